@@ -1,0 +1,1 @@
+"""raynas: neural architecture search on Ray."""

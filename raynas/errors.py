@@ -1,0 +1,48 @@
+"""What raynas raises. Every message says what must hold, what was given, and what to do."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class RaynasError(Exception):
+    """Anything raynas raises on purpose."""
+
+
+class SpaceError(RaynasError):
+    """A space, or an architecture that should live in it, is not what it must be."""
+
+
+class ConfigError(RaynasError):
+    """An experiment was described with something that does not exist or cannot be."""
+
+
+class DataError(RaynasError):
+    """The data of a task is not there or not usable."""
+
+
+class JournalError(RaynasError):
+    """A run folder cannot be read, or belongs to something else."""
+
+
+class ResourceError(RaynasError):
+    """The cluster cannot offer what a trial asks for."""
+
+
+class SearcherError(RaynasError):
+    """A searcher raised; the cause is chained."""
+
+
+def unknown(kind: str, given: str, known: Iterable[str]) -> str:
+    """Return the sentence for a name nobody knows: the nearest ones first, then all.
+
+    Args:
+        kind: What the name should have named, such as ``"searcher"``.
+        given: The name that was given.
+        known: The names that exist.
+    """
+    names = sorted(known)
+    near = difflib.get_close_matches(given, names, n=3)
+    hint = f"did you mean {' or '.join(map(repr, near))}? " if near else ""
+    return f"no {kind} {given!r}: {hint}known are {', '.join(names)}"

@@ -1,0 +1,19 @@
+"""What can be searched: pure Python, no torch, no Ray."""
+
+from raynas.space.architecture import Architecture
+from raynas.space.decision import Decision
+from raynas.space.nodes import Choice, Domain, Float, Int, Node, Repeat, Value
+from raynas.space.space import Space
+
+__all__ = [
+    "Architecture",
+    "Choice",
+    "Decision",
+    "Domain",
+    "Float",
+    "Int",
+    "Node",
+    "Repeat",
+    "Space",
+    "Value",
+]

@@ -1,0 +1,101 @@
+"""A space as the decisions it consists of: what every operation on it walks over."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from raynas.errors import SpaceError
+from raynas.space.nodes import Choice, Domain, Float, Int, Node, Repeat, Value
+
+_NAME: Final = re.compile(r"[^.\s]+")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Decision:
+    """One thing to decide.
+
+    Attributes:
+        path: Its name in the space, the levels joined by dots, such as ``stages.0.kernel``.
+        domain: What it can be decided to.
+        branches: The decisions that become active with a value, for the values that have any.
+        parent: The path of the decision it depends on; none if it is always active.
+        when: The parent's values that make it active.
+    """
+
+    path: str
+    domain: Domain
+    branches: Mapping[Value, tuple[Decision, ...]] = field(default_factory=dict)
+    parent: str | None = None
+    when: frozenset[Value] = frozenset()
+
+    def walk(self) -> Iterator[Decision]:
+        """Yield this decision and all below it, each once, parents first."""
+        yield self
+        seen: set[str] = set()
+        for branch in self.branches.values():
+            for child in branch:
+                if child.path not in seen:
+                    seen.add(child.path)
+                    yield from child.walk()
+
+
+def compile_tree(
+    node: Node | None,
+    path: str = "",
+    parent: str | None = None,
+    when: frozenset[Value] = frozenset(),
+) -> tuple[Decision, ...]:
+    """Turn the written tree into decisions.
+
+    Raises:
+        SpaceError: A name is unusable, or something stands in the tree that is no node.
+    """
+    match node:
+        case None:
+            return ()
+        case Int() | Float():
+            return (Decision(path, node, {}, parent, when),)
+        case Choice():
+            branches: dict[Value, tuple[Decision, ...]] = {
+                label: compile_tree(child, f"{path}.{_named(label)}", path, frozenset([label]))
+                for label, child in node.children.items()
+                if child
+            }
+            return (Decision(path, node, branches, parent, when),)
+        case Repeat():
+            return (_compile_repeat(node, path, parent, when),)
+        case Mapping():
+            prefix = f"{path}." if path else ""
+            return tuple(
+                decision
+                for name, child in node.items()
+                for decision in compile_tree(child, prefix + _named(name), parent, when)
+            )
+    raise SpaceError(
+        f"{path or 'a space'} must be a Choice, Int, Float, Repeat or dict, got {node!r}"
+    )
+
+
+def _compile_repeat(
+    node: Repeat, path: str, parent: str | None, when: frozenset[Value]
+) -> Decision:
+    copies = [
+        compile_tree(
+            node.body, f"{path}.{i}", path, frozenset(range(max(i + 1, node.low), node.high + 1))
+        )
+        for i in range(node.high)
+    ]
+    branches: dict[Value, tuple[Decision, ...]] = {
+        count: tuple(decision for copy in copies[:count] for decision in copy)
+        for count in range(node.low, node.high + 1)
+    }
+    return Decision(path, Int(node.low, node.high), branches, parent, when)
+
+
+def _named(name: object) -> str:
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        raise SpaceError(f"a name must be text without dots and blanks, got {name!r}")
+    return name

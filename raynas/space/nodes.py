@@ -1,0 +1,265 @@
+"""The words in which a space is written: Choice, Int, Float, Repeat and dict."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import Final
+
+import numpy as np
+
+from raynas.errors import SpaceError
+
+Value = str | int | float | bool | None
+"""What a decision can be decided to: a JSON scalar."""
+
+Options = Sequence[Value] | Mapping[str, "Node | None"]
+
+_STEP: Final = 0.1  # of a number's range: how far a neighbour lies
+_TRIES: Final = 8  # draws of a mutated float before giving up on finding a different one
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One of several options.
+
+    Attributes:
+        options: Plain values, or a mapping from an option's name to the sub-space that is decided
+            further when it is taken (``None`` or ``{}`` where nothing is).
+        weights: A prior weight per option, all above zero; none means all alike.
+
+    Raises:
+        SpaceError: No option, a repeated one, one that is no JSON scalar, or unusable weights.
+    """
+
+    options: Options
+    weights: tuple[float, ...] | None = None
+
+    def __post_init__(self) -> None:
+        """Check the options and freeze them."""
+        values = list(self.options)
+        if not values:
+            raise SpaceError("a Choice needs at least one option, got none")
+        for value in values:
+            if not isinstance(value, str | int | float | bool | None):
+                raise SpaceError(
+                    f"an option must be text, a number, true, false or None, got {value!r}; "
+                    "name it instead: Choice({'name': sub-space, ...})"
+                )
+        if len(set(values)) < len(values):
+            raise SpaceError(f"the options of a Choice must differ (1 equals True), got {values}")
+        if not isinstance(self.options, Mapping):
+            object.__setattr__(self, "options", tuple(self.options))
+        if self.weights is not None:
+            object.__setattr__(self, "weights", _checked_weights(self.weights, len(values)))
+
+    @property
+    def count(self) -> int:
+        """How many options there are."""
+        return len(self.options)
+
+    @property
+    def children(self) -> Mapping[str, Node | None]:
+        """The sub-space behind each option that has one."""
+        return self.options if isinstance(self.options, Mapping) else {}
+
+    def values(self) -> tuple[Value, ...]:
+        """Return the options in their written order."""
+        return tuple(self.options)
+
+    def contains(self, value: Value) -> bool:
+        """Say whether ``value`` is one of the options."""
+        return any(value == option and type(value) is type(option) for option in self.options)
+
+    def sample(self, rng: np.random.Generator) -> Value:
+        """Draw an option from the prior."""
+        values = self.values()
+        if self.weights is None:
+            return values[int(rng.integers(len(values)))]
+        return values[int(rng.choice(len(values), p=self.weights))]
+
+    def others(self, value: Value, rng: np.random.Generator) -> Iterator[Value]:
+        """Yield every other option once, in an order drawn from the prior."""
+        rest = [option for option in self.options if option != value]
+        if self.weights is None:
+            order = rng.permutation(len(rest))
+        else:
+            weight = dict(zip(self.options, self.weights, strict=True))
+            keys = rng.random(len(rest)) ** (1 / np.array([weight[option] for option in rest]))
+            order = np.argsort(-keys)
+        return (rest[int(i)] for i in order)
+
+    def steps(self, value: Value) -> Iterator[Value]:
+        """Yield the neighbours of an option: all others."""
+        return (option for option in self.options if option != value)
+
+
+@dataclass(frozen=True, slots=True)
+class Int:
+    """A whole number from ``low`` to ``high``, both included; ``log`` draws on a log scale."""
+
+    low: int
+    high: int
+    log: bool = False
+
+    def __post_init__(self) -> None:
+        """Check the bounds."""
+        _check_bounds(self)
+        if not (isinstance(self.low, int) and isinstance(self.high, int)):
+            raise SpaceError(f"the bounds of an Int must be whole numbers, got {self}")
+
+    @property
+    def count(self) -> int:
+        """How many values there are."""
+        return self.high - self.low + 1
+
+    def values(self) -> tuple[int, ...]:
+        """Return the numbers, ascending."""
+        return tuple(range(self.low, self.high + 1))
+
+    def contains(self, value: Value) -> bool:
+        """Say whether ``value`` is a whole number within the bounds."""
+        return type(value) is int and self.low <= value <= self.high
+
+    def sample(self, rng: np.random.Generator) -> int:
+        """Draw a number, uniformly or log-uniformly (each number's share of the log axis)."""
+        if not self.log:
+            return int(rng.integers(self.low, self.high + 1))
+        edges = math.log(self.low - 0.5), math.log(self.high + 0.5)
+        return int(np.clip(round(math.exp(rng.uniform(*edges))), self.low, self.high))
+
+    def others(self, value: Value, rng: np.random.Generator) -> Iterator[int]:
+        """Yield different numbers: at random from all others, each once."""
+        rest = self.count - 1
+        start, low = int(rng.integers(rest)) if rest else 0, self.low
+        picked = (low + (start + i) % rest for i in range(rest))
+        return (number + (number >= _number(value)) for number in picked)
+
+    def steps(self, value: Value) -> Iterator[int]:
+        """Yield the numbers next to ``value``."""
+        near = (int(_number(value)) - 1, int(_number(value)) + 1)
+        return (number for number in near if self.low <= number <= self.high)
+
+    def unit(self, value: Value) -> float:
+        """Map a number to [0, 1]."""
+        return _unit(self, _number(value))
+
+
+@dataclass(frozen=True, slots=True)
+class Float:
+    """A real number from ``low`` to ``high``; ``log`` draws on a log scale."""
+
+    low: float
+    high: float
+    log: bool = False
+
+    def __post_init__(self) -> None:
+        """Check the bounds and make them floats."""
+        _check_bounds(self)
+        object.__setattr__(self, "low", float(self.low))
+        object.__setattr__(self, "high", float(self.high))
+
+    @property
+    def count(self) -> float:
+        """Infinite, or one when the bounds meet."""
+        return math.inf if self.low < self.high else 1
+
+    def values(self) -> tuple[float, ...]:
+        """Return the only value there is.
+
+        Raises:
+            SpaceError: There are infinitely many.
+        """
+        if self.low < self.high:
+            raise SpaceError(f"{self} has no finite list of values; use a Choice of a few numbers")
+        return (self.low,)
+
+    def contains(self, value: Value) -> bool:
+        """Say whether ``value`` is a float within the bounds."""
+        return type(value) is float and self.low <= value <= self.high
+
+    def sample(self, rng: np.random.Generator) -> float:
+        """Draw a number, uniformly or log-uniformly."""
+        return self.at(rng.random())
+
+    def others(self, value: Value, rng: np.random.Generator) -> Iterator[float]:
+        """Yield different numbers: normal steps of a fifth of the range, kept inside."""
+        centre = self.unit(value)
+        moves = (self.at(abs(centre + 2 * _STEP * rng.normal())) for _ in range(_TRIES))
+        far = self.low if centre > 0.5 else self.high
+        return (number for number in chain(moves, (far,)) if number != value)
+
+    def steps(self, value: Value) -> Iterator[float]:
+        """Yield a number a tenth of the range below and one above."""
+        centre = self.unit(value)
+        near = (self.at(centre - _STEP), self.at(centre + _STEP))
+        return (number for number in near if number != value)
+
+    def unit(self, value: Value) -> float:
+        """Map a number to [0, 1]."""
+        return _unit(self, _number(value))
+
+    def at(self, unit: float) -> float:
+        """Map [0, 1] to a number; what lies outside is taken to the nearer bound."""
+        unit = min(max(unit, 0.0), 1.0)
+        if self.log:
+            number = self.low * (self.high / self.low) ** unit
+        else:
+            number = self.low + unit * (self.high - self.low)
+        return float(min(max(number, self.low), self.high))
+
+
+@dataclass(frozen=True, slots=True)
+class Repeat:
+    """``low`` to ``high`` copies of ``body``, each copy decided on its own.
+
+    The number of copies is a decision under the repeat's own name; the copies' decisions stand
+    under ``name.0``, ``name.1`` and so on.
+    """
+
+    body: Node
+    low: int
+    high: int
+
+    def __post_init__(self) -> None:
+        """Check the number of copies."""
+        if not 0 <= self.low <= self.high:
+            raise SpaceError(f"a Repeat needs 0 <= low <= high, got {self.low} and {self.high}")
+
+
+Domain = Choice | Int | Float
+Node = Choice | Int | Float | Repeat | Mapping[str, "Node"]
+
+
+def _number(value: Value) -> float:
+    if isinstance(value, str | None):
+        raise SpaceError(f"a number is needed here, got {value!r}")
+    return value
+
+
+def _check_bounds(domain: Int | Float) -> None:
+    if not (math.isfinite(domain.low) and math.isfinite(domain.high)):
+        raise SpaceError(f"bounds must be finite, got {domain}")
+    if domain.low > domain.high:
+        raise SpaceError(f"low <= high must hold, got {domain}")
+    if domain.log and domain.low <= 0:
+        raise SpaceError(f"a log scale needs low > 0, got {domain}")
+
+
+def _unit(domain: Int | Float, value: float) -> float:
+    if domain.low == domain.high:
+        return 0.0
+    if domain.log:
+        return math.log(value / domain.low) / math.log(domain.high / domain.low)
+    return (value - domain.low) / (domain.high - domain.low)
+
+
+def _checked_weights(weights: Sequence[float], count: int) -> tuple[float, ...]:
+    if len(weights) != count:
+        raise SpaceError(f"one weight per option is needed: {count} options, {len(weights)} given")
+    if not all(math.isfinite(weight) and weight > 0 for weight in weights):
+        raise SpaceError(f"weights must be finite and above zero, got {list(weights)}")
+    total = math.fsum(weights)
+    return tuple(weight / total for weight in weights)

@@ -1,0 +1,205 @@
+"""A space: the tree of decisions, and everything that is done with it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Callable, Iterator, Mapping
+from functools import cached_property
+
+import numpy as np
+
+from raynas.errors import SpaceError, unknown
+from raynas.space.architecture import Architecture
+from raynas.space.decision import Decision, compile_tree
+from raynas.space.nodes import Node, Value
+
+Decide = Callable[[Decision], Value]
+
+
+class Space:
+    """What can be searched.
+
+    Every operation is the same walk: decide the first open decision, which may make further ones
+    active, until none is open. The operations differ only in who decides.
+    """
+
+    def __init__(
+        self,
+        tree: Mapping[str, Node],
+        *,
+        canonical: Callable[[Architecture], str] | None = None,
+    ) -> None:
+        """Compile a tree.
+
+        Args:
+            tree: Names and what is decided under them.
+            canonical: Gives equivalent architectures one text, by which they count as one.
+
+        Raises:
+            SpaceError: The tree is empty or malformed.
+        """
+        self.tree = tree
+        self.canonical = canonical
+        self.roots = compile_tree(tree)
+        if not self.roots:
+            raise SpaceError("a space needs at least one decision, got an empty tree")
+
+    @cached_property
+    def decisions(self) -> Mapping[str, Decision]:
+        """Every decision that can ever become active, by path, parents first."""
+        return {decision.path: decision for root in self.roots for decision in root.walk()}
+
+    @cached_property
+    def size(self) -> int | float:
+        """The exact number of architectures (assignments); infinite with a real number in it."""
+        return _size(self.roots)
+
+    def walk(self, decide: Decide) -> Architecture:
+        """Build an architecture, asking ``decide`` for each active decision, parents first."""
+        values: dict[str, Value] = {}
+        todo = list(reversed(self.roots))
+        while todo:
+            decision = todo.pop()
+            value = values[decision.path] = decide(decision)
+            todo.extend(reversed(decision.branches.get(value, ())))
+        return Architecture(values)
+
+    def architecture(self, values: Mapping[str, Value]) -> Architecture:
+        """Return the architecture that ``values`` (by path) describe.
+
+        Raises:
+            SpaceError: An active decision is missing, a value is outside its domain, or a value
+                belongs to no active decision.
+        """
+
+        def decide(decision: Decision) -> Value:
+            if decision.path not in values:
+                raise SpaceError(f"the architecture does not decide {decision.path!r}")
+            value = values[decision.path]
+            if not decision.domain.contains(value):
+                raise SpaceError(f"{decision.path} must be in {decision.domain}, got {value!r}")
+            return value
+
+        architecture = self.walk(decide)
+        for path in values:
+            if path not in architecture:
+                known = path in self.decisions
+                raise SpaceError(
+                    f"{path!r} is not active here: leave it out"
+                    if known
+                    else unknown("decision", path, self.decisions)
+                )
+        return architecture
+
+    def from_json(self, text: str) -> Architecture:
+        """Read what ``Architecture.to_json`` wrote.
+
+        Raises:
+            SpaceError: The text is no JSON object, or no architecture of this space.
+        """
+        try:
+            values = json.loads(text)
+        except json.JSONDecodeError as error:
+            raise SpaceError(f"an architecture must be a JSON object, got {text!r}") from error
+        if not isinstance(values, dict):
+            raise SpaceError(f"an architecture must be a JSON object, got {text!r}")
+        return self.architecture(values)
+
+    def identity(self, architecture: Architecture) -> str:
+        """Return 16 hexadecimal digits, equal for architectures that are the same network."""
+        if self.canonical is None:
+            text = json.dumps(dict(architecture), sort_keys=True)
+        else:
+            text = self.canonical(architecture)
+        return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+
+    def sample(self, rng: np.random.Generator) -> Architecture:
+        """Draw an architecture, each decision from its prior."""
+        return self.walk(lambda decision: decision.domain.sample(rng))
+
+    def mutate(self, parent: Architecture, rng: np.random.Generator) -> Architecture:
+        """Change one decision, drawn uniformly; what that makes active is drawn from the prior.
+
+        The result is always another network than the parent (by identity).
+
+        Raises:
+            SpaceError: No single change makes another network.
+        """
+        paths = list(parent)
+        own = self.identity(parent)
+        for i in rng.permutation(len(paths)):
+            path = paths[int(i)]
+            for value in self.decisions[path].domain.others(parent[path], rng):
+                child = self._changed(parent, path, value, rng)
+                if self.canonical is None or self.identity(child) != own:
+                    return child
+        raise SpaceError(f"nothing in this space differs from {parent!r} in one decision")
+
+    def crossover(
+        self, one: Architecture, other: Architecture, rng: np.random.Generator
+    ) -> Architecture:
+        """Take each decision from either parent, at random where both have made it."""
+
+        def decide(decision: Decision) -> Value:
+            made = [parent[decision.path] for parent in (one, other) if decision.path in parent]
+            return made[int(rng.integers(len(made)))]
+
+        return self.walk(decide)
+
+    def neighbours(self, centre: Architecture, rng: np.random.Generator) -> Iterator[Architecture]:
+        """Yield the networks one decision away, in random order.
+
+        Options are exchanged for every other, numbers moved by a step; what a change makes active
+        is drawn from the prior.
+        """
+        edits = [
+            (path, value)
+            for path in centre
+            for value in self.decisions[path].domain.steps(centre[path])
+        ]
+        own = self.identity(centre)
+        for i in rng.permutation(len(edits)):
+            child = self._changed(centre, *edits[int(i)], rng)
+            if self.canonical is None or self.identity(child) != own:
+                yield child
+
+    def __iter__(self) -> Iterator[Architecture]:
+        """Yield every architecture.
+
+        Raises:
+            SpaceError: The space holds a real number and has no end.
+        """
+        return (Architecture(dict(values)) for values in _assignments(self.roots))
+
+    def _changed(
+        self, parent: Architecture, path: str, value: Value, rng: np.random.Generator
+    ) -> Architecture:
+        def decide(decision: Decision) -> Value:
+            if decision.path == path:
+                return value
+            if decision.path in parent:
+                return parent[decision.path]
+            return decision.domain.sample(rng)
+
+        return self.walk(decide)
+
+
+def _size(decisions: tuple[Decision, ...]) -> int | float:
+    return math.prod(_size_of(decision) for decision in decisions)
+
+
+def _size_of(decision: Decision) -> int | float:
+    behind = sum(_size(branch) - 1 for branch in decision.branches.values())
+    return decision.domain.count + behind
+
+
+def _assignments(todo: tuple[Decision, ...]) -> Iterator[tuple[tuple[str, Value], ...]]:
+    if not todo:
+        yield ()
+        return
+    first, *rest = todo
+    for value in first.domain.values():
+        for tail in _assignments((*first.branches.get(value, ()), *rest)):
+            yield ((first.path, value), *tail)
