@@ -1,0 +1,63 @@
+"""Who proposes what to train next.
+
+A searcher is a frozen dataclass: the space, then its options with their defaults. It proposes as
+a function of the history and a generator and remembers nothing that a fresh instance would not
+rebuild from the same history; so there is nothing to save, and resuming is replaying the journal.
+A new one is a small file beside these and a line in ``SEARCHERS``; the contract in
+``tests/test_searchers.py`` then holds it to all of this.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final, Protocol
+
+import numpy as np
+
+from raynas.errors import ConfigError, unknown
+from raynas.options import build
+from raynas.searchers.evolution import RegularizedEvolution
+from raynas.searchers.random import RandomSearch
+from raynas.space import Space
+from raynas.trial import History, Proposal
+
+
+class Searcher(Protocol):
+    """Proposes architectures; raises ``SpaceError`` when made for a space it cannot express."""
+
+    @property
+    def space(self) -> Space:
+        """Where architectures live."""
+
+    def propose(self, history: History, rng: np.random.Generator) -> Proposal | None:
+        """Return what to train next, or none if nothing is left to propose.
+
+        The same history and an equally seeded generator give the same proposal, in any process.
+        It never waits: with trials still running it proposes from what is known.
+
+        Args:
+            history: All that happened so far; only read.
+            rng: Where all randomness comes from; consumed.
+        """
+
+
+SEARCHERS: Final[Mapping[str, type[Searcher]]] = MappingProxyType(
+    {
+        "random": RandomSearch,
+        "evolution": RegularizedEvolution,
+    }
+)
+"""Every searcher by name."""
+
+
+def make(name: str, space: Space, options: Mapping[str, object] | None = None) -> Searcher:
+    """Return the searcher of that name for a space.
+
+    Raises:
+        ConfigError: There is no such searcher, or an option is unknown or unusable.
+        SpaceError: The searcher cannot express the space.
+    """
+    if name not in SEARCHERS:
+        raise ConfigError(unknown("searcher", name, SEARCHERS))
+    return build(f"searcher {name!r}", SEARCHERS[name], options or {}, space=space)

@@ -1,0 +1,25 @@
+"""Random search: the yardstick for every other searcher."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from raynas.space import Space
+from raynas.trial import History, Proposal
+
+
+@dataclass(frozen=True, slots=True)
+class RandomSearch:
+    """Draw every architecture from the space's prior, whatever happened before.
+
+    Attributes:
+        space: Where architectures live.
+    """
+
+    space: Space
+
+    def propose(self, history: History, rng: np.random.Generator) -> Proposal:  # noqa: ARG002 - by contract
+        """Draw one."""
+        return Proposal(self.space.sample(rng))
