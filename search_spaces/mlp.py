@@ -1,0 +1,74 @@
+"""Multi-layer perceptrons: a small space for tabular data, and for tests.
+
+Only the network is decided here. To search a training hyper-parameter together with it, put it
+under ``training`` in a space of your own; ``build`` looks at nothing there::
+
+    from raynas.space import Float, Space
+    from search_spaces import mlp
+
+    SPACE = Space({**mlp.SPACE.tree, "training": {"lr": Float(1e-3, 1.0, log=True)}})
+    build = mlp.build
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from raynas.space import Architecture, Choice, Repeat, Space
+
+if TYPE_CHECKING:
+    from torch import nn
+
+SPACE: Final = Space(
+    {
+        "layers": Repeat({"width": Choice((16, 32, 64, 128, 256))}, 1, 4),
+        "activation": Choice(("ReLU", "GELU", "SiLU", "Tanh")),  # torch's own names
+        "norm": Choice(("none", "batch")),
+        "dropout": Choice((0.0, 0.1, 0.3)),
+    }
+)
+
+
+def build(architecture: Architecture, input_shape: tuple[int, ...], classes: int) -> nn.Module:
+    """Return the network: hidden layers, then a linear one.
+
+    Args:
+        architecture: An architecture of ``SPACE``, or of one that adds to it.
+        input_shape: The shape of one example; images are flattened.
+        classes: How many logits there are.
+
+    Returns:
+        A module from ``[batch, *input_shape]`` to ``[batch, classes]``.
+    """
+    from torch import nn  # noqa: PLC0415 - deciding must not load torch
+
+    decided: Mapping[str, Any] = architecture
+    layers: list[nn.Module] = [nn.Flatten()]
+    width = math.prod(input_shape)
+    for wider in _widths(architecture):
+        layers.append(nn.Linear(width, wider, bias=decided["norm"] == "none"))
+        if decided["norm"] == "batch":
+            layers.append(nn.BatchNorm1d(wider))
+        layers.append(getattr(nn, decided["activation"])())
+        if decided["dropout"]:
+            layers.append(nn.Dropout(decided["dropout"]))
+        width = wider
+    return nn.Sequential(*layers, nn.Linear(width, classes))
+
+
+def draw(architecture: Architecture) -> str:
+    """Return the network in one line, such as ``input - 64 - 16 - classes  (ReLU)``."""
+    widths = " - ".join(map(str, _widths(architecture)))
+    extras = [str(architecture["activation"])]
+    if architecture["norm"] != "none":
+        extras.append(f"{architecture['norm']} norm")
+    if architecture["dropout"]:
+        extras.append(f"dropout {architecture['dropout']}")
+    return f"input - {widths} - classes  ({', '.join(extras)})"
+
+
+def _widths(architecture: Architecture) -> list[int]:
+    decided: Mapping[str, Any] = architecture
+    return [decided[f"layers.{i}.width"] for i in range(decided["layers"])]
