@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from raynas.errors import DataError
+from raynas.rng import split_rng
+
+_CHUNK = 1024  # examples looked at together, so that statistics of a large set need little memory
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +37,88 @@ class Split:
                 f"got {len(self.inputs)} examples and {len(self.labels)} labels"
             )
 
+    @classmethod
+    def of(cls, inputs: ArrayLike, labels: ArrayLike) -> Split:
+        """Bring arrays of any number type into the form that training takes.
+
+        Args:
+            inputs: ``[examples, channels, height, width]``, ``[examples, height, width]`` (grey
+                images) or ``[examples, features]``. Bytes stay bytes, other numbers become
+                float32.
+            labels: ``[examples]`` whole numbers, counted from 0.
+
+        Raises:
+            DataError: They have another shape, or hold something that is not a finite number.
+        """
+        array, targets = np.asarray(inputs), np.asarray(labels)
+        if array.ndim == 3:
+            array = array[:, np.newaxis]
+        if array.ndim not in {2, 4} or targets.ndim != 1 or 0 in array.shape[1:]:
+            raise DataError(
+                "inputs must be [examples, channels, height, width], [examples, height, width] or "
+                f"[examples, features] and labels [examples]: got {array.shape}, {targets.shape}"
+            )
+        if array.dtype != np.uint8 or array.ndim == 2:
+            array = array.astype(np.float32)
+            if not np.isfinite(array).all():
+                raise DataError("inputs must be finite numbers: got NaN or infinity among them")
+        if targets.dtype.kind not in "biu" or (targets < 0).any():
+            raise DataError(
+                "labels must be whole numbers counted from 0: "
+                f"got {targets.dtype} such as {targets[:1].tolist()}"
+            )
+        return cls(np.ascontiguousarray(array), np.ascontiguousarray(targets, np.int64))
+
     def __len__(self) -> int:
         """Return the number of examples."""
         return len(self.labels)
 
+    @property
+    def digest(self) -> str:
+        """What tells one split from another: a hash over every input and label, in their order."""
+        digest = hashlib.blake2b(digest_size=8)
+        for array in (self.inputs, self.labels):
+            digest.update(f"{array.dtype.str}{array.shape}".encode())
+            digest.update(np.ascontiguousarray(array).data)
+        return digest.hexdigest()
+
     def take(self, rows: NDArray[np.int64]) -> Split:
         """Return the examples at ``rows``."""
         return Split(self.inputs[rows], self.labels[rows])
+
+    def divide(self, fraction: float, rng: np.random.Generator) -> tuple[Split, Split]:
+        """Return two parts, the second of them ``fraction`` of the examples of every class.
+
+        Each class gives its share rounded up or down, all together the share rounded down; both
+        parts keep the examples in their order.
+
+        Raises:
+            DataError: One of the parts would be empty.
+        """
+        rows = rng.permutation(len(self))
+        rows = rows[np.argsort(self.labels[rows], kind="stable")]
+        # Walking class by class, an example is taken whenever the share so far gains a whole one.
+        taken = np.diff(np.floor(np.arange(len(self) + 1) * fraction)) > 0
+        if taken.all() or not taken.any():
+            raise DataError(
+                "a fraction to set aside must leave examples on both sides: "
+                f"got {fraction} of {len(self)} examples"
+            )
+        return self.take(np.sort(rows[~taken])), self.take(np.sort(rows[taken]))
+
+    def moments(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
+        """Return mean and standard deviation per channel or feature; 1 where nothing varies."""
+        axes = (0, *range(2, self.inputs.ndim))
+        count = self.inputs.size / self.inputs.shape[1]
+        mean = sum(part.sum(axes, np.float64) for part in self._parts()) / count
+        shape = (-1, *(1 for _ in axes[1:]))
+        squares = (np.square(part - mean.reshape(shape)).sum(axes) for part in self._parts())
+        std = np.sqrt(sum(squares) / count)
+        std[std == 0.0] = 1.0
+        return tuple(mean.tolist()), tuple(std.tolist())
+
+    def _parts(self) -> Iterator[NDArray[Any]]:
+        return (self.inputs[at : at + _CHUNK] for at in range(0, len(self), _CHUNK))
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +141,63 @@ class Data:
     mean: tuple[float, ...]
     std: tuple[float, ...]
 
+    def __post_init__(self) -> None:
+        """Check that the three splits are of one kind."""
+        for split in (self.valid, self.test):
+            if split.inputs.shape[1:] != self.input_shape:
+                raise DataError(
+                    "all splits must hold examples of one shape: "
+                    f"got {self.input_shape} and {tuple(split.inputs.shape[1:])}"
+                )
+        largest = max(int(split.labels.max()) for split in (self.train, self.valid, self.test))
+        if largest >= self.classes:
+            raise DataError(f"labels must be below classes={self.classes}: got {largest}")
+
+    @classmethod
+    def split(
+        cls, known: Split, *, seed: int, valid: float | Split = 0.2, test: float | Split = 0.2
+    ) -> Data:
+        """Divide labelled examples for a search, the same way for the same seed.
+
+        Args:
+            known: The examples; all of them are training examples but those set aside.
+            seed: The run's seed.
+            valid: The validation examples, or which fraction of ``known`` to set aside for them.
+            test: Likewise; give the official test set where there is one.
+
+        Raises:
+            DataError: A fraction leaves nothing on one side.
+        """
+        rng = split_rng(seed)
+        count = len(known)
+        train = known
+        if not isinstance(test, Split):
+            train, test = train.divide(test, rng)
+        if not isinstance(valid, Split):
+            train, valid = train.divide(valid * count / len(train), rng)
+        labels = (int(part.labels.max()) for part in (train, valid, test))
+        return cls(train, valid, test, max(labels) + 1, *train.moments())
+
     @property
     def input_shape(self) -> tuple[int, ...]:
         """The shape of one example, such as (channels, height, width)."""
         return tuple(self.train.inputs.shape[1:])
+
+    def merged(self) -> Split:
+        """Return all that the winner may be trained on: ``train`` and ``valid`` together."""
+        return Split(
+            np.concatenate([self.train.inputs, self.valid.inputs]),
+            np.concatenate([self.train.labels, self.valid.labels]),
+        )
+
+    def describe(self) -> dict[str, object]:
+        """Return what a journal keeps, to know the very same splits again: sizes and digests."""
+        splits = {"train": self.train, "valid": self.valid, "test": self.test}
+        return {
+            "input_shape": list(self.input_shape),
+            "classes": self.classes,
+            **{
+                name: {"examples": len(split), "digest": split.digest}
+                for name, split in splits.items()
+            },
+        }

@@ -26,6 +26,10 @@ class JournalError(RaynasError):
     """A run folder cannot be read, or belongs to something else."""
 
 
+class TrialError(RaynasError):
+    """A trial ended without a score; the message is the reason that goes into the journal."""
+
+
 class ResourceError(RaynasError):
     """The cluster cannot offer what a trial asks for."""
 
@@ -46,3 +50,7 @@ def unknown(kind: str, given: str, known: Iterable[str]) -> str:
     near = difflib.get_close_matches(given, names, n=3)
     hint = f"did you mean {' or '.join(map(repr, near))}? " if near else ""
     return f"no {kind} {given!r}: {hint}known are {', '.join(names)}"
+
+
+class RunError(RaynasError):
+    """A run ended without what it was for."""

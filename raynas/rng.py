@@ -46,6 +46,14 @@ def seed_weights(seed: int) -> None:
     torch.manual_seed(seed)
 
 
+def seed_dropout(seed: int, epoch: int) -> None:
+    """Seed torch's global generators, from which dropout layers draw, for one epoch.
+
+    Anew per epoch, for the same reason as ``epoch_generator``.
+    """
+    seed_weights(training_seed(seed, epoch))
+
+
 def epoch_generator(seed: int, epoch: int, device: torch.device) -> torch.Generator:
     """Return the generator for one epoch's order and augmentation, on ``device``.
 

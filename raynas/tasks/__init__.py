@@ -1,0 +1,26 @@
+"""Tasks: the data on which architectures are scored."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+from raynas.tasks.digits import Digits
+from raynas.tasks.folder import ImageFolder
+from raynas.tasks.task import Source, Task
+from raynas.tasks.vision import CIFAR10, CIFAR100, MNIST, SVHN, FashionMNIST
+
+__all__ = ["TASKS", "Source", "Task"]
+
+TASKS: Mapping[str, Callable[..., Task]] = MappingProxyType(
+    {
+        "digits": Digits,
+        "mnist": MNIST,
+        "fashion_mnist": FashionMNIST,
+        "cifar10": CIFAR10,
+        "cifar100": CIFAR100,
+        "svhn": SVHN,
+        "image_folder": ImageFolder,
+    }
+)
+"""Every task by name; called with its options (all have defaults), each makes a ``Task``."""

@@ -1,0 +1,188 @@
+"""The training loop.
+
+Everything of an epoch happens on the device: order, augmentation, normalisation, steps, scores;
+the host reads back one number per epoch and split. On a GPU the child computes in bfloat16 where
+the hardware has it, in channels-last layout.
+
+What an epoch draws at random depends on the training seed and the epoch alone, and the learning
+rate on the share of steps done, so training continued from ``Training.state`` is, on a CPU, bit
+for bit the training that was never interrupted.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from raynas.errors import SpaceError, TrialError
+from raynas.rng import epoch_generator, seed_dropout
+from raynas.training.examples import Examples, augmented, cut_out
+from raynas.training.memory import memory_fails
+from raynas.training.recipe import Recipe
+
+__all__ = ["Epoch", "Training", "evaluate", "memory_fails"]
+
+_EVALUATED_AT_ONCE = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Epoch:
+    """What one epoch gave.
+
+    Attributes:
+        epoch: Epochs trained so far, counted from 1.
+        metrics: ``train_loss`` (with augmentation and label smoothing, averaged over the epoch),
+            ``lr`` (of its last step) and, if there was something to validate on, ``val_loss`` and
+            ``val_accuracy`` (a fraction).
+        seconds: Time it took, validation included.
+    """
+
+    epoch: int
+    metrics: Mapping[str, float]
+    seconds: float
+
+
+class Training:
+    """A child in training, one epoch per ``step``.
+
+    Seed the weights (``raynas.rng.seed_weights``) before building the child.
+    """
+
+    def __init__(
+        self, child: nn.Module, examples: Examples, recipe: Recipe, *, epochs: int, seed: int
+    ) -> None:
+        """Prepare to train.
+
+        Args:
+            child: Gives ``[batch, classes]`` logits; moved to the device of the examples.
+            examples: What it is fitted to.
+            recipe: How.
+            epochs: The full length, by which the learning rate is scheduled.
+            seed: The training seed.
+        """
+        device = examples.inputs.device
+        layout = torch.channels_last if device.type == "cuda" else torch.preserve_format
+        self.child = child.to(device).to(memory_format=layout)
+        self.examples = examples
+        self.recipe = recipe
+        self.epochs = epochs
+        self.seed = seed
+        self.epoch = 0
+        self._optimizer = torch.optim.SGD(
+            self.child.parameters(),
+            lr=recipe.lr,
+            momentum=recipe.momentum,
+            nesterov=recipe.nesterov,
+            weight_decay=recipe.weight_decay,
+        )
+
+    @memory_fails()
+    def step(self, valid: Examples | None = None) -> Epoch:
+        """Train for one epoch, then score the child on ``valid`` if given.
+
+        Raises:
+            TrialError: A loss is not finite any more, or memory ran out.
+            SpaceError: The child's output has the wrong shape.
+        """
+        started = time.perf_counter()
+        metrics = {"train_loss": self._fit(), "lr": self._optimizer.param_groups[0]["lr"]}
+        self.epoch += 1
+        if valid is not None:
+            metrics |= {
+                f"val_{name}": value for name, value in evaluate(self.child, valid).items()
+            }
+        for name, value in metrics.items():
+            if not math.isfinite(value):
+                raise TrialError(f"training diverged: {name} is {value} after epoch {self.epoch}")
+        return Epoch(self.epoch, metrics, time.perf_counter() - started)
+
+    def _fit(self) -> float:
+        """Go through the examples once; return the mean loss."""
+        examples, recipe, optimizer = self.examples, self.recipe, self._optimizer
+        device = examples.inputs.device
+        generator = epoch_generator(self.seed, self.epoch, device)
+        seed_dropout(self.seed, self.epoch)
+        order = torch.randperm(len(examples), generator=generator, device=device)
+        steps = examples.steps(recipe.batch_size)
+        total = torch.zeros((), device=device)
+        self.child.train()
+        for step, rows in enumerate(order.tensor_split(steps)):
+            lr = recipe.lr_at((self.epoch + (step + 0.5) / steps) / self.epochs)
+            optimizer.param_groups[0]["lr"] = lr
+            inputs, labels = examples.inputs[rows], examples.labels[rows]
+            if inputs.ndim == 4:
+                inputs = augmented(inputs, recipe, generator)
+            inputs = examples.normalised(inputs)
+            if recipe.cutout and inputs.ndim == 4:
+                inputs = cut_out(inputs, recipe.cutout, generator)
+            with _precision(device):
+                logits = _checked(self.child(inputs), examples, labels)
+                loss = functional.cross_entropy(
+                    logits, labels, label_smoothing=recipe.label_smoothing
+                )
+            torch.autograd.backward(loss)
+            if recipe.grad_clip:
+                nn.utils.clip_grad_norm_(self.child.parameters(), recipe.grad_clip)
+            optimizer.step()
+            optimizer.zero_grad()
+            total += loss.detach() * len(rows)
+        return total.item() / len(examples)
+
+    def state(self) -> dict[str, Any]:
+        """Return what ``load_state`` needs: live tensors, to be saved before the next step."""
+        return {
+            "epoch": self.epoch,
+            "child": self.child.state_dict(),
+            "optimizer": self._optimizer.state_dict(),
+        }
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Continue from a state of the same architecture, recipe and seed."""
+        self.epoch = state["epoch"]
+        self.child.load_state_dict(state["child"])
+        self._optimizer.load_state_dict(state["optimizer"])
+
+
+@memory_fails()
+@torch.inference_mode()
+def evaluate(child: nn.Module, examples: Examples) -> dict[str, float]:
+    """Return the mean cross-entropy ``loss`` (nats) and the ``accuracy`` (a fraction).
+
+    Raises:
+        TrialError: Memory ran out.
+        SpaceError: The child's output has the wrong shape.
+    """
+    device = examples.inputs.device
+    loss = torch.zeros((), device=device)
+    right = torch.zeros((), dtype=torch.int64, device=device)
+    child.eval()
+    for at in range(0, len(examples), _EVALUATED_AT_ONCE):
+        labels = examples.labels[at : at + _EVALUATED_AT_ONCE]
+        inputs = examples.normalised(examples.inputs[at : at + _EVALUATED_AT_ONCE])
+        with _precision(device):
+            logits = _checked(child(inputs), examples, labels)
+            loss += functional.cross_entropy(logits, labels, reduction="sum")
+        right += (logits.argmax(1) == labels).sum()
+    return {"loss": loss.item() / len(examples), "accuracy": right.item() / len(examples)}
+
+
+def _precision(device: torch.device) -> AbstractContextManager[None]:
+    bfloat16 = device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+    return torch.autocast(device.type, torch.bfloat16, enabled=bfloat16)
+
+
+def _checked(logits: Tensor, examples: Examples, labels: Tensor) -> Tensor:
+    if logits.shape != (len(labels), examples.classes):
+        raise SpaceError(
+            "a child must give one logit per class for every example, "
+            f"{(len(labels), examples.classes)}: got {tuple(logits.shape)}"
+        )
+    return logits
