@@ -1,0 +1,87 @@
+"""Parameters and multiply-adds, counted on one forward pass."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+
+@dataclass(frozen=True, slots=True)
+class Costs:
+    """What a child costs, whatever it runs on.
+
+    Attributes:
+        params: Numbers that training fits; one shared by several layers counts once.
+        flops: Multiply-adds of one example's forward pass.
+    """
+
+    params: int
+    flops: int
+
+
+def measure(child: nn.Module, input_shape: tuple[int, ...]) -> Costs:
+    """Count a child's parameters and multiply-adds.
+
+    Multiply-adds are counted as NAS-Bench-201 and NATS-Bench count them: convolutions and linear
+    layers, each bias addition being one more; everything else is free. Only layers that are
+    modules are seen, not calls such as ``torch.nn.functional.conv2d``. Layers that run only while
+    training (an auxiliary head) add parameters but no multiply-adds.
+
+    The child is run once, on zeros and in evaluation mode; it is left as it was found.
+
+    Args:
+        child: The network.
+        input_shape: The shape of one example, such as (channels, height, width).
+    """
+    import torch  # noqa: PLC0415 - deciding must not load torch
+
+    parameters = list(child.parameters())
+    like = parameters[0] if parameters else torch.empty(())
+    flops = 0
+
+    def add(layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        nonlocal flops
+        flops += _multiply_adds(layer, inputs[0], output)
+
+    with ExitStack() as undo:
+        for layer in child.modules():
+            if _counts(layer):
+                undo.callback(layer.register_forward_hook(add).remove)
+        undo.enter_context(_evaluating(child))
+        undo.enter_context(torch.no_grad())
+        child(like.new_zeros((1, *input_shape)))
+    return Costs(params=sum(parameter.numel() for parameter in parameters), flops=flops)
+
+
+@contextmanager
+def _evaluating(child: nn.Module) -> Iterator[None]:
+    """Hold every layer in evaluation mode, then put each back into its own."""
+    training = [layer for layer in child.modules() if layer.training]
+    child.eval()
+    try:
+        yield
+    finally:
+        for layer in training:
+            layer.training = True
+
+
+def _counts(layer: nn.Module) -> bool:
+    from torch import nn  # noqa: PLC0415 - deciding must not load torch
+    from torch.nn.modules.conv import _ConvNd  # noqa: PLC0415
+
+    return isinstance(layer, _ConvNd | nn.Linear)
+
+
+def _multiply_adds(layer: Any, given: Tensor, output: Tensor) -> int:
+    """Return the multiply-adds of one call of a convolution or linear layer."""
+    # One row of the weight is what one output element takes, groups included.
+    per_element: int = math.prod(layer.weight.shape[1:])
+    # A transposed convolution spreads each input element over the output instead.
+    rows = given if getattr(layer, "transposed", False) else output
+    return per_element * rows.numel() + (output.numel() if layer.bias is not None else 0)

@@ -1,0 +1,59 @@
+"""The cell of NAS-Bench-201 (Dong & Yang, 2020, arXiv:2001.00326).
+
+Four nodes, each the sum of what five operations make of the nodes before it: 5^6 = 15,625 cells,
+for all of which the results of training are published. The network around the cell is the
+published one; with fewer ``channels`` and ``cells`` it trains on a CPU.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from raynas.space import Architecture
+from search_spaces.nasbench201.cell import (
+    SPACE,
+    draw,
+    from_string,
+    operations,
+    prune,
+    to_string,
+)
+
+if TYPE_CHECKING:
+    from torch import nn
+
+__all__ = ["SPACE", "build", "draw", "from_string", "prune", "to_string"]
+
+
+def build(
+    architecture: Architecture,
+    input_shape: tuple[int, ...],
+    classes: int,
+    *,
+    channels: int = 16,
+    cells: int = 5,
+    dead_edges: bool = True,
+) -> nn.Module:
+    """Build the published network around a cell (paper, section 2.1).
+
+    Args:
+        architecture: The cell.
+        input_shape: The shape of one image: (channels, height, width).
+        classes: The number of labels.
+        channels: The width of the first of the three stages; the others have twice and four
+            times as many.
+        cells: Copies of the cell in each stage.
+        dead_edges: Whether to build, as the published counts of parameters and multiply-adds do,
+            even what ``prune`` takes away. Without it training is faster and the output the same,
+            but for the learnt biases that convolutions of zero can add to it.
+
+    Returns:
+        A module that maps ``[batch, *input_shape]`` to logits ``[batch, classes]``.
+
+    Raises:
+        ConfigError: The input is no image, or a size is below one.
+    """
+    from search_spaces.nasbench201.network import network  # noqa: PLC0415 - torch only to build
+
+    cell = architecture if dead_edges else prune(architecture)
+    return network(dict(operations(cell)), input_shape, classes, channels, cells)
