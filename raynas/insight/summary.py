@@ -1,0 +1,107 @@
+"""The last words of a search: what was tried, what it cost, the best trials, the winner."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Final
+
+from rich.console import Console
+
+from raynas.insight.drawing import draw as draw_decisions
+from raynas.insight.leaderboard import as_lines, as_table, leaderboard
+from raynas.insight.tally import Tally
+from raynas.insight.wording import count, duration, metric, plural, say
+from raynas.space import Architecture
+from raynas.trial import Failed, History, Trial
+
+_TOP: Final = 10
+
+
+def print_summary(
+    console: Console,
+    history: History,
+    draw: Callable[[Architecture], str] = draw_decisions,
+    top: int = _TOP,
+) -> None:
+    """Print counts, effort, the best ``top`` trials and the winner.
+
+    Args:
+        console: Where to; a terminal gets colours and a table, anything else plain lines.
+        history: What happened.
+        draw: Draws an architecture in a few lines of text.
+        top: How many trials the leaderboard shows.
+    """
+    say(console, counts(history))
+    say(console, effort(history))
+    if history.best is None:
+        say(console, "no trial finished" + _first_failure(history))
+        return
+    say(console, "")
+    frame = leaderboard(history).head(top)
+    if console.is_terminal:
+        console.print(as_table(frame))
+    else:
+        for line in as_lines(frame):
+            say(console, line)
+    say(console, "")
+    say(console, winner(history, draw))
+
+
+def counts(history: History) -> str:
+    """Return how many trials there are and what became of them, in one line."""
+    text = f"{plural(len(history.trials), 'trial')}: {Tally.of(history)}"
+    return f"{text}, {len(history.running)} not ended" if history.running else text
+
+
+def effort(history: History) -> str:
+    """Return the time spent in training, and what stopping early has saved of it, in one line."""
+    spent = math.fsum(trial.seconds for trial in history.trials.values())
+    epochs = sum(len(trial.reports) for trial in history.trials.values() if trial.trained)
+    text = f"training took {duration(spent)} for {plural(epochs, 'epoch')}"
+    saved = [_saved(trial) for trial in history.finished if trial.stopped and trial.trained]
+    if not saved:
+        return text
+    left, seconds = sum(epochs for epochs, _ in saved), math.fsum(time for _, time in saved)
+    return f"{text}; stopping early saved {plural(left, 'epoch')}, about {duration(seconds)}"
+
+
+def winner(history: History, draw: Callable[[Architecture], str] = draw_decisions) -> str:
+    """Return the winner (or, before there is one, the best trial), drawn, with its test results.
+
+    Raises:
+        ValueError: No trial has finished.
+    """
+    chosen = history.winner
+    trial = history.trials[chosen.number] if chosen else history.best
+    if trial is None:
+        raise ValueError("there is no winner: no trial has finished")
+    lines = [f"{'winner' if chosen else 'best so far'}: trial {trial.number}, {_scores(trial)}"]
+    lines += [f"  {line}" for line in draw(trial.architecture).splitlines()]
+    if chosen:
+        tested = (f"{name} {metric(name, value)}" for name, value in chosen.metrics.items())
+        lines += ["  ".join(tested), f"exported to {chosen.folder}"]
+    return "\n".join(lines)
+
+
+def _first_failure(history: History) -> str:
+    for trial in history.failed:
+        if isinstance(trial.outcome, Failed):
+            return f"; trial {trial.number} failed: {trial.outcome.reason}"
+    return ""
+
+
+def _saved(trial: Trial) -> tuple[int, float]:
+    """Return the epochs, and about the seconds, that stopping ``trial`` saved."""
+    left = trial.started.epochs - trial.epoch
+    return left, left * trial.seconds / len(trial.reports)
+
+
+def _scores(trial: Trial) -> str:
+    shown = [name for name in trial.metrics if name.startswith("val_")]
+    parts = [f"{name} {metric(name, trial.metrics[name])}" for name in shown]
+    if "params" in trial.metrics:
+        parts.append(f"{count(trial.metrics['params'])} parameters")
+    if "flops" in trial.metrics:
+        parts.append(f"{count(trial.metrics['flops'])} FLOPs")
+    return ", ".join(parts)

@@ -1,0 +1,132 @@
+"""Follows a run into TensorBoard: scalars per trial, and the decisions in the HParams tab.
+
+One event file per trial and process, written with TensorBoard's own records: no thread, no queue,
+no torch. A resumed run adds files to the same folders and writes new events only.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from tensorboard.compat.proto.event_pb2 import Event as Record
+from tensorboard.compat.proto.summary_pb2 import Summary
+from tensorboard.summary.writer.record_writer import RecordWriter
+
+from raynas.insight import hparams
+from raynas.space import Decision
+from raynas.trial import Event, Failed, Finished, History, Objective, Report, Trial, Winner
+
+_COSTS: Final = ("params", "flops")  # alike in every epoch of a trial: one point is enough
+
+
+def run_name(number: int) -> str:
+    """Return the name under which TensorBoard shows a trial, such as ``trial-0007``."""
+    return f"trial-{number:04d}"
+
+
+class TensorBoard:
+    """Writes what TensorBoard reads, as it happens."""
+
+    def __init__(
+        self, folder: Path, decisions: Mapping[str, Decision], objectives: Sequence[Objective]
+    ) -> None:
+        """Write the columns of the HParams tab.
+
+        Args:
+            folder: What ``tensorboard --logdir`` is given, or a folder in it.
+            decisions: What the space decides (``Space.decisions``).
+            objectives: What the run optimises: with parameters and FLOPs, the tab's metrics.
+        """
+        self._folder = folder
+        self._decisions = decisions
+        self._files: dict[int, _File] = {}
+        self._begun = False
+        metrics = dict.fromkeys([objective.metric for objective in objectives] + list(_COSTS))
+        file = _File(folder)
+        file.write(hparams.columns(decisions, metrics), time.time())
+        file.close()
+
+    def write(self, event: Event, history: History) -> None:
+        """Write ``event``, which ``history`` holds already, so that it can be seen at once.
+
+        With the first event, trials without a folder (of a run resumed with another folder) are
+        written too.
+        """
+        if not self._begun:
+            self._begun = True
+            self._catch_up(event, history)
+        if isinstance(event, Winner):
+            file = _File(self._folder / "winner")
+            file.write(_scalars(event.metrics), event.at)
+            file.close()
+        else:
+            self._follow(event, history.trials[event.number])
+
+    def close(self) -> None:
+        """Close the files of the trials that have not ended."""
+        while self._files:
+            self._files.popitem()[1].close()
+
+    def _catch_up(self, event: Event, history: History) -> None:
+        for trial in history.trials.values():
+            if not (self._folder / run_name(trial.number)).exists():
+                reports = trial.reports if trial.trained else ()
+                for past in (trial.started, *reports, trial.outcome):
+                    if past is not None and past != event:
+                        self._follow(past, trial)
+
+    def _follow(self, event: Event, trial: Trial) -> None:
+        file = self._file(trial)
+        match event:
+            case Report():
+                file.write(_report(event, first=event is trial.reports[0]), event.at, event.epoch)
+            case Finished(answered_by=int()):
+                last = trial.reports[-1]
+                file.write(_report(last, first=True), event.at, last.epoch)
+        if isinstance(event, Finished | Failed):
+            file.write(hparams.row_end(event), event.at)
+            file.close()
+            del self._files[trial.number]
+
+    def _file(self, trial: Trial) -> _File:
+        """Return the trial's open file; a new one begins with the trial's row."""
+        if trial.number not in self._files:
+            name = run_name(trial.number)
+            file = self._files[trial.number] = _File(self._folder / name)
+            file.write(hparams.row(self._decisions, name, trial.started), trial.started.at)
+        return self._files[trial.number]
+
+
+class _File:
+    """An event file of its own in a folder; what is written can be read at once."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        # TensorBoard reads a folder's files in the order of their names.
+        path = folder / f"events.out.tfevents.{time.time_ns()}.raynas"
+        self._records = RecordWriter(path.open("xb"))
+        self._append(Record(wall_time=time.time(), file_version="brain.Event:2"))
+
+    def write(self, summary: Any, at: float, step: int = 0) -> None:
+        self._append(Record(wall_time=at, step=step, summary=summary))
+
+    def close(self) -> None:
+        self._records.close()
+
+    def _append(self, record: Any) -> None:
+        self._records.write(record.SerializeToString())
+        self._records.flush()
+
+
+def _report(report: Report, *, first: bool) -> Any:
+    changing = {name: v for name, v in report.metrics.items() if first or name not in _COSTS}
+    return _scalars({**changing, "seconds": report.seconds})
+
+
+def _scalars(metrics: Mapping[str, float]) -> Any:
+    return Summary(
+        value=[Summary.Value(tag=name, simple_value=value) for name, value in metrics.items()]
+    )

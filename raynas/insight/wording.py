@@ -1,0 +1,62 @@
+"""Numbers and states in words, the same wherever people meet them."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from rich.console import Console
+from rich.text import Text
+
+from raynas.trial import Failed, Finished, Trial
+
+_UNITS: Final = (("G", 1e9), ("M", 1e6), ("k", 1e3))
+_ROUNDS_UP: Final = 0.9995  # 999,950 is 1M to three digits, not 1000k
+
+
+def count(number: float) -> str:
+    """Return a count to three digits, such as ``12.3k``."""
+    for unit, size in _UNITS:
+        if number >= _ROUNDS_UP * size:
+            return f"{number / size:.3g}{unit}"
+    return f"{number:.0f}"
+
+
+def metric(name: str, value: float) -> str:
+    """Return a metric's value: accuracies (fractions) in percent."""
+    if name.endswith("accuracy"):
+        return f"{100 * value:.2f} %"
+    return count(value) if name in {"params", "flops"} else f"{value:.4g}"
+
+
+def duration(seconds: float) -> str:
+    """Return a time with the two units that matter, such as ``2 min 13 s``."""
+    if seconds < 59.95:  # more would read 60.0 s
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    minutes = round(seconds / 60)
+    return f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def status(trial: Trial) -> str:
+    """Return what became of a trial."""
+    match trial.outcome:
+        case None:
+            return "running"
+        case Failed():
+            return "failed"
+        case Finished(answered_by=int(source)):
+            return f"answered by trial {source}"
+        case Finished(stopped=stopped):
+            return "stopped early" if stopped else "finished"
+
+
+def plural(number: int, noun: str) -> str:
+    """Return the number with its noun, such as ``1 trial`` or ``3 trials``."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def say(console: Console, line: str) -> None:
+    """Print a line as it is: unwrapped, nothing in it taken for markup."""
+    console.print(Text(line), soft_wrap=True)

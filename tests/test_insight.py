@@ -1,0 +1,299 @@
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from insight_history import SPACE, architecture, events, play, report, started, winner
+from rich.console import Console
+
+from raynas.insight.drawing import draw
+from raynas.insight.leaderboard import as_lines, as_table, leaderboard, records
+from raynas.insight.progress import Pace, progress
+from raynas.insight.summary import counts, effort, print_summary
+from raynas.insight.wording import count, duration, metric
+from raynas.trial import Failed, Finished, History, Objective
+
+
+def written(*, terminal=False, width=110):
+    return Console(file=io.StringIO(), force_terminal=terminal, width=width, color_system=None)
+
+
+class Clock:
+    def __init__(self):
+        self.now = 0.0
+
+    def __call__(self):
+        return self.now
+
+
+def test_longest_trained_first_then_loss_then_what_has_no_score_of_its_own():
+    history = play(events())
+    frame = leaderboard(history)
+    assert frame["trial"].tolist() == [4, 0, 1, 3, 5, 2]
+    assert frame["rank"].tolist()[:3] == [1, 2, 3]
+    assert frame["rank"].isna().tolist() == [False] * 3 + [True] * 3
+    assert frame["trial"][0] == history.best.number
+    assert frame["status"].tolist() == [
+        "finished",
+        "finished",
+        "stopped early",
+        "answered by trial 0",
+        "running",
+        "failed",
+    ]
+    assert frame["seconds"].tolist() == [6, 6, 2, 0, 2, 2]
+    assert frame["reason"].iloc[-1] == "the loss is not finite"
+
+
+@given(st.lists(st.tuples(st.integers(1, 3), st.floats(0, 1)), min_size=1, max_size=8))
+def test_the_first_row_is_the_best_of_the_history(scores):
+    def happened():
+        for number, (epochs, accuracy) in enumerate(scores):
+            yield started(number)
+            yield from (report(number, epoch, accuracy) for epoch in range(1, epochs + 1))
+            yield Finished(number, stopped=epochs < 3)
+
+    history = play(happened())
+    frame = leaderboard(history)
+    assert frame["trial"][0] == history.best.number
+    assert frame["rank"].tolist() == list(range(1, len(scores) + 1))
+
+
+def test_records_are_strict_json_and_lose_nothing():
+    history = play(events())
+    rows = json.loads(json.dumps(records(leaderboard(history)), allow_nan=False))
+    best, failed = rows[0], rows[-1]
+    assert best["val_accuracy"] == history.best.metrics["val_accuracy"]
+    assert best["params"] == 12_349
+    assert SPACE.architecture(best["architecture"]) == history.best.architecture
+    assert failed["rank"] is None
+    assert failed["val_accuracy"] is None
+    assert failed["epochs"] == 1
+
+
+def test_an_infinite_metric_is_no_number_in_json():
+    loss = Objective("val_loss", "min")
+    history = History((loss,))
+    bad = report(0, 1, 0.5)
+    happened = [started(0), report_with(bad, val_loss=float("inf")), Finished(0)]
+    rows = records(leaderboard(play(happened, history=history)))
+    assert rows[0]["val_loss"] is None
+    json.dumps(rows, allow_nan=False)
+
+
+def report_with(old, **metrics):
+    return type(old)(old.number, old.epoch, {**old.metrics, **metrics}, old.seconds, old.at)
+
+
+def test_an_empty_history_has_an_empty_leaderboard():
+    frame = leaderboard(History())
+    assert len(frame) == 0
+    assert records(frame) == []
+    assert next(as_lines(frame)).split()[:2] == ["#", "trial"]
+
+
+def test_several_objectives_are_columns_once():
+    objectives = (Objective(), Objective("params", "min"))
+    frame = leaderboard(play(events(), history=History(objectives)))
+    assert list(frame.columns).count("params") == 1
+
+
+def test_the_table_and_the_lines_say_the_same():
+    frame = leaderboard(play(events()))
+    lines = list(as_lines(frame))
+    assert " ".join(lines[1].split()) == "1 4 92.00 % 12.3k 3.4M 3 6.0 s finished"
+    assert lines[-1].endswith("failed: the loss is not finite")
+    assert len({line.index("%") for line in lines if "%" in line}) == 1
+    console = written(terminal=True)
+    console.print(as_table(frame))
+    drawn = [line.split() for line in console.file.getvalue().splitlines()]
+    assert drawn == [line.split() for line in lines]
+
+
+def test_plain_lines_one_for_each_trial_that_ended():
+    console = written()
+    with progress(console, 6) as watcher:
+        play(events(), watcher)
+    assert console.file.getvalue().splitlines() == [
+        "trial 0  val_accuracy 90.00 %  epochs 3/3  params 12.3k  6.0 s  best 90.00 % (trial 0)",
+        "trial 1  val_accuracy 95.00 %  epochs 1/3  stopped early  params 12.3k  2.0 s"
+        "  best 90.00 % (trial 0)",
+        "trial 2  failed: the loss is not finite  best 90.00 % (trial 0)",
+        "trial 3  val_accuracy 90.00 %  answered by trial 0  best 90.00 % (trial 0)",
+        "trial 4  val_accuracy 92.00 %  epochs 3/3  params 12.3k  6.0 s  best 92.00 % (trial 4)",
+    ]
+
+
+def test_a_plain_line_is_never_wrapped_nor_read_as_markup():
+    console = written(width=40)
+    reason = "[bold]no room[/bold] " + "for this " * 20
+    with progress(console, 1) as watcher:
+        play([started(0), Failed(0, reason)], watcher)
+    assert console.file.getvalue() == f"trial 0  failed: {reason}\n"
+
+
+def test_a_resumed_run_knows_its_best_from_before():
+    happened = list(events())
+    history = play(happened[:6])
+    console = written()
+    with progress(console, 6) as watcher:
+        play(happened[6:8], watcher, history=history)
+    assert console.file.getvalue().endswith("best 90.00 % (trial 0)\n")
+
+
+def test_the_live_view_shows_counts_best_and_running_and_leaves_failures_only():
+    console, clock = written(terminal=True), Clock()
+    with progress(console, 6, clock) as view:
+        play(events(), view)
+        clock.now = 17.0
+        shown = written()
+        shown.print(view.render())
+    text = shown.file.getvalue()
+    assert "5 of 6 trials" in text
+    assert "2 finished, 1 stopped early, 1 failed, 1 answered from the journal, 1 running" in text
+    assert "best  val_accuracy 92.00 %  trial 4  epochs 3/3  params 12.3k" in text
+    assert "trial 5  epochs 1/3  val_accuracy 70.00 %" in text
+    assert "17.0 s elapsed" in text
+    assert "trial 2  failed: the loss is not finite" in console.file.getvalue()
+
+
+@given(
+    workers=st.integers(1, 8),
+    before=st.integers(0, 20),
+    rounds=st.integers(1, 5),
+    epochs=st.integers(1, 9),
+)
+def test_the_estimate_is_exact_where_all_trials_take_the_same(workers, before, rounds, epochs):
+    """Workers that each train one trial at a time, ten seconds per epoch, all in step."""
+    total = before + workers * (rounds + 3)
+    pace = Pace(total)
+    pace.note(0.0, before)
+    assert pace.left(5.0) is None
+    for epoch in range(1, rounds * epochs + 1):
+        pace.note(10.0 * epoch, before + workers * epoch / epochs)
+    assert pace.left(10.0 * rounds * epochs) == pytest.approx(10.0 * epochs * 3)
+    assert pace.left(10.0 * rounds * epochs + 4) == pytest.approx(10.0 * epochs * 3 - 4)
+    assert pace.left(1e9) == 0
+
+
+def test_the_summary_counts_saves_ranks_and_draws():
+    history = play([*events(), winner()])
+    console = written()
+    print_summary(console, history, draw=lambda _: "a drawing\nof two lines", top=3)
+    lines = console.file.getvalue().splitlines()
+    assert lines[0] == (
+        "6 trials: 2 finished, 1 stopped early, 1 failed, 1 answered from the journal, 1 not ended"
+    )
+    assert lines[1] == (
+        "training took 18.0 s for 9 epochs; stopping early saved 2 epochs, about 4.0 s"
+    )
+    table = lines[3:7]
+    assert [row.split()[1] for row in table] == ["trial", "4", "0", "1"]
+    assert lines[8] == (
+        "winner: trial 4, val_accuracy 92.00 %, val_loss 0.08, 12.3k parameters, 3.4M FLOPs"
+    )
+    assert lines[9:] == [
+        "  a drawing",
+        "  of two lines",
+        "test_accuracy 88.75 %",
+        "exported to winner",
+    ]
+
+
+def test_a_summary_without_any_score():
+    history = play([started(0), Failed(0, "no memory")])
+    console = written()
+    print_summary(console, history)
+    assert console.file.getvalue().splitlines() == [
+        "1 trial: 0 finished, 1 failed",
+        "training took 0.0 s for 0 epochs",
+        "no trial finished; trial 0 failed: no memory",
+    ]
+    assert counts(History()) == "0 trials: 0 finished"
+    assert effort(History()) == "training took 0.0 s for 0 epochs"
+
+
+def test_a_drawing_shows_every_decision_once():
+    for number in range(20):
+        decided = architecture(number)
+        words = draw(decided).replace(",", "").split()
+        for path, value in decided.items():
+            shown = f"{value:.4g}" if isinstance(value, float) else str(value)
+            assert shown in words, path
+
+
+def test_a_drawing_is_a_tree():
+    decided = SPACE.architecture(
+        {
+            "op": "conv",
+            "op.conv.kernel": 5,
+            "layers": 2,
+            "layers.0.width": 16,
+            "layers.1.width": 32,
+            "bias": True,
+            "act": None,
+            "training.lr": 0.0123456,
+        }
+    )
+    assert draw(decided).splitlines() == [
+        "op conv",
+        "  conv  kernel 5",
+        "layers 2",
+        "  0  width 16",
+        "  1  width 32",
+        "bias True, act None",
+        "training  lr 0.01235",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [
+        (0, "0"),
+        (999, "999"),
+        (999.6, "1k"),
+        (12_345, "12.3k"),
+        (999_949, "1M"),
+        (3_349_342, "3.35M"),
+    ],
+)
+def test_counts(number, text):
+    assert count(number) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0, "0.0 s"),
+        (59.94, "59.9 s"),
+        (59.96, "1 min 00 s"),
+        (3599.6, "1 h 00 min"),
+        (93_784, "26 h 03 min"),
+    ],
+)
+def test_durations(seconds, text):
+    assert duration(seconds) == text
+
+
+def test_metrics():
+    assert metric("val_accuracy", 0.97222) == "97.22 %"
+    assert metric("val_loss", 0.123456) == "0.1235"
+    assert metric("params", 1_234_567) == "1.23M"
+
+
+def test_insight_needs_neither_ray_nor_torch():
+    code = (
+        "import sys\n"
+        "from raynas.insight import drawing, leaderboard, progress, summary, tensorboard\n"
+        "from insight_history import events, play\n"
+        "leaderboard.leaderboard(play(events()))\n"
+        "sys.exit(str({'ray', 'torch'} & set(sys.modules) or ''))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=Path(__file__).parent, capture_output=True, check=False
+    )
+    assert done.stderr.decode().strip() == ""
