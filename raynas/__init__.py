@@ -1,1 +1,52 @@
-"""raynas: neural architecture search on Ray."""
+"""raynas: neural architecture search on Ray Tune and PyTorch.
+
+>>> result = raynas.search(space="nasbench201", task="digits", trials=40)  # doctest: +SKIP
+>>> result.best.architecture, result.leaderboard()  # doctest: +SKIP
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from raynas.experiment.experiment import Experiment
+    from raynas.experiment.result import Result, load
+    from raynas.experiment.run import resume, run, search
+    from raynas.space import Architecture, Choice, Float, Int, Repeat, Space
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "Architecture": "raynas.space",
+    "Choice": "raynas.space",
+    "Experiment": "raynas.experiment.experiment",
+    "Float": "raynas.space",
+    "Int": "raynas.space",
+    "Repeat": "raynas.space",
+    "Result": "raynas.experiment.result",
+    "Space": "raynas.space",
+    "load": "raynas.experiment.result",
+    "resume": "raynas.experiment.run",
+    "run": "raynas.experiment.run",
+    "search": "raynas.experiment.run",
+}
+__all__ = [
+    "Architecture",
+    "Choice",
+    "Experiment",
+    "Float",
+    "Int",
+    "Repeat",
+    "Result",
+    "Space",
+    "load",
+    "resume",
+    "run",
+    "search",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Load what is asked for when it is asked for: ``import raynas`` takes no time."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'raynas' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)

@@ -119,6 +119,7 @@ class Failed:
         number: The trial's number.
         reason: One sentence.
         detail: The traceback, where there is one.
+        lost: Whether its worker was lost, which says nothing about the architecture.
         answered_by: The earlier trial that failed in the same way, if this one was not tried.
         at: When, as in ``Started``.
     """
@@ -126,6 +127,7 @@ class Failed:
     number: int
     reason: str
     detail: str = ""
+    lost: bool = False
     answered_by: int | None = None
     at: float = 0.0
 

@@ -1,0 +1,5 @@
+"""`python -m raynas`."""
+
+from raynas.cli import main
+
+main()

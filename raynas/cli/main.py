@@ -1,0 +1,48 @@
+"""The `raynas` command."""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+import typer
+from rich.console import Console
+from rich.logging import RichHandler
+
+from raynas.cli.resume import resume
+from raynas.cli.search import search
+from raynas.cli.show import show
+from raynas.errors import (
+    ConfigError,
+    DataError,
+    JournalError,
+    RaynasError,
+    ResourceError,
+    SpaceError,
+)
+
+# What the user can put right by giving something else.
+_BAD_INPUT = (ConfigError, DataError, JournalError, ResourceError, SpaceError)
+
+app = typer.Typer(
+    name="raynas",
+    help="Neural architecture search on Ray Tune and PyTorch.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+app.command()(search)
+app.command()(resume)
+app.command()(show)
+
+
+def main() -> None:
+    """Run the command; bad input ends with status 2, a failed run with 1, Ctrl-C with 130."""
+    errors = Console(stderr=True, highlight=False, soft_wrap=True)
+    handler = RichHandler(console=errors, show_time=False, show_path=False, markup=False)
+    logging.getLogger("raynas").addHandler(handler)
+    try:
+        app()
+    except RaynasError as error:
+        errors.print(f"raynas: {error}", style="red", markup=False)
+        sys.exit(2 if isinstance(error, _BAD_INPUT) else 1)

@@ -1,0 +1,38 @@
+"""`raynas resume`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from raynas.cli import settings as s
+
+
+def resume(  # noqa: PLR0913 - a command's arguments are its options
+    output: Annotated[Path, typer.Argument(help="Run folder.")],
+    trials: s.Trials = None,
+    data_dir: s.DataDir = None,
+    download: s.Download = None,
+    cpus_per_trial: s.Cpus = None,
+    gpus_per_trial: s.Gpus = None,
+    max_concurrent: s.Concurrent = None,
+    address: s.Address = None,
+    verbose: s.Verbose = None,
+) -> None:
+    """Go on with a run after any interruption, or with more trials."""
+    from raynas.cli.session import follow  # noqa: PLC0415 - help must not wait for it
+    from raynas.experiment.run import recorded  # noqa: PLC0415
+
+    changed = s.given(
+        trials=trials,
+        data_dir=data_dir,
+        download=download,
+        cpus_per_trial=cpus_per_trial,
+        gpus_per_trial=gpus_per_trial,
+        max_concurrent=max_concurrent,
+        address=address,
+        verbose=verbose,
+    )
+    follow(recorded(output, changed))

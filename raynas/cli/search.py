@@ -1,0 +1,83 @@
+"""`raynas search`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from raynas.cli import settings as s
+
+
+def search(  # noqa: PLR0913 - a command's arguments are its options
+    config: Annotated[
+        Path | None, typer.Option(help="YAML file of settings; the command line wins over it.")
+    ] = None,
+    space: Annotated[
+        str | None,
+        typer.Option(help="Shipped space, package.module or file.py.", show_default="nasbench201"),
+    ] = None,
+    task: Annotated[
+        str | None,
+        typer.Option(
+            help="Shipped task, package.module:Class or file.py:Class.", show_default="digits"
+        ),
+    ] = None,
+    searcher: Annotated[
+        str | None,
+        typer.Option(help="random, evolution, optuna, or a reference.", show_default="evolution"),
+    ] = None,
+    scheduler: Annotated[
+        str | None, typer.Option(help="none, asha, or a reference.", show_default="asha")
+    ] = None,
+    trials: s.Trials = None,
+    epochs: Annotated[
+        int | None, typer.Option(help="Full length of a trial.", show_default="9")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of everything.", show_default="0")] = None,
+    objective: Annotated[
+        str | None,
+        typer.Option(
+            help="Metric to optimise; :min or :max says which way.", show_default="val_accuracy"
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option(help="Run folder.", show_default="runs/first")
+    ] = None,
+    data_dir: s.DataDir = None,
+    download: s.Download = None,
+    cpus_per_trial: s.Cpus = None,
+    gpus_per_trial: s.Gpus = None,
+    max_concurrent: s.Concurrent = None,
+    address: s.Address = None,
+    verbose: s.Verbose = None,
+    option: s.Set = None,
+) -> None:
+    """Find an architecture, train it and test it.
+
+    A run folder that holds the same experiment already is gone on with.
+    """
+    from raynas.cli.session import follow  # noqa: PLC0415 - help must not wait for it
+    from raynas.experiment.experiment import experiment_from, read_config  # noqa: PLC0415
+
+    command_line = s.given(
+        space=space,
+        task=task,
+        searcher=searcher,
+        scheduler=scheduler,
+        trials=trials,
+        epochs=epochs,
+        seed=seed,
+        objective=objective,
+        output=output,
+        data_dir=data_dir,
+        download=download,
+        cpus_per_trial=cpus_per_trial,
+        gpus_per_trial=gpus_per_trial,
+        max_concurrent=max_concurrent,
+        address=address,
+        verbose=verbose,
+    )
+    file = read_config(config) if config else {}
+    follow(experiment_from(s.with_options({**file, **command_line}, option)))

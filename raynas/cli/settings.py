@@ -1,0 +1,79 @@
+"""Settings on the command line: those not given are left to the file and the defaults."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+import yaml
+
+from raynas.errors import ConfigError
+
+Trials = Annotated[int | None, typer.Option(help="How many trials to start.", show_default="40")]
+Cpus = Annotated[
+    float | None, typer.Option(help="CPU cores of a trial; fractions allowed.", show_default="1")
+]
+Gpus = Annotated[
+    float | None,
+    typer.Option(
+        help="GPUs of a trial; fractions allowed.", show_default="1 where there is any, else 0"
+    ),
+]
+Concurrent = Annotated[
+    int | None, typer.Option(help="Trials at once.", show_default="as many as fit")
+]
+Address = Annotated[
+    str | None,
+    typer.Option(help="Ray cluster to join.", show_default="RAY_ADDRESS, or a new local one"),
+]
+Verbose = Annotated[bool | None, typer.Option("--verbose", help="Let Ray speak.")]
+DataDir = Annotated[Path | None, typer.Option(help="Where data sets lie.", show_default="data")]
+Download = Annotated[bool | None, typer.Option("--download", help="Fetch missing data sets.")]
+Set = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        help="One option of a part, such as [b]space.channels=8[/], [b]training.lr=0.05[/], "
+        "[b]searcher.population_size=20[/], [b]scheduler.eta=4[/] or [b]task.size=64[/].",
+        metavar="PART.OPTION=VALUE",
+        show_default=False,
+    ),
+]
+
+_PARTS = {
+    "space": "space_options",
+    "task": "task_options",
+    "training": "training",
+    "searcher": "searcher_options",
+    "scheduler": "scheduler_options",
+}
+
+
+def given(**settings: Any) -> dict[str, Any]:
+    """Return the settings that were given."""
+    return {name: value for name, value in settings.items() if value is not None}
+
+
+def with_options(settings: dict[str, Any], assignments: list[str] | None) -> dict[str, Any]:
+    """Return ``settings`` with ``part.option=value`` assignments added; later ones win.
+
+    Raises:
+        ConfigError: An assignment is malformed or its part unknown.
+    """
+    result = dict(settings)
+    for assignment in assignments or ():
+        target, equals, text = assignment.partition("=")
+        part, dot, option = target.partition(".")
+        if not (equals and dot and option) or part not in _PARTS:
+            raise ConfigError(
+                f"--set takes PART.OPTION=VALUE with PART one of {', '.join(_PARTS)}, "
+                f"got {assignment!r}"
+            )
+        field = _PARTS[part]
+        try:
+            value = yaml.safe_load(text)
+        except yaml.YAMLError as error:
+            raise ConfigError(f"--set {target}: {text!r} is no value: {error}") from error
+        result[field] = {**result.get(field, {}), option: value}
+    return result

@@ -1,0 +1,32 @@
+"""`raynas show`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def show(
+    output: Annotated[Path, typer.Argument(help="Run folder.")],
+    as_json: Annotated[  # noqa: FBT002 - how typer is told of a flag
+        bool,
+        typer.Option("--json", help="Print JSON, for programs."),
+    ] = False,
+    top: Annotated[int | None, typer.Option(help="Rows to show.", show_default="all")] = None,
+) -> None:
+    """Show the leaderboard of a run, also while it goes on."""
+    from rich.console import Console  # noqa: PLC0415 - help must not wait for these
+
+    from raynas.experiment.result import load  # noqa: PLC0415
+    from raynas.insight.leaderboard import leaderboard, records  # noqa: PLC0415
+    from raynas.insight.summary import print_summary  # noqa: PLC0415
+
+    history = load(output).history
+    top = top or len(history.trials)
+    if as_json:
+        typer.echo(json.dumps(records(leaderboard(history).head(top)), indent=2))
+    else:
+        print_summary(Console(highlight=False), history, top=top)

@@ -1,0 +1,1 @@
+"""Running trials: on Ray, or on a table under a virtual clock. Both are led by the conductor."""

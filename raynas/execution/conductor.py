@@ -1,0 +1,157 @@
+"""What is the same wherever trials run: who starts next, who goes on, what is written down."""
+
+from __future__ import annotations
+
+import traceback
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from raynas.errors import RaynasError, SearcherError
+from raynas.rng import proposal_rng, training_seed
+from raynas.schedulers import Scheduler, Verdict
+from raynas.searchers import Searcher
+from raynas.space import Space
+from raynas.trial import Event, Failed, Finished, History, Proposal, Report, Started, Trial
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is searched, how, and how much of it.
+
+    Attributes:
+        space: Where architectures live.
+        searcher: Proposes them.
+        scheduler: Decides after every epoch who goes on.
+        trials: How many trials to start, those answered from the journal counted.
+        epochs: The full length of a trial.
+        seed: The seed of the run.
+    """
+
+    space: Space
+    searcher: Searcher
+    scheduler: Scheduler
+    trials: int
+    epochs: int
+    seed: int
+
+
+@dataclass(slots=True)
+class Conductor:
+    """Leads a search from one event to the next; whoever runs the trials asks and tells it.
+
+    Attributes:
+        plan: What to do.
+        history: What happened so far; trials in it that have not ended are started first.
+        record: Writes an event down and folds it into ``history``.
+        clock: The time, in seconds.
+    """
+
+    plan: Plan
+    history: History
+    record: Callable[[Event], None]
+    clock: Callable[[], float]
+    _halfway: deque[int] = field(init=False)
+    _exhausted: bool = field(init=False, default=False)
+
+    def __post_init__(self) -> None:
+        """Take up what an earlier process left half done."""
+        for trial in self.history.running:
+            if trial.epoch >= trial.started.epochs:
+                self.record(Finished(trial.number, at=self.clock()))
+        self._halfway = deque(trial.number for trial in self.history.running)
+
+    @property
+    def finished(self) -> bool:
+        """Whether no further trial will start."""
+        spent = len(self.history.trials) >= self.plan.trials
+        return not self._halfway and (spent or self._exhausted)
+
+    def next(self) -> Trial | None:
+        """Return the next trial to train; none once the search has started all it will.
+
+        A proposal that the history can answer is answered and not returned.
+
+        Raises:
+            SearcherError: The searcher raised, or proposed what is not in the space.
+        """
+        if self._halfway:
+            return self.history.trials[self._halfway.popleft()]
+        while not self.finished:
+            proposal = self._propose()
+            if proposal is None:
+                self._exhausted = True
+            elif trial := self._start(proposal):
+                return trial
+        return None
+
+    def report(self, report: Report) -> Verdict:
+        """Take a report; say whether the trial goes on.
+
+        A report that was told before, by a process that was killed, is passed over.
+        """
+        trial = self.history.trials[report.number]
+        if report.epoch <= trial.epoch:
+            return Verdict.GO
+        self.record(replace(report, at=self.clock()))
+        if report.epoch >= trial.started.epochs:
+            self.record(Finished(report.number, at=self.clock()))
+            return Verdict.STOP
+        try:
+            verdict = self.plan.scheduler.decide(report, self.history)
+        except Exception as error:  # noqa: BLE001 - a scheduler's fault ends a trial, never the run
+            reason = f"the scheduler raised {type(error).__name__}: {error}"
+            self.fail(report.number, reason, detail=traceback.format_exc())
+            return Verdict.STOP
+        if verdict is Verdict.STOP:
+            self.record(Finished(report.number, stopped=True, at=self.clock()))
+        return verdict
+
+    def fail(self, number: int, reason: str, *, detail: str = "", lost: bool = False) -> None:
+        """Take note that a trial ended without a score."""
+        self.record(Failed(number, reason, detail, lost, at=self.clock()))
+
+    def _propose(self) -> Proposal | None:
+        number = len(self.history.trials)
+        searcher = self.plan.searcher
+        try:
+            proposal = searcher.propose(self.history, proposal_rng(self.plan.seed, number))
+            if proposal is not None:
+                self.plan.space.architecture(proposal.architecture)
+        except RaynasError as error:
+            raise SearcherError(f"{searcher!r}, asked for trial {number}: {error}") from error
+        except Exception as error:
+            raise SearcherError(
+                f"{searcher!r}, asked for trial {number}, raised {type(error).__name__}: {error}"
+            ) from error
+        return proposal
+
+    def _start(self, proposal: Proposal) -> Trial | None:
+        number = len(self.history.trials)
+        started = Started(
+            number,
+            proposal.architecture,
+            identity=self.plan.space.identity(proposal.architecture),
+            epochs=min(proposal.epochs or self.plan.epochs, self.plan.epochs),
+            seed=training_seed(self.plan.seed, number),
+            parent=proposal.parent,
+            at=self.clock(),
+        )
+        answer = None if proposal.repeat else self._answer(started)
+        self.record(started)
+        if answer is None:
+            return self.history.trials[number]
+        self.record(answer)
+        return None
+
+    def _answer(self, started: Started) -> Finished | Failed | None:
+        """Look for an ended trial of the same network that was to train at least as long."""
+        for trial in self.history.same(started.identity):
+            if trial.started.epochs < started.epochs or not trial.trained:
+                continue
+            match trial.outcome:
+                case Finished():
+                    return Finished(started.number, trial.stopped, trial.number, started.at)
+                case Failed(reason=reason, lost=False):
+                    return Failed(started.number, reason, answered_by=trial.number, at=started.at)
+        return None

@@ -1,0 +1,129 @@
+"""The conductor as Tune's searcher and scheduler."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from typing import Any
+
+from ray.tune.schedulers import FIFOScheduler, TrialScheduler
+from ray.tune.search import Searcher
+
+from raynas.execution.conductor import Conductor
+from raynas.execution.ray_tune.trainable import as_event
+from raynas.execution.worker import Assignment
+from raynas.schedulers import Verdict
+from raynas.trial import Failed, Trial
+
+
+class Bridge:
+    """Keeps the first error of a hook: an exception inside Tune's loop would damage the run."""
+
+    def __init__(self, conductor: Conductor, assign: Callable[[Trial], Assignment]) -> None:
+        """Lead ``conductor``'s trials; ``assign`` says what a worker is told of a trial."""
+        self.conductor = conductor
+        self.assign = assign
+        self.error: BaseException | None = None
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing further starts."""
+        return self.error is not None or self.conductor.finished
+
+    def guarded(self, hook: Callable[[], Any], otherwise: Any) -> Any:
+        """Return what ``hook`` returns; on an error keep it and return ``otherwise``."""
+        if self.error is not None:
+            return otherwise
+        try:
+            return hook()
+        except Exception as error:  # noqa: BLE001 - raised again when Tune has wound down
+            self.error = error
+            return otherwise
+
+
+class TuneSearcher(Searcher):  # type: ignore[misc]  # Ray ships no types
+    """Hands the conductor's next trial to Tune."""
+
+    def __init__(self, bridge: Bridge, slots: int) -> None:
+        """Propose no more than ``slots`` trials at once: a proposal made early knows less."""
+        super().__init__(metric=None, mode=None)
+        self._bridge = bridge
+        self._slots = slots
+        self._live: set[str] = set()
+
+    def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
+        """Return what the worker is told, None while all slots are taken, or FINISHED."""
+        if self._bridge.over:
+            return str(Searcher.FINISHED)
+        if len(self._live) >= self._slots:
+            return None
+        trial = self._bridge.guarded(self._bridge.conductor.next, None)
+        if trial is None:
+            return str(Searcher.FINISHED)
+        self._live.add(trial_id)
+        return asdict(self._bridge.assign(trial))
+
+    def on_trial_result(self, trial_id: str, result: Mapping[str, Any]) -> None:
+        """Ignore: the scheduler has told the conductor."""
+
+    def on_trial_complete(
+        self,
+        trial_id: str,
+        result: Mapping[str, Any] | None = None,  # noqa: ARG002 - Tune's signature
+        error: bool = False,  # noqa: ARG002, FBT001, FBT002 - Tune's signature
+    ) -> None:
+        """Free the trial's slot."""
+        self._live.discard(trial_id)
+
+    def save(self, checkpoint_path: str) -> None:
+        """Save nothing: the journal holds everything."""
+
+    def restore(self, checkpoint_path: str) -> None:
+        """Restore nothing: resuming replays the journal."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Leave the run behind when Tune pickles its own state, which is never read."""
+        return Searcher, ()
+
+
+class TuneScheduler(FIFOScheduler):  # type: ignore[misc]  # Ray ships no types
+    """Tells the conductor what trials say, and Tune what the conductor decides."""
+
+    def __init__(self, bridge: Bridge) -> None:
+        """Serve ``bridge``."""
+        super().__init__()
+        self._bridge = bridge
+
+    def on_trial_result(
+        self,
+        tune_controller: Any,  # noqa: ARG002 - Tune's signature
+        trial: Any,  # noqa: ARG002 - Tune's signature
+        result: Mapping[str, Any],
+    ) -> str:
+        """Pass a report on; stop the trial when it is over."""
+        verdict = self._bridge.guarded(lambda: self._told(result), Verdict.STOP)
+        stop, go = TrialScheduler.STOP, TrialScheduler.CONTINUE
+        return str(stop if verdict is Verdict.STOP else go)
+
+    def on_trial_error(self, tune_controller: Any, trial: Any) -> None:
+        """Note that a trial's worker was lost more often than it is started again."""
+        super().on_trial_error(tune_controller, trial)
+        number = trial.config["number"]
+        reason = f"its worker was lost: {_first_line(trial.get_pickled_error())}"
+        self._bridge.guarded(lambda: self._bridge.conductor.fail(number, reason, lost=True), None)
+
+    def _told(self, result: Mapping[str, Any]) -> Verdict:
+        event = as_event(result)
+        if isinstance(event, Failed):
+            self._bridge.conductor.fail(event.number, event.reason, detail=event.detail)
+            return Verdict.STOP
+        return self._bridge.conductor.report(event)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Leave the run behind when Tune pickles its own state, which is never read."""
+        return FIFOScheduler, ()
+
+
+def _first_line(error: BaseException | None) -> str:
+    lines = str(error or "no reason given").strip().splitlines()
+    return lines[0] if lines else type(error).__name__

@@ -1,0 +1,117 @@
+"""Joining or starting Ray, and what it offers.
+
+A cluster that already runs is joined only when it was named; otherwise one is started here and
+ended with the search, and no other process's cluster is touched.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import ray
+
+from raynas.errors import ResourceError
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """What one trial takes, and how many may run at once.
+
+    Attributes:
+        cpus: Processor cores of a trial; fractions allowed.
+        gpus: GPUs of a trial; fractions allowed, and none for one GPU where there is any.
+        concurrent: Trials at once; none for as many as fit.
+        address: The cluster to join; none for a new local one.
+        verbose: Whether Ray may speak.
+    """
+
+    cpus: float = 1.0
+    gpus: float | None = None
+    concurrent: int | None = None
+    address: str | None = None
+    verbose: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Slots:
+    """What was settled after a look at the cluster.
+
+    Attributes:
+        cpus: Processor cores of a trial.
+        gpus: GPUs of a trial.
+        count: Trials that run at once.
+    """
+
+    cpus: float
+    gpus: float
+    count: int
+
+
+@contextmanager
+def connected(share: Share) -> Iterator[Slots]:
+    """Connect to Ray for the time of a search.
+
+    A connection the calling process already has is used and left open.
+
+    Raises:
+        ResourceError: The cluster cannot be reached, or no node of it can hold a trial.
+    """
+    own = not ray.is_initialized()
+    if own:
+        _start(share)
+    try:
+        nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+        yield settle(share, nodes)
+    finally:
+        if own:
+            ray.shutdown()
+
+
+def settle(share: Share, nodes: list[Mapping[str, float]]) -> Slots:
+    """Say what a trial gets and how many fit.
+
+    Args:
+        share: What was asked for.
+        nodes: The resources of each living node.
+
+    Raises:
+        ResourceError: No node can hold a trial.
+    """
+    most_gpus = max((node.get("GPU", 0.0) for node in nodes), default=0.0)
+    gpus = min(1.0, most_gpus) if share.gpus is None else share.gpus
+    fitting = sum(_fitting(node, share.cpus, gpus) for node in nodes)
+    if not fitting:
+        there = "; ".join(
+            f"{node.get('CPU', 0):g} CPUs and {node.get('GPU', 0):g} GPUs" for node in nodes
+        )
+        raise ResourceError(
+            f"a trial asks for {share.cpus:g} CPUs and {gpus:g} GPUs on one node, and the nodes "
+            f"have {there or 'nothing'}: ask for less with --cpus-per-trial and --gpus-per-trial"
+        )
+    return Slots(share.cpus, gpus, min(fitting, share.concurrent or fitting))
+
+
+def _fitting(node: Mapping[str, float], cpus: float, gpus: float) -> int:
+    # Small tolerance: ten trials of 0.1 GPU fit one GPU.
+    by_cpu = node.get("CPU", 0.0) / cpus if cpus else float("inf")
+    if not gpus:
+        return int(by_cpu + 1e-6) if cpus else 1
+    per_device = int(1 / gpus + 1e-6) if gpus < 1 else 1 / gpus
+    return int(min(by_cpu, node.get("GPU", 0.0) * per_device) + 1e-6)
+
+
+def _start(share: Share) -> None:
+    address = share.address or os.environ.get("RAY_ADDRESS") or "local"  # noqa: TID251 - Ray's own way to be told
+    try:
+        ray.init(
+            address=address,
+            include_dashboard=False if address == "local" else None,
+            log_to_driver=share.verbose,
+            logging_level=logging.INFO if share.verbose else logging.ERROR,
+        )
+    except (ConnectionError, ValueError, RuntimeError) as error:
+        raise ResourceError(f"no Ray cluster could be reached at {address!r}: {error}") from error

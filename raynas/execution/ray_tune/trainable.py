@@ -1,0 +1,90 @@
+"""A child's training as a Tune trainable: one epoch a step, one actor for many trials."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from types import ModuleType
+from typing import Any
+
+from ray import cloudpickle, tune
+
+from raynas.data import Data
+from raynas.execution.worker import Assignment, Workshop, train
+from raynas.training.recipe import Recipe
+from raynas.trial import Failed, Report
+
+
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """A workshop on its way to the workers.
+
+    ``build`` is unpacked by the first trial, for that may load torch; a user's own module travels
+    as code, because workers on other machines cannot import it.
+    """
+
+    build: bytes
+    recipe: Recipe
+    device: str
+
+    @classmethod
+    def of(
+        cls, build: Callable[..., Any], home: ModuleType | None, recipe: Recipe, device: str
+    ) -> Packed:
+        """Pack ``build``, which comes from the user's own module ``home`` if that is given."""
+        if home is None:
+            return cls(cloudpickle.dumps(build), recipe, device)
+        cloudpickle.register_pickle_by_value(home)
+        try:
+            return cls(cloudpickle.dumps(build), recipe, device)
+        finally:
+            cloudpickle.unregister_pickle_by_value(home)
+
+    def unpacked(self, data: Data) -> Workshop:
+        """Return the workshop."""
+        return Workshop(cloudpickle.loads(self.build), self.recipe, data, self.device)
+
+
+class ChildTrainable(tune.Trainable):  # type: ignore[misc]  # Ray ships no types
+    """Trains one child after another in the same process."""
+
+    def setup(self, config: Mapping[str, Any], packed: Packed, data: Data) -> None:
+        """Take over what all trials share; cheap, see ``raynas.execution.worker``."""
+        self._packed = packed
+        self._data = data
+        self._workshop: Workshop | None = None
+        self.reset_config(config)
+
+    def reset_config(self, new_config: Mapping[str, Any]) -> bool:
+        """Begin the next trial in this process."""
+        self._assignment = Assignment(**new_config)
+        self._events: Iterator[Report | Failed] | None = None
+        return True  # False would lose the trial and its slot without a word to the searcher
+
+    def step(self) -> dict[str, Any]:
+        """Train an epoch; the scheduler's adapter reads what comes back."""
+        if self._workshop is None:
+            self._workshop = self._packed.unpacked(self._data)
+        if self._events is None:
+            self._events = train(self._workshop, self._assignment)
+        return as_result(next(self._events))
+
+    def cleanup(self) -> None:
+        """Let go of the child."""
+        self._events = None
+
+
+def as_result(event: Report | Failed) -> dict[str, Any]:
+    """Return an event as the plain dictionary that crosses to the driver."""
+    return {"raynas_event": type(event).__name__, "raynas": asdict(event)}
+
+
+def as_event(result: Mapping[str, Any]) -> Report | Failed:
+    """Return the event in a result, which Tune has flattened."""
+    prefix, metrics = "raynas/", "raynas/metrics/"
+    flat = {key: value for key, value in result.items() if key.startswith(prefix)}
+    plain = {k.removeprefix(prefix): v for k, v in flat.items() if not k.startswith(metrics)}
+    if result["raynas_event"] == Failed.__name__:
+        return Failed(**plain)
+    measured = {k.removeprefix(metrics): v for k, v in flat.items() if k.startswith(metrics)}
+    return Report(**plain, metrics=measured)

@@ -1,0 +1,43 @@
+"""The winner: trained anew on all data but the test data, tested once, exported."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from raynas.execution.worker import Assignment, Workshop, begin
+
+
+@dataclass(frozen=True, slots=True)
+class Crowned:
+    """What became of a winner.
+
+    Attributes:
+        metrics: ``test_accuracy`` (a fraction), ``test_loss`` (nats), ``params``, ``flops``.
+        files: What it was exported to, by name.
+    """
+
+    metrics: Mapping[str, float]
+    files: Mapping[str, bytes]
+
+
+def crown(workshop: Workshop, assignment: Assignment) -> Crowned:
+    """Train the winner on training and validation data, look at the test data, export.
+
+    Raises:
+        TrialError: Training failed.
+    """
+    import torch  # noqa: PLC0415 - only workers load torch
+
+    from raynas.training.examples import Examples  # noqa: PLC0415
+    from raynas.training.export import exported  # noqa: PLC0415
+    from raynas.training.train import evaluate  # noqa: PLC0415
+
+    data, device = workshop.data, torch.device(workshop.device)
+    training, measured = begin(workshop, assignment, Examples.of(data.merged(), data, device))
+    while training.epoch < assignment.epochs:
+        training.step()
+    tested = evaluate(training.child, Examples.of(data.test, data, device))
+    metrics = {f"test_{name}": value for name, value in tested.items()}
+    metrics |= {"params": measured.params, "flops": measured.flops}
+    return Crowned(metrics, exported(training.child, data))

@@ -1,0 +1,137 @@
+"""What a worker does with a trial: build the child, train it epoch by epoch, keep checkpoints.
+
+Knows nothing of Ray, and loads torch only when the first trial begins: all workers are then ready
+at about the same time, where otherwise the first one would take every short trial.
+"""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from raynas import costs
+from raynas.data import Data
+from raynas.errors import SpaceError, TrialError
+from raynas.rng import seed_weights
+from raynas.space import Architecture
+from raynas.training.recipe import Recipe
+from raynas.trial import Failed, Report
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from raynas.training.train import Training
+
+TRAINING = "training"  # decisions below this name are fields of the recipe
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """What a worker is told of a trial; plain data, for it crosses the cluster.
+
+    Attributes:
+        number: The trial's number.
+        architecture: What to train, by decision path.
+        epochs: How long at most.
+        seed: The training seed.
+        checkpoint: The file to continue from, if it is there, and to leave checkpoints in.
+    """
+
+    number: int
+    architecture: Mapping[str, Any]
+    epochs: int
+    seed: int
+    checkpoint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Workshop:
+    """What all trials of a run share.
+
+    Attributes:
+        build: Makes the child: ``build(architecture, input_shape, classes)``.
+        recipe: How children are trained.
+        data: What they are trained and validated on.
+        device: ``cpu`` or ``cuda``.
+    """
+
+    build: Callable[[Architecture, tuple[int, ...], int], nn.Module]
+    recipe: Recipe
+    data: Data
+    device: str
+
+
+def train(workshop: Workshop, assignment: Assignment) -> Iterator[Report | Failed]:
+    """Train one trial: a report after every epoch, or a failure at the end.
+
+    Whatever the child raises ends its trial, not the worker.
+    """
+    try:
+        yield from _reports(workshop, assignment)
+    except TrialError as error:
+        yield Failed(assignment.number, str(error))
+    except Exception as error:  # noqa: BLE001 - a child is a user's code and may raise anything
+        reason = f"{type(error).__name__}: {error}"
+        yield Failed(assignment.number, reason, detail=traceback.format_exc())
+
+
+def _reports(workshop: Workshop, assignment: Assignment) -> Iterator[Report]:
+    import torch  # noqa: PLC0415 - see the module's docstring
+
+    from raynas.training.examples import Examples  # noqa: PLC0415
+
+    data, device = workshop.data, torch.device(workshop.device)
+    training, measured = begin(workshop, assignment, Examples.of(data.train, data, device))
+    checkpoint = Path(assignment.checkpoint)
+    reports: list[Report] = []
+    if checkpoint.exists():
+        saved = torch.load(checkpoint, map_location=device, weights_only=True)
+        training.load_state(saved["training"])
+        reports = [Report(assignment.number, **report) for report in saved["reports"]]
+        yield from reports
+    valid = Examples.of(data.valid, data, device)
+    while training.epoch < assignment.epochs:
+        epoch = training.step(valid)
+        metrics = {**epoch.metrics, "params": measured.params, "flops": measured.flops}
+        reports.append(Report(assignment.number, epoch.epoch, metrics, epoch.seconds))
+        if training.epoch < assignment.epochs:
+            _save(checkpoint, training, reports)
+        yield reports[-1]
+
+
+def begin(
+    workshop: Workshop, assignment: Assignment, examples: Any
+) -> tuple[Training, costs.Costs]:
+    """Build the child of a trial, ready to be trained on ``examples``, and measure it.
+
+    Raises:
+        TrialError: The child cannot be built, or memory ran out.
+        ConfigError: The architecture decides an unusable training recipe.
+    """
+    from raynas.training.train import Training, memory_fails  # noqa: PLC0415 - loads torch
+
+    architecture = Architecture(assignment.architecture)
+    recipe = workshop.recipe.with_overrides(architecture.under(TRAINING))
+    shape, classes = workshop.data.input_shape, workshop.data.classes
+    seed_weights(assignment.seed)
+    with memory_fails():
+        try:
+            child = workshop.build(architecture, shape, classes)
+        except (ValueError, SpaceError) as error:
+            raise TrialError(f"the network cannot be built: {error}") from error
+        measured = costs.measure(child, shape)
+    training = Training(child, examples, recipe, epochs=assignment.epochs, seed=assignment.seed)
+    return training, measured
+
+
+def _save(path: Path, training: Training, reports: list[Report]) -> None:
+    import torch  # noqa: PLC0415 - see the module's docstring
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    told = [{"epoch": r.epoch, "metrics": dict(r.metrics), "seconds": r.seconds} for r in reports]
+    partial = path.with_suffix(".partial")
+    torch.save({"training": training.state(), "reports": told}, partial)
+    partial.replace(path)

@@ -1,0 +1,1 @@
+"""An experiment: described, run, resumed, and its result."""

@@ -1,0 +1,177 @@
+"""An experiment, described once: in Python, in a YAML file, or on the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any, Final, get_type_hints
+
+import yaml
+
+from raynas.errors import ConfigError, unknown
+from raynas.trial import Objective
+
+# What may change when a run is taken up again: how much of it, where, and how loud.
+_FREE: Final = frozenset(
+    {
+        "trials",
+        "winner_epochs",
+        "output",
+        "data_dir",
+        "download",
+        "cpus_per_trial",
+        "gpus_per_trial",
+        "max_concurrent",
+        "address",
+        "verbose",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Experiment:
+    """A search and all it needs; what is left out has a default.
+
+    Attributes:
+        space: A shipped space's name, ``package.module``, a file's path or module.
+        space_options: Keyword arguments of the space's ``build``, such as ``channels``.
+        task: A shipped task's name, ``package.module:attribute``, ``file.py:Attribute``, or a task.
+        task_options: Options of the task.
+        training: Fields of the training recipe that differ from the task's.
+        searcher: A searcher's name, reference or instance.
+        searcher_options: Its options.
+        scheduler: A scheduler's name, reference or instance.
+        scheduler_options: Its options.
+        trials: How many trials to start.
+        epochs: The full length of a trial.
+        winner_epochs: How long the winner is trained anew; none for as long as a trial.
+        seed: The seed of everything.
+        objective: The metric to optimise, with ``:min`` or ``:max`` where it is not plain.
+        output: The run folder.
+        data_dir: Where data sets lie.
+        download: Whether missing data may be fetched.
+        cpus_per_trial: Processor cores of a trial; fractions allowed.
+        gpus_per_trial: GPUs of a trial; fractions allowed; none for one GPU where there is any.
+        max_concurrent: Trials at once; none for as many as fit.
+        address: A Ray cluster to join; none for ``RAY_ADDRESS``, or else a new local one.
+        verbose: Whether Ray may speak.
+    """
+
+    space: Any = "nasbench201"
+    space_options: Mapping[str, Any] = field(default_factory=dict)
+    task: Any = "digits"
+    task_options: Mapping[str, Any] = field(default_factory=dict)
+    training: Mapping[str, Any] = field(default_factory=dict)
+    searcher: Any = "evolution"
+    searcher_options: Mapping[str, Any] = field(default_factory=dict)
+    scheduler: Any = "asha"
+    scheduler_options: Mapping[str, Any] = field(default_factory=dict)
+    trials: int = 40
+    epochs: int = 9
+    winner_epochs: int | None = None
+    seed: int = 0
+    objective: str = "val_accuracy"
+    output: Path = Path("runs/first")
+    data_dir: Path = Path("data")
+    download: bool = False
+    cpus_per_trial: float = 1.0
+    gpus_per_trial: float | None = None
+    max_concurrent: int | None = None
+    address: str | None = None
+    verbose: bool = False
+
+    def __post_init__(self) -> None:
+        """Check what can be checked without looking anything up."""
+        object.__setattr__(self, "output", Path(self.output))
+        object.__setattr__(self, "data_dir", Path(self.data_dir))
+        for name in ("trials", "epochs", "winner_epochs", "max_concurrent"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ConfigError(f"{name} must be at least 1, got {value}")
+        if self.seed < 0:
+            raise ConfigError(f"seed must not be negative, got {self.seed}")
+        if self.cpus_per_trial < 0 or (self.gpus_per_trial or 0) < 0:
+            raise ConfigError("cpus_per_trial and gpus_per_trial must not be negative")
+        if not self.cpus_per_trial and not self.gpus_per_trial:
+            raise ConfigError("a trial needs a share of a CPU or of a GPU, both are given as 0")
+        self.objectives  # noqa: B018 - raises on a malformed objective
+
+    @property
+    def objectives(self) -> tuple[Objective, ...]:
+        """What is optimised; losses and costs are minimised unless said otherwise.
+
+        Raises:
+            ConfigError: The direction is neither ``min`` nor ``max``.
+        """
+        metric, _, direction = self.objective.partition(":")
+        if not direction:
+            direction = "max" if "accuracy" in metric else "min"
+        if direction not in ("min", "max"):
+            raise ConfigError(f"an objective ends in :min or :max, got {self.objective!r}")
+        return (Objective(metric, direction),)  # type: ignore[arg-type]  # checked above
+
+    def described(self) -> dict[str, Any]:
+        """Return the fields as JSON-ready data; an object is described by its ``repr``."""
+        return {item.name: _plain(getattr(self, item.name)) for item in fields(self)}
+
+    def differences(self, recorded: Mapping[str, Any]) -> list[str]:
+        """Return what keeps this experiment from taking up a recorded one, a sentence each."""
+        mine = self.described()
+        return [
+            f"{name} is {recorded.get(name)!r} there and {mine[name]!r} here"
+            for name in mine
+            if name not in _FREE and mine[name] != recorded.get(name)
+        ]
+
+
+def experiment_from(values: Mapping[str, Any], base: Experiment | None = None) -> Experiment:
+    """Make an experiment of fields by name; those left out come from ``base``.
+
+    Raises:
+        ConfigError: A field is unknown, or a value is of the wrong kind.
+    """
+    from pydantic import TypeAdapter, ValidationError  # noqa: PLC0415 - slow to load
+
+    known = {item.name: item for item in fields(Experiment)}
+    for name in values:
+        if name not in known:
+            raise ConfigError(unknown("setting", name, known))
+    hints = get_type_hints(Experiment)
+    read: dict[str, Any] = {}
+    for name, value in values.items():
+        try:
+            read[name] = TypeAdapter(hints[name]).validate_python(value)
+        except ValidationError as error:
+            reason = error.errors()[0]["msg"].lower()
+            raise ConfigError(f"{name}: {reason}, got {value!r}") from None
+    return replace(base or Experiment(), **read)
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """Return the settings of a YAML file.
+
+    Raises:
+        ConfigError: It is not there, is no YAML, or holds no mapping.
+    """
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"the configuration {path} cannot be read: {error.strerror}") from error
+    except yaml.YAMLError as error:
+        raise ConfigError(f"the configuration {path} is no YAML: {error}") from error
+    if not isinstance(data, dict):
+        raise ConfigError(f"the configuration {path} must hold settings, 'name: value' a line")
+    return data
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, str | int | float | bool | None):
+        return value
+    if isinstance(value, Path):
+        return str(value)
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return {"object": getattr(value, "__name__", None) or repr(value)}

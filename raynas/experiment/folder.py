@@ -1,0 +1,93 @@
+"""A run's folder: its journal, its checkpoints, its winner."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Final
+
+from raynas import __version__
+from raynas.errors import JournalError
+from raynas.experiment.experiment import Experiment
+from raynas.experiment.parts import Parts
+from raynas.journal import Journal, exists, read
+from raynas.space.codec import to_data
+from raynas.trial import History
+
+WINNER: Final = "winner"
+_LOG = logging.getLogger("raynas")
+
+
+def open_run(experiment: Experiment, parts: Parts, journal: Journal) -> History:
+    """Begin the journal, or see that the one there is this experiment's and replay it.
+
+    Raises:
+        JournalError: The folder holds the run of another experiment; the differences are named.
+    """
+    described = _described(experiment, parts)
+    if not exists(experiment.output):
+        journal.begin(described)
+        return History(experiment.objectives)
+    replay = read(experiment.output)
+    _compare(experiment, described, replay.run)
+    if replay.torn:
+        journal.repair(replay)
+        _LOG.warning(
+            "the last line of the journal was torn (%d bytes of an event that was being written "
+            "when the run was killed) and was cut off",
+            replay.torn,
+        )
+    if described != {name: replay.run.get(name) for name in described}:
+        journal.begin(described)  # the settings that may change, such as more trials
+    for stale in _checkpoints(experiment.output).glob("*"):
+        if stale not in {checkpoint(experiment.output, t.number) for t in replay.history.running}:
+            stale.unlink(missing_ok=True)
+    return replay.history
+
+
+def checkpoint(output: Path, number: int) -> Path:
+    """Return the file in which a trial keeps its checkpoint while it runs."""
+    return _checkpoints(output) / f"trial-{number:04d}.pt"
+
+
+def keep_winner(output: Path, files: Mapping[str, bytes], card: Mapping[str, Any]) -> None:
+    """Write the winner's files, and ``architecture.json`` which says what they are."""
+    folder = output / WINNER
+    folder.mkdir(exist_ok=True)
+    for name, content in files.items():
+        (folder / name).write_bytes(content)
+    (folder / "architecture.json").write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
+
+
+def _checkpoints(output: Path) -> Path:
+    return output.resolve() / "checkpoints"
+
+
+def _described(experiment: Experiment, parts: Parts) -> dict[str, Any]:
+    described = {
+        "raynas": __version__,
+        "experiment": experiment.described(),
+        "objectives": [asdict(objective) for objective in experiment.objectives],
+        "space": to_data(parts.space.space.tree),
+        "data": parts.data.describe(),
+    }
+    plain: dict[str, Any] = json.loads(json.dumps(described))  # as it will be read back
+    return plain
+
+
+def _compare(
+    experiment: Experiment, described: Mapping[str, Any], recorded: Mapping[str, Any]
+) -> None:
+    differences = experiment.differences(recorded["experiment"])
+    if recorded["space"] != described["space"]:
+        differences.append("the space has other decisions")
+    if recorded["data"] != described["data"]:
+        differences.append("the data, or how they are split, are others")
+    if differences:
+        raise JournalError(
+            f"{experiment.output} holds another run: {'; '.join(differences)}. "
+            "Choose another output folder, or the settings it was begun with"
+        )

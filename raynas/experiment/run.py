@@ -1,0 +1,175 @@
+"""Running an experiment: the floors below, wired together."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterable, Mapping
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from raynas.errors import ConfigError, RunError
+from raynas.execution.conductor import Conductor
+from raynas.execution.worker import Assignment
+from raynas.experiment.experiment import Experiment, experiment_from
+from raynas.experiment.folder import WINNER, checkpoint, keep_winner, open_run
+from raynas.experiment.parts import Parts, look_up
+from raynas.experiment.result import Result
+from raynas.insight import Watcher
+from raynas.insight.tensorboard import TensorBoard
+from raynas.journal import Journal, read
+from raynas.rng import winner_seed
+from raynas.trial import Event, Failed, Finished, History, Trial, Winner
+
+if TYPE_CHECKING:
+    from raynas.execution.ray_tune.session import Session
+
+_LOG = logging.getLogger("raynas")
+
+
+def search(watchers: Iterable[Watcher] = (), **settings: Any) -> Result:
+    """Search; the settings are the fields of ``Experiment``.
+
+    Args:
+        watchers: Who else, besides TensorBoard, is told of every event.
+        settings: ``space``, ``task``, ``searcher``, ``scheduler``, ``trials``, ``output``, …
+
+    Raises:
+        RaynasError: Something in the description does not exist or fit, before anything starts;
+            or the search could not go on, with all that was trained in the journal.
+    """
+    return run(experiment_from(settings), watchers)
+
+
+def resume(output: Path | str, watchers: Iterable[Watcher] = (), **settings: Any) -> Result:
+    """Take up the run in a folder where it was left.
+
+    Args:
+        output: The run folder.
+        watchers: As for ``search``.
+        settings: What is to be different: more ``trials``, other resources; and again whatever
+            was given as an object rather than by name.
+
+    Raises:
+        RaynasError: There is no run, it cannot be taken up like this, or it could not go on.
+    """
+    return run(recorded(Path(output), settings), watchers)
+
+
+def recorded(output: Path, settings: Mapping[str, Any]) -> Experiment:
+    """Return the experiment of the run in a folder, with ``settings`` changed.
+
+    Raises:
+        JournalError: There is no run.
+        ConfigError: It was begun with objects, and they are not among the settings.
+    """
+    known = dict(read(output).run["experiment"])
+    for name, value in known.items():
+        if isinstance(value, Mapping) and set(value) == {"object"} and name not in settings:
+            raise ConfigError(
+                f"the run in {output} was given {name} as an object ({value['object']}): "
+                f"give it again, as in raynas.resume({str(output)!r}, {name}=...)"
+            )
+    return experiment_from({**known, "output": output, **settings})
+
+
+def run(experiment: Experiment, watchers: Iterable[Watcher] = ()) -> Result:
+    """Run an experiment, or go on with it if its folder holds it already.
+
+    Raises:
+        RaynasError: As for ``search``.
+    """
+    parts = look_up(experiment)
+    with ExitStack() as stack:
+        journal = Journal(experiment.output)
+        stack.callback(journal.close)
+        history = open_run(experiment, parts, journal)
+        board = TensorBoard(experiment.output, parts.space.space.decisions, experiment.objectives)
+        stack.callback(board.close)
+        everyone = (board, *watchers)
+
+        def record(event: Event) -> None:
+            history.apply(event)
+            journal.append(event)
+            for watcher in everyone:
+                watcher.write(event, history)
+            if isinstance(event, Finished | Failed):
+                checkpoint(experiment.output, event.number).unlink(missing_ok=True)
+
+        conductor = Conductor(parts.plan, history, record, time.time)
+        if not conductor.finished or _uncrowned(history):
+            _execute(experiment, parts, conductor)
+    return Result(experiment.output, history)
+
+
+def _uncrowned(history: History) -> bool:
+    best = history.best
+    return best is None or history.winner is None or history.winner.number != best.number
+
+
+def _execute(experiment: Experiment, parts: Parts, conductor: Conductor) -> None:
+    """Search on Ray; then train, test and export the winner."""
+    from raynas.execution.ray_tune.cluster import Share  # noqa: PLC0415 - loads Ray
+    from raynas.execution.ray_tune.session import opened  # noqa: PLC0415
+
+    share = Share(
+        cpus=experiment.cpus_per_trial,
+        gpus=experiment.gpus_per_trial,
+        concurrent=experiment.max_concurrent,
+        address=experiment.address,
+        verbose=experiment.verbose,
+    )
+    build = partial(parts.space.build, **experiment.space_options)
+    with opened(share, build, parts.space.home, parts.recipe, parts.data) as session:
+        session.run_trials(conductor, lambda trial: _assignment(experiment, trial))
+        if _uncrowned(conductor.history):
+            _crown(experiment, parts, conductor, session)
+
+
+def _crown(experiment: Experiment, parts: Parts, conductor: Conductor, session: Session) -> None:
+    from raynas.execution.winner import crown  # noqa: PLC0415
+
+    best = _best(conductor.history)
+    _LOG.info("training the winner, trial %d, on training and validation data", best.number)
+    final = Assignment(
+        best.number,
+        dict(best.architecture),
+        experiment.winner_epochs or experiment.epochs,
+        winner_seed(experiment.seed),
+        checkpoint="",
+    )
+    crowned = session.run_once(partial(crown, assignment=final))
+    card = {
+        "space": experiment.described()["space"],
+        "space_options": experiment.described()["space_options"],
+        "architecture": dict(best.architecture),
+        "task": experiment.described()["task"],
+        "input_shape": list(parts.data.input_shape),
+        "classes": parts.data.classes,
+        "metrics": dict(crowned.metrics),
+    }
+    keep_winner(experiment.output, crowned.files, card)
+    conductor.record(Winner(best.number, crowned.metrics, WINNER, at=time.time()))
+
+
+def _best(history: History) -> Trial:
+    if history.best is None:
+        reasons = {
+            trial.outcome.reason for trial in history.failed if isinstance(trial.outcome, Failed)
+        }
+        raise RunError(
+            f"none of {len(history.trials)} trials finished: {'; '.join(sorted(reasons)[:3])}"
+        )
+    return history.best
+
+
+def _assignment(experiment: Experiment, trial: Trial) -> Assignment:
+    return Assignment(
+        trial.number,
+        dict(trial.architecture),
+        trial.started.epochs,
+        trial.started.seed,
+        str(checkpoint(experiment.output, trial.number)),
+    )

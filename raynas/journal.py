@@ -1,0 +1,145 @@
+"""The append-only log of what happened: the one source of truth of a run.
+
+One JSON object per line. The first describes the run, every other is an event. What is not in the
+journal did not happen; what is in it happened once.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Final
+
+from filelock import FileLock, Timeout
+
+from raynas.errors import JournalError
+from raynas.space import Architecture
+from raynas.trial import Event, Failed, Finished, History, Objective, Report, Started, Winner
+
+FORMAT: Final = 1
+_NAME: Final = "journal.jsonl"
+_EVENTS: Final = MappingProxyType(
+    {kind.__name__.lower(): kind for kind in (Started, Report, Finished, Failed, Winner)}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """What a journal says.
+
+    Attributes:
+        run: The description of the run.
+        history: Every event, folded.
+        intact: Bytes up to the end of the last whole line.
+        torn: Bytes after it: a line that was being written when the writer was killed.
+    """
+
+    run: Mapping[str, Any]
+    history: History
+    intact: int
+    torn: int
+
+
+def exists(folder: Path) -> bool:
+    """Say whether ``folder`` holds a run."""
+    return (folder / _NAME).exists()
+
+
+def read(folder: Path) -> Replay:
+    """Replay the journal in ``folder``; whoever may be writing it is not disturbed.
+
+    Raises:
+        JournalError: There is none, or it is damaged elsewhere than in its last line.
+    """
+    path = folder / _NAME
+    if not path.exists():
+        raise JournalError(f"{folder} holds no run: there is no {_NAME} in it")
+    raw = path.read_bytes()
+    intact = raw.rfind(b"\n") + 1
+    lines = raw[:intact].splitlines()
+    if not lines:
+        raise JournalError(f"{path} is empty: the run was killed before it began; delete {folder}")
+    run = _decoded(path, 1, lines[0])
+    if run.get("event") != "run" or run.get("format") != FORMAT:
+        raise JournalError(
+            f"{path} must begin with a run of format {FORMAT}, it begins with {lines[0][:80]!r}"
+        )
+    history = History(tuple(Objective(**objective) for objective in run["objectives"]))
+    for number, line in enumerate(lines[1:], start=2):
+        data = _decoded(path, number, line)
+        try:
+            history.apply(_event(data))
+        except (JournalError, KeyError, TypeError) as error:
+            raise JournalError(f"{path}, line {number}, makes no sense: {error}") from error
+    return Replay(run, history, intact, len(raw) - intact)
+
+
+class Journal:
+    """The writer's hold on a run folder: one process at a time."""
+
+    def __init__(self, folder: Path) -> None:
+        """Lock ``folder``, which is made if need be.
+
+        Raises:
+            JournalError: Another process writes this run.
+        """
+        folder.mkdir(parents=True, exist_ok=True)
+        self._path = folder / _NAME
+        self._lock = FileLock(folder / "journal.lock", timeout=0)
+        try:
+            self._lock.acquire()
+        except Timeout as error:
+            raise JournalError(
+                f"another process is writing the run in {folder}: wait for it or stop it"
+            ) from error
+
+    def begin(self, run: Mapping[str, Any]) -> None:
+        """Write the description of a new run."""
+        self._write({"event": "run", "format": FORMAT, **run})
+
+    def repair(self, replay: Replay) -> None:
+        """Cut off a torn last line."""
+        with self._path.open("rb+") as file:
+            file.truncate(replay.intact)
+
+    def append(self, event: Event) -> None:
+        """Write one event; it is with the operating system when this returns."""
+        self._write(_data(event))
+
+    def close(self) -> None:
+        """Let others write."""
+        self._lock.release()
+
+    def _write(self, data: Mapping[str, Any]) -> None:
+        line = json.dumps(data, separators=(",", ":")) + "\n"
+        with self._path.open("ab", buffering=0) as file:
+            file.write(line.encode())
+
+
+def _data(event: Event) -> dict[str, Any]:
+    data = {field.name: getattr(event, field.name) for field in fields(event)}
+    if isinstance(event, Started):
+        data["architecture"] = dict(event.architecture)
+    elif isinstance(event, Report | Winner):
+        data["metrics"] = dict(event.metrics)
+    return {"event": type(event).__name__.lower(), **data}
+
+
+def _event(data: dict[str, Any]) -> Event:
+    kind = _EVENTS[data.pop("event")]
+    if kind is Started:
+        data["architecture"] = Architecture(data["architecture"])
+    return kind(**data)
+
+
+def _decoded(path: Path, number: int, line: bytes) -> dict[str, Any]:
+    try:
+        data = json.loads(line)
+    except ValueError as error:
+        raise JournalError(f"{path}, line {number}, is no JSON: {line[:80]!r}") from error
+    if not isinstance(data, dict):
+        raise JournalError(f"{path}, line {number}, must be a JSON object: {line[:80]!r}")
+    return data
