@@ -61,7 +61,7 @@ def _column(decision: Decision) -> Any:
         type=_type(domain),
     )
     if isinstance(domain, Choice):
-        column.domain_discrete.extend(_cell(domain, option) for option in domain.options)
+        column.domain_discrete.values.extend(_cell(domain, option) for option in domain.options)
     else:
         column.domain_interval.min_value = domain.low
         column.domain_interval.max_value = domain.high

@@ -45,8 +45,9 @@ class TensorBoard:
         self._files: dict[int, _File] = {}
         self._begun = False
         metrics = dict.fromkeys([objective.metric for objective in objectives] + list(_COSTS))
+        columns = hparams.columns(decisions, metrics)
         file = _File(folder)
-        file.write(hparams.columns(decisions, metrics), time.time())
+        file.write(columns, time.time())
         file.close()
 
     def write(self, event: Event, history: History) -> None:
