@@ -23,7 +23,8 @@ def build(kind: str, cls: type[T], options: Mapping[str, object], **given: objec
     Raises:
         ConfigError: An option is unknown, of the wrong type, or refused by ``cls``.
     """
-    known = [field.name for field in fields(cls) if field.name not in given]  # type: ignore[arg-type]
+    settable = (field.name for field in fields(cls) if field.init)  # type: ignore[arg-type]
+    known = [name for name in settable if name not in given]
     hints = get_type_hints(cls)
     values: dict[str, object] = {}
     for name, value in options.items():

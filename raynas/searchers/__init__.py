@@ -18,6 +18,7 @@ import numpy as np
 from raynas.errors import ConfigError, unknown
 from raynas.options import build
 from raynas.searchers.evolution import RegularizedEvolution
+from raynas.searchers.optuna import OptunaSearch
 from raynas.searchers.random import RandomSearch
 from raynas.space import Space
 from raynas.trial import History, Proposal
@@ -46,6 +47,7 @@ SEARCHERS: Final[Mapping[str, type[Searcher]]] = MappingProxyType(
     {
         "random": RandomSearch,
         "evolution": RegularizedEvolution,
+        "optuna": OptunaSearch,
     }
 )
 """Every searcher by name."""

@@ -1,0 +1,113 @@
+"""Optuna's samplers, driven by asking and telling (Akiba et al., 2019, arXiv:1907.10902).
+
+A fresh sampler, seeded from the generator, is asked at every proposal about a study that is
+replayed from the history; so a sampler's own state never outlives a proposal.
+
+Differs from Optuna's own loop: trials count in the order they finish; those that were stopped
+early are told as pruned, and failed ones as pruned before their first report, so that TPE avoids
+their like; samplers that keep notes in the study (CMA-ES, NSGA-II, NSGA-III) make them anew while
+the history is replayed, one trial after another.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from raynas.errors import ConfigError, SpaceError, unknown
+from raynas.space import Architecture, Choice, Space
+from raynas.trial import History, Proposal
+
+if TYPE_CHECKING:
+    from optuna.samplers import BaseSampler
+
+# The others want their own description of the space, or to run the loop.
+_SAMPLERS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "tpe": "TPESampler",
+        "gp": "GPSampler",
+        "cmaes": "CmaEsSampler",
+        "nsgaii": "NSGAIISampler",
+        "nsgaiii": "NSGAIIISampler",
+        "random": "RandomSampler",
+    }
+)
+_KEEP_NOTES: Final = frozenset({"cmaes", "nsgaii", "nsgaiii"})
+
+
+@dataclass(frozen=True, slots=True)
+class OptunaSearch:
+    """Ask one of Optuna's samplers.
+
+    Several objectives are all minimised together by the samplers that can.
+
+    Attributes:
+        space: Where architectures live.
+        sampler: Which sampler: ``tpe``, ``gp``, ``cmaes``, ``nsgaii``, ``nsgaiii`` or ``random``,
+            or Optuna's name of the class, such as ``TPESampler``.
+        sampler_options: What to make it with, such as ``{"n_startup_trials": 20}``.
+
+    Raises:
+        SpaceError: Optuna, or this sampler, cannot express the space.
+        ConfigError: There is no such sampler, or it does not take these options.
+    """
+
+    space: Space
+    sampler: str = "tpe"
+    sampler_options: Mapping[str, Any] = field(default_factory=dict)
+    _replay: Any = field(init=False, repr=False, compare=False)  # its type would load Optuna
+
+    def __post_init__(self) -> None:
+        """Check the sampler, its options and the space."""
+        from raynas.searchers.optuna_replay import Replay, quiet  # noqa: PLC0415 - loads Optuna
+
+        name = self.sampler.lower().removesuffix("sampler")
+        if name not in _SAMPLERS:
+            raise ConfigError(unknown("Optuna sampler", self.sampler, _SAMPLERS))
+        _check_space(self.space, name)
+        make = partial(_make, name, self.sampler_options)
+        with quiet():
+            make(0)
+        replay = Replay(self.space, make, relives=name in _KEEP_NOTES)
+        object.__setattr__(self, "_replay", replay)
+
+    def propose(self, history: History, rng: np.random.Generator) -> Proposal:
+        """Ask for one, with what is finished, stopped, failed and running told."""
+        architecture: Architecture = self._replay.propose(history, int(rng.integers(2**31)))
+        return Proposal(architecture)
+
+
+def _check_space(space: Space, sampler: str) -> None:
+    for decision in space.decisions.values():
+        choice = isinstance(decision.domain, Choice)
+        if isinstance(decision.domain, Choice) and decision.domain.weights is not None:
+            raise SpaceError(
+                f"Optuna knows no prior weights, {decision.path} has some: "
+                "leave them out, or use another searcher"
+            )
+        if sampler == "cmaes" and (choice or decision.parent is not None):
+            raise SpaceError(
+                "CMA-ES searches numbers that are always active, "
+                f"{decision.path} is {'a Choice' if choice else 'conditional'}: "
+                "use another sampler, such as tpe"
+            )
+
+
+def _make(name: str, options: Mapping[str, Any], seed: int) -> BaseSampler:
+    import optuna  # noqa: PLC0415 - slow to load, and only this searcher needs it
+
+    cls: type[BaseSampler] = getattr(optuna.samplers, _SAMPLERS[name])
+    known = inspect.signature(cls).parameters.keys() - {"seed"}
+    for option in options:
+        if option not in known:
+            raise ConfigError(unknown(f"option of Optuna's {_SAMPLERS[name]}", option, known))
+    try:
+        return cls(**options, seed=seed)  # type: ignore[call-arg]
+    except (ImportError, TypeError, ValueError) as error:
+        raise ConfigError(f"Optuna's {_SAMPLERS[name]} cannot be made: {error}") from error
