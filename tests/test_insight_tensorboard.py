@@ -47,28 +47,24 @@ def rows(folder):
 
 def test_scalars_stand_under_readable_names_at_their_epoch_and_time(tmp_path):
     follow(events(), tmp_path)
-    assert points(tmp_path / "trial-0000", "val_accuracy") == [
+    assert points(tmp_path / "trial-0000", "epoch/val_accuracy") == [
         (1, 0.7, 102),
         (2, 0.8, 104),
         (3, 0.9, 106),
     ]
-    assert points(tmp_path / "trial-0000", "params") == [(1, 12_345, 102)]
+    assert points(tmp_path / "trial-0000", "network/params") == [(1, 12_345, 102)]
     tags = read(tmp_path / "trial-0001").Tags()["scalars"]
-    assert set(tags) == {
-        "val_accuracy",
-        "val_loss",
-        "train_loss",
-        "lr",
-        "params",
-        "flops",
-        "seconds",
+    epoch = {"val_accuracy", "val_loss", "train_loss", "lr", "seconds"}
+    network = {"params", "flops"}
+    assert set(tags) == {f"epoch/{name}" for name in epoch} | {
+        f"network/{name}" for name in network
     }
 
 
 def test_a_trial_can_be_read_while_it_runs(tmp_path):
     watcher = board(tmp_path)
     play(list(events())[:3], watcher)
-    assert points(tmp_path / "trial-0000", "val_accuracy") == [(1, 0.7, 102)]
+    assert points(tmp_path / "trial-0000", "epoch/val_accuracy") == [(1, 0.7, 102)]
     start, end = rows(tmp_path / "trial-0000")
     assert start.start_time_secs == 100
     assert end is None
@@ -77,7 +73,7 @@ def test_a_trial_can_be_read_while_it_runs(tmp_path):
 
 def test_an_answered_trial_has_its_decisions_and_its_score(tmp_path):
     history = follow(events(), tmp_path)
-    assert points(tmp_path / "trial-0003", "val_accuracy") == [(3, 0.9, 109)]
+    assert points(tmp_path / "trial-0003", "epoch/val_accuracy") == [(3, 0.9, 109)]
     start, end = rows(tmp_path / "trial-0003")
     assert set(start.hparams) == set(history.trials[3].architecture)
     assert end.end_time_secs == 109
@@ -99,11 +95,11 @@ def test_a_resumed_run_writes_each_point_once(tmp_path, cut):
     for trial in history.trials.values():
         expected = [report.epoch for report in trial.reports] if trial.trained else [3]
         folder = tmp_path / f"trial-{trial.number:04d}"
-        assert [step for step, *_ in points(folder, "val_accuracy")] == expected
+        assert [step for step, *_ in points(folder, "epoch/val_accuracy")] == expected
         start, end = rows(folder)
         assert start.group_name == folder.name
         assert (end is None) == (trial.outcome is None)
-    assert points(tmp_path / "winner", "test_accuracy") == [(0, 0.8875, 130)]
+    assert points(tmp_path / "winner", "winner/test_accuracy") == [(0, 0.8875, 130)]
 
 
 def test_trials_without_a_folder_are_written_with_the_first_event(tmp_path):
@@ -113,7 +109,7 @@ def test_trials_without_a_folder_are_written_with_the_first_event(tmp_path):
     for trial in history.trials.values():
         folder = tmp_path / f"trial-{trial.number:04d}"
         expected = [report.epoch for report in trial.reports] if trial.trained else [3]
-        assert [step for step, *_ in points(folder, "val_accuracy")] == expected
+        assert [step for step, *_ in points(folder, "epoch/val_accuracy")] == expected
 
 
 @pytest.fixture
@@ -185,8 +181,8 @@ def test_the_hparams_tab_of_a_real_server_shows_decisions_and_metrics(tmp_path, 
         expected = {path: "None" if v is None else v for path, v in trial.architecture.items()}
         assert shown == expected
         values = {m["name"]["tag"]: m["value"] for m in group["metricValues"]}
-        assert set(values) == {"val_accuracy", "params", "flops"}
-        assert values["val_accuracy"] == pytest.approx(trial.metrics["val_accuracy"])
+        assert set(values) == {"epoch/val_accuracy", "network/params", "network/flops"}
+        assert values["epoch/val_accuracy"] == pytest.approx(trial.metrics["val_accuracy"])
     ended = {name: group["sessions"][0]["status"] for name, group in groups.items()}
     assert ended.pop("trial-0002") == "STATUS_FAILURE"
     assert ended.pop("trial-0005") == "STATUS_UNKNOWN"  # TensorBoard's word for: has not ended

@@ -18,13 +18,15 @@ from raynas.space import Choice, Decision, Domain, Value
 from raynas.trial import Failed, Outcome, Started
 
 
-def columns(decisions: Mapping[str, Decision], metrics: Iterable[str]) -> Any:
-    """Return the summary that names the columns: every decision, then the metrics."""
+def columns(decisions: Mapping[str, Decision], tags: Iterable[str]) -> Any:
+    """Return the summary that names the columns: every decision, then the metrics' tags."""
     experiment = api_pb2.Experiment(
         hparam_infos=[_column(decision) for decision in decisions.values()],
         metric_infos=[
-            api_pb2.MetricInfo(name=api_pb2.MetricName(tag=name), display_name=name)
-            for name in metrics
+            api_pb2.MetricInfo(
+                name=api_pb2.MetricName(tag=tag), display_name=tag.rpartition("/")[2]
+            )
+            for tag in tags
         ],
     )
     return _summary(metadata.EXPERIMENT_TAG, experiment=experiment)

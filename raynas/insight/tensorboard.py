@@ -2,6 +2,9 @@
 
 One event file per trial and process, written with TensorBoard's own records: no thread, no queue,
 no torch. A resumed run adds files to the same folders and writes new events only.
+
+Tags are grouped, for TensorBoard shows one group after the other in the order of their names:
+``epoch/`` what changes from epoch to epoch, ``network/`` what does not, ``winner/`` its test.
 """
 
 from __future__ import annotations
@@ -19,7 +22,7 @@ from raynas.insight import hparams
 from raynas.space import Decision
 from raynas.trial import Event, Failed, Finished, History, Objective, Report, Trial, Winner
 
-_COSTS: Final = ("params", "flops")  # alike in every epoch of a trial: one point is enough
+_COSTS: Final = frozenset({"params", "flops"})  # alike in every epoch: one point is enough
 
 
 def run_name(number: int) -> str:
@@ -33,22 +36,19 @@ class TensorBoard:
     def __init__(
         self, folder: Path, decisions: Mapping[str, Decision], objectives: Sequence[Objective]
     ) -> None:
-        """Write the columns of the HParams tab.
+        """Write nothing yet.
 
         Args:
             folder: What ``tensorboard --logdir`` is given, or a folder in it.
-            decisions: What the space decides (``Space.decisions``).
-            objectives: What the run optimises: with parameters and FLOPs, the tab's metrics.
+            decisions: What the space decides (``Space.decisions``): columns of the HParams tab,
+                where TensorBoard shows the first five and offers the others.
+            objectives: What the run optimises: further columns, with parameters and FLOPs.
         """
         self._folder = folder
         self._decisions = decisions
+        self._objectives = objectives
         self._files: dict[int, _File] = {}
         self._begun = False
-        metrics = dict.fromkeys([objective.metric for objective in objectives] + list(_COSTS))
-        columns = hparams.columns(decisions, metrics)
-        file = _File(folder)
-        file.write(columns, time.time())
-        file.close()
 
     def write(self, event: Event, history: History) -> None:
         """Write ``event``, which ``history`` holds already, so that it can be seen at once.
@@ -57,11 +57,11 @@ class TensorBoard:
         written too.
         """
         if not self._begun:
-            self._begun = True
-            self._catch_up(event, history)
+            self._begin(event, history)
         if isinstance(event, Winner):
             file = _File(self._folder / "winner")
-            file.write(_scalars(event.metrics), event.at)
+            tags = {f"winner/{name}": value for name, value in event.metrics.items()}
+            file.write(_scalars(tags), event.at)
             file.close()
         else:
             self._follow(event, history.trials[event.number])
@@ -71,13 +71,18 @@ class TensorBoard:
         while self._files:
             self._files.popitem()[1].close()
 
-    def _catch_up(self, event: Event, history: History) -> None:
+    def _begin(self, event: Event, history: History) -> None:
+        self._begun = True
         for trial in history.trials.values():
             if not (self._folder / run_name(trial.number)).exists():
                 reports = trial.reports if trial.trained else ()
                 for past in (trial.started, *reports, trial.outcome):
                     if past is not None and past != event:
                         self._follow(past, trial)
+        # The columns stand in a trial's file: in a file of their own they would look like a run.
+        metrics = [objective.metric for objective in self._objectives] + ["params", "flops"]
+        columns = hparams.columns(self._decisions, dict.fromkeys(map(_tag, metrics)))
+        self._file(history.trials[event.number]).write(columns, event.at)
 
     def _follow(self, event: Event, trial: Trial) -> None:
         file = self._file(trial)
@@ -123,11 +128,15 @@ class _File:
 
 
 def _report(report: Report, *, first: bool) -> Any:
-    changing = {name: v for name, v in report.metrics.items() if first or name not in _COSTS}
-    return _scalars({**changing, "seconds": report.seconds})
+    shown = {**report.metrics, "seconds": report.seconds}
+    return _scalars({_tag(name): v for name, v in shown.items() if first or name not in _COSTS})
 
 
-def _scalars(metrics: Mapping[str, float]) -> Any:
+def _tag(metric: str) -> str:
+    return f"{'network' if metric in _COSTS else 'epoch'}/{metric}"
+
+
+def _scalars(values: Mapping[str, float]) -> Any:
     return Summary(
-        value=[Summary.Value(tag=name, simple_value=value) for name, value in metrics.items()]
+        value=[Summary.Value(tag=tag, simple_value=value) for tag, value in values.items()]
     )
