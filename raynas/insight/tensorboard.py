@@ -4,7 +4,7 @@ One event file per trial and process, written with TensorBoard's own records: no
 no torch. A resumed run adds files to the same folders and writes new events only.
 
 Tags are grouped, for TensorBoard shows one group after the other in the order of their names:
-``epoch/`` what changes from epoch to epoch, ``network/`` what does not, ``winner/`` its test.
+``epoch/`` how well training goes, ``network/`` parameters and FLOPs, ``other/``, ``winner/``.
 """
 
 from __future__ import annotations
@@ -133,7 +133,9 @@ def _report(report: Report, *, first: bool) -> Any:
 
 
 def _tag(metric: str) -> str:
-    return f"{'network' if metric in _COSTS else 'epoch'}/{metric}"
+    if metric in _COSTS:
+        return f"network/{metric}"
+    return f"epoch/{metric}" if metric.startswith(("train_", "val_")) else f"other/{metric}"
 
 
 def _scalars(values: Mapping[str, float]) -> Any:
