@@ -1,7 +1,8 @@
 """The append-only log of what happened: the one source of truth of a run.
 
-One JSON object per line. The first describes the run, every other is an event. What is not in the
-journal did not happen; what is in it happened once.
+One JSON object per line. The first describes the run, as does one more for every time it was taken
+up with other settings; every other is an event. What is not in the journal did not happen; what is
+in it happened once.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import Any, Final
 
 from filelock import FileLock, Timeout
 
-from raynas.errors import JournalError
+from raynas.errors import JournalError, RaynasError, unknown
 from raynas.space import Architecture
 from raynas.trial import Event, Failed, Finished, History, Objective, Report, Started, Winner
 
@@ -31,7 +32,7 @@ class Replay:
     """What a journal says.
 
     Attributes:
-        run: The description of the run.
+        run: The description of the run, as it was last taken up.
         history: Every event, folded.
         intact: Bytes up to the end of the last whole line.
         torn: Bytes after it: a line that was being written when the writer was killed.
@@ -63,16 +64,19 @@ def read(folder: Path) -> Replay:
     if not lines:
         raise JournalError(f"{path} is empty: the run was killed before it began; delete {folder}")
     run = _decoded(path, 1, lines[0])
-    if run.get("event") != "run" or run.get("format") != FORMAT:
+    if run.get("event") != "run" or run.get("format") != FORMAT or "objectives" not in run:
         raise JournalError(
             f"{path} must begin with a run of format {FORMAT}, it begins with {lines[0][:80]!r}"
         )
     history = History(tuple(Objective(**objective) for objective in run["objectives"]))
     for number, line in enumerate(lines[1:], start=2):
         data = _decoded(path, number, line)
+        if data.get("event") == "run":
+            run = data  # taken up again with other settings
+            continue
         try:
             history.apply(_event(data))
-        except (JournalError, KeyError, TypeError) as error:
+        except (RaynasError, LookupError, TypeError, ValueError) as error:
             raise JournalError(f"{path}, line {number}, makes no sense: {error}") from error
     return Replay(run, history, intact, len(raw) - intact)
 
@@ -84,21 +88,32 @@ class Journal:
         """Lock ``folder``, which is made if need be.
 
         Raises:
-            JournalError: Another process writes this run.
+            JournalError: Another process writes this run, or the folder cannot be written into.
         """
-        folder.mkdir(parents=True, exist_ok=True)
         self._path = folder / _NAME
         self._lock = FileLock(folder / "journal.lock", timeout=0)
         try:
+            folder.mkdir(parents=True, exist_ok=True)
             self._lock.acquire()
         except Timeout as error:
             raise JournalError(
                 f"another process is writing the run in {folder}: wait for it or stop it"
             ) from error
+        except OSError as error:
+            raise JournalError(
+                f"a run needs a folder it can write into, {folder} is none: {error.strerror}"
+            ) from error
 
     def begin(self, run: Mapping[str, Any]) -> None:
-        """Write the description of a new run."""
-        self._write({"event": "run", "format": FORMAT, **run})
+        """Write the description of a new run; killed meanwhile, it has not begun."""
+        partial = self._path.with_suffix(".partial")
+        partial.unlink(missing_ok=True)
+        _append(partial, _described(run))
+        partial.replace(self._path)
+
+    def change(self, run: Mapping[str, Any]) -> None:
+        """Write down that the run goes on under another description."""
+        _append(self._path, _described(run))
 
     def repair(self, replay: Replay) -> None:
         """Cut off a torn last line."""
@@ -107,16 +122,26 @@ class Journal:
 
     def append(self, event: Event) -> None:
         """Write one event; it is with the operating system when this returns."""
-        self._write(_data(event))
+        _append(self._path, _data(event))
 
     def close(self) -> None:
         """Let others write."""
         self._lock.release()
 
-    def _write(self, data: Mapping[str, Any]) -> None:
-        line = json.dumps(data, separators=(",", ":")) + "\n"
-        with self._path.open("ab", buffering=0) as file:
-            file.write(line.encode())
+
+def _append(path: Path, data: Mapping[str, Any]) -> None:
+    line = json.dumps(data, separators=(",", ":")).encode() + b"\n"
+    try:
+        with path.open("ab", buffering=0) as file:
+            written = file.write(line)
+    except OSError as error:
+        raise JournalError(f"{path} cannot be written: {error.strerror}") from error
+    if written != len(line):  # what was written is a torn line now, which resuming repairs
+        raise JournalError(f"{path} cannot be written: the disk is full")
+
+
+def _described(run: Mapping[str, Any]) -> dict[str, Any]:
+    return {"event": "run", "format": FORMAT, **run}
 
 
 def _data(event: Event) -> dict[str, Any]:
@@ -129,7 +154,10 @@ def _data(event: Event) -> dict[str, Any]:
 
 
 def _event(data: dict[str, Any]) -> Event:
-    kind = _EVENTS[data.pop("event")]
+    name = str(data.pop("event", None))
+    if name not in _EVENTS:
+        raise JournalError(unknown("event", name, _EVENTS))
+    kind = _EVENTS[name]
     if kind is Started:
         data["architecture"] = Architecture(data["architecture"])
     return kind(**data)

@@ -63,6 +63,7 @@ class Started:
         epochs: How long it may train.
         seed: The training seed.
         parent: The trial it was derived from, if any.
+        repeat: Whether it is trained even if the history holds it.
         at: Seconds since the epoch (of the virtual clock in a simulation).
     """
 
@@ -72,6 +73,7 @@ class Started:
     epochs: int
     seed: int
     parent: int | None = None
+    repeat: bool = False
     at: float = 0.0
 
 
@@ -234,6 +236,7 @@ class History:
         finished: Trials that ended with a score, in the order they ended.
         failed: Trials that ended without one, in the order they ended.
         winner: The winner, once it was tested.
+        last: The last event; none before the first.
     """
 
     objectives: tuple[Objective, ...] = (Objective(),)
@@ -241,6 +244,7 @@ class History:
     finished: list[Trial] = field(default_factory=list)
     failed: list[Trial] = field(default_factory=list)
     winner: Winner | None = None
+    last: Event | None = None
     _running: dict[int, None] = field(default_factory=dict)
     _same: defaultdict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
     _at_epoch: defaultdict[int, list[float]] = field(default_factory=lambda: defaultdict(list))
@@ -284,6 +288,7 @@ class History:
                 self._end(event)
             case Winner():
                 self.winner = event
+        self.last = event
 
     def _start(self, event: Started) -> None:
         if event.number in self.trials:

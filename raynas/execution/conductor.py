@@ -55,10 +55,16 @@ class Conductor:
     _exhausted: bool = field(init=False, default=False)
 
     def __post_init__(self) -> None:
-        """Take up what an earlier process left half done."""
+        """Take up what an earlier process left half done.
+
+        It may have been killed between two events that belong together: a report and the verdict
+        on it, a trial's start and the answer to it.
+        """
+        if isinstance(self.history.last, Report):
+            self._judge(self.history.last)
         for trial in self.history.running:
-            if trial.epoch >= trial.started.epochs:
-                self.record(Finished(trial.number, at=self.clock()))
+            if not trial.reports and (answer := self._answer(trial.started)):
+                self.record(answer)
         self._halfway = deque(trial.number for trial in self.history.running)
 
     @property
@@ -93,8 +99,17 @@ class Conductor:
         trial = self.history.trials[report.number]
         if report.epoch <= trial.epoch:
             return Verdict.GO
-        self.record(replace(report, at=self.clock()))
-        if report.epoch >= trial.started.epochs:
+        report = replace(report, at=self.clock())
+        self.record(report)
+        return self._judge(report)
+
+    def fail(self, number: int, reason: str, *, detail: str = "", lost: bool = False) -> None:
+        """Take note that a trial ended without a score."""
+        self.record(Failed(number, reason, detail, lost, at=self.clock()))
+
+    def _judge(self, report: Report) -> Verdict:
+        """Decide on the last event, a report; write down what ends its trial."""
+        if report.epoch >= self.history.trials[report.number].started.epochs:
             self.record(Finished(report.number, at=self.clock()))
             return Verdict.STOP
         try:
@@ -106,10 +121,6 @@ class Conductor:
         if verdict is Verdict.STOP:
             self.record(Finished(report.number, stopped=True, at=self.clock()))
         return verdict
-
-    def fail(self, number: int, reason: str, *, detail: str = "", lost: bool = False) -> None:
-        """Take note that a trial ended without a score."""
-        self.record(Failed(number, reason, detail, lost, at=self.clock()))
 
     def _propose(self) -> Proposal | None:
         number = len(self.history.trials)
@@ -135,9 +146,10 @@ class Conductor:
             epochs=min(proposal.epochs or self.plan.epochs, self.plan.epochs),
             seed=training_seed(self.plan.seed, number),
             parent=proposal.parent,
+            repeat=proposal.repeat,
             at=self.clock(),
         )
-        answer = None if proposal.repeat else self._answer(started)
+        answer = self._answer(started)
         self.record(started)
         if answer is None:
             return self.history.trials[number]
@@ -146,6 +158,8 @@ class Conductor:
 
     def _answer(self, started: Started) -> Finished | Failed | None:
         """Look for an ended trial of the same network that was to train at least as long."""
+        if started.repeat:
+            return None
         for trial in self.history.same(started.identity):
             if trial.started.epochs < started.epochs or not trial.trained:
                 continue

@@ -41,7 +41,7 @@ def open_run(experiment: Experiment, parts: Parts, journal: Journal) -> History:
             replay.torn,
         )
     if described != {name: replay.run.get(name) for name in described}:
-        journal.begin(described)  # the settings that may change, such as more trials
+        journal.change(described)  # in what may change, such as more trials
     for stale in _checkpoints(experiment.output).glob("*"):
         if stale not in {checkpoint(experiment.output, t.number) for t in replay.history.running}:
             stale.unlink(missing_ok=True)
