@@ -6,7 +6,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from raynas import journal
@@ -84,7 +84,6 @@ def a_trial(number=0):
     yield Finished(number, at=2.5)
 
 
-@settings(deadline=None)
 @given(happenings())
 def test_what_is_replayed_is_what_happened(events):
     with TemporaryDirectory() as folder:

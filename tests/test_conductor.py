@@ -1,0 +1,309 @@
+"""The conductor is led here by a few lines that play the workers; there is no Ray in sight."""
+
+import itertools
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from raynas.errors import SearcherError, SpaceError
+from raynas.execution.conductor import Conductor, Plan
+from raynas.rng import training_seed
+from raynas.schedulers import SCHEDULERS, Verdict
+from raynas.schedulers.asha import ASHA
+from raynas.schedulers.run_to_end import RunToEnd
+from raynas.searchers import SEARCHERS
+from raynas.searchers.random import RandomSearch
+from raynas.space import Architecture, Choice, Int, Repeat, Space
+from raynas.trial import Failed, Finished, History, Proposal, Report, Started
+
+SPACE = Space(
+    {
+        "op": Choice({"conv": {"kernel": Choice((3, 5))}, "pool": None}),
+        "layers": Repeat({"width": Choice((16, 32))}, 1, 2),
+        "bias": Choice((True, False)),
+    }
+)
+SMALL = {"evolution": {"population_size": 4, "tournament_size": 2}}  # so that little is a lot
+
+
+def plan(searcher="random", scheduler="none", trials=14, epochs=4, seed=0):
+    return Plan(
+        SPACE,
+        SEARCHERS[searcher](SPACE, **SMALL.get(searcher, {})),
+        SCHEDULERS[scheduler](),
+        trials,
+        epochs,
+        seed,
+    )
+
+
+def scripted(*proposals, scheduler=None, epochs=3):
+    """Plan a search in which trial n is the nth proposal, an exception being raised."""
+    space = Space({"op": Choice(("a", "b", "c"))})
+    searcher = Script(tuple(proposals))
+    return Plan(space, searcher, scheduler or RunToEnd(), len(proposals), epochs, seed=0)
+
+
+def of(op, **rest):
+    return Proposal(Architecture({"op": op}), **rest)
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    proposals: tuple
+
+    def propose(self, history, rng):  # noqa: ARG002 - by contract
+        proposal = self.proposals[len(history.trials)]
+        if isinstance(proposal, Exception):
+            raise proposal
+        return proposal
+
+
+@dataclass(frozen=True, slots=True)
+class Raises:
+    """A scheduler with a fault that shows in one trial only."""
+
+    number: int
+
+    def check(self, epochs):
+        pass
+
+    def decide(self, report, history):  # noqa: ARG002 - by contract
+        if report.number == self.number:
+            raise ZeroDivisionError("no rungs")
+        return Verdict.GO
+
+
+@dataclass(slots=True)
+class Run:
+    """A run being led: the conductor and what it has written down."""
+
+    plan: Plan
+    events: list = field(default_factory=list)
+    conductor: Conductor = field(init=False)
+
+    def __post_init__(self):
+        history, clock = History(), itertools.count(float(len(self.events)))
+        for event in self.events:
+            history.apply(event)
+
+        def record(event):
+            history.apply(event)
+            self.events.append(event)
+
+        self.conductor = Conductor(self.plan, history, record, lambda: next(clock))
+
+    @property
+    def history(self):
+        return self.conductor.history
+
+    def to_end(self, workers=1, order=None, child=None):
+        """Let workers train what is asked for; ``order`` says which of them reports next."""
+        live, child = [], child or learn
+        while live or not self.conductor.finished:
+            while len(live) < workers and (trial := self.conductor.next()):
+                live.append((trial, child(trial)))
+            if not live:
+                break
+            at = int(order.integers(len(live))) if order is not None else 0
+            trial, told = live[at]
+            if self._told(next(told)) is Verdict.STOP:
+                del live[at]
+        return self
+
+    def _told(self, event):
+        if isinstance(event, Failed):
+            self.conductor.fail(event.number, event.reason, lost=event.lost)
+            return Verdict.STOP
+        return self.conductor.report(event)
+
+
+def learn(trial):
+    """Play a worker: tell every epoch from the first on, as one that has lost its checkpoint."""
+    rng = np.random.default_rng((trial.started.seed, int(trial.identity, 16)))
+    for epoch in range(1, trial.started.epochs + 1):
+        yield Report(trial.number, epoch, {"val_accuracy": float(rng.random())}, seconds=1.0)
+
+
+def stumble(trial):
+    """Play a worker some of whose children diverge, at an epoch that is theirs."""
+    last = int(trial.identity, 16) % 8
+    yield from itertools.islice(learn(trial), last)
+    yield Failed(trial.number, f"training diverged after epoch {last}")
+
+
+def timeless(events):
+    return [replace(event, at=0.0) for event in events]
+
+
+ALL = list(itertools.product(SEARCHERS, SCHEDULERS))
+
+
+@pytest.mark.parametrize(("searcher", "scheduler"), ALL)
+def test_one_worker_and_the_same_seed_give_the_same_run(searcher, scheduler):
+    todo = plan(searcher, scheduler, seed=5)
+    one, other = (Run(todo).to_end(child=stumble) for _ in range(2))
+    assert one.events == other.events
+    another = Run(plan(searcher, scheduler, seed=6)).to_end(child=stumble)
+    assert another.events != one.events
+
+
+@pytest.mark.parametrize(("searcher", "scheduler"), ALL)
+def test_a_run_resumed_from_any_prefix_ends_as_if_never_interrupted(searcher, scheduler):
+    whole = Run(plan(searcher, scheduler)).to_end(child=stumble)
+    assert {type(event) for event in whole.events} == {Started, Report, Finished, Failed}
+    for length in range(len(whole.events)):
+        resumed = Run(plan(searcher, scheduler), whole.events[:length]).to_end(child=stumble)
+        assert timeless(resumed.events) == timeless(whole.events), f"after {length} events"
+
+
+def test_a_repeat_stays_one_after_any_kill():
+    todo = scripted(of("a"), of("a", repeat=True), of("a"))
+    whole = Run(todo).to_end()
+    for length in range(len(whole.events)):
+        resumed = Run(todo, whole.events[:length]).to_end()
+        assert timeless(resumed.events) == timeless(whole.events), f"after {length} events"
+
+
+@settings(max_examples=40)
+@given(st.data())
+def test_with_any_workers_and_kills_every_trial_ends_once(data):
+    todo = plan(data.draw(st.sampled_from(["random", "evolution"])), "asha", trials=9)
+    run = Run(todo)
+    while not run.conductor.finished:
+        order = np.random.default_rng(data.draw(st.integers(0, 99)))
+        run.to_end(workers=data.draw(st.integers(1, 4)), order=order, child=stumble)
+        if data.draw(st.booleans()):
+            run = Run(todo, run.events[: data.draw(st.integers(0, len(run.events)))])
+    ends = [event.number for event in run.events if isinstance(event, Finished | Failed)]
+    assert sorted(ends) == list(range(9))
+    assert sum(isinstance(event, Started) for event in run.events) == 9
+    assert not run.history.running
+
+
+def test_what_is_known_is_answered_and_counted():
+    run = Run(scripted(of("a"), of("b"), of("a"), of("a", epochs=2), of("b"))).to_end()
+    answers = {trial.number: trial.outcome.answered_by for trial in run.history.finished}
+    assert answers == {0: None, 1: None, 2: 0, 3: 0, 4: 1}
+    assert run.history.trials[2].metrics == run.history.trials[0].metrics
+    assert run.history.trials[2].seconds == 0
+    assert run.conductor.finished
+
+
+def test_less_than_is_asked_for_is_no_answer():
+    run = Run(scripted(of("a", epochs=1), of("a"), of("a", epochs=99))).to_end()
+    trained = [trial.trained for trial in run.history.trials.values()]
+    assert trained == [True, True, False]
+    assert run.history.trials[2].started.epochs == 3
+
+
+def test_a_trial_that_was_stopped_early_answers_for_its_network():
+    best_first = Run(scripted(of("a"), of("b"), of("b"), scheduler=ASHA(eta=2)))
+    scores = {"a": 0.9, "b": 0.1}
+
+    def child(trial):
+        for epoch in range(1, 4):
+            yield Report(trial.number, epoch, {"val_accuracy": scores[trial.architecture["op"]]})
+
+    history = best_first.to_end(child=child).history
+    assert [trial.epoch for trial in history.trials.values()] == [3, 1, 1]
+    assert history.trials[2].outcome.answered_by == 1
+    assert history.trials[2].stopped
+
+
+def test_a_repeat_is_trained_again_under_another_seed():
+    run = Run(scripted(of("a"), of("a", repeat=True), of("a"))).to_end()
+    first, again, answered = run.history.trials.values()
+    assert again.trained
+    assert (first.started.seed, again.started.seed) == (training_seed(0, 0), training_seed(0, 1))
+    assert answered.outcome.answered_by == 0
+
+
+def failing(reason, *, lost, among):
+    def child(trial):
+        if trial.number in among:
+            yield Failed(trial.number, reason, lost=lost)
+        yield from learn(trial)
+
+    return child
+
+
+def test_a_failure_is_answered_as_a_failure():
+    child = failing("it cannot be built", lost=False, among={0})
+    run = Run(scripted(of("a"), of("a"))).to_end(child=child)
+    answer = run.history.trials[1].outcome
+    assert (answer.reason, answer.answered_by) == ("it cannot be built", 0)
+    assert not run.history.finished
+
+
+def test_a_lost_worker_says_nothing_about_the_network():
+    child = failing("its worker was lost", lost=True, among={0})
+    run = Run(scripted(of("a"), of("a"))).to_end(child=child)
+    assert run.history.trials[0].outcome.lost
+    assert run.history.trials[1].trained
+
+
+def test_half_trained_trials_come_first_and_their_old_reports_are_passed_over():
+    todo = scripted(of("a"), of("b"), of("c"))
+    run = Run(todo)
+    a, b = run.conductor.next(), run.conductor.next()
+    assert run.conductor.report(next(learn(b))) is Verdict.GO
+    resumed = Run(todo, run.events)
+    assert [resumed.conductor.next().number for _ in range(3)] == [a.number, b.number, 2]
+    before = list(resumed.events)
+    assert resumed.conductor.report(next(learn(b))) is Verdict.GO
+    assert resumed.events == before
+
+
+def test_more_trials_extend_a_run_and_keep_what_it_holds():
+    short = Run(plan("evolution", "asha", trials=6)).to_end()
+    long = Run(plan("evolution", "asha", trials=14), list(short.events)).to_end()
+    assert timeless(long.events) == timeless(Run(plan("evolution", "asha")).to_end().events)
+
+
+def test_a_scheduler_that_raises_ends_its_trial_and_the_run_goes_on():
+    run = Run(scripted(of("a"), of("b"), of("c"), scheduler=Raises(1))).to_end()
+    assert [trial.number for trial in run.history.finished] == [0, 2]
+    (failed,) = run.history.failed
+    assert failed.outcome.reason == "the scheduler raised ZeroDivisionError: no rungs"
+    assert 'raise ZeroDivisionError("no rungs")' in failed.outcome.detail
+
+
+@pytest.mark.parametrize(
+    ("proposal", "says"),
+    [
+        (ZeroDivisionError("no parents"), "trial 1, raised ZeroDivisionError: no parents"),
+        (SpaceError("nothing left"), "trial 1: nothing left"),
+        (of("d"), "trial 1: op must be .* got 'd'"),
+        (Proposal(Architecture({"op": "a", "width": 3})), "no decision 'width'"),
+        (Architecture({"op": "a"}), "raised AttributeError"),
+    ],
+)
+def test_a_searcher_that_fails_is_named_and_nothing_is_written_of_it(proposal, says):
+    run = Run(scripted(of("a"), proposal))
+    run.conductor.next()
+    before = list(run.events)
+    with pytest.raises(SearcherError, match=says) as error:
+        run.conductor.next()
+    assert "Script(" in str(error.value)
+    assert error.value.__cause__ is not None
+    assert run.events == before
+    mended = Run(scripted(of("a"), of("b")), before).to_end()
+    assert [trial.number for trial in mended.history.finished] == [0, 1]
+
+
+def test_an_exhausted_searcher_ends_the_run():
+    run = Run(scripted(of("a"), None, of("b"))).to_end()
+    assert len(run.history.trials) == 1
+    assert run.conductor.finished
+    assert run.conductor.next() is None
+
+
+def test_a_tiny_space_costs_no_more_training_than_it_has_networks():
+    space = Space({"op": Choice(("a", "b")), "depth": Int(1, 2)})
+    run = Run(Plan(space, RandomSearch(space), RunToEnd(), 200, 2, seed=1)).to_end()
+    assert len(run.history.trials) == 200
+    assert sum(trial.trained for trial in run.history.trials.values()) == 4
