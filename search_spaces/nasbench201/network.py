@@ -70,7 +70,8 @@ class Cell(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map ``[batch, channels, height, width]`` to the same shape."""
-        values, rectified = [x], dict[int, Tensor]()
+        values = [x]
+        rectified: dict[int, Tensor] = {}
         for node in self.nodes:
             fresh = []
             for source, name in node.convs:

@@ -1,0 +1,87 @@
+"""The cells of DARTS (Liu et al., 2019, arXiv:1806.09055), and those of NASNet's kind at large.
+
+A network is a stack of one normal cell, with one reduction cell at a third and one at two thirds
+of its depth. The space is that of DARTS: four nodes per cell, each the sum of two operations on
+two different earlier nodes. ``network`` builds any pair of cells in the notation of DARTS, among
+them the published ones in ``GENOTYPES``.
+
+Differs from the published training: there is no auxiliary head, and drop-path does not grow.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from raynas.space import Architecture
+from search_spaces.darts.cells import SPACE, draw, from_genotype, to_genotype
+from search_spaces.darts.genotype import Genotype
+from search_spaces.darts.published import GENOTYPES
+
+if TYPE_CHECKING:
+    from torch import nn
+
+__all__ = [
+    "GENOTYPES",
+    "SPACE",
+    "Genotype",
+    "build",
+    "draw",
+    "from_genotype",
+    "network",
+    "to_genotype",
+]
+
+
+def build(
+    architecture: Architecture,
+    input_shape: tuple[int, ...],
+    classes: int,
+    *,
+    channels: int = 16,
+    cells: int = 8,
+    drop_path: float = 0.0,
+) -> nn.Module:
+    """Build the network of an architecture: see ``network``."""
+    return network(
+        to_genotype(architecture),
+        input_shape,
+        classes,
+        channels=channels,
+        cells=cells,
+        drop_path=drop_path,
+    )
+
+
+def network(
+    genotype: Genotype,
+    input_shape: tuple[int, ...],
+    classes: int,
+    *,
+    channels: int = 16,
+    cells: int = 8,
+    drop_path: float = 0.0,
+) -> nn.Module:
+    """Build the network of a genotype.
+
+    Before the cells stands one convolution, as published for CIFAR-10; or, if the images measure
+    128 pixels or more either way, three that divide their size by eight, as for ImageNet.
+
+    Args:
+        genotype: The two cells.
+        input_shape: The shape of one image: (channels, height, width).
+        classes: The number of labels.
+        channels: The width of the first normal cells' nodes; each reduction cell doubles it.
+        cells: The number of cells.
+        drop_path: The chance, while training, that an edge other than a plain skip is zero for
+            an example.
+
+    Returns:
+        A module that maps ``[batch, *input_shape]`` to logits ``[batch, classes]``.
+
+    Raises:
+        ConfigError: The input is no image, a size is below one, or drop-path is no chance below
+            one.
+    """
+    from search_spaces.darts import stack  # noqa: PLC0415 - only building needs torch
+
+    return stack.network(genotype, input_shape, classes, channels, cells, drop_path)

@@ -1,0 +1,185 @@
+"""The network around the cells."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Final, NamedTuple
+
+import torch
+import torch.nn.functional as F  # noqa: N812 - as everyone writes it
+from torch import Tensor, nn
+
+from raynas.errors import ConfigError
+from search_spaces.darts.genotype import Edge, Genotype
+from search_spaces.darts.operations import (
+    DropPath,
+    FactorizedReduce,
+    is_skip,
+    operation,
+    pointwise,
+    wants_rectified,
+)
+
+_LARGE: Final = 128  # pixels
+
+
+def network(
+    genotype: Genotype,
+    input_shape: tuple[int, ...],
+    classes: int,
+    channels: int,
+    cells: int,
+    drop_path: float,
+) -> nn.Module:
+    """Build what ``search_spaces.darts.network`` describes."""
+    if len(input_shape) != 3:
+        raise ConfigError(f"images of shape (channels, height, width) are needed: {input_shape=}")
+    if min(*input_shape, classes, channels, cells) < 1:
+        raise ConfigError(
+            f"sizes must be at least 1: {input_shape=}, {classes=}, {channels=}, {cells=}"
+        )
+    if not 0 <= drop_path < 1:
+        raise ConfigError(f"0 <= drop_path < 1 must hold, got {drop_path}")
+    large = min(input_shape[1:]) >= _LARGE
+    stem = (LargeStem if large else SmallStem)(input_shape[0], channels)
+    before, now, halved, width = stem.made, stem.made, large, channels
+    stack = []
+    for i in range(cells):
+        reduces = i in (cells // 3, 2 * cells // 3)
+        width *= 2 if reduces else 1
+        stack.append(Cell(genotype, Place(before, now, width, reduces, halved), drop_path))
+        before, now, halved = now, stack[-1].made, reduces
+    return Network(stem, stack, nn.Linear(now, classes))
+
+
+class Network(nn.Module):
+    """A stem, a stack of cells and a linear layer on the mean over all pixels."""
+
+    def __init__(self, stem: nn.Module, cells: list[Cell], classify: nn.Linear) -> None:
+        super().__init__()
+        self.stem = stem
+        self.cells = nn.ModuleList(cells)
+        self.classify = classify
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map images to logits."""
+        before, now = self.stem(x)
+        *body, last = self.cells
+        for cell in body:
+            before, now = now, F.relu(cell(before, now), inplace=True)
+        logits: Tensor = self.classify(last(before, now).mean((2, 3)))
+        return logits
+
+
+class Place(NamedTuple):
+    """Where a cell stands.
+
+    Attributes:
+        before: Channels of the cell before the previous one.
+        now: Channels of the previous cell.
+        channels: Channels of each node.
+        reduces: Whether the cell halves the size.
+        halved: Whether the previous one did, so that its predecessor's output is larger.
+    """
+
+    before: int
+    now: int
+    channels: int
+    reduces: bool
+    halved: bool
+
+
+class _Edge(NamedTuple):
+    """Which node an edge reads, whether behind a ReLU, and whether its result is its own."""
+
+    source: int
+    rectified: bool
+    owned: bool
+
+
+class Cell(nn.Module):
+    """A graph of nodes, each the sum of two edges.
+
+    Expects its inputs rectified; one ReLU per node serves all edges that begin with one.
+
+    Attributes:
+        made: Channels of the output.
+    """
+
+    def __init__(self, genotype: Genotype, place: Place, drop_path: float) -> None:
+        super().__init__()
+        edges = genotype.reduce if place.reduces else genotype.normal
+        self.concat = genotype.reduce_concat if place.reduces else genotype.normal_concat
+        self.made = place.channels * len(self.concat)
+        fit = FactorizedReduce if place.halved else pointwise
+        self.fit_before = fit(place.before, place.channels)
+        self.fit_now = pointwise(place.now, place.channels)
+        self.operations = nn.ModuleList()
+        self.edges: list[_Edge] = []
+        for name, source in _own_first(edges):
+            stride = 2 if place.reduces and source < 2 else 1
+            step, skip = operation(name, place.channels, stride), is_skip(name, stride)
+            self.operations.append(
+                nn.Sequential(step, DropPath(drop_path)) if drop_path and not skip else step
+            )
+            self.edges.append(_Edge(source, wants_rectified(name, stride), not skip))
+
+    def forward(self, before: Tensor, now: Tensor) -> Tensor:
+        """Map the two inputs to ``[batch, made, height, width]``."""
+        values = [self.fit_before(before), self.fit_now(now)]
+        rectified: dict[int, Tensor] = {}
+        for i in range(0, len(self.edges), 2):
+            one, other = (self._term(j, values, rectified) for j in (i, i + 1))
+            values.append(one.add_(other) if self.edges[i].owned else one + other)
+        return torch.cat([values[node] for node in self.concat], 1)
+
+    def _term(self, i: int, values: list[Tensor], rectified: dict[int, Tensor]) -> Tensor:
+        edge = self.edges[i]
+        if edge.rectified and edge.source not in rectified:
+            rectified[edge.source] = F.relu(values[edge.source])
+        term: Tensor = self.operations[i]((rectified if edge.rectified else values)[edge.source])
+        return term
+
+
+class SmallStem(nn.Module):
+    """One convolution at full size; serves as both inputs of the first cell."""
+
+    def __init__(self, given: int, channels: int) -> None:
+        super().__init__()
+        self.made = 3 * channels
+        self.step = _conv_bn(given, self.made, 1)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Map images to two rectified inputs."""
+        value = F.relu(self.step(x), inplace=True)
+        return value, value
+
+
+class LargeStem(nn.Module):
+    """Three convolutions that halve the size; the first cell sees the second's and third's."""
+
+    def __init__(self, given: int, channels: int) -> None:
+        super().__init__()
+        self.made = channels
+        self.quarter = nn.Sequential(
+            _conv_bn(given, (channels + 1) // 2, 2),
+            nn.ReLU(inplace=True),
+            _conv_bn((channels + 1) // 2, channels, 2),
+            nn.ReLU(inplace=True),
+        )
+        self.eighth = nn.Sequential(_conv_bn(channels, channels, 2), nn.ReLU(inplace=True))
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Map images to two rectified inputs, the first twice the size of the second."""
+        quarter = self.quarter(x)
+        return quarter, self.eighth(quarter)
+
+
+def _own_first(edges: Sequence[Edge]) -> Iterator[Edge]:
+    """Yield both edges of each node, skips last: the other's result can take up the sum."""
+    for i in range(0, len(edges), 2):
+        yield from sorted(edges[i : i + 2], key=lambda edge: edge[0] == "skip_connect")
+
+
+def _conv_bn(given: int, made: int, stride: int) -> nn.Sequential:
+    return nn.Sequential(nn.Conv2d(given, made, 3, stride, 1, bias=False), nn.BatchNorm2d(made))
