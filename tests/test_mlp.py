@@ -59,7 +59,7 @@ def test_training_decisions_leave_the_network_alone():
     assert math.isinf(space.size)
 
 
-@pytest.mark.parametrize("module", ["mlp"])
+@pytest.mark.parametrize("module", ["mlp", "mobile"])
 def test_importing_loads_no_torch(module):
     code = f"import sys, search_spaces.{module}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

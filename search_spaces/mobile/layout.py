@@ -1,0 +1,93 @@
+"""What is decided: six stages of inverted residual blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from raynas.space import Architecture, Choice, Repeat, Space
+
+WIDTHS: Final = (
+    (16, 24, 32),
+    (24, 32, 40, 48),
+    (48, 64, 80, 96),
+    (80, 96, 112, 128),
+    (128, 160, 192, 224),
+    (256, 320, 384),
+)
+"""The widths each stage chooses from, in channels."""
+
+_BLOCKS: Final = (4, 4, 4, 4, 4, 2)  # the most blocks a stage can have
+_BLOCK: Final = {"kernel": Choice((3, 5, 7)), "expansion": Choice((3, 4, 6))}
+_SQUEEZE: Final = Choice({"no": None, "yes": {"ratio": Choice((0.125, 0.25, 0.5))}})
+
+SPACE: Final = Space(
+    {
+        "activation": Choice(("ReLU", "ReLU6", "Hardswish")),  # torch's own names
+        **{
+            f"stage{number}": {
+                "width": Choice(widths),
+                "squeeze": _SQUEEZE,
+                "blocks": Repeat(_BLOCK, 1, most),
+            }
+            for number, (widths, most) in enumerate(zip(WIDTHS, _BLOCKS, strict=True), start=1)
+        },
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """Blocks of one width; the first may halve height and width.
+
+    Attributes:
+        width: Channels between blocks.
+        ratio: Of squeeze-and-excitation: squeezed channels per channel that enters the block;
+            zero without.
+        blocks: Kernel and expansion (channels within per channel that enters) of each block.
+    """
+
+    width: int
+    ratio: float
+    blocks: tuple[tuple[int, int], ...]
+
+
+def stages(architecture: Architecture) -> Iterator[Stage]:
+    """Yield the six stages of an architecture."""
+    for number in range(1, len(WIDTHS) + 1):
+        own: Mapping[str, Any] = architecture.under(f"stage{number}")
+        blocks = tuple(
+            (own[f"blocks.{i}.kernel"], own[f"blocks.{i}.expansion"]) for i in range(own["blocks"])
+        )
+        yield Stage(own["width"], own.get("squeeze.yes.ratio", 0.0), blocks)
+
+
+def from_stages(activation: str, six: tuple[Stage, ...]) -> Architecture:
+    """Return the architecture with these stages.
+
+    Raises:
+        SpaceError: It is not in the space.
+    """
+    values: dict[str, Any] = {"activation": activation}
+    for number, stage in enumerate(six, start=1):
+        path = f"stage{number}"
+        values[f"{path}.width"] = stage.width
+        values[f"{path}.squeeze"] = "yes" if stage.ratio else "no"
+        if stage.ratio:
+            values[f"{path}.squeeze.yes.ratio"] = stage.ratio
+        values[f"{path}.blocks"] = len(stage.blocks)
+        for i, (kernel, expansion) in enumerate(stage.blocks):
+            values[f"{path}.blocks.{i}.kernel"] = kernel
+            values[f"{path}.blocks.{i}.expansion"] = expansion
+    return SPACE.architecture(values)
+
+
+def draw(architecture: Architecture) -> str:
+    """Return one line per stage: its width, and kernel and expansion of each block."""
+    lines = [f"{architecture['activation']}, blocks as kernel/expansion"]
+    for number, stage in enumerate(stages(architecture), start=1):
+        blocks = " - ".join(f"{kernel}/{expansion}" for kernel, expansion in stage.blocks)
+        squeeze = f"  squeeze {stage.ratio}" if stage.ratio else ""
+        lines.append(f"stage {number}  {stage.width:>3} wide  {blocks}{squeeze}")
+    return "\n".join(lines)
