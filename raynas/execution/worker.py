@@ -10,6 +10,7 @@ import traceback
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING, Any
 
 from raynas import costs
@@ -111,7 +112,9 @@ def begin(
         TrialError: The child cannot be built, or memory ran out.
         ConfigError: The architecture decides an unusable training recipe.
     """
-    from raynas.training.train import Training, memory_fails  # noqa: PLC0415 - loads torch
+    from torch import nn  # noqa: PLC0415 - see the module's docstring
+
+    from raynas.training.train import Training, memory_fails  # noqa: PLC0415
 
     architecture = Architecture(assignment.architecture)
     recipe = workshop.recipe.with_overrides(architecture.under(TRAINING))
@@ -122,6 +125,8 @@ def begin(
             child = workshop.build(architecture, shape, classes)
         except (ValueError, SpaceError) as error:
             raise TrialError(f"the network cannot be built: {error}") from error
+        if not isinstance(child, nn.Module):
+            raise TrialError(f"build must return a torch.nn.Module, it returned {child!r}")
         measured = costs.measure(child, shape)
     training = Training(child, examples, recipe, epochs=assignment.epochs, seed=assignment.seed)
     return training, measured
@@ -132,6 +137,7 @@ def _save(path: Path, training: Training, reports: list[Report]) -> None:
 
     path.parent.mkdir(parents=True, exist_ok=True)
     told = [{"epoch": r.epoch, "metrics": dict(r.metrics), "seconds": r.seconds} for r in reports]
-    partial = path.with_suffix(".partial")
-    torch.save({"training": training.state(), "reports": told}, partial)
-    partial.replace(path)
+    # A name of its own: the worker of a killed run may still be writing beside its successor.
+    with NamedTemporaryFile(dir=path.parent, suffix=".partial", delete=False) as partial:
+        torch.save({"training": training.state(), "reports": told}, partial)
+    Path(partial.name).replace(path)

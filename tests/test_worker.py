@@ -1,0 +1,189 @@
+"""What a worker does with a trial, in this process: real children, real digits, no Ray."""
+
+from dataclasses import replace
+from functools import partial
+from itertools import islice
+
+import pytest
+
+from raynas.execution.worker import Assignment, Workshop, train
+from raynas.tasks import Source
+from raynas.tasks.digits import Digits
+from raynas.training.recipe import Recipe
+from raynas.trial import Failed, Report
+from search_spaces import mlp
+
+NET = {"layers": 1, "layers.0.width": 16, "activation": "ReLU", "norm": "batch", "dropout": 0.1}
+
+
+@pytest.fixture(scope="module")
+def workshop():
+    recipe = Recipe().with_overrides(Digits.recipe)
+    return Workshop(mlp.build, recipe, Digits().load(Source(), seed=0), "cpu")
+
+
+@pytest.fixture
+def assignment(tmp_path):
+    checkpoint = tmp_path / "checkpoints" / "trial-0003.pt"
+    return Assignment(3, NET, epochs=4, seed=11, checkpoint=str(checkpoint))
+
+
+def metrics(reports):
+    return [(report.number, report.epoch, dict(report.metrics)) for report in reports]
+
+
+def names(folder):
+    return sorted(path.name for path in folder.glob("*"))
+
+
+def test_a_report_after_every_epoch_and_a_checkpoint_before_all_but_the_last(
+    workshop, assignment, tmp_path
+):
+    folder, contents = tmp_path / "checkpoints", []
+    for report in train(workshop, assignment):
+        assert isinstance(report, Report)
+        contents.append((folder / "trial-0003.pt").read_bytes())
+        assert names(folder) == ["trial-0003.pt"]
+        assert set(report.metrics) >= {"train_loss", "val_loss", "val_accuracy", "params", "flops"}
+        assert report.seconds > 0
+    assert len(contents) == 4
+    assert len(set(contents)) == 3
+    assert contents[2] == contents[3]
+
+
+@pytest.mark.parametrize("epochs", [1, 2, 3])
+def test_killed_after_any_epoch_it_goes_on_bit_for_bit(workshop, assignment, epochs, tmp_path):
+    elsewhere = replace(assignment, checkpoint=str(tmp_path / "elsewhere" / "trial.pt"))
+    whole = metrics(train(workshop, elsewhere))
+    killed = list(islice(train(workshop, assignment), epochs))
+    continued = list(train(workshop, assignment))
+    assert continued[:epochs] == killed  # told again from the checkpoint, seconds and all
+    assert metrics(continued) == whole
+
+
+def test_killed_twice_it_trains_no_epoch_again(workshop, assignment):
+    built, trained = [], []
+
+    def build(*given):
+        from torch import nn  # noqa: PLC0415 - as a space does
+
+        class Counting(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.net = mlp.build(*given)
+
+            def forward(self, inputs):
+                trained.append(self.training)
+                return self.net(inputs)
+
+        built.append(given)
+        return Counting()
+
+    counting = replace(workshop, build=build)
+    list(train(counting, replace(assignment, epochs=1)))  # leaves no checkpoint
+    a_whole_epoch, trained[:] = sum(trained), []
+    for epochs in (1, 2, 4):
+        reports = list(islice(train(counting, assignment), epochs))
+        assert [report.epoch for report in reports] == list(range(1, epochs + 1))
+    assert len(built) == 4
+    assert sum(trained) == 4 * a_whole_epoch
+
+
+def test_the_seed_decides_everything_and_the_number_nothing(workshop, assignment, tmp_path):
+    def trained(**changes):
+        path = tmp_path / str(sorted(changes.items())) / "trial.pt"
+        given = replace(assignment, epochs=1, checkpoint=str(path), **changes)
+        return [report.metrics for report in train(workshop, given)]
+
+    assert trained(seed=1) == trained(seed=1, number=9)
+    assert trained(seed=1) != trained(seed=2)
+
+
+def only_event(workshop, assignment):
+    (event,) = train(workshop, assignment)
+    assert isinstance(event, Failed)
+    assert event.number == 3
+    assert not event.lost
+    return event
+
+
+def test_a_network_that_cannot_be_built_is_a_failure_with_its_reason(workshop, assignment):
+    def build(_, input_shape, __):
+        raise ValueError(f"no room for a pool in {input_shape}")
+
+    failed = only_event(replace(workshop, build=build), assignment)
+    assert failed.reason == "the network cannot be built: no room for a pool in (1, 8, 8)"
+
+
+def test_what_a_build_never_meant_to_raise_comes_with_its_traceback(workshop, assignment):
+    def build(architecture, *_):
+        return architecture["depth"]
+
+    failed = only_event(replace(workshop, build=build), assignment)
+    assert failed.reason == "KeyError: 'depth'"
+    assert 'return architecture["depth"]' in failed.detail
+
+
+CHILDREN = {
+    "wrong input": (lambda nn: nn.Linear(7, 10), "mat1 and mat2 shapes"),
+    "few logits": (
+        lambda nn: nn.Sequential(nn.Flatten(), nn.Linear(64, 3)),
+        "one logit per class",
+    ),
+    "no batch": (lambda nn: nn.Sequential(nn.Flatten(0), nn.Linear(64, 10)), "shapes"),
+    "nothing to train": (lambda nn: nn.Flatten(), "empty parameter list"),
+    "forgotten return": (lambda _: None, "must return a torch.nn.Module, it returned None"),
+}
+
+
+@pytest.mark.parametrize(("make", "says"), CHILDREN.values(), ids=CHILDREN)
+def test_a_child_that_does_not_fit_is_a_failure(workshop, assignment, make, says):
+    def build(*_):
+        from torch import nn  # noqa: PLC0415 - as a space does
+
+        return make(nn)
+
+    failed = only_event(replace(workshop, build=build), assignment)
+    assert says in failed.reason
+
+
+def test_divergence_is_a_failure_and_leaves_no_checkpoint(workshop, assignment, tmp_path):
+    recipe = replace(workshop.recipe, lr=1e9, warmup=0.0, label_smoothing=0.0)
+    plain = replace(assignment, architecture={**NET, "norm": "none"})
+    failed = only_event(replace(workshop, recipe=recipe), plain)
+    assert failed.reason.startswith("training diverged: train_loss is ")
+    assert names(tmp_path / "checkpoints") == []
+
+
+def test_out_of_memory_is_a_failure(workshop, assignment):
+    def build(_, __, classes):
+        from torch import nn  # noqa: PLC0415 - as a space does
+
+        return nn.Sequential(nn.Flatten(), nn.Linear(64, 2**50), nn.Linear(2**50, classes))
+
+    failed = only_event(replace(workshop, build=build), assignment)
+    assert failed.reason.startswith("out of memory: ")
+
+
+def test_what_the_architecture_decides_of_the_training_wins(workshop, assignment):
+    def rates(**decisions):
+        searched = {f"training.{name}": value for name, value in decisions.items()}
+        given = replace(assignment, architecture={**NET, **searched}, epochs=1)
+        return [report.metrics["lr"] for report in train(workshop, given)]
+
+    assert rates(lr=0.25, schedule="constant") == [0.25]
+    assert rates(lr=0.125, schedule="constant") == [0.125]
+
+
+def test_a_training_decision_that_no_recipe_has_is_a_failure(workshop, assignment):
+    searched = {**NET, "training.momentun": 0.5}
+    failed = only_event(workshop, replace(assignment, architecture=searched))
+    assert "did you mean 'momentum'" in failed.reason
+
+
+def test_options_of_the_space_reach_its_build(workshop, assignment):
+    def build(*_, depth):
+        raise ValueError(f"depth is {depth}")
+
+    failed = only_event(replace(workshop, build=partial(build, depth=5)), assignment)
+    assert failed.reason.endswith("depth is 5")
