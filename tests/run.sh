@@ -4,4 +4,6 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 source launch/venv.sh
 ensure_venv test
+# One thread: trials get one CPU each, and threads that outnumber cores slow torch down many times.
+export OMP_NUM_THREADS=1
 exec .venv/bin/python -m pytest "$@"
