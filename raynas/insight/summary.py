@@ -98,7 +98,7 @@ def _saved(trial: Trial) -> tuple[int, float]:
 
 
 def _scores(trial: Trial) -> str:
-    shown = [name for name in trial.metrics if name.startswith("val_")]
+    shown = sorted(name for name in trial.metrics if name.startswith("val_"))
     parts = [f"{name} {metric(name, trial.metrics[name])}" for name in shown]
     if "params" in trial.metrics:
         parts.append(f"{count(trial.metrics['params'])} parameters")
