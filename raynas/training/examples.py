@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from dataclasses import dataclass
 
@@ -65,9 +66,7 @@ class Examples:
     def normalised(self, inputs: Tensor) -> Tensor:
         """Return inputs as float32 of mean 0 and deviation 1, laid out as convolutions like it."""
         normal = torch.sub(inputs, self.mean).mul_(self.scale)
-        if normal.is_cuda and normal.ndim == 4:
-            return normal.contiguous(memory_format=torch.channels_last)
-        return normal
+        return normal.contiguous(memory_format=torch.channels_last) if normal.ndim == 4 else normal
 
     def steps(self, batch_size: int) -> int:
         """Return into how many steps an epoch is cut.
@@ -75,7 +74,7 @@ class Examples:
         Steps are of equal size (give or take one) rather than full with a remainder, and no step
         has a single example: batch normalisation cannot work with that.
         """
-        return max(1, min(-(-len(self) // batch_size), len(self) // 2))
+        return max(1, min(math.ceil(len(self) / batch_size), len(self) // 2))
 
 
 def augmented(images: Tensor, recipe: Recipe, generator: torch.Generator) -> Tensor:
