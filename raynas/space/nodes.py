@@ -18,7 +18,8 @@ Value = str | int | float | bool | None
 Options = Sequence[Value] | Mapping[str, "Node | None"]
 
 _STEP: Final = 0.1  # of a number's range: how far a neighbour lies
-_TRIES: Final = 8  # draws of a mutated float before giving up on finding a different one
+_TRIES: Final = 8  # draws of a mutated number before giving up on finding a different one
+_LIMIT: Final = 2**62  # of an Int's bounds: numpy draws 64-bit numbers
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,7 @@ class Choice:
     Attributes:
         options: Plain values, or a mapping from an option's name to the sub-space that is decided
             further when it is taken (``None`` or ``{}`` where nothing is).
-        weights: A prior weight per option, all above zero; none means all alike.
+        weights: A prior weight per option, all above zero, of any sum; none means all alike.
 
     Raises:
         SpaceError: No option, a repeated one, one that is no JSON scalar, or unusable weights.
@@ -39,6 +40,10 @@ class Choice:
 
     def __post_init__(self) -> None:
         """Check the options and freeze them."""
+        if isinstance(self.options, str):
+            raise SpaceError(
+                f"the options of a Choice must be a list or a dict, got {self.options!r}"
+            )
         values = list(self.options)
         if not values:
             raise SpaceError("a Choice needs at least one option, got none")
@@ -48,10 +53,13 @@ class Choice:
                     f"an option must be text, a number, true, false or None, got {value!r}; "
                     "name it instead: Choice({'name': sub-space, ...})"
                 )
+            if isinstance(value, float) and not math.isfinite(value):
+                raise SpaceError(f"an option must be finite, got {value}")
         if len(set(values)) < len(values):
             raise SpaceError(f"the options of a Choice must differ (1 equals True), got {values}")
-        if not isinstance(self.options, Mapping):
-            object.__setattr__(self, "options", tuple(self.options))
+        options = self.options
+        frozen = dict(options) if isinstance(options, Mapping) else tuple(options)
+        object.__setattr__(self, "options", frozen)
         if self.weights is not None:
             object.__setattr__(self, "weights", _checked_weights(self.weights, len(values)))
 
@@ -78,7 +86,8 @@ class Choice:
         values = self.values()
         if self.weights is None:
             return values[int(rng.integers(len(values)))]
-        return values[int(rng.choice(len(values), p=self.weights))]
+        shares = np.array(self.weights) / math.fsum(self.weights)
+        return values[int(rng.choice(len(values), p=shares))]
 
     def others(self, value: Value, rng: np.random.Generator) -> Iterator[Value]:
         """Yield every other option once, in an order drawn from the prior."""
@@ -106,18 +115,20 @@ class Int:
 
     def __post_init__(self) -> None:
         """Check the bounds."""
-        _check_bounds(self)
-        if not (isinstance(self.low, int) and isinstance(self.high, int)):
+        if not (type(self.low) is int and type(self.high) is int):
             raise SpaceError(f"the bounds of an Int must be whole numbers, got {self}")
+        if max(abs(self.low), abs(self.high)) >= _LIMIT:
+            raise SpaceError(f"the bounds of an Int must fit into 63 bits, got {self}")
+        _check_bounds(self)
 
     @property
     def count(self) -> int:
         """How many values there are."""
         return self.high - self.low + 1
 
-    def values(self) -> tuple[int, ...]:
+    def values(self) -> Sequence[int]:
         """Return the numbers, ascending."""
-        return tuple(range(self.low, self.high + 1))
+        return range(self.low, self.high + 1)
 
     def contains(self, value: Value) -> bool:
         """Say whether ``value`` is a whole number within the bounds."""
@@ -131,11 +142,11 @@ class Int:
         return int(np.clip(round(math.exp(rng.uniform(*edges))), self.low, self.high))
 
     def others(self, value: Value, rng: np.random.Generator) -> Iterator[int]:
-        """Yield different numbers: at random from all others, each once."""
-        rest = self.count - 1
-        start, low = int(rng.integers(rest)) if rest else 0, self.low
-        picked = (low + (start + i) % rest for i in range(rest))
-        return (number + (number >= _number(value)) for number in picked)
+        """Yield different numbers: a few draws, then all others from a random one on."""
+        drawn = (self.sample(rng) for _ in range(_TRIES))
+        start = int(rng.integers(self.count))
+        every = (self.low + (start + i) % self.count for i in range(self.count))
+        return (number for number in chain(drawn, every) if number != value)
 
     def steps(self, value: Value) -> Iterator[int]:
         """Yield the numbers next to ``value``."""
@@ -157,6 +168,8 @@ class Float:
 
     def __post_init__(self) -> None:
         """Check the bounds and make them floats."""
+        if not (isinstance(self.low, int | float) and isinstance(self.high, int | float)):
+            raise SpaceError(f"the bounds of a Float must be numbers, got {self}")
         _check_bounds(self)
         object.__setattr__(self, "low", float(self.low))
         object.__setattr__(self, "high", float(self.high))
@@ -185,9 +198,9 @@ class Float:
         return self.at(rng.random())
 
     def others(self, value: Value, rng: np.random.Generator) -> Iterator[float]:
-        """Yield different numbers: normal steps of a fifth of the range, kept inside."""
+        """Yield different numbers: normal steps of a fifth of the range, reflected inside."""
         centre = self.unit(value)
-        moves = (self.at(abs(centre + 2 * _STEP * rng.normal())) for _ in range(_TRIES))
+        moves = (self.at(_reflected(centre + 2 * _STEP * rng.normal())) for _ in range(_TRIES))
         far = self.low if centre > 0.5 else self.high
         return (number for number in chain(moves, (far,)) if number != value)
 
@@ -205,7 +218,7 @@ class Float:
         """Map [0, 1] to a number; what lies outside is taken to the nearer bound."""
         unit = min(max(unit, 0.0), 1.0)
         if self.log:
-            number = self.low * (self.high / self.low) ** unit
+            number = math.exp(math.log(self.low) * (1 - unit) + math.log(self.high) * unit)
         else:
             number = self.low + unit * (self.high - self.low)
         return float(min(max(number, self.low), self.high))
@@ -225,6 +238,10 @@ class Repeat:
 
     def __post_init__(self) -> None:
         """Check the number of copies."""
+        if not (type(self.low) is int and type(self.high) is int):
+            raise SpaceError(
+                f"the copies of a Repeat must be whole numbers, got {self.low!r} and {self.high!r}"
+            )
         if not 0 <= self.low <= self.high:
             raise SpaceError(f"a Repeat needs 0 <= low <= high, got {self.low} and {self.high}")
 
@@ -240,19 +257,25 @@ def _number(value: Value) -> float:
 
 
 def _check_bounds(domain: Int | Float) -> None:
-    if not (math.isfinite(domain.low) and math.isfinite(domain.high)):
-        raise SpaceError(f"bounds must be finite, got {domain}")
+    if not math.isfinite(domain.high - domain.low):
+        raise SpaceError(f"bounds and their distance must be finite, got {domain}")
     if domain.low > domain.high:
         raise SpaceError(f"low <= high must hold, got {domain}")
     if domain.log and domain.low <= 0:
         raise SpaceError(f"a log scale needs low > 0, got {domain}")
 
 
+def _reflected(unit: float) -> float:
+    """Fold the real line into [0, 1] at the ends."""
+    return 1 - abs(1 - abs(unit) % 2)
+
+
 def _unit(domain: Int | Float, value: float) -> float:
     if domain.low == domain.high:
         return 0.0
     if domain.log:
-        return math.log(value / domain.low) / math.log(domain.high / domain.low)
+        low, high = math.log(domain.low), math.log(domain.high)
+        return (math.log(value) - low) / (high - low)
     return (value - domain.low) / (domain.high - domain.low)
 
 
@@ -261,5 +284,4 @@ def _checked_weights(weights: Sequence[float], count: int) -> tuple[float, ...]:
         raise SpaceError(f"one weight per option is needed: {count} options, {len(weights)} given")
     if not all(math.isfinite(weight) and weight > 0 for weight in weights):
         raise SpaceError(f"weights must be finite and above zero, got {list(weights)}")
-    total = math.fsum(weights)
-    return tuple(weight / total for weight in weights)
+    return tuple(map(float, weights))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 
 import numpy as np
@@ -13,7 +13,7 @@ import numpy as np
 from raynas.errors import SpaceError, unknown
 from raynas.space.architecture import Architecture
 from raynas.space.decision import Decision, compile_tree
-from raynas.space.nodes import Node, Value
+from raynas.space.nodes import Choice, Node, Value
 
 Decide = Callable[[Decision], Value]
 
@@ -40,6 +40,8 @@ class Space:
         Raises:
             SpaceError: The tree is empty or malformed.
         """
+        if not isinstance(tree, Mapping):
+            raise SpaceError(f"a space must be a dict of names and what they decide, got {tree!r}")
         self.tree = tree
         self.canonical = canonical
         self.roots = compile_tree(tree)
@@ -79,7 +81,7 @@ class Space:
                 raise SpaceError(f"the architecture does not decide {decision.path!r}")
             value = values[decision.path]
             if not decision.domain.contains(value):
-                raise SpaceError(f"{decision.path} must be in {decision.domain}, got {value!r}")
+                raise SpaceError(f"{decision.path} must be {_within(decision)}, got {value!r}")
             return value
 
         architecture = self.walk(decide)
@@ -186,13 +188,20 @@ class Space:
         return self.walk(decide)
 
 
-def _size(decisions: tuple[Decision, ...]) -> int | float:
-    return math.prod(_size_of(decision) for decision in decisions)
+def _within(decision: Decision) -> str:
+    if isinstance(decision.domain, Choice):
+        return f"one of {', '.join(map(repr, decision.domain.values()))}"
+    return f"in {decision.domain}"
+
+
+def _size(decisions: Sequence[Decision]) -> int | float:
+    sizes = [_size_of(decision) for decision in decisions]
+    return math.inf if math.inf in sizes else math.prod(sizes)
 
 
 def _size_of(decision: Decision) -> int | float:
-    behind = sum(_size(branch) - 1 for branch in decision.branches.values())
-    return decision.domain.count + behind
+    behind = [_size(branch) - 1 for branch in decision.branches.values()]
+    return math.inf if math.inf in behind else decision.domain.count + sum(behind)
 
 
 def _assignments(todo: tuple[Decision, ...]) -> Iterator[tuple[tuple[str, Value], ...]]:
