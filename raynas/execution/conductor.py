@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from raynas.errors import RaynasError, SearcherError
 from raynas.rng import proposal_rng, training_seed
 from raynas.schedulers import Scheduler, Verdict
-from raynas.searchers import Searcher
+from raynas.searchers import Searcher, recommended
 from raynas.space import Space
 from raynas.trial import Event, Failed, Finished, History, Proposal, Report, Started, Trial
 
@@ -72,6 +72,11 @@ class Conductor:
         """Whether no further trial will start."""
         spent = len(self.history.trials) >= self.plan.trials
         return not self._halfway and (spent or self._exhausted)
+
+    @property
+    def recommended(self) -> Trial | None:
+        """The trial to hand over as it stands; none before one has finished."""
+        return recommended(self.plan.searcher, self.history)
 
     def next(self) -> Trial | None:
         """Return the next trial to train; none once the search has started all it will.

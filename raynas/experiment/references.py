@@ -51,10 +51,10 @@ def find_space(reference: Any) -> SpaceModule:
         ConfigError: There is no such space, or it lacks ``SPACE`` or ``build``.
     """
     if isinstance(reference, str) and _is_name(reference):
-        shipped = [module.name for module in pkgutil.iter_modules(_package(_SHIPPED).__path__)]
+        shipped = [module.name for module in pkgutil.iter_modules(search_spaces.__path__)]
         if reference not in shipped:
             raise ConfigError(unknown("space", reference, shipped))
-        found: Any = importlib.import_module(f"{_SHIPPED}.{reference}")
+        found: Any = load_module(f"{search_spaces.__name__}.{reference}")
     else:
         found = _find(reference, attribute=None) if isinstance(reference, str) else reference
     space, make = getattr(found, "SPACE", None), getattr(found, "build", None)
@@ -63,7 +63,28 @@ def find_space(reference: Any) -> SpaceModule:
             f"a space needs SPACE (a raynas.Space) and build(architecture, input_shape, classes), "
             f"and {reference!r} has {'no build' if isinstance(space, Space) else 'no SPACE'}"
         )
-    return SpaceModule(space, make, getattr(found, "draw", None), _home(found))
+    return SpaceModule(space, make, getattr(found, "draw", None), home_of(make))
+
+
+def check_options(space: SpaceModule, options: Mapping[str, Any]) -> None:
+    """See that ``build`` takes the options of a space.
+
+    Raises:
+        ConfigError: It does not.
+    """
+    signature = inspect.signature(space.build)
+    _, _, _, *rest = [*signature.parameters.values(), None, None, None]
+    known = [parameter.name for parameter in rest if parameter is not None]
+    try:
+        signature.bind(None, None, None, **options)
+    except TypeError as error:
+        for name in options:
+            if name not in known:
+                raise ConfigError(unknown("option of the space", name, known)) from error
+        raise ConfigError(
+            "a space is built by build(architecture, input_shape, classes, **options): "
+            f"this one's build{signature} with the options {dict(options)} is {error}"
+        ) from error
 
 
 def find_task(reference: Any, options: Mapping[str, Any]) -> Task:

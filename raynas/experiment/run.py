@@ -99,14 +99,14 @@ def run(experiment: Experiment, watchers: Iterable[Watcher] = ()) -> Result:
                 checkpoint(experiment.output, event.number).unlink(missing_ok=True)
 
         conductor = Conductor(parts.plan, history, record, time.time)
-        if not conductor.finished or _uncrowned(history):
+        if not conductor.finished or _uncrowned(conductor):
             _execute(experiment, parts, conductor)
     return Result(experiment.output, history)
 
 
-def _uncrowned(history: History) -> bool:
-    best = history.best
-    return best is None or history.winner is None or history.winner.number != best.number
+def _uncrowned(conductor: Conductor) -> bool:
+    chosen, winner = conductor.recommended, conductor.history.winner
+    return chosen is None or winner is None or winner.number != chosen.number
 
 
 def _execute(experiment: Experiment, parts: Parts, conductor: Conductor) -> None:
@@ -124,18 +124,20 @@ def _execute(experiment: Experiment, parts: Parts, conductor: Conductor) -> None
     build = partial(parts.space.build, **experiment.space_options)
     with opened(share, build, parts.space.home, parts.recipe, parts.data) as session:
         session.run_trials(conductor, lambda trial: _assignment(experiment, trial))
-        if _uncrowned(conductor.history):
+        if _uncrowned(conductor):
             _crown(experiment, parts, conductor, session)
 
 
 def _crown(experiment: Experiment, parts: Parts, conductor: Conductor, session: Session) -> None:
     from raynas.execution.winner import crown  # noqa: PLC0415
 
-    best = _best(conductor.history)
-    _LOG.info("training the winner, trial %d, on training and validation data", best.number)
+    chosen = conductor.recommended
+    if chosen is None:
+        raise RunError(_why_none(conductor.history))
+    _LOG.info("training the winner, trial %d, on training and validation data", chosen.number)
     final = Assignment(
-        best.number,
-        dict(best.architecture),
+        chosen.number,
+        dict(chosen.architecture),
         experiment.winner_epochs or experiment.epochs,
         winner_seed(experiment.seed),
         checkpoint="",
@@ -144,25 +146,20 @@ def _crown(experiment: Experiment, parts: Parts, conductor: Conductor, session: 
     card = {
         "space": experiment.described()["space"],
         "space_options": experiment.described()["space_options"],
-        "architecture": dict(best.architecture),
+        "architecture": dict(chosen.architecture),
         "task": experiment.described()["task"],
         "input_shape": list(parts.data.input_shape),
         "classes": parts.data.classes,
         "metrics": dict(crowned.metrics),
     }
     keep_winner(experiment.output, crowned.files, card)
-    conductor.record(Winner(best.number, crowned.metrics, WINNER, at=time.time()))
+    conductor.record(Winner(chosen.number, crowned.metrics, WINNER, at=time.time()))
 
 
-def _best(history: History) -> Trial:
-    if history.best is None:
-        reasons = {
-            trial.outcome.reason for trial in history.failed if isinstance(trial.outcome, Failed)
-        }
-        raise RunError(
-            f"none of {len(history.trials)} trials finished: {'; '.join(sorted(reasons)[:3])}"
-        )
-    return history.best
+def _why_none(history: History) -> str:
+    outcomes = (trial.outcome for trial in history.failed)
+    reasons = {outcome.reason for outcome in outcomes if isinstance(outcome, Failed)}
+    return f"none of {len(history.trials)} trials finished: {'; '.join(sorted(reasons)[:3])}"
 
 
 def _assignment(experiment: Experiment, trial: Trial) -> Assignment:

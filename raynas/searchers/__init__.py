@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Final, Protocol
+from typing import Final, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -21,7 +21,7 @@ from raynas.searchers.evolution import RegularizedEvolution
 from raynas.searchers.optuna import OptunaSearch
 from raynas.searchers.random import RandomSearch
 from raynas.space import Space
-from raynas.trial import History, Proposal
+from raynas.trial import History, Proposal, Trial
 
 
 class Searcher(Protocol):
@@ -41,6 +41,21 @@ class Searcher(Protocol):
             history: All that happened so far; only read.
             rng: Where all randomness comes from; consumed.
         """
+
+
+@runtime_checkable
+class Recommender(Protocol):
+    """A searcher that knows better than the best single score which trial to hand over."""
+
+    def recommend(self, history: History) -> Trial | None:
+        """Return the finished trial to hand over; none if none has finished."""
+
+
+def recommended(searcher: object, history: History) -> Trial | None:
+    """Return the trial a search hands over: the searcher's word, or else the history's best."""
+    if isinstance(searcher, Recommender):
+        return searcher.recommend(history)
+    return history.best
 
 
 SEARCHERS: Final[Mapping[str, type[Searcher]]] = MappingProxyType(

@@ -65,14 +65,20 @@ class Session:
             raise bridge.error
 
     def run_once(self, work: Callable[[Workshop], T]) -> T:
-        """Do ``work`` on a worker that gets what a trial gets, and return its result."""
+        """Do ``work`` on a worker that gets what a trial gets, and return its result.
+
+        Whatever ``work`` raises is raised here.
+        """
         packed = self.packed
 
         def unpack(data: Data) -> T:
             return work(packed.unpacked(data))
 
         task = ray.remote(num_cpus=self.slots.cpus, num_gpus=self.slots.gpus)(unpack)
-        result: T = ray.get(task.remote(self.data))
+        try:
+            result: T = ray.get(task.remote(self.data))
+        except ray.exceptions.RayTaskError as error:
+            raise error.cause from error
         return result
 
     def _tuner(self, bridge: Bridge, scratch: str) -> tune.Tuner:

@@ -1,0 +1,114 @@
+"""Code that is the user's own: loading it, finding it again, and naming the line that failed."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import sys
+import sysconfig
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Final
+
+import raynas
+import search_spaces
+from raynas.errors import ConfigError, RaynasError
+
+_LIBRARIES: Final = (
+    *(sysconfig.get_path(kind) for kind in ("stdlib", "purelib", "platlib")),
+    *(path for package in (raynas, search_spaces) for path in package.__path__),
+    "<frozen ",
+)
+
+
+@contextmanager
+def blamed(what: str) -> Iterator[None]:
+    """Turn whatever code of the user's raises into one sentence with the line of theirs in it.
+
+    Args:
+        what: How the sentence calls the code, such as ``"task 'wine.py:Wine'"``.
+
+    Raises:
+        RaynasError: The code raised one; its words and the line.
+        ConfigError: The code raised anything else.
+    """
+    try:
+        yield
+    except RaynasError as error:
+        line = _own_line(error)
+        raise type(error)(f"{what}: {error} ({line})" if line else str(error)) from error
+    except Exception as error:
+        line = _own_line(error)
+        raise ConfigError(
+            f"{what} raises {type(error).__name__}: {error}{f' ({line})' if line else ''}"
+        ) from error
+
+
+def load_module(where: str) -> ModuleType:
+    """Return the module of a file's path (``space.py``) or of a dotted name (``package.module``).
+
+    Raises:
+        RaynasError: There is none, or it raises.
+    """
+    if where.endswith(".py"):
+        return _from_file(Path(where))
+    if str(Path.cwd()) not in sys.path:
+        sys.path.insert(0, str(Path.cwd()))  # an installed command does not look where it is run
+    with blamed(f"module {where!r}"):
+        try:
+            return importlib.import_module(where)
+        except ModuleNotFoundError as error:
+            if error.name is None or not f"{where}.".startswith(f"{error.name}."):
+                raise  # something that the module itself imports
+            raise ConfigError(
+                f"there is no module {error.name!r}, asked for by {where!r} (looked in "
+                f"{Path.cwd()} and among what is installed); a file is named with its .py"
+            ) from error
+
+
+def home_of(make: Callable[..., Any]) -> ModuleType | None:
+    """Return the user's own top-level module that ``make`` comes from; none if a library's.
+
+    Workers on other machines cannot import it.
+    """
+    while isinstance(make, partial):
+        make = make.func
+    name = str(make.__module__)
+    file = getattr(sys.modules.get(name), "__file__", None)
+    return sys.modules.get(name.partition(".")[0]) if file and _is_own(file) else None
+
+
+def _from_file(path: Path) -> ModuleType:
+    if not path.is_file():
+        raise ConfigError(f"there is no file {path} (looked in {Path.cwd()})")
+    name = f"raynas_user_{path.stem}"
+    spec = importlib.util.spec_from_file_location(name, path.absolute())
+    if spec is None or spec.loader is None:
+        raise ConfigError(f"{path} is no Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # dataclasses and pickling look a class's module up by its name
+    with blamed(str(path)):
+        spec.loader.exec_module(module)
+    return module
+
+
+def _is_own(file: str) -> bool:
+    return not file.startswith(_LIBRARIES)
+
+
+def _own_line(error: Exception) -> str | None:
+    """Return the innermost line of the user's that led to an error; none if there is none."""
+    if isinstance(error, SyntaxError) and error.filename and _is_own(error.filename):
+        return _line(error.filename, error.lineno, error.text)
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        if _is_own(frame.filename):
+            return _line(frame.filename, frame.lineno, frame.line)
+    return None
+
+
+def _line(file: str, number: int | None, text: str | None) -> str:
+    return f"{file}, line {number}: {(text or '').strip()}"
