@@ -25,7 +25,7 @@ def build(kind: str, cls: type[T], options: Mapping[str, object], **given: objec
     """
     settable = (field.name for field in fields(cls) if field.init)  # type: ignore[arg-type]
     known = [name for name in settable if name not in given]
-    hints = get_type_hints(cls)
+    hints = get_type_hints(cls) if options else {}
     values: dict[str, object] = {}
     for name, value in options.items():
         if name not in known:

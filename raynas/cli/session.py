@@ -25,11 +25,12 @@ def follow(experiment: Experiment) -> None:
     console = Console(highlight=False)
     output = shlex.quote(str(experiment.output))
     try:
+        drawn = find_space(experiment.space, experiment.space_options).draw or draw
         with progress(console, experiment.trials) as watcher:
             result = run(experiment, [watcher])
     except KeyboardInterrupt:
         say(console, f"\nstopped; nothing is lost. To go on: raynas resume {output}")
         raise typer.Exit(130) from None
-    print_summary(console, result.history, find_space(experiment.space).draw or draw)
+    print_summary(console, result.history, drawn)
     say(console, f"\nall trials:    raynas show {output}")
     say(console, f"their curves:  tensorboard --logdir {output}")

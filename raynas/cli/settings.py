@@ -71,9 +71,12 @@ def with_options(settings: dict[str, Any], assignments: list[str] | None) -> dic
                 f"got {assignment!r}"
             )
         field = _PARTS[part]
+        others = result.get(field, {})
+        if not isinstance(others, dict):
+            raise ConfigError(f"{field} must hold options, 'name: value' a line, got {others!r}")
         try:
             value = yaml.safe_load(text)
         except yaml.YAMLError as error:
             raise ConfigError(f"--set {target}: {text!r} is no value: {error}") from error
-        result[field] = {**result.get(field, {}), option: value}
+        result[field] = {**others, option: value}
     return result

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
@@ -36,7 +38,7 @@ class Experiment:
     Attributes:
         space: A shipped space's name, ``package.module``, a file's path or module.
         space_options: Keyword arguments of the space's ``build``, such as ``channels``.
-        task: A shipped task's name, ``package.module:attribute``, ``file.py:Attribute``, or a task.
+        task: A shipped task's name, ``package.module:attribute``, ``file.py:Class``, or a task.
         task_options: Options of the task.
         training: Fields of the training recipe that differ from the task's.
         searcher: A searcher's name, reference or instance.
@@ -91,8 +93,10 @@ class Experiment:
                 raise ConfigError(f"{name} must be at least 1, got {value}")
         if self.seed < 0:
             raise ConfigError(f"seed must not be negative, got {self.seed}")
-        if self.cpus_per_trial < 0 or (self.gpus_per_trial or 0) < 0:
-            raise ConfigError("cpus_per_trial and gpus_per_trial must not be negative")
+        for name in ("cpus_per_trial", "gpus_per_trial"):
+            value = getattr(self, name)
+            if value is not None and not 0 <= value < math.inf:
+                raise ConfigError(f"{name} must be a number that is not negative, got {value}")
         if not self.cpus_per_trial and not self.gpus_per_trial:
             raise ConfigError("a trial needs a share of a CPU or of a GPU, both are given as 0")
         self.objectives  # noqa: B018 - raises on a malformed objective
@@ -136,7 +140,7 @@ def experiment_from(values: Mapping[str, Any], base: Experiment | None = None) -
     known = {item.name: item for item in fields(Experiment)}
     for name in values:
         if name not in known:
-            raise ConfigError(unknown("setting", name, known))
+            raise ConfigError(unknown("setting", str(name), known))
     hints = get_type_hints(Experiment)
     read: dict[str, Any] = {}
     for name, value in values.items():
@@ -158,7 +162,7 @@ def read_config(path: Path) -> dict[str, Any]:
         data = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError(f"the configuration {path} cannot be read: {error.strerror}") from error
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ConfigError(f"the configuration {path} is no YAML: {error}") from error
     if not isinstance(data, dict):
         raise ConfigError(f"the configuration {path} must hold settings, 'name: value' a line")
@@ -174,4 +178,5 @@ def _plain(value: Any) -> Any:
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
-    return {"object": getattr(value, "__name__", None) or repr(value)}
+    said = getattr(value, "__name__", None) or repr(value)
+    return {"object": re.sub(r" at 0x[0-9a-f]+", "", said)}  # the same in another process

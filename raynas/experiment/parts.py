@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from raynas.data import Data
+from raynas.errors import ConfigError
 from raynas.execution.conductor import Plan
 from raynas.execution.worker import TRAINING
 from raynas.experiment.experiment import Experiment
@@ -15,6 +16,7 @@ from raynas.experiment.references import (
     find_space,
     find_task,
 )
+from raynas.experiment.user_code import blamed
 from raynas.tasks import Source
 from raynas.training.recipe import Recipe
 
@@ -44,7 +46,7 @@ def look_up(experiment: Experiment) -> Parts:
         SpaceError: The searcher cannot express the space.
         DataError: The data are not there.
     """
-    space = find_space(experiment.space)
+    space = find_space(experiment.space, experiment.space_options)
     task = find_task(experiment.task, experiment.task_options)
     searcher = find_searcher(experiment.searcher, space.space, experiment.searcher_options)
     scheduler = find_scheduler(experiment.scheduler, experiment.scheduler_options)
@@ -54,7 +56,10 @@ def look_up(experiment: Experiment) -> Parts:
         part, _, name = path.partition(".")
         if part == TRAINING:
             recipe.with_overrides({name: getattr(recipe, name, None)})  # raises on unknown names
-    data = task.load(Source(experiment.data_dir, experiment.download), experiment.seed)
+    with blamed(f"task {task.name!r}"):
+        data = task.load(Source(experiment.data_dir, experiment.download), experiment.seed)
+    if not isinstance(data, Data):
+        raise ConfigError(f"a task must load raynas.data.Data, {task.name!r} loads {data!r}")
     plan = Plan(
         space.space, searcher, scheduler, experiment.trials, experiment.epochs, experiment.seed
     )

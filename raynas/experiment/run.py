@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -67,12 +67,21 @@ def recorded(output: Path, settings: Mapping[str, Any]) -> Experiment:
     """
     known = dict(read(output).run["experiment"])
     for name, value in known.items():
-        if isinstance(value, Mapping) and set(value) == {"object"} and name not in settings:
+        if name not in settings and (objects := [*_objects(value)]):
             raise ConfigError(
-                f"the run in {output} was given {name} as an object ({value['object']}): "
+                f"the run in {output} was given {name} as an object ({', '.join(objects)}): "
                 f"give it again, as in raynas.resume({str(output)!r}, {name}=...)"
             )
     return experiment_from({**known, "output": output, **settings})
+
+
+def _objects(value: Any) -> Iterator[str]:
+    """Yield what stands in a described setting for an object, which no journal can hold."""
+    if isinstance(value, Mapping):
+        if set(value) == {"object"}:
+            yield str(value["object"])
+        for part in value.values():
+            yield from _objects(part)
 
 
 def run(experiment: Experiment, watchers: Iterable[Watcher] = ()) -> Result:

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 import raynas
 import search_spaces
-from raynas.errors import ConfigError, RaynasError
+from raynas.errors import ConfigError, DataError, RaynasError
 
 _LIBRARIES: Final = (
     *(sysconfig.get_path(kind) for kind in ("stdlib", "purelib", "platlib")),
@@ -33,19 +33,17 @@ def blamed(what: str) -> Iterator[None]:
         what: How the sentence calls the code, such as ``"task 'wine.py:Wine'"``.
 
     Raises:
-        RaynasError: The code raised one; its words and the line.
+        RaynasError: The code raised one; with the line, if it is not about data.
         ConfigError: The code raised anything else.
     """
     try:
         yield
-    except RaynasError as error:
-        line = _own_line(error)
-        raise type(error)(f"{what}: {error} ({line})" if line else str(error)) from error
     except Exception as error:
         line = _own_line(error)
-        raise ConfigError(
-            f"{what} raises {type(error).__name__}: {error}{f' ({line})' if line else ''}"
-        ) from error
+        if isinstance(error, RaynasError) and (line is None or isinstance(error, DataError)):
+            raise
+        said = str(error) if isinstance(error, RaynasError) else f"{type(error).__name__}: {error}"
+        raise ConfigError(f"{what}: {said}{f' ({line})' if line else ''}") from error
 
 
 def load_module(where: str) -> ModuleType:
