@@ -23,7 +23,7 @@ from optuna.samplers import BaseSampler
 from optuna.trial import TrialState
 
 from raynas.space import Architecture, Choice, Decision, Domain, Float, Int, Space, Value
-from raynas.trial import History, Trial
+from raynas.trial import Failed, History, Trial
 
 
 class Replay:
@@ -60,8 +60,9 @@ class Replay:
             study = _fork(self._study)
             for trial in history.failed:
                 # From a failed trial no sampler learns; one pruned before its first report, TPE
-                # takes to be worse than all that reported.
-                study.add_trial(self._frozen(trial, TrialState.PRUNED))
+                # takes to be worse than all that reported. A lost worker says nothing.
+                if isinstance(trial.outcome, Failed) and not trial.outcome.lost:
+                    study.add_trial(self._frozen(trial, TrialState.PRUNED))
             for trial in history.running:
                 study.add_trial(self._frozen(trial, TrialState.RUNNING))
             study.sampler = self._sampler(seed)

@@ -1,0 +1,179 @@
+"""What happened, folded into a history."""
+
+import math
+
+import pytest
+import strategies
+from hypothesis import given
+from hypothesis import strategies as st
+
+from raynas.errors import ConfigError, JournalError
+from raynas.searchers import make
+from raynas.space import Architecture, Choice, Space
+from raynas.trial import Failed, Finished, History, Objective, Report, Started, Winner
+
+SPACE = Space({"a": Choice(range(5)), "b": Choice({"x": Choice((1, 2)), "y": None})})
+
+
+@st.composite
+def searches(draw):
+    """A search that was run to its end: with repeats, failures, early stops, several workers."""
+    return run(
+        seed=draw(strategies.seeds()),
+        workers=draw(st.integers(1, 5)),
+        scheduler=draw(st.sampled_from(("none", "asha"))),
+        objectives=draw(
+            st.sampled_from((strategies.ACCURACY, strategies.ACCURACY_AND_SIZE)),
+        ),
+    )
+
+
+def run(**options):
+    search = strategies.Search(make("random", SPACE), trials=30, failing=0.3, epochs=4, **options)
+    search.run()
+    return search
+
+
+def test_the_driver_brings_about_everything_that_can_happen():
+    search = run(scheduler="asha", seed=5)
+    outcomes = [trial.outcome for trial in search.history.trials.values()]
+    finished = [outcome for outcome in outcomes if isinstance(outcome, Finished)]
+    failed = [outcome for outcome in outcomes if isinstance(outcome, Failed)]
+    assert {outcome.stopped for outcome in finished} == {True, False}
+    assert {outcome.answered_by is None for outcome in finished} == {True, False}
+    assert {outcome.answered_by is None for outcome in failed} == {True, False}
+    order = [trial.number for trial in search.history.finished]
+    assert order != sorted(order)
+
+
+@given(searches())
+def test_every_trial_is_somewhere_and_only_there(search):
+    history = History(search.objectives)
+    for event in search.events:
+        history.apply(event)
+        ended = [trial.number for trial in (*history.finished, *history.failed)]
+        running = [trial.number for trial in history.running]
+        assert sorted(ended + running) == list(history.trials)
+        assert running == sorted(running)
+        for trial in (*history.finished, *history.failed):
+            assert history.trials[trial.number] is trial
+    assert history == search.history
+
+
+@given(searches())
+def test_a_trial_holds_what_was_said_of_it(search):
+    for number, trial in search.history.trials.items():
+        own = [event for event in search.events if getattr(event, "number", None) == number]
+        assert trial.started == own[0]
+        assert trial.outcome == own[-1]
+        source = trial.number if trial.trained else trial.outcome.answered_by
+        reports = tuple(e for e in search.events if isinstance(e, Report) and e.number == source)
+        if isinstance(trial.outcome, Finished) or trial.trained:
+            assert trial.reports == reports
+        assert trial.epoch == len(trial.reports)
+        if trial.reports:
+            last = trial.reports[-1].metrics
+            assert trial.losses[0] == -last["val_accuracy"] == trial.loss
+            assert trial.losses[1:] == ((last["params"],) if len(search.objectives) > 1 else ())
+
+
+@given(searches(), st.integers(1, 4))
+def test_losses_at_an_epoch_count_each_training_once_in_order(search, epoch):
+    reports = [e for e in search.events if isinstance(e, Report) and e.epoch == epoch]
+    expected = [-report.metrics["val_accuracy"] for report in reports]
+    assert list(search.history.losses_at(epoch)) == expected
+
+
+@given(searches())
+def test_the_best_is_the_best_of_those_trained_longest(search):
+    history = search.history
+    ends = [trial for trial in history.finished if trial.epoch == 4]
+    if ends:
+        assert history.best.epoch == 4
+        assert history.best.loss == min(trial.loss for trial in ends)
+    elif history.finished:
+        assert history.best.epoch == max(trial.epoch for trial in history.finished)
+
+
+@given(searches())
+def test_trials_of_one_identity_are_found_in_order(search):
+    for trial in search.history.trials.values():
+        found = [one.number for one in search.history.same(trial.identity)]
+        expected = [n for n, t in search.history.trials.items() if t.identity == trial.identity]
+        assert found == expected
+
+
+def started(number, epochs=3):
+    return Started(number, Architecture({"a": number}), f"id{number}", epochs, seed=0)
+
+
+def report(number, epoch, accuracy=0.5, seconds=2.0):
+    return Report(number, epoch, {"val_accuracy": accuracy}, seconds)
+
+
+@pytest.mark.parametrize(
+    ("before", "event", "says"),
+    [
+        ([started(0)], started(0), "trial 0 starts twice"),
+        ([], report(0, 1), "trial 0 is not running"),
+        ([], Finished(0), "trial 0 is not running"),
+        ([started(0), report(0, 2)], report(0, 2), "reports epoch 2 after epoch 2"),
+        ([started(0)], report(0, 0), "reports epoch 0 after epoch 0"),
+        ([started(0)], Finished(0), "finished without a report"),
+        ([started(0), report(0, 1), Finished(0)], report(0, 2), "not running"),
+        ([started(0), Failed(0, "no")], Finished(0), "not running"),
+    ],
+)
+def test_what_cannot_have_happened_is_refused_and_changes_nothing(before, event, says):
+    history = strategies.replay(before)
+    with pytest.raises(JournalError, match=says):
+        history.apply(event)
+    assert history == strategies.replay(before)
+
+
+def test_a_report_without_the_objective_is_refused_with_what_it_holds():
+    history = strategies.replay([started(0)])
+    with pytest.raises(ConfigError, match="no metric 'val_accuracy': did you mean 'val_acuracy'"):
+        history.apply(Report(0, 1, {"val_acuracy": 0.5}))
+    assert history == strategies.replay([started(0)])
+
+
+def test_an_answered_trial_takes_over_the_score_and_costs_nothing():
+    history = strategies.replay(
+        [started(0), report(0, 1, 0.7), Finished(0), started(1), Finished(1, answered_by=0)]
+    )
+    first, second = history.finished
+    assert (second.loss, second.epoch) == (first.loss, first.epoch) == (-0.7, 1)
+    assert (first.seconds, second.seconds) == (2.0, 0.0)
+    assert (first.trained, second.trained) == (True, False)
+    assert history.best is first
+
+
+def test_a_loss_before_the_first_report_is_an_error():
+    history = strategies.replay([started(0)])
+    assert history.trials[0].losses == ()
+    with pytest.raises(ValueError, match="trial 0 has not reported"):
+        history.trials[0].loss  # noqa: B018 - a property that raises
+
+
+def test_a_little_training_never_beats_much():
+    lucky = [started(0), report(0, 1, 0.9), Finished(0, stopped=True)]
+    steady = [started(1), report(1, 1, 0.2), report(1, 3, 0.3), Finished(1)]
+    history = strategies.replay(lucky + steady)
+    assert history.best.number == 1
+
+
+def test_nothing_is_best_of_nothing():
+    assert History().best is None
+    assert strategies.replay([started(0), report(0, 1)]).best is None
+
+
+def test_objectives_are_minimised():
+    assert Objective("val_accuracy").loss({"val_accuracy": 0.25}) == -0.25
+    assert Objective("val_loss", "min").loss({"val_loss": 0.25}) == 0.25
+    assert math.isnan(Objective("val_loss", "min").loss({"val_loss": math.nan}))
+
+
+def test_the_winner_is_remembered():
+    winner = Winner(0, {"test_accuracy": 0.5}, "winner")
+    assert strategies.replay([winner]).winner is winner
