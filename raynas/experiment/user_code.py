@@ -21,7 +21,7 @@ from raynas.errors import ConfigError, DataError, RaynasError
 _LIBRARIES: Final = (
     *(sysconfig.get_path(kind) for kind in ("stdlib", "purelib", "platlib")),
     *(path for package in (raynas, search_spaces) for path in package.__path__),
-    "<frozen ",
+    "<",  # code without a file, such as an import's or a dataclass's own
 )
 
 

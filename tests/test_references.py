@@ -1,0 +1,368 @@
+import subprocess
+import sys
+from dataclasses import dataclass
+from functools import partial
+from types import SimpleNamespace
+
+import pytest
+
+from raynas.errors import ConfigError, DataError, SpaceError
+from raynas.execution.ray_tune.trainable import Packed
+from raynas.experiment.references import (
+    find_scheduler,
+    find_searcher,
+    find_space,
+    find_task,
+)
+from raynas.experiment.user_code import home_of, load_module
+from raynas.schedulers.asha import ASHA
+from raynas.searchers.evolution import RegularizedEvolution
+from raynas.searchers.random import RandomSearch
+from raynas.space import Choice, Int, Space
+from raynas.tasks import Source, Task
+from raynas.tasks.digits import Digits
+from raynas.training.recipe import Recipe
+from search_spaces import mlp
+
+SPACE_FILE = """
+from raynas import Choice, Space
+
+SPACE = Space({"op": Choice(["a", "b"])})
+
+
+def width():
+    return 16
+
+
+def build(architecture, input_shape, classes, depth=1, *, bias=True):
+    return [architecture["op"], width(), classes, depth, bias]
+"""
+
+INNER_FILE = """
+from mine.nets import build
+from raynas import Int, Space
+SPACE = Space({"n": Int(1, 3)})
+"""
+
+NETS_FILE = """
+from mine.inner import depth
+
+def build(architecture, input_shape, classes):
+    return depth.D
+"""
+
+PARTS_FILE = """
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sklearn.datasets import load_wine
+
+from raynas.data import Data, Split
+from raynas.schedulers import Verdict
+from raynas.trial import Proposal
+
+if TYPE_CHECKING:
+    from raynas.space import Space
+
+
+class Wine:
+    name = "wine"
+    recipe = {"batch_size": 32}
+
+    def __init__(self, valid=0.2):
+        self.valid = valid
+
+    def load(self, source, seed):
+        wine = load_wine()
+        return Data.split(Split.of(wine.data, wine.target), seed=seed, valid=self.valid)
+
+
+TASK = Wine
+
+
+@dataclass(frozen=True)
+class Mine:
+    space: Space
+
+    def propose(self, history, rng):
+        return Proposal(self.space.sample(rng))
+
+
+class Plain:
+    def __init__(self, space, greed=1):
+        self.space, self.greed = space, greed
+
+    propose = Mine.propose
+
+
+SEARCHER = Mine
+
+
+class Never:
+    def check(self, epochs):
+        pass
+
+    def decide(self, report, history):
+        return Verdict.GO
+
+
+READY = Never()
+"""
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A folder of the user's, where raynas is called; what is imported from it is forgotten."""
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    before = set(sys.modules)
+    (tmp_path / "my_space.py").write_text(SPACE_FILE)
+    (tmp_path / "my_parts.py").write_text(PARTS_FILE)
+    inner = tmp_path / "mine" / "inner"
+    inner.mkdir(parents=True)
+    (tmp_path / "mine" / "__init__.py").touch()
+    (tmp_path / "mine" / "nets.py").write_text(NETS_FILE)
+    (inner / "spaces.py").write_text(INNER_FILE)
+    (inner / "depth.py").write_text("D = 5\n")
+    monkeypatch.chdir(tmp_path)
+    yield tmp_path
+    for name in set(sys.modules) - before:
+        if name.split(".")[0] in {"mine", "my_space", "my_parts"} or name.startswith(
+            "raynas_user"
+        ):
+            del sys.modules[name]
+
+
+def test_shipped_parts_have_names():
+    assert find_space("mlp", {}).space is mlp.SPACE
+    assert find_space("mlp", {}).home is None
+    assert find_task("digits", {"valid": 0.1}) == Digits(valid=0.1)
+    space = mlp.SPACE
+    evolution = find_searcher("evolution", space, {"population_size": 3})
+    assert evolution == RegularizedEvolution(space, population_size=3)
+    assert find_scheduler("asha", {"eta": "4"}) == ASHA(eta=4)
+
+
+@pytest.mark.parametrize(
+    ("find", "says"),
+    [
+        (lambda: find_space("mpl", {}), "no space 'mpl': did you mean 'mlp'"),
+        (lambda: find_space("nasbench-201", {}), "did you mean 'nasbench201'"),
+        (lambda: find_space("", {}), "no space ''.* known are "),
+        (lambda: find_space("nasbench201", {"cels": 1}), "no option .* did you mean 'cells'"),
+        (lambda: find_space("mlp", {"cells": 1}), "unexpected keyword argument 'cells'"),
+        (lambda: find_task("digit", {}), "no task 'digit': did you mean 'digits'"),
+        (
+            lambda: find_task("digits", {"vald": 0.1}),
+            "did you mean 'valid'.* known are test, valid",
+        ),
+        (
+            lambda: find_task("digits", {"valid": "much"}),
+            "option 'valid' of task 'digits': .*number",
+        ),
+        (lambda: find_task("image_folder", {"size": 0}), "size must be at least 1"),
+        (lambda: find_searcher("evolutoin", mlp.SPACE, {}), "did you mean 'evolution'"),
+        (lambda: find_searcher("random", mlp.SPACE, {"x": 1}), "takes no options, got 'x'"),
+        (lambda: find_scheduler("ahsa", {}), "did you mean 'asha'"),
+        (lambda: find_scheduler("asha", {"eta": 1}), "asha needs .*eta >= 2"),
+    ],
+)
+def test_what_nobody_knows_is_refused_with_what_there_is(find, says):
+    with pytest.raises(ConfigError, match=says):
+        find()
+
+
+def test_a_file_is_a_space_wherever_one_stands(folder, monkeypatch):
+    monkeypatch.chdir("/")
+    found = find_space(str(folder / "my_space.py"), {"depth": 3, "bias": False})
+    assert found.space.size == 2
+    assert found.build({"op": "a"}, (4,), 7, depth=3) == ["a", 16, 7, 3, True]
+    assert found.home is not None
+    assert found.draw is None
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_file_of_tasks_searchers_and_schedulers():
+    assert find_task("my_parts.py", {}).name == "wine"
+    task = find_task("my_parts.py:Wine", {"valid": 0.25})
+    assert isinstance(task, Task)
+    assert len(task.load(Source(), 0).valid) == 44
+    assert find_searcher("my_parts.py", mlp.SPACE, {}).space is mlp.SPACE
+    assert find_searcher("my_parts.py:Plain", mlp.SPACE, {"greed": 9}).greed == 9
+    assert find_scheduler("my_parts.py:Never", {}).check(3) is None
+    assert find_scheduler("my_parts.py:READY", {}).check(3) is None
+
+
+@pytest.mark.usefixtures("folder")
+def test_modules_are_found_where_one_stands():
+    assert find_space("mine.inner.spaces", {}).space.size == 3
+    assert find_task("my_parts:Wine", {}).name == "wine"
+    assert find_space("search_spaces.mlp", {}).space is mlp.SPACE
+
+
+def test_objects_are_taken_as_they_are():
+    own = SimpleNamespace(SPACE=mlp.SPACE, build=mlp.build)
+    assert find_space(own, {}).build is mlp.build
+    assert find_space(mlp, {}).space is mlp.SPACE
+    task, searcher, scheduler = Digits(), RandomSearch(mlp.SPACE), ASHA()
+    assert find_task(task, {}) is task
+    assert find_task(Digits, {"valid": 0.3}) == Digits(valid=0.3)
+    assert find_searcher(searcher, mlp.SPACE, {}) is searcher
+    assert find_searcher(RandomSearch, mlp.SPACE, {}) == searcher
+    factory = partial(RegularizedEvolution, population_size=3)
+    assert find_searcher(factory, mlp.SPACE, {"tournament_size": 2}).population_size == 3
+    assert find_scheduler(scheduler, {}) is scheduler
+    with pytest.raises(ConfigError, match="ready made and takes no options"):
+        find_task(task, {"valid": 0.3})
+
+
+@dataclass(frozen=True)
+class Nothing:
+    name: str = "nothing"
+
+
+@pytest.mark.parametrize(
+    ("find", "says"),
+    [
+        (lambda: find_space(SimpleNamespace(SPACE=mlp.SPACE), {}), "has no build"),
+        (lambda: find_space(SimpleNamespace(SPACE=1, build=print), {}), "has no SPACE"),
+        (lambda: find_space(3, {}), "3 has no SPACE"),
+        (lambda: find_space(SimpleNamespace(SPACE=mlp.SPACE, build=lambda a: a), {}), "cannot be"),
+        (lambda: find_task(Nothing(), {}), "needs a method 'load'"),
+        (lambda: find_task(Nothing, {}), "needs a method 'load'"),
+        (lambda: find_task(3, {}), "needs a method 'load'"),
+        (lambda: find_task(SimpleNamespace(load=print), {}), "a task needs name, recipe"),
+        (lambda: find_searcher(Nothing(), mlp.SPACE, {}), "needs a method 'propose'"),
+        (lambda: find_searcher(lambda space: 4, mlp.SPACE, {}), "4 has none"),  # noqa: ARG005
+        (lambda: find_searcher(Nothing, mlp.SPACE, {}), "'Nothing'.* 'space'"),
+        (lambda: find_scheduler(Nothing(), {}), "needs a method 'decide'"),
+    ],
+)
+def test_what_is_no_such_part_is_refused(find, says):
+    with pytest.raises(ConfigError, match=says):
+        find()
+
+
+def test_a_searcher_that_cannot_express_the_space_says_so():
+    with pytest.raises(SpaceError, match="a single one"):
+        find_searcher("evolution", Space({"n": Int(1, 1)}), {})
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize(
+    ("reference", "says"),
+    [
+        ("not_there.py", r"there is no file not_there.py \(looked in .*\)"),
+        ("not_there:SPACE", "no module 'not_there'.* a file is named with its .py"),
+        ("mine.not_there", "no module 'mine.not_there'"),
+        ("my_parts:Beer", "my_parts holds no 'Beer', asked for by 'my_parts:Beer'"),
+        ("my_parts.py:Beer", "my_parts.py holds no 'Beer'"),
+    ],
+)
+def test_a_reference_to_nothing_says_what_is_missing(reference, says):
+    with pytest.raises(ConfigError, match=says):
+        find_task(reference, {})
+
+
+BROKEN = {
+    "x = 1\n\ny = 1 / 0\n": r"broken.py: ZeroDivisionError: .*broken.py, line 3: y = 1 / 0\)",
+    "import not_installed\n": r"No module named 'not_installed' .*line 1: import not_installed\)",
+    "def f(:\n": r"SyntaxError: .*broken.py, line 1: def f\(:\)",
+    "from raynas import Choice\nChoice([])\n": r"broken.py: .*line 2: Choice\(\[\]\)\)",
+    "import json\njson.loads('{')\n": r"JSONDecodeError: .*line 2: json.loads\('{'\)\)",
+    "raise SystemError\n": r"SystemError: +\(.*line 1: raise SystemError\)",
+}
+
+
+@pytest.mark.parametrize("as_module", [False, True], ids=["file", "module"])
+@pytest.mark.parametrize(("text", "says"), BROKEN.items(), ids=range(len(BROKEN)))
+def test_a_module_that_raises_is_named_with_its_line(folder, text, says, as_module):
+    (folder / "broken.py").write_text(text)
+    with pytest.raises(
+        ConfigError, match=says if not as_module else says.replace("broken.py:", ":")
+    ):
+        find_space("broken:SPACE" if as_module else "broken.py", {})
+
+
+def test_a_part_that_raises_when_it_is_made_is_named_with_its_line(folder):
+    (folder / "broken.py").write_text(
+        "class Task:\n    def __init__(self):\n        self.a = None.b\n"
+    )
+    with pytest.raises(
+        ConfigError, match=r"task 'broken.py:Task': AttributeError: .*line 3: self"
+    ):
+        find_task("broken.py:Task", {})
+
+
+def test_a_file_loaded_again_is_read_again(folder):
+    before = find_space("my_space.py", {}).space
+    (folder / "my_space.py").write_text(SPACE_FILE.replace('["a", "b"]', '["a", "b", "c"]'))
+    assert (before.size, find_space("my_space.py", {}).space.size) == (2, 3)
+
+
+def test_what_is_installed_has_no_home_of_the_users():
+    from torch import nn  # noqa: PLC0415 - only here
+
+    for make in (mlp.build, nn.Linear, partial(nn.Linear, bias=False), len, sum, partial):
+        assert home_of(make) is None
+
+
+UNPACK = """
+import sys
+from raynas.execution.ray_tune.trainable import Packed
+from raynas.training.recipe import Recipe
+for line in sys.stdin:
+    build = Packed(bytes.fromhex(line), Recipe(), "cpu").unpacked(None).build
+    print(build({"op": "b"}, (4,), 7))
+"""
+
+
+def test_a_worker_that_cannot_import_the_users_module_can_build(folder, tmp_path):
+    sole = "\nclass SOLE: SPACE, build = SPACE, staticmethod(build)\n"
+    (folder / "my_space.py").write_text(SPACE_FILE + sole)
+    packed = []
+    for reference in ("my_space.py", "my_space:SOLE", "mine.inner.spaces"):
+        found = find_space(reference, {})
+        packed.append(Packed.of(found.build, found.home, Recipe(), "cpu").build.hex())
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    worker = subprocess.run(
+        [sys.executable, "-c", UNPACK],
+        check=False,
+        input="\n".join(packed),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        cwd=elsewhere,
+    )
+    file_space = "['b', 16, 7, 1, True]\n"
+    assert worker.stdout == f"{file_space}{file_space}5\n", worker.stderr
+
+
+def test_a_task_that_raises_or_loads_something_else_is_named(folder):
+    from raynas.experiment.experiment import Experiment  # noqa: PLC0415 - only here
+    from raynas.experiment.parts import look_up  # noqa: PLC0415
+
+    def loading(line):
+        (folder / "tasks.py").write_text(
+            "from raynas.errors import DataError\n"
+            "class Mine:\n    name = 'mine'\n    recipe = {}\n"
+            f"    def load(self, source, seed):\n        {line}\n"
+        )
+        look_up(Experiment(space="mlp", task="tasks.py:Mine"))
+
+    with pytest.raises(ConfigError, match=r"task 'mine': KeyError: .*line 6: return \{\}\['x'\]"):
+        loading("return {}['x']")
+    with pytest.raises(ConfigError, match=r"must load raynas.data.Data, 'mine' loads 7"):
+        loading("return 7")
+    with pytest.raises(DataError, match=r"^bring your own$"):
+        loading("raise DataError('bring your own')")
+
+
+def test_a_space_in_a_package_without_init_has_its_home(folder):
+    (folder / "loose").mkdir()
+    (folder / "loose" / "space.py").write_text(SPACE_FILE)
+    module = load_module("loose.space")
+    assert home_of(module.build).__name__ == "loose"
+    assert isinstance(module.SPACE.decisions["op"].domain, Choice)
