@@ -200,7 +200,6 @@ def test_the_summary_counts_saves_ranks_and_draws():
         "  a drawing",
         "  of two lines",
         "test_accuracy 88.75 %",
-        "exported to winner",
     ]
 
 

@@ -8,6 +8,7 @@ import typer
 from rich.console import Console
 
 from raynas.experiment.experiment import Experiment
+from raynas.experiment.folder import WINNER
 from raynas.experiment.references import find_space
 from raynas.experiment.run import run
 from raynas.insight.drawing import draw
@@ -32,5 +33,6 @@ def follow(experiment: Experiment) -> None:
         say(console, f"\nstopped; nothing is lost. To go on: raynas resume {output}")
         raise typer.Exit(130) from None
     print_summary(console, result.history, drawn)
-    say(console, f"\nall trials:    raynas show {output}")
+    say(console, f"\nthe network:   {experiment.output / WINNER}")
+    say(console, f"all trials:    raynas show {output}")
     say(console, f"their curves:  tensorboard --logdir {output}")

@@ -80,7 +80,7 @@ def winner(history: History, draw: Callable[[Architecture], str] = draw_decision
     lines += [f"  {line}" for line in draw(trial.architecture).splitlines()]
     if chosen:
         tested = (f"{name} {metric(name, value)}" for name, value in chosen.metrics.items())
-        lines += ["  ".join(tested), f"exported to {chosen.folder}"]
+        lines.append("  ".join(tested))
     return "\n".join(lines)
 
 
