@@ -53,7 +53,7 @@ class _VisionTask:
         loader = getattr(torchvision.datasets, self.dataset)
         try:
             with warnings.catch_warnings():
-                # The published CIFAR files were pickled by a NumPy that spelt dtypes differently.
+                # NumPy 2.4.0 to 2.4.4 warn of how the published CIFAR files spell dtypes.
                 warnings.simplefilter("ignore", np.exceptions.VisibleDeprecationWarning)
                 part = self._part(train=train)
                 return self._split(loader(source.data_dir, **part, download=source.download))
