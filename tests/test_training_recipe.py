@@ -1,0 +1,75 @@
+"""The training recipe: what it accepts, and the learning rate it gives."""
+
+import math
+import subprocess
+import sys
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from raynas.errors import ConfigError
+from raynas.training import Recipe
+from raynas.training.recipe import SCHEDULES
+
+
+def test_overrides_replace_fields_and_leave_the_rest():
+    recipe = Recipe(lr=0.3).with_overrides({"batch_size": 32, "weight_decay": 0, "flip": True})
+    assert recipe == Recipe(lr=0.3, batch_size=32, weight_decay=0.0, flip=True)
+    assert isinstance(recipe.weight_decay, float)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        ({"weight_deacy": 0.1}, "did you mean 'weight_decay'"),
+        ({"lr": "fast"}, "lr of the training recipe must be a finite number: got 'fast'"),
+        ({"lr": True}, "finite number: got True"),
+        ({"lr": math.nan}, "finite number: got nan"),
+        ({"lr": math.inf}, "finite number: got inf"),
+        ({"lr": 0}, "lr must be above 0"),
+        ({"lr": -0.1}, "0.0 <= lr"),
+        ({"batch_size": 1}, "2 <= batch_size"),
+        ({"batch_size": 64.0}, "whole number: got 64.0"),
+        ({"flip": 1}, "truth value: got 1"),
+        ({"crop": -1}, "0 <= crop"),
+        ({"label_smoothing": 1.5}, "label_smoothing <= 1.0"),
+        ({"warmup": 1.0}, "warmup <= 0.9"),
+        ({"schedule": "cosin"}, "did you mean 'cosine'"),
+        ({"momentum": 0}, "nesterov needs a momentum"),
+    ],
+)
+def test_what_cannot_be_is_refused(overrides, message):
+    with pytest.raises(ConfigError, match=message):
+        Recipe().with_overrides(overrides)
+
+
+@given(
+    lr=st.floats(1e-6, 10),
+    warmup=st.sampled_from([0.0, 0.1, 0.5, 0.9]),
+    schedule=st.sampled_from(sorted(SCHEDULES)),
+    steps=st.integers(1, 300),
+)
+def test_the_learning_rate_rises_to_its_peak_and_never_rises_again(lr, warmup, schedule, steps):
+    recipe = Recipe(lr=lr, warmup=warmup, schedule=schedule)
+    rates = [recipe.lr_at((step + 0.5) / steps) for step in range(steps)]
+    peak = rates.index(max(rates))
+    assert all(0 < rate <= lr * (1 + 1e-9) for rate in rates)
+    assert all(a <= b + 1e-12 * lr for a, b in pairwise(rates[: peak + 1]))
+    assert all(a >= b - 1e-12 * lr for a, b in pairwise(rates[peak:]))
+    assert recipe.lr_at(warmup) == pytest.approx(lr)
+
+
+def test_the_schedules_end_where_their_names_say():
+    ends = {name: Recipe(schedule=name).lr_at(1.0) for name in SCHEDULES}
+    assert ends == pytest.approx({"cosine": 0.0, "linear": 0.0, "constant": 0.1})
+    assert Recipe(warmup=0.0).lr_at(0.5) == pytest.approx(0.05)
+
+
+def test_a_recipe_can_be_checked_without_torch():
+    code = "import sys, raynas.training; print('torch' in sys.modules)"
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert result.stdout == "False\n"
