@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 from rich.logging import RichHandler
 
+from raynas.cli.bench import bench
 from raynas.cli.resume import resume
 from raynas.cli.search import search
 from raynas.cli.show import show
@@ -34,6 +35,7 @@ app = typer.Typer(
 app.command()(search)
 app.command()(resume)
 app.command()(show)
+app.command()(bench)
 
 
 def main() -> None:

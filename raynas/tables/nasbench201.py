@@ -1,0 +1,177 @@
+"""NAS-Bench-201 (Dong & Yang, 2020, arXiv:2001.00326), also the topologies of NATS-Bench.
+
+15,625 cells, trained on three data sets: once for 12 epochs, and two or three times (seeds) for
+200. The short training is one of its own, with a schedule that ends at its twelfth epoch, and
+says something else than the twelfth epoch of a long one, of which nothing is recorded here.
+
+An evaluation sees one training. For CIFAR-10 the validation accuracy of every seed is there; for
+the other two only their mean, which is then what every evaluation sees.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from raynas.errors import ConfigError, DataError, unknown
+from raynas.space import Architecture, Space
+from raynas.tables.table import Recorded, Scores
+
+SHORT: Final = 12
+FULL: Final = 200
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a data set's numbers stand, and what is not among them.
+
+    Attributes:
+        key: How the compact file calls it.
+        trained: The part of it that was trained on, as the compact file calls it.
+        look_s: Seconds that one pass over the validation data takes; the mean over cells.
+    """
+
+    key: str
+    trained: str
+    look_s: float
+
+
+DATASETS: Final[Mapping[str, Source]] = MappingProxyType(
+    {
+        "cifar10": Source("c10", "c10valid", 3.16),
+        "cifar100": Source("c100", "c100", 0.63),
+        "imagenet16-120": Source("in16", "in16", 0.38),
+    }
+)
+
+
+@dataclass(frozen=True)
+class NASBench201:
+    """The table of one data set.
+
+    Attributes:
+        space: The cells; its decisions are the six edges, in the order of the published strings.
+        rows: The row of a cell, by the operations on its edges.
+        short: ``[cells]`` validation accuracy after the training of 12 epochs.
+        seen: ``[cells, seeds]`` validation accuracy after 200 epochs; NaN where there is none.
+        valid: ``[cells]`` the mean over all seeds.
+        test: ``[cells]`` test accuracy after 200 epochs, the mean over all seeds.
+        seconds: ``[cells]`` what 200 epochs take.
+        look_s: What one pass over the validation data takes, in seconds.
+        costs: ``[cells]`` by name: ``params`` and ``flops`` (multiply-adds).
+    """
+
+    space: Space
+    rows: Mapping[tuple[Any, ...], int]
+    short: Floats
+    seen: Floats
+    valid: Floats
+    test: Floats
+    seconds: Floats
+    look_s: float
+    costs: Mapping[str, Floats]
+
+    @property
+    def lengths(self) -> tuple[int, int]:
+        """The two trainings that were recorded."""
+        return SHORT, FULL
+
+    @cached_property
+    def best(self) -> float:
+        """The highest test accuracy of all."""
+        return float(self.test.max())
+
+    def answer(self, architecture: Architecture, epochs: int, draw: int) -> tuple[Recorded]:
+        """Return the one look at a training, which is at its end.
+
+        The time is the training's and one pass over the validation data, as in
+        ``simulate_train_eval`` of NATS-Bench; 12 epochs take 12/200 of what 200 take.
+
+        Raises:
+            ConfigError: Trainings of that length were not recorded.
+        """
+        if epochs not in self.lengths:
+            raise ConfigError(
+                f"NAS-Bench-201 has trainings of {SHORT} and {FULL} epochs, asked for is one of "
+                f"{epochs}"
+            )
+        row = self._row(architecture)
+        if epochs == SHORT:
+            accuracy = self.short[row]
+        else:
+            seen = self.seen[row]
+            seen = seen[~np.isnan(seen)]
+            accuracy = seen[draw % len(seen)]
+        metrics = {"val_accuracy": float(accuracy)}
+        metrics |= {name: float(values[row]) for name, values in self.costs.items()}
+        seconds = float(self.seconds[row]) * epochs / FULL + self.look_s
+        return (Recorded(epochs, metrics, seconds),)
+
+    def scores(self, architecture: Architecture) -> Scores:
+        """Return the means over all seeds, after 200 epochs."""
+        row = self._row(architecture)
+        return Scores(float(self.valid[row]), float(self.test[row]))
+
+    def _row(self, architecture: Architecture) -> int:
+        return self.rows[tuple(architecture.values())]
+
+
+def nasbench201(space: Space, data: Path | None = None, dataset: str = "cifar10") -> NASBench201:
+    """Read the table of one data set.
+
+    Args:
+        space: The cells.
+        data: The compact ``.npz`` file.
+        dataset: ``cifar10``, ``cifar100`` or ``imagenet16-120``.
+
+    Raises:
+        ConfigError: There is no such data set.
+        DataError: The file is not there or not what it should be.
+    """
+    if dataset not in DATASETS:
+        raise ConfigError(unknown("data set of NAS-Bench-201", dataset, DATASETS))
+    if data is None:
+        raise ConfigError("the table nasbench201 needs a file: give it with --data")
+    if not Path(data).exists():
+        raise DataError(f"there is no {data}")
+    return _compact(space, Path(data), DATASETS[dataset])
+
+
+def _compact(space: Space, path: Path, source: Source) -> NASBench201:
+    key = source.key
+    with np.load(path) as file:
+        options = [decision.domain.values() for decision in space.decisions.values()]
+        rows = {
+            tuple(values[code] for values, code in zip(options, codes, strict=True)): row
+            for row, codes in enumerate(file["ops"].tolist())
+        }
+
+        def read(name: str, scale: float) -> Floats:
+            return np.asarray(file[name], np.float64) * scale
+
+        valid = read(f"{key}_valid_200", 0.01)
+        seeds = [name for name in file.files if name.startswith(f"{key}_valid_200_seed")]
+        seen = [read(name, 0.01) for name in seeds] or [valid]
+        return NASBench201(
+            space,
+            rows,
+            short=read(f"{key}_valid_12", 0.01),
+            seen=np.stack(seen, axis=1),
+            valid=valid,
+            test=read(f"{key}_test_200", 0.01),
+            seconds=read(f"{source.trained}_train_s_200", 1.0),
+            look_s=source.look_s,
+            costs={
+                "params": read(f"{key}_params_m", 1e6),
+                "flops": read(f"{key}_flops_m", 1e6),
+            },
+        )
