@@ -131,7 +131,7 @@ CHILDREN = {
         "one logit per class",
     ),
     "no batch": (lambda nn: nn.Sequential(nn.Flatten(0), nn.Linear(64, 10)), "shapes"),
-    "nothing to train": (lambda nn: nn.Flatten(), "empty parameter list"),
+    "nothing to train": (lambda nn: nn.Flatten(), "must have parameters to train"),
     "forgotten return": (lambda _: None, "must return a torch.nn.Module, it returned None"),
 }
 

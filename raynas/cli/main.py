@@ -41,8 +41,9 @@ app.command()(bench)
 def main() -> None:
     """Run the command; bad input ends with status 2, a failed run with 1, Ctrl-C with 130."""
     errors = Console(stderr=True, highlight=False, soft_wrap=True)
-    handler = RichHandler(console=errors, show_time=False, show_path=False, markup=False)
+    handler = RichHandler(console=errors, show_time=False, show_level=False, show_path=False)
     logging.getLogger("raynas").addHandler(handler)
+    logging.getLogger("raynas").setLevel(logging.INFO)
     try:
         app()
     except RaynasError as error:

@@ -27,6 +27,7 @@ from raynas.rng import epoch_generator, seed_dropout
 from raynas.training.examples import Examples, augmented, cut_out
 from raynas.training.memory import memory_fails
 from raynas.training.recipe import Recipe
+from raynas.training.sgd import SGD
 
 __all__ = ["Epoch", "Training", "evaluate", "memory_fails"]
 
@@ -84,14 +85,8 @@ class Training:
         self.epochs = epochs
         self.seed = seed
         self.epoch = 0
-        self._optimizer = torch.optim.SGD(
-            self.child.parameters(),
-            lr=recipe.lr,
-            momentum=recipe.momentum,
-            nesterov=recipe.nesterov,
-            weight_decay=recipe.weight_decay,
-            fused=True,
-        )
+        self._lr = recipe.lr
+        self._optimizer = SGD(self.child.parameters(), recipe)
 
     @memory_fails()
     def step(self, valid: Examples | None = None) -> Epoch:
@@ -102,7 +97,7 @@ class Training:
             SpaceError: The child's output has the wrong shape.
         """
         started = time.perf_counter()
-        metrics = {"train_loss": self._fit(), "lr": self._optimizer.param_groups[0]["lr"]}
+        metrics = {"train_loss": self._fit(), "lr": self._lr}
         self.epoch += 1
         if valid is not None:
             metrics |= {
@@ -115,7 +110,7 @@ class Training:
 
     def _fit(self) -> float:
         """Go through the examples once; return the mean loss."""
-        examples, recipe, optimizer = self.examples, self.recipe, self._optimizer
+        examples, recipe = self.examples, self.recipe
         device = examples.inputs.device
         generator = epoch_generator(self.seed, self.epoch, device)
         seed_dropout(self.seed, self.epoch)
@@ -124,8 +119,7 @@ class Training:
         total = torch.zeros((), device=device)
         self.child.train()
         for step, rows in enumerate(order.tensor_split(steps)):
-            lr = recipe.lr_at((self.epoch + (step + 0.5) / steps) / self.epochs)
-            optimizer.param_groups[0]["lr"] = lr
+            self._lr = recipe.lr_at((self.epoch + (step + 0.5) / steps) / self.epochs)
             inputs, labels = examples.inputs[rows], examples.labels[rows]
             inputs = examples.normalised(augmented(inputs, recipe, generator))
             if recipe.cutout:
@@ -138,8 +132,7 @@ class Training:
             torch.autograd.backward(loss)
             if recipe.grad_clip:
                 nn.utils.clip_grad_norm_(self.child.parameters(), recipe.grad_clip)
-            optimizer.step()
-            optimizer.zero_grad()
+            self._optimizer.step(self._lr)
             total += loss.detach() * len(rows)
         return total.item() / len(examples)
 
@@ -148,15 +141,14 @@ class Training:
         return {
             "epoch": self.epoch,
             "child": self.child.state_dict(),
-            "momentum": self._optimizer.state_dict()["state"],
+            "momentum": self._optimizer.momentum,
         }
 
     def load_state(self, state: Mapping[str, Any]) -> None:
         """Continue from a state of the same architecture; the recipe, seed and length stay."""
         self.epoch = state["epoch"]
         self.child.load_state_dict(state["child"])
-        groups = self._optimizer.state_dict()["param_groups"]
-        self._optimizer.load_state_dict({"state": state["momentum"], "param_groups": groups})
+        self._optimizer.load(state["momentum"])
 
 
 @memory_fails()
