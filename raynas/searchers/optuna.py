@@ -67,7 +67,7 @@ class OptunaSearch:
         """Check the sampler, its options and the space."""
         from raynas.searchers.optuna_replay import Replay, quiet  # noqa: PLC0415 - loads Optuna
 
-        name = self.sampler.lower().removesuffix("sampler")
+        name = self._name
         if name not in _SAMPLERS:
             raise ConfigError(unknown("Optuna sampler", self.sampler, _SAMPLERS))
         _check_space(self.space, name)
@@ -78,23 +78,36 @@ class OptunaSearch:
         object.__setattr__(self, "_replay", replay)
 
     def propose(self, history: History, rng: np.random.Generator) -> Proposal:
-        """Ask for one, with what is finished, stopped, failed and running told."""
+        """Ask for one, with what is finished, stopped, failed and running told.
+
+        Raises:
+            ConfigError: There are several objectives, and the sampler takes only one.
+        """
+        if self._name == "cmaes" and len(history.objectives) > 1:
+            raise ConfigError(
+                f"CMA-ES takes one objective, got {len(history.objectives)}: "
+                "use another sampler, such as nsgaii"
+            )
         architecture: Architecture = self._replay.propose(history, int(rng.integers(2**31)))
         return Proposal(architecture)
+
+    @property
+    def _name(self) -> str:
+        return self.sampler.lower().removesuffix("sampler")
 
 
 def _check_space(space: Space, sampler: str) -> None:
     for decision in space.decisions.values():
-        choice = isinstance(decision.domain, Choice)
-        if isinstance(decision.domain, Choice) and decision.domain.weights is not None:
+        domain = decision.domain
+        if isinstance(domain, Choice) and domain.weights is not None:
             raise SpaceError(
                 f"Optuna knows no prior weights, {decision.path} has some: "
                 "leave them out, or use another searcher"
             )
-        if sampler == "cmaes" and (choice or decision.parent is not None):
+        if sampler == "cmaes" and (isinstance(domain, Choice) or decision.parent is not None):
+            what = "a Choice" if isinstance(domain, Choice) else "conditional"
             raise SpaceError(
-                "CMA-ES searches numbers that are always active, "
-                f"{decision.path} is {'a Choice' if choice else 'conditional'}: "
+                f"CMA-ES searches numbers that are always active, {decision.path} is {what}: "
                 "use another sampler, such as tpe"
             )
 

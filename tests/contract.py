@@ -1,0 +1,168 @@
+"""What every searcher must keep to: the checks, and the searchers and spaces they are made on.
+
+A check takes what makes a searcher from a space, the space, and a seed; it fails by an assertion.
+"""
+
+import copy
+import random  # noqa: TID251 - to see that nobody uses it
+from functools import partial
+
+import numpy as np
+import strategies
+import torch
+
+from raynas.errors import ConfigError, SpaceError
+from raynas.rng import proposal_rng
+from raynas.searchers import SEARCHERS, make
+from raynas.space import Choice, Float, Int, Repeat, Space
+from raynas.trial import Finished, History, Objective, Started
+
+# Every searcher with its defaults, and settings in which its other sides show in a short search.
+VARIANTS = {name: partial(make, name) for name in SEARCHERS}
+
+
+def variant(name, **options):
+    return lambda space: make(name, space, options)
+
+
+def sampler(name, **options):
+    return variant("optuna", sampler=name, sampler_options=options)
+
+
+VARIANTS |= {
+    "evolution, small": variant("evolution", population_size=4, tournament_size=2),
+    "optuna, tpe": sampler("tpe", n_startup_trials=4, multivariate=True, group=True),
+    "optuna, nsgaii": sampler("nsgaii", population_size=4),
+    "optuna, nsgaiii": sampler("NSGAIIISampler", population_size=4),
+    "optuna, cmaes": sampler("cmaes", n_startup_trials=2, popsize=4),
+    "optuna, gp": sampler("gp", n_startup_trials=7),
+    "optuna, random": sampler("random"),
+}
+
+PLAIN = Space({name: Choice(("a", "b", "c")) for name in "uvwxy"})
+SPACES = {
+    "plain": PLAIN,
+    "numbers": Space({"lr": Float(1e-4, 1, log=True), "n": Int(-3, 9), "m": Int(1, 99, log=True)}),
+    "conditional": Space(
+        {
+            "op": Choice({"conv": {"k": Choice((3, 5)), "g": Int(1, 4)}, "pool": None, "id": {}}),
+            "stages": Repeat({"width": Choice((8, 16)), "deep": Repeat(Int(0, 2), 0, 2)}, 1, 3),
+            "act": Choice(("relu", None, True, 0)),
+            "fixed": Choice((1,)),
+        }
+    ),
+    "mixed": Space(
+        {"a": PLAIN.tree, "lr": Float(0, 1), "b": Choice({"x": Float(0, 1), "y": None})}
+    ),
+    "weighted": Space(
+        {"a": Choice((1, 2), (1, 5)), "b": Choice({"x": Int(0, 3), "y": None}, (2, 1))}
+    ),
+    "tiny": Space({"a": Choice((1, 2))}),
+    "single": Space({"a": Choice((1,))}),
+}
+SHIPPED = strategies.shipped_spaces()
+
+# What takes a third of a second to propose is tried on the space that holds a bit of everything.
+SLOW = {"optuna, gp"}
+CASES = [(name, at) for name in VARIANTS for at in SPACES if name not in SLOW or at == "mixed"]
+
+
+def search(maker, space, **options):
+    """Run a search that ends early, late, not at all and in failure, out of order."""
+    options = {"scheduler": "asha", "epochs": 4, "trials": 16, "workers": 3, **options}
+    run = strategies.Search(maker(space), **options)
+    run.run()
+    return run
+
+
+def started(run):
+    """Every start of a run with the history before it."""
+    for i, event in enumerate(run.events):
+        if isinstance(event, Started):
+            yield event, run.events[:i]
+
+
+# The contract
+
+
+def proposes_inside_the_space(maker, space, seed):
+    for event, before in started(search(maker, space, seed=seed)):
+        assert space.architecture(event.architecture) == event.architecture
+        ended = {past.number for past in before if isinstance(past, Finished)}
+        assert event.parent is None or event.parent in ended
+
+
+def copes_with_whatever_happens(maker, space, seed):
+    """All fail, all run at once, nothing is better, two objectives."""
+    common = {"seed": seed, "trials": 12}
+    for options in (
+        {"failing": 1.0},
+        {"workers": 12, "epochs": 1},
+        {"objectives": (Objective("constant"),)},
+        {"objectives": strategies.ACCURACY_AND_SIZE},
+    ):
+        if "objectives" in options and not several_objectives(maker, space, options["objectives"]):
+            continue
+        run = search(maker, space, **common, **options)
+        seen = {trial.identity for trial in run.history.trials.values()}
+        assert len(run.history.trials) == 12 or len(seen) == space.size, "it waited"
+
+
+def several_objectives(maker, space, objectives):
+    """Whether the searcher takes them; it says so at once otherwise."""
+    try:
+        maker(space).propose(History(objectives), strategies.generator(0))
+    except ConfigError:
+        return False
+    return True
+
+
+def depends_on_history_and_generator_only(maker, space, seed):
+    """A fresh instance proposes what the one that led the search proposed, and so again."""
+    run = search(maker, space, seed=seed, scheduler="asha" if seed % 2 else "none")
+    for event, before in [*started(run)][::3]:
+        history = strategies.replay(before)
+        rng = partial(proposal_rng, seed, event.number)
+        fresh = maker(space)
+        first = fresh.propose(history, rng())
+        assert (first.architecture, first.parent) == (event.architecture, event.parent)
+        np.random.seed(event.number)  # noqa: NPY002 - to see that nobody uses it
+        random.seed(event.number)
+        torch.manual_seed(event.number)  # noqa: TID251 - likewise
+        assert fresh.propose(history, rng()) == first, "the second time"
+        assert run.searcher.propose(history, rng()) == first, "from a history seen before"
+
+
+def leaves_everything_alone(maker, space, seed):
+    run = search(maker, space, seed=seed)
+    history, searcher = run.history, maker(space)
+    before = copy.deepcopy(history), generators()
+    searcher.propose(history, strategies.generator(seed))
+    assert history == before[0]
+    assert generators() == before[1]
+
+
+def generators():
+    """The states of all generators that are nobody's."""
+    return (
+        random.getstate(),
+        repr(np.random.get_state()),  # noqa: NPY002 - to see that nobody uses it
+        torch.get_rng_state().tolist(),
+    )
+
+
+CONTRACT = (
+    proposes_inside_the_space,
+    copes_with_whatever_happens,
+    depends_on_history_and_generator_only,
+    leaves_everything_alone,
+)
+
+
+def accepted(maker, space):
+    """Whether the searcher can express the space; it says so when it is made otherwise."""
+    try:
+        maker(space)
+    except SpaceError:
+        return False
+    return True
