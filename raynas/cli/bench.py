@@ -3,107 +3,142 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from raynas.errors import ConfigError
 
-_USUAL = (25, 50, 100, 150)  # numbers of evaluations at which to look
+if TYPE_CHECKING:
+    from raynas.experiment.bench import Bench
+    from raynas.insight.regret import Comparison
+
+_USUAL = (25, 50, 100)  # where to look on the way, if only the last number of trainings is given
 
 
 def bench(  # noqa: PLR0913 - a command's arguments are its options
-    data: Annotated[
-        Path | None, typer.Option(help="Where the table's numbers lie.", show_default=False)
-    ] = None,
     table: Annotated[
         str, typer.Option(help="nasbench201, package.module:Class or file.py:Class.")
     ] = "nasbench201",
+    data: Annotated[
+        Path | None, typer.Option(help="The table's file or folder.", show_default=False)
+    ] = None,
     dataset: Annotated[
-        str,
+        str | None,
         typer.Option(
-            help="Data sets of the table, with commas between.", show_default="the table's first"
+            help="Data sets of the table, with commas between.", show_default="its first"
         ),
-    ] = "",
+    ] = None,
     searcher: Annotated[
         str,
         typer.Option(
-            help="Searchers, with commas between; [b]mine=optuna[/] gives one a name of yours.",
+            help="Searchers, with commas between: names or references; [b]tpe=optuna[/] calls one "
+            "tpe."
         ),
     ] = "evolution",
     scheduler: Annotated[str, typer.Option(help="none, asha, or a reference.")] = "none",
     evaluations: Annotated[
         str | None,
         typer.Option(
-            help="Trainings per run; with commas, where to look.", show_default="25,50,100,150"
+            help="Trainings per run; with commas, where to look.",
+            show_default="25,50,100,150, unless there are --seconds",
         ),
     ] = None,
     seconds: Annotated[
         str | None,
         typer.Option(
-            help="Simulated seconds per run; with commas, where to look.", show_default="no limit"
+            help="Simulated seconds per run; with commas, where to look.",
+            show_default="no limit",
         ),
     ] = None,
     epochs: Annotated[
-        int | None, typer.Option(help="Full length of a trial.", show_default="the table's")
+        int | None,
+        typer.Option(help="Full length of a trial.", show_default="the table's longest"),
     ] = None,
     workers: Annotated[int, typer.Option(help="Trainings at once.")] = 1,
     seeds: Annotated[int, typer.Option(help="Runs of each searcher.")] = 50,
-    seed: Annotated[int, typer.Option(help="Seed of the first run.")] = 0,
+    first_seed: Annotated[int, typer.Option(help="The seed of the first run.")] = 0,
     jobs: Annotated[int, typer.Option(help="Processes to use.")] = 1,
     as_json: Annotated[
-        Path | None, typer.Option("--json", help="File for all figures and curves.")
+        Path | None,
+        typer.Option("--json", help="File for all figures and curves.", show_default=False),
+    ] = None,
+    plot: Annotated[
+        Path | None,
+        typer.Option(help="File for the regret curves, such as out.png.", show_default=False),
     ] = None,
     option: Annotated[
         list[str] | None,
         typer.Option(
             "--set",
-            help="An option of the table, the scheduler or a searcher by its name, such as "
-            "[b]evolution.population_size=30[/].",
+            help="One option: of [b]table[/], of [b]scheduler[/], of one searcher by its name, "
+            "such as [b]evolution.population_size=30[/], or with [b]searcher[/] of all.",
             metavar="PART.OPTION=VALUE",
             show_default=False,
         ),
     ] = None,
 ) -> None:
-    """Compare searchers on a table of recorded trainings, under a virtual clock."""
-    from rich.console import Console  # noqa: PLC0415 - help must not wait for these
+    """Compare searchers on a table of recorded trainings, under a virtual clock.
 
-    from raynas.experiment import bench as benches  # noqa: PLC0415
-    from raynas.insight.bench_table import print_bench  # noqa: PLC0415
-    from raynas.insight.regret import as_data  # noqa: PLC0415
+    Nothing is trained: a published table answers, and the clock advances by the recorded times.
+    """
+    from raynas.experiment.bench import Bench  # noqa: PLC0415 - help must not wait for it
 
     searchers = dict(_named(text) for text in searcher.split(","))
     options = _options(option)
-    settings = benches.Bench(
+    for_all = options.pop("searcher", {})
+    given: dict[str, Any] = {} if data is None else {"data": str(data)}
+    settings = Bench(
         table=table,
+        table_options={**given, **options.pop("table", {})},
         searchers=searchers,
-        searcher_options={n: v for n, v in options.items() if n not in ("table", "scheduler")},
         scheduler=scheduler,
-        scheduler_options=options.get("scheduler", {}),
-        evaluations=_points("--evaluations", evaluations, _USUAL, None if seconds else "150"),
-        seconds=_points("--seconds", seconds, (), None),
+        scheduler_options=options.pop("scheduler", {}),
+        searcher_options={
+            name: {**for_all, **options.get(name, {})} for name in {**searchers, **options}
+        },
+        evaluations=_points("--evaluations", evaluations or ("" if seconds else "150"), _USUAL),
+        seconds=_points("--seconds", seconds or "", ()),
         epochs=epochs,
         workers=workers,
         seeds=seeds,
-        first_seed=seed,
+        first_seed=first_seed,
     )
-    console = Console(highlight=False)
-    results: dict[str, Any] = {}
-    for name in dataset.split(","):
-        given: dict[str, Any] = {"data": data} if data else {}
-        given |= {"dataset": name} if name else {}
-        one = replace(settings, table_options={**given, **options.get("table", {})})
-        reached = benches.bench(one, jobs)
-        shown = {"trainings": one.evaluations, "seconds": one.seconds}
-        print_bench(console, name or table, reached, shown)
-        results[name or table] = {
-            label: as_data(of_one, reached[benches.YARDSTICK], shown)
-            for label, of_one in reached.items()
-        }
+    comparisons = _compare(settings, dataset.split(",") if dataset else [], jobs)
     if as_json:
-        as_json.write_text(json.dumps({"results": results}, indent=1) + "\n", encoding="utf-8")
+        results = {one.name: one.as_data() for one in comparisons}
+        document = {"settings": settings.described(), "results": results}
+        as_json.write_text(json.dumps(document) + "\n", encoding="utf-8")
+    if plot:
+        from raynas.insight import regret_plot  # noqa: PLC0415
+
+        regret_plot.plot(comparisons, plot)
+
+
+def _compare(settings: Bench, datasets: Sequence[str], jobs: int) -> list[Comparison]:
+    """Run the bench on every data set, with a bar on the way, and print what came of each."""
+    from rich.console import Console  # noqa: PLC0415 - help must not wait for these
+    from rich.progress import Progress  # noqa: PLC0415
+
+    from raynas.experiment.bench import bench as run  # noqa: PLC0415
+    from raynas.insight.regret_table import print_comparison  # noqa: PLC0415
+
+    benches = {
+        name: replace(settings, table_options={**settings.table_options, "dataset": name})
+        for name in datasets
+    } or {settings.table: settings}
+    comparisons = []
+    for name, one in benches.items():
+        errors = Console(stderr=True)
+        with Progress(console=errors, transient=True, disable=not errors.is_terminal) as progress:
+            task = progress.add_task(name, total=one.runs)
+            comparisons.append(run(one, name, jobs, partial(progress.advance, task)))
+        print_comparison(Console(highlight=False), comparisons[-1])
+    return comparisons
 
 
 def _named(text: str) -> tuple[str, str]:
@@ -111,30 +146,29 @@ def _named(text: str) -> tuple[str, str]:
     return name, reference or name
 
 
-def _points(
-    option: str, text: str | None, usual: tuple[int, ...], default: str | None
-) -> tuple[int, ...]:
-    """Return where to look: the numbers given, or up to the only one given the usual ones."""
-    text = text or default
-    if text is None:
-        return ()
+def _points(option: str, text: str, usual: Sequence[int]) -> tuple[float, ...]:
+    """Return where to look: the numbers given, or the usual ones up to the only one given."""
     try:
-        points = sorted({int(float(part)) for part in text.split(",")})
+        points = sorted({float(part) for part in text.split(",") if text})
     except ValueError:
         raise ConfigError(f"{option} takes numbers with commas between, got {text!r}") from None
     if len(points) == 1:
-        points = sorted({*(point for point in usual if point < points[0]), *points})
-    return tuple(points)
+        points = [*(point for point in usual if point < points[0]), *points]
+    return tuple(int(point) if point.is_integer() else point for point in map(float, points))
 
 
-def _options(assignments: list[str] | None) -> dict[str, dict[str, Any]]:
+def _options(assignments: Sequence[str] | None) -> dict[str, dict[str, Any]]:
+    """Return the options of every part."""
     import yaml  # noqa: PLC0415 - help must not wait for it
 
     found: dict[str, dict[str, Any]] = {}
     for assignment in assignments or ():
         target, equals, text = assignment.partition("=")
-        part, dot, name = target.partition(".")
-        if not (equals and dot and name):
+        part, dot, name = target.rpartition(".")
+        if not (equals and dot and part):
             raise ConfigError(f"--set takes PART.OPTION=VALUE, got {assignment!r}")
-        found.setdefault(part, {})[name] = yaml.safe_load(text)
+        try:
+            found.setdefault(part, {})[name] = yaml.safe_load(text)
+        except yaml.YAMLError as error:
+            raise ConfigError(f"--set {target}: {text!r} is no value: {error}") from error
     return found

@@ -98,6 +98,7 @@ class Simulation:
 
     Attributes:
         conductor: Leads the search.
+        exhausted: Whether the searcher had nothing new to propose while there was budget left.
     """
 
     def __init__(
@@ -120,7 +121,7 @@ class Simulation:
         self._budget = budget
         self._now = 0.0
         self._begun = self._ended = 0
-        self._exhausted = False
+        self.exhausted = False
         self._queue: list[tuple[float, int, Recorded, Iterator[Recorded]]] = []
         history = History(objectives)
         self.conductor = Conductor(plan, history, history.apply, lambda: self._now)
@@ -156,7 +157,7 @@ class Simulation:
     def _fill(self) -> None:
         """Give every free worker a trial."""
         while (
-            not self._exhausted
+            not self.exhausted
             and len(self._queue) < self._cluster.workers
             and self._begun < self._budget.trainings
             and self._now < self._budget.seconds
@@ -165,7 +166,7 @@ class Simulation:
             self.conductor.plan = replace(self._plan, trials=patience)
             trial = self.conductor.next()
             if trial is None:
-                self._exhausted = True
+                self.exhausted = True
                 return
             self._begun += 1
             self._await(trial.number, self._cluster.looks(trial, self._draw(trial)))

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import logging
 import math
+import os
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, field
-from functools import partial
+from dataclasses import asdict, dataclass, field
+from functools import lru_cache, partial
+from itertools import repeat
 from multiprocessing import get_context
 from typing import Any, Final
 
@@ -19,15 +23,14 @@ from raynas.execution.conductor import Plan
 from raynas.execution.simulate import Budget, Cluster, Simulation
 from raynas.experiment.references import find_scheduler, find_searcher, find_space
 from raynas.experiment.user_code import blamed, load_module
-from raynas.insight.regret import Curves, Reached
+from raynas.insight.regret import Comparison, Curves, Reached
 from raynas.schedulers.run_to_end import RunToEnd
 from raynas.tables import TABLES, Table
 
 YARDSTICK: Final = "random"
 _POINTS: Final = 31  # of a curve
-_ALL_TRIALS: Final = 10**6
-
-Points = list[tuple[float, float]]
+_ALL_TRIALS: Final = 10**6  # the budget ends a run, not this
+_LOG = logging.getLogger("raynas")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,11 +38,11 @@ class Bench:
     """What is compared, on what, and with how much.
 
     Attributes:
-        table: A shipped table's name, ``package.module:Class`` or ``file.py:Class``.
+        table: A shipped table's name, ``package.module:Class``, ``file.py:Class`` or a table.
         table_options: What to make it with, such as ``data`` and ``dataset``.
-        searchers: Under a name of one's own each, a searcher's name or reference.
+        searchers: Under a name of your own each, a searcher's name, reference or class.
         searcher_options: The options of each, by the same names.
-        scheduler: A scheduler's name or reference.
+        scheduler: A scheduler's name, reference or instance.
         scheduler_options: Its options.
         evaluations: Numbers of trainings at which to look; a run ends at the last.
         seconds: Simulated times at which to look; a run ends at the last, if that is sooner.
@@ -49,14 +52,14 @@ class Bench:
         first_seed: The seed of the first run; the others follow.
     """
 
-    table: str = "nasbench201"
+    table: Any = "nasbench201"
     table_options: Mapping[str, Any] = field(default_factory=dict)
-    searchers: Mapping[str, str] = field(default_factory=lambda: {"evolution": "evolution"})
+    searchers: Mapping[str, Any] = field(default_factory=lambda: {"evolution": "evolution"})
     searcher_options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    scheduler: str = "none"
+    scheduler: Any = "none"
     scheduler_options: Mapping[str, Any] = field(default_factory=dict)
-    evaluations: Sequence[int] = (25, 50, 100, 150)
-    seconds: Sequence[float] = ()
+    evaluations: tuple[float, ...] = (25, 50, 100, 150)
+    seconds: tuple[float, ...] = ()
     epochs: int | None = None
     workers: int = 1
     seeds: int = 50
@@ -64,18 +67,47 @@ class Bench:
 
     def __post_init__(self) -> None:
         """Check the numbers."""
-        if min((*self.evaluations, self.workers, self.seeds), default=0) < 1:
-            raise ConfigError("evaluations, workers and seeds must be at least 1")
-        if min(self.seconds, default=1) <= 0 or not (self.evaluations or self.seconds):
-            raise ConfigError("a bench ends after so many evaluations or seconds, above 0")
+        for name in ("workers", "seeds"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"{name} must be at least 1, got {getattr(self, name)}")
+        if self.first_seed < 0:
+            raise ConfigError(f"seeds must not be negative, got {self.first_seed}")
+        points = (*self.evaluations, *self.seconds)
+        if min(points, default=0) <= 0:
+            raise ConfigError(
+                "a bench ends after a number of evaluations or of seconds, each above 0; "
+                f"got {list(points)}"
+            )
         for name in self.searcher_options:
             if name not in self.searchers:
                 raise ConfigError(unknown("searcher in this bench", name, self.searchers))
 
     @property
     def budget(self) -> Budget:
-        """At what a run ends."""
+        """After what a run ends."""
         return Budget(max(self.evaluations, default=math.inf), max(self.seconds, default=math.inf))
+
+    @property
+    def runs(self) -> int:
+        """How many runs there are, those of the yardstick counted."""
+        return self.seeds * len({*self.searchers, YARDSTICK})
+
+    def described(self) -> dict[str, Any]:
+        """Return the fields as JSON-ready data; an object is described by its ``repr``."""
+        return json.loads(json.dumps(asdict(self), default=repr))  # type: ignore[no-any-return]
+
+    @property
+    def points(self) -> tuple[list[float], list[float]]:
+        """Where curves have points: numbers of trainings, and simulated times."""
+        trainings = np.linspace(1, max(self.evaluations, default=1), _POINTS).astype(int).tolist()
+        seconds = np.linspace(0, max(self.seconds, default=0), _POINTS)[1:].tolist()
+        return (
+            sorted({*trainings, *self.evaluations} if self.evaluations else ()),
+            sorted({*seconds, *self.seconds} if self.seconds else ()),
+        )
+
+
+Scores = list[tuple[float, float]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,99 +115,103 @@ class Run:
     """One run of one searcher.
 
     Attributes:
-        by_trainings: ``[points, 2]`` validation and test accuracy; NaN where there was nothing.
+        by_trainings: Validation and test accuracy of what it would have handed over, by point;
+            NaN where it had nothing yet, or did not get so far.
         by_seconds: Likewise.
-        per_proposal: Seconds of real time per trial.
+        ms_per_trial: Real milliseconds per trial.
+        stopped: Trainings that the scheduler ended early.
     """
 
-    by_trainings: Points
-    by_seconds: Points
-    per_proposal: float
+    by_trainings: Scores
+    by_seconds: Scores
+    ms_per_trial: float
+    stopped: int
 
 
 def bench(
-    settings: Bench, jobs: int = 1, advance: Callable[[], object] = lambda: None
-) -> dict[str, Reached]:
+    settings: Bench, name: str, jobs: int = 1, advance: Callable[[], object] = lambda: None
+) -> Comparison:
     """Run every searcher with every seed; random search too, as the yardstick.
 
     Args:
         settings: What to compare.
+        name: How to call what they search on.
         jobs: Processes to use.
         advance: Called after every run.
 
-    Returns:
-        What each reached, by its name.
-
     Raises:
-        ConfigError: Something in the description does not exist or fit.
+        RaynasError: Something in the description does not exist or fit, or a searcher failed.
     """
+    table = find_table(settings.table, settings.table_options)
     names = list(dict.fromkeys((*settings.searchers, YARDSTICK)))
     seeds = range(settings.first_seed, settings.first_seed + settings.seeds)
-    todo = [(name, seed) for name in names for seed in seeds]
-    runs: dict[str, list[Run]] = {name: [] for name in names}
-    for (name, _), run in zip(todo, _mapped(settings, todo, jobs), strict=True):
-        runs[name].append(run)
+    todo = [(searcher, seed) for searcher in names for seed in seeds]
+    runs: dict[str, list[Run]] = {searcher: [] for searcher in names}
+    for (searcher, _), run in zip(todo, _runs(settings, todo, jobs), strict=True):
+        runs[searcher].append(run)
         advance()
-    return {name: _reached(settings, of_one) for name, of_one in runs.items()}
+    reached = {searcher: _reached(settings, of_one) for searcher, of_one in runs.items()}
+    if settings.scheduler != "none" and not any(one.stopped for one in reached.values()):
+        _LOG.warning(
+            "the scheduler %r stopped no training; the table's trainings end after %s epochs, and "
+            "it has to compare trials at one of these (asha: --set scheduler.grace_epochs=%d)",
+            settings.scheduler,
+            ", ".join(map(str, table.lengths)),
+            table.lengths[0],
+        )
+    return Comparison(name, table.best, reached, YARDSTICK, settings.evaluations, settings.seconds)
 
 
-def find_table(reference: str, options: Mapping[str, Any]) -> Table:
-    """Return the table meant by a name or by ``module:Class``.
+def find_table(reference: Any, options: Mapping[str, Any]) -> Table:
+    """Return the table meant, made of the options.
 
     Raises:
         ConfigError: There is no such table, or it cannot be made of the options.
-        DataError: Its file is not what it should be.
+        DataError: Its data are not what they should be.
     """
+    found = reference
+    if isinstance(reference, str):
+        found = _read_table(reference, json.dumps(dict(options), default=os.fspath))
+    if not isinstance(found, Table):
+        raise ConfigError(
+            f"a table needs space, lengths, answer, scores and best, and {found!r} lacks some"
+        )
+    return found
+
+
+@lru_cache(maxsize=1)  # every run asks for it, and a published file takes minutes to read
+def _read_table(reference: str, options: str) -> Any:
+    """Make the table of options, which stand in JSON."""
     where, colon, name = reference.partition(":")
     if reference in TABLES:
-        make = partial(TABLES[reference], find_space(reference, {}).space)
-    elif not colon and not where.endswith(".py"):
-        raise ConfigError(unknown("table", reference, TABLES))
+        make: Callable[..., Any] = partial(TABLES[reference], find_space(reference, {}).space)
+    elif not colon:
+        raise ConfigError(
+            f"{unknown('table', reference, TABLES)}; one of your own is named file.py:Class or "
+            "package.module:Class"
+        )
     else:
         module = load_module(where)
         if not hasattr(module, name):
             raise ConfigError(f"{where} holds no {name!r}, asked for by {reference!r}")
         make = getattr(module, name)
     with blamed(f"table {reference!r}"):
-        table = make(**options)
-    if not isinstance(table, Table):
-        raise ConfigError(
-            f"a table needs space, lengths, answer, scores and best; {table!r} lacks some"
-        )
-    return table
+        return make(**json.loads(options))
 
 
-def trainings_shown(settings: Bench) -> list[float]:
-    """Return the numbers of trainings at which curves have points."""
-    last = max(settings.evaluations, default=0)
-    between = np.linspace(1, last, _POINTS).astype(int).tolist() if last else []
-    return sorted({*between, *settings.evaluations})
-
-
-def seconds_shown(settings: Bench) -> list[float]:
-    """Return the simulated times at which curves have points."""
-    last = max(settings.seconds, default=0)
-    between = np.linspace(0, last, _POINTS)[1:].tolist() if last else []
-    return sorted({*between, *settings.seconds})
-
-
-def _mapped(settings: Bench, todo: list[tuple[str, int]], jobs: int) -> Iterator[Run]:
+def _runs(settings: Bench, todo: list[tuple[str, int]], jobs: int) -> Iterator[Run]:
     if jobs == 1:
-        table = find_table(settings.table, settings.table_options)
-        yield from (_run(settings, table, *each) for each in todo)
+        yield from (_run(settings, *each) for each in todo)
         return
-    # Not forked: who calls this may hold threads.
+    # Not forked: who calls this may hold threads, which a fork would leave in mid-air.
     with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
-        yield from pool.map(_run_alone, [settings] * len(todo), todo)
+        yield from pool.map(_run, repeat(settings), *zip(*todo, strict=True))
 
 
-def _run_alone(settings: Bench, each: tuple[str, int]) -> Run:
-    return _run(settings, find_table(settings.table, settings.table_options), *each)
-
-
-def _run(settings: Bench, table: Table, name: str, seed: int) -> Run:
-    scheduler = find_scheduler(settings.scheduler, settings.scheduler_options)
+def _run(settings: Bench, name: str, seed: int) -> Run:
+    table = find_table(settings.table, settings.table_options)
     epochs = settings.epochs or table.lengths[-1]
+    scheduler = find_scheduler(settings.scheduler, settings.scheduler_options)
     scheduler.check(epochs)
     searcher = find_searcher(
         settings.searchers.get(name, YARDSTICK),
@@ -185,30 +221,39 @@ def _run(settings: Bench, table: Table, name: str, seed: int) -> Run:
     plan = Plan(table.space, searcher, scheduler, _ALL_TRIALS, epochs, seed)
     rungs = () if isinstance(scheduler, RunToEnd) else table.lengths
     simulation = Simulation(plan, Cluster(table, settings.workers, rungs), settings.budget)
-    began = time.perf_counter()
-    by_trainings, by_seconds = _traced(simulation, table, settings)
-    spent = time.perf_counter() - began
-    return Run(by_trainings, by_seconds, spent / max(1, len(simulation.history.trials)))
+    return _traced(simulation, table, settings)
 
 
-def _traced(simulation: Simulation, table: Table, settings: Bench) -> tuple[Points, Points]:
-    """Let a simulation happen; return what was recommended at each point of the two curves."""
-    trainings, seconds = deque(trainings_shown(settings)), deque(seconds_shown(settings))
-    by_trainings: Points = []
-    by_seconds: Points = []
+def _traced(simulation: Simulation, table: Table, settings: Bench) -> Run:
+    """Let a simulation happen; see at each point what the searcher would hand over."""
+    trainings, seconds = map(deque, settings.points)
+    by_trainings: Scores = []
+    by_seconds: Scores = []
+    spent, began = 0.0, time.process_time()
     for moment in simulation:
-        passed_trainings = _passed(trainings, moment.trainings)
-        passed_seconds = _passed(seconds, math.nextafter(moment.until, 0))
-        if passed_trainings or passed_seconds:
-            scores = _recommended(simulation, table)
-            by_trainings += [scores] * passed_trainings
-            by_seconds += [scores] * passed_seconds
-    scores = _recommended(simulation, table)  # a search that ended early stays where it is
-    return by_trainings + [scores] * len(trainings), by_seconds + [scores] * len(seconds)
+        spent += time.process_time() - began
+        passed = (
+            _passed(trainings, moment.trainings),
+            _passed(seconds, math.nextafter(moment.until, 0)),
+        )
+        if any(passed):
+            scores = _scores(simulation, table)
+            by_trainings += [scores] * passed[0]
+            by_seconds += [scores] * passed[1]
+        began = time.process_time()
+    history = simulation.history
+    # A searcher that had nothing more to propose stays where it is; one cut off gets no further.
+    rest = _scores(simulation, table) if simulation.exhausted else (math.nan, math.nan)
+    return Run(
+        by_trainings + [rest] * len(trainings),
+        by_seconds + [rest] * len(seconds),
+        1000 * spent / max(1, len(history.trials)),
+        sum(trial.stopped and trial.trained for trial in history.finished),
+    )
 
 
 def _passed(points: deque[float], now: float) -> int:
-    """Take those up to ``now`` off the front; return how many."""
+    """Take the points up to ``now`` off the front; return how many."""
     count = 0
     while points and points[0] <= now:
         points.popleft()
@@ -216,7 +261,7 @@ def _passed(points: deque[float], now: float) -> int:
     return count
 
 
-def _recommended(simulation: Simulation, table: Table) -> tuple[float, float]:
+def _scores(simulation: Simulation, table: Table) -> tuple[float, float]:
     trial = simulation.conductor.recommended
     if trial is None:
         return math.nan, math.nan
@@ -225,10 +270,14 @@ def _recommended(simulation: Simulation, table: Table) -> tuple[float, float]:
 
 
 def _reached(settings: Bench, runs: list[Run]) -> Reached:
-    by_trainings = np.array([run.by_trainings for run in runs]).reshape(len(runs), -1, 2)
-    by_seconds = np.array([run.by_seconds for run in runs]).reshape(len(runs), -1, 2)
+    def curves(points: list[float], scores: list[Scores]) -> Curves:
+        stacked = np.array(scores, np.float64).reshape(len(scores), len(points), 2)
+        return Curves(tuple(points), stacked[..., 0], stacked[..., 1])
+
+    trainings, seconds = settings.points
     return Reached(
-        Curves(tuple(trainings_shown(settings)), by_trainings[..., 0], by_trainings[..., 1]),
-        Curves(tuple(seconds_shown(settings)), by_seconds[..., 0], by_seconds[..., 1]),
-        np.array([run.per_proposal for run in runs]),
+        curves(trainings, [run.by_trainings for run in runs]),
+        curves(seconds, [run.by_seconds for run in runs]),
+        float(np.mean([run.ms_per_trial for run in runs])),
+        sum(run.stopped for run in runs),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,56 +13,66 @@ Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
-class Curves:
-    """What a searcher would have handed over, run by run, as its budget grew.
+class Interval:
+    """A mean, and where it lies with a confidence of 95 % (Student's t).
 
     Attributes:
-        at: ``[points]`` how much was spent: trainings, or simulated seconds.
-        valid: ``[runs, points]`` validation accuracy (a fraction); NaN before a run's first
-            training has ended.
-        test: ``[runs, points]`` test accuracy, likewise.
+        mean: Of what was observed.
+        low: The lower end.
+        high: The upper end.
     """
 
-    at: tuple[float, ...]
-    valid: Floats
-    test: Floats
+    mean: float
+    low: float
+    high: float
 
-    def point(self, spent: float) -> Mapping[str, float | None]:
-        """Return mean and sample standard deviation over the runs; none while a run has nothing.
-
-        Args:
-            spent: One of ``at``.
-        """
-        column = self.at.index(spent)
-        figures: dict[str, float | None] = {}
-        for name, values in (("valid", self.valid[:, column]), ("test", self.test[:, column])):
-            known = not np.isnan(values).any()
-            spread = float(values.std(ddof=1)) if len(values) > 1 else 0.0
-            figures[f"{name}_mean"] = float(values.mean()) if known else None
-            figures[f"{name}_std"] = spread if known else None
-        return figures
-
-    def against(self, other: Curves, spent: float) -> Mapping[str, float] | None:
-        """Return by how much the test accuracy is higher than another searcher's, seed by seed.
-
-        Args:
-            other: What the other reached, with the same seeds.
-            spent: One of ``at``, of both.
-
-        Returns:
-            ``mean``, and ``low`` and ``high`` of its 95 % interval (Student's t over the paired
-            differences); none with fewer than two runs, or while one has nothing.
-        """
-        mine = self.test[:, self.at.index(spent)]
-        differences = mine - other.test[:, other.at.index(spent)]
-        runs = len(differences)
-        if runs < 2 or np.isnan(differences).any():
+    @classmethod
+    def of(cls, values: Floats) -> Interval | None:
+        """Return the interval of ``[runs]`` values; none of fewer than two, or with a gap."""
+        runs = len(values)
+        if runs < 2 or np.isnan(values).any():
             return None
         from scipy.stats import t  # noqa: PLC0415 - slow to load
 
-        mean = float(differences.mean())
-        half = float(t.ppf(0.975, runs - 1) * differences.std(ddof=1) / np.sqrt(runs))
-        return {"mean": mean, "low": mean - half, "high": mean + half}
+        mean = float(values.mean())
+        half = float(t.ppf(0.975, runs - 1) * values.std(ddof=1) / np.sqrt(runs))
+        return cls(mean, mean - half, mean + half)
+
+
+@dataclass(frozen=True, slots=True)
+class Curves:
+    """What a searcher would have handed over, run by run, as its budget was spent.
+
+    Attributes:
+        spent: ``[points]`` trainings, or simulated seconds.
+        valid: ``[runs, points]`` validation accuracy (a fraction) after full training; NaN where
+            a run had nothing yet, or did not get so far.
+        test: ``[runs, points]`` test accuracy, likewise.
+    """
+
+    spent: tuple[float, ...]
+    valid: Floats
+    test: Floats
+
+    def summary(self, spent: float) -> dict[str, float | None]:
+        """Return means and sample standard deviations over the runs, at one of the points.
+
+        None stands where not every run has a value, and for the deviation of a single run.
+        """
+        column = self.spent.index(spent)
+        figures: dict[str, float | None] = {}
+        for name, values in (("valid", self.valid[:, column]), ("test", self.test[:, column])):
+            whole = not np.isnan(values).any()
+            figures[f"{name}_mean"] = float(values.mean()) if whole else None
+            figures[f"{name}_std"] = (
+                float(values.std(ddof=1)) if whole and len(values) > 1 else None
+            )
+        return figures
+
+    def against(self, other: Curves, spent: float) -> Interval | None:
+        """Return by how much the test accuracy is above another's, seed by seed."""
+        mine, theirs = self.spent.index(spent), other.spent.index(spent)
+        return Interval.of(self.test[:, mine] - other.test[:, theirs])
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,44 +80,71 @@ class Reached:
     """A searcher's runs on one table.
 
     Attributes:
-        by_trainings: By the number of trainings that had ended.
+        by_trainings: By how many trainings had ended.
         by_seconds: By simulated time.
-        per_proposal: ``[runs]`` seconds of real time, table and all, per trial.
+        ms_per_trial: Milliseconds of one core that the simulation took per trial, nearly all of
+            them for proposing it; the mean over the runs.
+        stopped: Trainings that the scheduler ended early, in all runs.
     """
 
     by_trainings: Curves
     by_seconds: Curves
-    per_proposal: Floats
+    ms_per_trial: float
+    stopped: int
 
 
-def as_data(reached: Reached, yardstick: Reached, shown: Mapping[str, Sequence[float]]) -> Any:
-    """Return a searcher's results as JSON-ready data.
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Searchers on one table.
 
-    Args:
-        reached: Its runs.
-        yardstick: Those of the searcher it is compared with.
-        shown: Which points are summed up: under ``trainings`` and ``seconds``.
+    Attributes:
+        name: What they searched on.
+        best: The highest test accuracy there is.
+        reached: What each of them reached, by name.
+        yardstick: The name of the one that the others are compared with.
+        trainings: The points of ``by_trainings`` that are summed up.
+        seconds: The points of ``by_seconds`` that are summed up.
     """
-    axes = (
-        ("at", "trainings", reached.by_trainings, yardstick.by_trainings),
-        ("at_seconds", "seconds", reached.by_seconds, yardstick.by_seconds),
-    )
-    data: dict[str, Any] = {}
-    curves: dict[str, Any] = {}
-    for name, axis, mine, other in axes:
-        data[name] = {
-            f"{spent:g}": {**mine.point(spent), "against_random": mine.against(other, spent)}
-            for spent in shown[axis]
+
+    name: str
+    best: float
+    reached: Mapping[str, Reached]
+    yardstick: str
+    trainings: tuple[float, ...]
+    seconds: tuple[float, ...]
+
+    def as_data(self) -> dict[str, Any]:
+        """Return everything by searcher, ready for JSON."""
+        base = self.reached[self.yardstick]
+        return {
+            name: {
+                "at": _summed(one.by_trainings, base.by_trainings, self.trainings),
+                "at_seconds": _summed(one.by_seconds, base.by_seconds, self.seconds),
+                "ms_per_trial": one.ms_per_trial,
+                "stopped": one.stopped,
+                "curves": {
+                    "evaluations": _listed(one.by_trainings),
+                    "seconds": _listed(one.by_seconds),
+                },
+            }
+            for name, one in self.reached.items()
         }
-        curves["evaluations" if axis == "trainings" else axis] = {
-            "at": list(mine.at),
-            "valid": _listed(mine.valid),
-            "test": _listed(mine.test),
-        }
-    milliseconds = 1000 * float(reached.per_proposal.mean())
-    return {**data, "ms_per_proposal": milliseconds, "curves": curves}
 
 
-def _listed(values: Floats) -> list[list[float | None]]:
-    """Return a row per run; JSON knows no NaN."""
-    return [[None if np.isnan(value) else float(value) for value in row] for row in values]
+def _summed(curves: Curves, base: Curves, points: tuple[float, ...]) -> dict[str, Any]:
+    summed: dict[str, Any] = {}
+    for spent in points:
+        difference = curves.against(base, spent)
+        summed[f"{spent:.15g}"] = {
+            **curves.summary(spent),
+            "test_above_yardstick": difference
+            and {"mean": difference.mean, "low": difference.low, "high": difference.high},
+        }
+    return summed
+
+
+def _listed(curves: Curves) -> dict[str, Any]:
+    def rows(values: Floats) -> list[list[float | None]]:
+        return [[None if np.isnan(value) else value for value in row] for row in values.tolist()]
+
+    return {"spent": list(curves.spent), "valid": rows(curves.valid), "test": rows(curves.test)}

@@ -2,10 +2,11 @@
 
 15,625 cells, trained on three data sets: once for 12 epochs, and two or three times (seeds) for
 200. The short training is one of its own, with a schedule that ends at its twelfth epoch, and
-says something else than the twelfth epoch of a long one, of which nothing is recorded here.
+says something else than the twelfth epoch of a long one, which is not looked at here.
 
-An evaluation sees one training. For CIFAR-10 the validation accuracy of every seed is there; for
-the other two only their mean, which is then what every evaluation sees.
+An evaluation sees one training. Where a file has the validation accuracy of every seed, it is
+that of one seed, another for every repeat; where it has only their mean, as the compact file for
+CIFAR-100 and ImageNet16-120, every evaluation sees the mean.
 """
 
 from __future__ import annotations
@@ -16,12 +17,14 @@ from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
-from raynas.errors import ConfigError, DataError, unknown
+from raynas.errors import ConfigError, DataError, TrialError, unknown
 from raynas.space import Architecture, Space
+from raynas.tables import official
 from raynas.tables.table import Recorded, Scores
 
 SHORT: Final = 12
@@ -37,7 +40,8 @@ class Source:
     Attributes:
         key: How the compact file calls it.
         trained: The part of it that was trained on, as the compact file calls it.
-        look_s: Seconds that one pass over the validation data takes; the mean over cells.
+        look_s: Seconds of one pass over the validation data, where the file does not say; the mean
+            over the first thousand cells.
     """
 
     key: str
@@ -66,7 +70,7 @@ class NASBench201:
         valid: ``[cells]`` the mean over all seeds.
         test: ``[cells]`` test accuracy after 200 epochs, the mean over all seeds.
         seconds: ``[cells]`` what 200 epochs take.
-        look_s: What one pass over the validation data takes, in seconds.
+        look_s: ``[cells]`` what one pass over the validation data takes.
         costs: ``[cells]`` by name: ``params`` and ``flops`` (multiply-adds).
     """
 
@@ -77,7 +81,7 @@ class NASBench201:
     valid: Floats
     test: Floats
     seconds: Floats
-    look_s: float
+    look_s: Floats
     costs: Mapping[str, Floats]
 
     @property
@@ -113,7 +117,7 @@ class NASBench201:
             accuracy = seen[draw % len(seen)]
         metrics = {"val_accuracy": float(accuracy)}
         metrics |= {name: float(values[row]) for name, values in self.costs.items()}
-        seconds = float(self.seconds[row]) * epochs / FULL + self.look_s
+        seconds = float(self.seconds[row]) * epochs / FULL + float(self.look_s[row])
         return (Recorded(epochs, metrics, seconds),)
 
     def scores(self, architecture: Architecture) -> Scores:
@@ -122,7 +126,10 @@ class NASBench201:
         return Scores(float(self.valid[row]), float(self.test[row]))
 
     def _row(self, architecture: Architecture) -> int:
-        return self.rows[tuple(architecture.values())]
+        cell = tuple(architecture.values())
+        if cell not in self.rows:
+            raise TrialError("this cell is not among those in the file")
+        return self.rows[cell]
 
 
 def nasbench201(space: Space, data: Path | None = None, dataset: str = "cifar10") -> NASBench201:
@@ -130,48 +137,58 @@ def nasbench201(space: Space, data: Path | None = None, dataset: str = "cifar10"
 
     Args:
         space: The cells.
-        data: The compact ``.npz`` file.
+        data: A compact ``.npz`` file, or the published file or folder (see ``official``).
         dataset: ``cifar10``, ``cifar100`` or ``imagenet16-120``.
 
     Raises:
-        ConfigError: There is no such data set.
-        DataError: The file is not there or not what it should be.
+        ConfigError: There is no such data set, or no data are given.
+        DataError: The data are not there, or not what they should be.
     """
     if dataset not in DATASETS:
         raise ConfigError(unknown("data set of NAS-Bench-201", dataset, DATASETS))
     if data is None:
-        raise ConfigError("the table nasbench201 needs a file: give it with --data")
-    if not Path(data).exists():
-        raise DataError(f"there is no {data}")
-    return _compact(space, Path(data), DATASETS[dataset])
-
-
-def _compact(space: Space, path: Path, source: Source) -> NASBench201:
-    key = source.key
-    with np.load(path) as file:
-        options = [decision.domain.values() for decision in space.decisions.values()]
-        rows = {
-            tuple(values[code] for values, code in zip(options, codes, strict=True)): row
-            for row, codes in enumerate(file["ops"].tolist())
-        }
-
-        def read(name: str, scale: float) -> Floats:
-            return np.asarray(file[name], np.float64) * scale
-
-        valid = read(f"{key}_valid_200", 0.01)
-        seeds = [name for name in file.files if name.startswith(f"{key}_valid_200_seed")]
-        seen = [read(name, 0.01) for name in seeds] or [valid]
-        return NASBench201(
-            space,
-            rows,
-            short=read(f"{key}_valid_12", 0.01),
-            seen=np.stack(seen, axis=1),
-            valid=valid,
-            test=read(f"{key}_test_200", 0.01),
-            seconds=read(f"{source.trained}_train_s_200", 1.0),
-            look_s=source.look_s,
-            costs={
-                "params": read(f"{key}_params_m", 1e6),
-                "flops": read(f"{key}_flops_m", 1e6),
-            },
+        raise ConfigError(
+            "the table nasbench201 needs its data (--data): a compact .npz file, NATS-Bench's folder or "
+            ".pickle.pbz2 file, or NAS-Bench-201's .pth file"
         )
+    path = Path(data)
+    if not path.exists():
+        raise DataError(f"there is no {path}")
+    if path.suffix != ".npz":
+        return _table(space, official.read(path), DATASETS[dataset])
+    try:
+        with np.load(path) as file:
+            return _table(space, file, DATASETS[dataset])
+    except (OSError, ValueError, KeyError, BadZipFile) as error:
+        raise DataError(f"{path} is no compact file of NAS-Bench-201: {error}") from error
+
+
+def _table(space: Space, file: Mapping[str, NDArray[Any]], source: Source) -> NASBench201:
+    """Take a data set's columns out of a file that holds several."""
+    key = source.key
+    options = [decision.domain.values() for decision in space.decisions.values()]
+    rows = {
+        tuple(values[code] for values, code in zip(options, codes, strict=True)): row
+        for row, codes in enumerate(file["ops"].tolist())
+    }
+
+    def column(name: str, scale: float) -> Floats:
+        return np.asarray(file[name], np.float64) * scale
+
+    valid = column(f"{key}_valid_200", 0.01)
+    seeds = [name for name in file if name.startswith(f"{key}_valid_200_seed")]
+    look = f"{key}_look_s"
+    return NASBench201(
+        space,
+        rows,
+        short=column(f"{key}_valid_12", 0.01),
+        seen=np.stack([column(name, 0.01) for name in seeds] or [valid], axis=1),
+        valid=valid,
+        test=column(f"{key}_test_200", 0.01),
+        seconds=column(f"{source.trained}_train_s_200", 1.0),
+        look_s=column(look, 1.0) if look in file else np.full(len(valid), source.look_s),
+        costs={
+            "params": column(f"{key}_params_m", 1e6),
+            "flops": column(f"{key}_flops_m", 1e6),
+        },
+    )

@@ -1,0 +1,126 @@
+"""Regret curves: how far from the best, as the budget is spent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from raynas.insight.regret import Comparison, Curves, Floats, Interval
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+# Okabe and Ito's colours, which the colour-blind can tell apart; grey is the yardstick's.
+_COLOURS: Final = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+_GREY: Final = "#888888"
+_DASHES: Final = ("solid", "dashed", "dotted", "dashdot")
+_APART: Final = 0.045  # of the axis' height: how close two labels may come
+_FLOOR: Final = 0.01  # percentage points; no regret at all cannot be drawn on a log axis
+
+
+def plot(comparisons: Sequence[Comparison], path: Path) -> None:
+    """Draw mean test regret and its 95 % interval, a row per table, a column per kind of budget.
+
+    Args:
+        comparisons: What to draw.
+        path: The picture's file; its suffix says which format.
+    """
+    from matplotlib.figure import Figure  # noqa: PLC0415 - slow to load, and only to draw
+
+    kinds = [kind for kind in ("trainings", "seconds") if getattr(comparisons[0], kind)]
+    size = (7.2 * len(kinds), 4.4 * len(comparisons))
+    figure = Figure(figsize=size, layout="constrained")
+    grid = figure.subplots(len(comparisons), len(kinds), squeeze=False)
+    for row, comparison in zip(grid, comparisons, strict=True):
+        for axes, kind in zip(row, kinds, strict=True):
+            _draw(axes, comparison, kind)
+    figure.savefig(path, dpi=150)
+
+
+def _draw(axes: Axes, comparison: Comparison, kind: str) -> None:
+    ends: dict[str, tuple[float, str]] = {}
+    names = [name for name in comparison.reached if name != comparison.yardstick]
+    for name, reached in comparison.reached.items():
+        own = name != comparison.yardstick
+        number = names.index(name) if own else 0
+        style: dict[str, Any] = {
+            "color": _COLOURS[number % len(_COLOURS)] if own else _GREY,
+            "linestyle": _DASHES[number // len(_COLOURS) % len(_DASHES)],
+        }
+        curves = reached.by_trainings if kind == "trainings" else reached.by_seconds
+        spent, mean, low, high = _regret(curves, comparison.best)
+        if len(spent):
+            axes.plot(spent, mean, linewidth=2 if own else 1.5, zorder=3 if own else 2, **style)
+            axes.fill_between(spent, low, high, color=style["color"], alpha=0.12, linewidth=0)
+            ends[name] = (float(mean[-1]), style["color"])
+    _dress(axes, comparison, kind)
+    _label(axes, ends)
+
+
+def _regret(curves: Curves, best: float) -> tuple[Floats, Floats, Floats, Floats]:
+    """Return where every run has something, and there the mean and its interval, in points."""
+    whole = ~np.isnan(curves.test).any(axis=0)
+    regret = 100 * (best - curves.test[:, whole])
+    means = regret.mean(axis=0)
+    intervals = [Interval.of(column) for column in regret.T]
+    low = [i.low if i else mean for i, mean in zip(intervals, means, strict=True)]
+    high = [i.high if i else mean for i, mean in zip(intervals, means, strict=True)]
+    mean, low, high = np.maximum([means, low, high], _FLOOR)
+    return np.array(curves.spent)[whole], mean, low, high
+
+
+def _dress(axes: Axes, comparison: Comparison, kind: str) -> None:
+    from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter  # noqa: PLC0415
+
+    axes.set_yscale("log")
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axes.yaxis.set_minor_formatter(NullFormatter())
+    axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,g}"))
+    axes.grid(axis="y", color="#dddddd", linewidth=0.6)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.tick_params(which="both", length=0)
+    axes.set_xlabel("trainings" if kind == "trainings" else "simulated seconds")
+    axes.set_title(
+        f"{comparison.name}: test accuracy short of the best, {100 * comparison.best:.2f} %, "
+        "in points",
+        loc="left",
+        fontsize=10,
+    )
+
+
+def _label(axes: Axes, ends: Mapping[str, tuple[float, str]]) -> None:
+    """Write each name beside the end of its line, moved apart where lines end close together."""
+    to_axes = axes.transData + axes.transAxes.inverted()
+    order = sorted(ends, key=lambda name: ends[name][0])
+    heights = [float(to_axes.transform((1.0, ends[name][0]))[1]) for name in order]
+    for name, height in zip(order, _spread(heights), strict=True):
+        axes.annotate(
+            name,
+            xy=(1.01, height),
+            xycoords="axes fraction",
+            color=ends[name][1],
+            va="center",
+            annotation_clip=False,
+        )
+
+
+def _spread(heights: Sequence[float]) -> list[float]:
+    """Return ascending heights moved so that neighbours are apart, in groups about their mean."""
+    groups: list[list[float]] = []
+    for height in heights:
+        groups.append([height])
+        while len(groups) > 1 and _foot(groups[-1]) - _head(groups[-2]) < _APART:
+            groups[-2:] = [groups[-2] + groups[-1]]
+    return [_foot(group) + i * _APART for group in groups for i in range(len(group))]
+
+
+def _foot(group: Sequence[float]) -> float:
+    return sum(group) / len(group) - (len(group) - 1) * _APART / 2
+
+
+def _head(group: Sequence[float]) -> float:
+    return sum(group) / len(group) + (len(group) - 1) * _APART / 2
