@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 import pkgutil
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, is_dataclass
 from types import ModuleType
@@ -93,6 +94,10 @@ def find_searcher(reference: Any, space: Space, options: Mapping[str, Any]) -> S
     if isinstance(reference, str) and _is_name(reference):
         return searchers.make(reference, space, options)
     found = _load(reference, "SEARCHER") if isinstance(reference, str) else reference
+    if _is_tunes(found):
+        from raynas.execution.ray_tune.borrowed import Borrowed  # noqa: PLC0415 - loads Ray
+
+        return Borrowed(space, found)
     searcher: Searcher = _made(
         f"searcher {_name(reference)}", found, "propose", options, space=space
     )
@@ -110,6 +115,12 @@ def find_scheduler(reference: Any, options: Mapping[str, Any]) -> Scheduler:
     found = _load(reference, "SCHEDULER") if isinstance(reference, str) else reference
     scheduler: Scheduler = _made(f"scheduler {_name(reference)}", found, "decide", options)
     return scheduler
+
+
+def _is_tunes(found: Any) -> bool:
+    """Say whether this is a Ray Tune searcher, which nobody has without having loaded Ray."""
+    tunes = sys.modules.get("ray.tune.search.searcher")
+    return tunes is not None and isinstance(found, tunes.Searcher)
 
 
 def _is_name(reference: str) -> bool:

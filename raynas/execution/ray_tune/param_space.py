@@ -1,0 +1,61 @@
+"""A space as a Ray Tune ``param_space``, and an architecture back from a Tune config."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ray import tune
+
+from raynas.errors import SpaceError
+from raynas.space import Architecture, Choice, Decision, Float, Int, Space
+
+
+def param_space(space: Space) -> dict[str, Any]:
+    """Return one Tune domain per decision, by path.
+
+    Tune's searchers know no conditions, so every decision that can become active is sampled;
+    ``from_config`` reads those that are. That draws architectures as ``space.sample`` does.
+
+    Raises:
+        SpaceError: Options have weights, for which Tune has no words.
+    """
+    return {path: _domain(decision) for path, decision in space.decisions.items()}
+
+
+def from_config(space: Space, config: Mapping[str, Any]) -> Architecture:
+    """Return the architecture that a config sampled from ``param_space`` stands for.
+
+    Raises:
+        SpaceError: An active decision is missing, or a value is outside its domain.
+    """
+
+    def decide(decision: Decision) -> Any:
+        if decision.path not in config:
+            raise SpaceError(f"the config does not decide {decision.path!r}")
+        value = config[decision.path]
+        # Searchers hand over numpy's numbers, and whole ones where a real one was asked for.
+        value = value.item() if hasattr(value, "item") else value
+        return float(value) if isinstance(decision.domain, Float) else value
+
+    return space.architecture(space.walk(decide))
+
+
+def _domain(decision: Decision) -> Any:
+    match decision.domain:
+        case Choice(weights=None) as choice:
+            return tune.choice(list(choice.values()))
+        case Choice():
+            raise SpaceError(
+                f"{decision.path} has weights, and Ray Tune's choice has none: leave the weights "
+                "out, or use a searcher of raynas"
+            )
+        case Int(low=low, high=high, log=True):
+            return tune.lograndint(low, high + 1)
+        case Int(low=low, high=high):
+            return tune.randint(low, high + 1)
+        case Float(low=low, high=high, log=True):
+            return tune.loguniform(low, high)
+        case Float(low=low, high=high):
+            return tune.uniform(low, high)
+    raise SpaceError(f"{decision.path} has an unknown domain: {decision.domain!r}")
