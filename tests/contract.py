@@ -13,7 +13,7 @@ import torch
 
 from raynas.errors import ConfigError, SpaceError
 from raynas.rng import proposal_rng
-from raynas.searchers import SEARCHERS, make
+from raynas.searchers import SEARCHERS, make, recommended
 from raynas.space import Choice, Float, Int, Repeat, Space
 from raynas.trial import Finished, History, Objective, Started
 
@@ -131,6 +131,9 @@ def depends_on_history_and_generator_only(maker, space, seed):
         torch.manual_seed(event.number)  # noqa: TID251 - likewise
         assert fresh.propose(history, rng()) == first, "the second time"
         assert run.searcher.propose(history, rng()) == first, "from a history seen before"
+    foreign, rng = search(maker, space, seed=seed + 1).history, strategies.generator
+    asked_first = maker(space).propose(foreign, rng(seed))
+    assert run.searcher.propose(foreign, rng(seed)) == asked_first, "from a foreign history"
 
 
 def leaves_everything_alone(maker, space, seed):
@@ -140,6 +143,15 @@ def leaves_everything_alone(maker, space, seed):
     searcher.propose(history, strategies.generator(seed))
     assert history == before[0]
     assert generators() == before[1]
+
+
+def recommends_what_has_finished(maker, space, seed):
+    run = search(maker, space, seed=seed)
+    chosen = recommended(run.searcher, run.history)
+    assert chosen == recommended(maker(space), strategies.replay(run.events))
+    assert chosen is None or run.history.trials[chosen.number] is chosen
+    assert (chosen is None) == (not run.history.finished)
+    assert recommended(maker(space), strategies.replay(())) is None
 
 
 def generators():
@@ -156,6 +168,7 @@ CONTRACT = (
     copes_with_whatever_happens,
     depends_on_history_and_generator_only,
     leaves_everything_alone,
+    recommends_what_has_finished,
 )
 
 

@@ -47,6 +47,7 @@ def test_decisions_know_what_makes_them_active():
     assert decisions["stage.0.width"].when == {1, 2}
     assert decisions["stage.1.width"].when == {2}
     assert decisions["stage.1.block.0"].parent == "stage.1.block"
+    assert Space({"a": Repeat(Int(0, 1), 2, 3)}).decisions["a.0"].when == {2, 3}
 
 
 @given(strategies.spaces(), strategies.seeds())

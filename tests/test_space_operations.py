@@ -88,6 +88,14 @@ def test_a_crossover_takes_every_decision_from_a_parent(space, seed):
     assert space.crossover(one, one, rng) == one
 
 
+def test_a_crossover_takes_as_much_from_one_as_from_the_other():
+    space = Space({name: Choice((1, 2)) for name in "abcdefgh"})
+    one, other = (Architecture(dict.fromkeys("abcdefgh", value)) for value in (1, 2))
+    rng = strategies.generator(0)
+    taken = [value for _ in range(500) for value in space.crossover(one, other, rng).values()]
+    assert fits(taken, {1: 1, 2: 1})
+
+
 @given(strategies.spaces(), strategies.seeds())
 def test_neighbours_are_valid_and_one_decision_away(space, seed):
     rng = strategies.generator(seed)
