@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from raynas import costs
 from raynas.data import Data
-from raynas.errors import SpaceError, TrialError
+from raynas.errors import RaynasError, SpaceError, TrialError
 from raynas.rng import seed_weights
 from raynas.space import Architecture
 from raynas.training.recipe import Recipe
@@ -72,7 +72,7 @@ def train(workshop: Workshop, assignment: Assignment) -> Iterator[Report | Faile
     """
     try:
         yield from _reports(workshop, assignment)
-    except TrialError as error:
+    except RaynasError as error:
         yield Failed(assignment.number, str(error))
     except Exception as error:  # noqa: BLE001 - a child is a user's code and may raise anything
         reason = f"{type(error).__name__}: {error}"

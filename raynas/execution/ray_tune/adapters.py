@@ -24,6 +24,7 @@ class Bridge:
         self.conductor = conductor
         self.assign = assign
         self.error: BaseException | None = None
+        self.controller: Any = None
 
     @property
     def over(self) -> bool:
@@ -39,6 +40,15 @@ class Bridge:
         except Exception as error:  # noqa: BLE001 - raised again when Tune has wound down
             self.error = error
             return otherwise
+
+    def abandon(self, error: BaseException) -> None:
+        """Stop at once and free the workers: Tune does so after errors, not after Ctrl-C.
+
+        Ray may outlive the search, in a notebook; the next one would find no CPU free.
+        """
+        self.error = error
+        if self.controller is not None:
+            self.controller.cleanup()
 
 
 class TuneSearcher(Searcher):  # type: ignore[misc]  # Ray ships no types
@@ -93,6 +103,11 @@ class TuneScheduler(FIFOScheduler):  # type: ignore[misc]  # Ray ships no types
         """Serve ``bridge``."""
         super().__init__()
         self._bridge = bridge
+
+    def on_trial_add(self, tune_controller: Any, trial: Any) -> None:
+        """Note who runs the trials."""
+        super().on_trial_add(tune_controller, trial)
+        self._bridge.controller = tune_controller
 
     def on_trial_result(
         self,

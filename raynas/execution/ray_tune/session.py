@@ -60,7 +60,11 @@ class Session:
         if bridge.over:
             return
         with self._quiet(), tempfile.TemporaryDirectory(prefix="raynas-") as scratch:
-            self._tuner(bridge, scratch).fit()
+            try:
+                self._tuner(bridge, scratch).fit()
+            except (KeyboardInterrupt, SystemExit) as error:
+                bridge.abandon(error)
+                raise
         if bridge.error is not None:
             raise bridge.error
 
