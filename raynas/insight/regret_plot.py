@@ -97,7 +97,7 @@ def _label(axes: Axes, ends: Mapping[str, tuple[float, str]]) -> None:
     to_axes = axes.transData + axes.transAxes.inverted()
     order = sorted(ends, key=lambda name: ends[name][0])
     heights = [float(to_axes.transform((1.0, ends[name][0]))[1]) for name in order]
-    for name, height in zip(order, _spread(heights), strict=True):
+    for name, height in zip(order, apart(heights, _APART), strict=True):
         axes.annotate(
             name,
             xy=(1.01, height),
@@ -108,19 +108,22 @@ def _label(axes: Axes, ends: Mapping[str, tuple[float, str]]) -> None:
         )
 
 
-def _spread(heights: Sequence[float]) -> list[float]:
-    """Return ascending heights moved so that neighbours are apart, in groups about their mean."""
+def apart(heights: Sequence[float], gap: float) -> list[float]:
+    """Move ascending heights as little as it takes to keep neighbours ``gap`` apart.
+
+    Those that come too close form a group, which is spread about its mean.
+    """
     groups: list[list[float]] = []
     for height in heights:
         groups.append([height])
-        while len(groups) > 1 and _foot(groups[-1]) - _head(groups[-2]) < _APART:
+        while len(groups) > 1 and _lowest(groups[-1], gap) - _highest(groups[-2], gap) < gap:
             groups[-2:] = [groups[-2] + groups[-1]]
-    return [_foot(group) + i * _APART for group in groups for i in range(len(group))]
+    return [_lowest(group, gap) + i * gap for group in groups for i in range(len(group))]
 
 
-def _foot(group: Sequence[float]) -> float:
-    return sum(group) / len(group) - (len(group) - 1) * _APART / 2
+def _lowest(group: Sequence[float], gap: float) -> float:
+    return sum(group) / len(group) - (len(group) - 1) * gap / 2
 
 
-def _head(group: Sequence[float]) -> float:
-    return sum(group) / len(group) + (len(group) - 1) * _APART / 2
+def _highest(group: Sequence[float], gap: float) -> float:
+    return sum(group) / len(group) + (len(group) - 1) * gap / 2

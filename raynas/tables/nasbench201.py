@@ -148,8 +148,8 @@ def nasbench201(space: Space, data: Path | None = None, dataset: str = "cifar10"
         raise ConfigError(unknown("data set of NAS-Bench-201", dataset, DATASETS))
     if data is None:
         raise ConfigError(
-            "the table nasbench201 needs its data (--data): a compact .npz file, NATS-Bench's folder or "
-            ".pickle.pbz2 file, or NAS-Bench-201's .pth file"
+            "the table nasbench201 needs its data (--data): a compact .npz file, the folder or "
+            ".pickle.pbz2 file of NATS-Bench, or the .pth file of NAS-Bench-201"
         )
     path = Path(data)
     if not path.exists():

@@ -1,0 +1,325 @@
+"""The bench: what it says of searchers, in figures, in files, and against published replays."""
+
+import json
+import math
+import subprocess
+import sys
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from matplotlib.image import imread
+from scipy.stats import ttest_rel
+from typer.testing import CliRunner
+
+from raynas.cli.main import app
+from raynas.errors import ConfigError
+from raynas.execution.conductor import Plan
+from raynas.execution.simulate import Budget, Cluster, Simulation
+from raynas.experiment.bench import Bench, bench, find_table
+from raynas.insight.regret import Curves, Interval
+from raynas.insight.regret_plot import apart
+from raynas.schedulers.run_to_end import RunToEnd
+from raynas.searchers import make
+from raynas.space import Space
+from raynas.tables import TABLES
+from search_spaces.nasbench201 import SPACE
+
+COMPACT = Path(__file__).resolve().parents[2] / "shared" / "benchdata" / "nb201.npz"
+needs_compact = pytest.mark.skipif(not COMPACT.exists(), reason="the published results are absent")
+
+TABLE = '''
+from raynas.space import Choice, Space
+from raynas.tables import Recorded, Scores
+
+
+class Line:
+    """The more, the better; every training takes ten seconds."""
+
+    lengths = (2,)
+    best = 0.9
+
+    def __init__(self, top=8, dataset="long"):
+        count = {"long": 3, "short": 2}[dataset]
+        self.space = Space({f"x{i}": Choice(range(top)) for i in range(count)})
+
+    def answer(self, architecture, epochs, draw):
+        score = self.scores(architecture).valid + draw % 5 / 100
+        return [Recorded(epoch + 1, {"val_accuracy": score}, 5.0) for epoch in range(epochs)]
+
+    def scores(self, architecture):
+        share = sum(architecture.values()) / (7 * len(architecture))
+        return Scores(0.8 * share, 0.9 * share)
+'''
+
+
+@pytest.fixture
+def line(tmp_path):
+    (tmp_path / "line.py").write_text(TABLE)
+    return f"{tmp_path / 'line.py'}:Line"
+
+
+def small(line, **settings):
+    return Bench(
+        **{
+            "table": line,
+            "evaluations": (5, 12),
+            "seeds": 4,
+            "searchers": {"evolution": "evolution"},
+        }
+        | settings
+    )
+
+
+# Figures
+
+
+def test_curves_are_what_each_run_would_have_handed_over(line):
+    settings = small(line, seconds=(70,), evaluations=(5, 12), first_seed=3)
+    reached = bench(settings, "line").reached["evolution"]
+    table = find_table(line, {})
+    for row, seed in enumerate(range(3, 7)):
+        plan = Plan(table.space, make("evolution", table.space), RunToEnd(), 10**6, 2, seed)
+        search = Simulation(plan, Cluster(table), Budget(trainings=7))
+        seen = {}
+        for moment in search:
+            if trial := search.conductor.recommended:
+                seen[moment.trainings] = table.scores(trial.architecture)
+        curves = reached.by_trainings
+        for column, spent in enumerate(curves.spent):
+            if spent <= 7:
+                assert curves.test[row, column] == seen[spent].test
+                assert curves.valid[row, column] == seen[spent].valid
+            else:  # the seconds were over
+                assert math.isnan(curves.test[row, column])
+        for column, spent in enumerate(reached.by_seconds.spent):
+            done = int(spent // 10)
+            expected = seen[done].test if done else math.nan
+            np.testing.assert_equal(reached.by_seconds.test[row, column], expected)
+
+
+def test_random_search_is_always_there_to_compare_with(line):
+    comparison = bench(small(line), "line")
+    assert list(comparison.reached) == ["evolution", "random"]
+    data = comparison.as_data()
+    assert data["random"]["at"]["12"]["test_above_yardstick"] == {"mean": 0, "low": 0, "high": 0}
+    mine, other = (
+        np.array(data[name]["curves"]["evaluations"]["test"])[:, -1]
+        for name in ("evolution", "random")
+    )
+    point = data["evolution"]["at"]["12"]
+    assert point["test_mean"] == pytest.approx(mine.mean())
+    assert point["test_std"] == pytest.approx(mine.std(ddof=1))
+    assert point["test_above_yardstick"]["mean"] == pytest.approx((mine - other).mean())
+
+
+def test_a_search_that_has_seen_all_stays_where_it_is(line):
+    comparison = bench(small(line, table_options={"top": 2}, evaluations=(5, 50)), "line")
+    curves = comparison.reached["random"].by_trainings
+    assert not np.isnan(curves.test).any()
+    assert curves.test[:, -1] == pytest.approx([0.9 / 7] * 4)
+
+
+def test_processes_change_nothing_but_the_time(line):
+    settings = small(line, seeds=2)
+    alone, shared = (bench(settings, "line", jobs).as_data() for jobs in (1, 2))
+    for data in (alone, shared):
+        for one in data.values():
+            del one["ms_per_trial"]
+    assert alone == shared
+
+
+def test_the_interval_is_students():
+    rng = np.random.default_rng(0)
+    one, other = rng.normal(size=(2, 12))
+    expected = ttest_rel(one, other).confidence_interval(0.95)
+    interval = Interval.of(one - other)
+    assert (interval.low, interval.high) == pytest.approx((expected.low, expected.high))
+    assert interval.mean == pytest.approx((one - other).mean())
+    assert Interval.of(one[:1]) is None
+    assert Interval.of(np.array([0.1, math.nan])) is None
+
+
+def test_a_point_that_some_runs_did_not_reach_has_no_figures():
+    values = np.array([[0.5, 0.6], [0.7, math.nan]])
+    curves = Curves((1, 2), values, values)
+    assert curves.summary(1)["test_mean"] == pytest.approx(0.6)
+    assert set(curves.summary(2).values()) == {None}
+    assert curves.against(curves, 2) is None
+
+
+# What people get
+
+
+def run_cli(*arguments):
+    result = CliRunner().invoke(app, ["bench", *map(str, arguments)])
+    if result.exception and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return result.output
+
+
+def test_the_command_prints_writes_and_draws(line, tmp_path):
+    output = run_cli(
+        *("--table", line, "--dataset", "long,short", "--searcher", "evolution,mine=evolution"),
+        *("--set", "mine.population_size=4", "--set", "searcher.tournament_size=2"),
+        *("--evaluations", "30", "--seconds", "50,100", "--seeds", "3"),
+        *("--json", tmp_path / "out.json", "--plot", tmp_path / "out.png"),
+    )
+    document = json.loads((tmp_path / "out.json").read_text())
+    assert document["settings"]["searcher_options"] == {
+        "evolution": {"tournament_size": 2},
+        "mine": {"tournament_size": 2, "population_size": 4},
+    }
+    assert list(document["results"]) == ["long", "short"]
+    for name, results in document["results"].items():
+        assert list(results) == ["evolution", "mine", "random"]
+        for one in results.values():
+            assert list(one["at"]) == ["25", "30"]
+            assert list(one["at_seconds"]) == ["50", "100"]
+            assert set(one["at"]["25"]) >= {"valid_mean", "valid_std", "test_mean", "test_std"}
+        assert f"{name}: 3 runs each; the best test there is: 90.00 %" in output
+        for column in ("valid", "test"):
+            figures = results["mine"]["at_seconds"]["100"]
+            mean, deviation = figures[f"{column}_mean"], figures[f"{column}_std"]
+            assert f"{100 * mean:.2f} ± {100 * deviation:.2f}" in output
+    height, width, _ = imread(tmp_path / "out.png").shape
+    assert (height, width) == (1320, 2160)
+
+
+def test_a_run_of_one_seed_can_be_drawn_too(line, tmp_path):
+    output = run_cli(
+        "--table", line, "--seeds", 1, "--evaluations", 6, "--plot", tmp_path / "a.svg"
+    )
+    assert "±" not in output
+    assert "</svg>" in (tmp_path / "a.svg").read_text()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--table", "nasbench"], "no table 'nasbench': did you mean 'nasbench201'"),
+        (["--table", "json:JSONDecoder"], "table 'json:JSONDecoder'|a table needs space, lengths"),
+        (["--evaluations", "many"], "--evaluations takes numbers with commas between, got 'many'"),
+        (["--evaluations", "0"], "each above 0"),
+        (["--seeds", "0"], "seeds must be at least 1, got 0"),
+        (["--workers", "0"], "workers must be at least 1, got 0"),
+        (["--first-seed", "-1"], "must not be negative"),
+        (["--set", "evo.x=1"], "no searcher in this bench 'evo'.*evolution"),
+        (["--set", "evolution=1"], "takes PART.OPTION=VALUE, got 'evolution=1'"),
+        (["--set", "evolution.size=1"], "no option of searcher 'evolution' 'size'"),
+        (["--searcher", "evolutoin"], "did you mean 'evolution'"),
+        (["--scheduler", "ash"], "no scheduler 'ash'"),
+    ],
+)
+def test_what_does_not_fit_is_said(line, arguments, message):
+    with pytest.raises(ConfigError, match=message):
+        run_cli("--table", line, *arguments)
+
+
+def test_a_scheduler_that_never_stops_anything_is_told_of(line, caplog):
+    run_cli(
+        "--table", line, "--scheduler", "asha", "--set", "scheduler.grace_epochs=2", "--seeds", 2
+    )
+    assert "stopped no training; the table's trainings end after 2 epochs" in caplog.text
+
+
+def test_a_scheduler_stops_trainings(line):
+    comparison = bench(small(line, scheduler="asha", scheduler_options={"eta": 2}), "line")
+    assert comparison.reached["random"].stopped > 0
+
+
+def test_it_needs_neither_torch_nor_ray(line):
+    code = (
+        "import sys; from raynas.cli.main import app; "
+        f"app(['bench', '--table', {line!r}, '--seeds', '1'], standalone_mode=False); "
+        "assert not {'torch', 'ray', 'matplotlib'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+
+
+@given(st.lists(st.floats(0, 1), max_size=12).map(sorted))
+def test_labels_keep_apart_and_in_order(heights):
+    placed = apart(heights, 0.05)
+    assert len(placed) == len(heights)
+    assert all(b - a >= 0.05 - 1e-9 for a, b in pairwise(placed))
+    if all(b - a >= 0.05 for a, b in pairwise(heights)):
+        assert placed == pytest.approx(heights)
+
+
+# Published replays
+
+
+@dataclass(frozen=True)
+class Anew:
+    """Trains every proposal, as those who published do, even if the history holds it."""
+
+    searcher: object
+
+    def propose(self, history, rng):
+        return replace(self.searcher.propose(history, rng), repeat=True)
+
+
+def replayed(dataset, searcher, options, epochs, budget, runs):
+    """Return the final test accuracies, in per cent, of a searcher that knows no equal cells."""
+    table = TABLES["nasbench201"](Space(SPACE.tree), COMPACT, dataset)
+    reached = []
+    for seed in range(runs):
+        anew = Anew(make(searcher, table.space, options))
+        search = Simulation(
+            Plan(table.space, anew, RunToEnd(), 10**6, epochs, seed), Cluster(table), budget
+        )
+        list(search)
+        reached.append(100 * table.scores(search.conductor.recommended.architecture).test)
+    return np.array(reached)
+
+
+REA = {"population_size": 10, "tournament_size": 3}
+
+
+@needs_compact
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("dataset", "seconds", "searcher", "options", "mean", "deviation"),
+    [
+        ("cifar10", 20_000, "random", {}, 93.88, 0.26),
+        ("cifar10", 20_000, "evolution", REA, 94.09, 0.29),
+        ("cifar100", 40_000, "random", {}, 71.65, 0.97),
+        ("cifar100", 40_000, "evolution", REA, 72.31, 0.82),
+        ("imagenet16-120", 120_000, "random", {}, 45.30, 0.98),
+        ("imagenet16-120", 120_000, "evolution", REA, 45.82, 0.75),
+    ],
+)
+def test_searches_end_where_a_replay_of_nats_bench_ended(
+    dataset, seconds, searcher, options, mean, deviation
+):
+    """NATS-Bench's protocol (arXiv:2009.00437): search on 12 epochs' validation accuracy.
+
+    The figures are of 500 runs of another program on the same data. Allowed are three standard
+    errors of the difference of two means.
+    """
+    runs = 150
+    reached = replayed(dataset, searcher, options, 12, Budget(seconds=seconds), runs)
+    allowed = 3 * math.hypot(reached.std(ddof=1) / math.sqrt(runs), deviation / math.sqrt(500))
+    assert reached.mean() == pytest.approx(mean, abs=allowed)
+
+
+@needs_compact
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("searcher", "options", "mean"),
+    [
+        ("random", {}, 93.92),
+        ("evolution", {"population_size": 30, "tournament_size": 10}, 94.25),
+    ],
+)
+def test_searches_end_where_another_program_ended_after_150_trainings(searcher, options, mean):
+    """One training seed seen per evaluation; the figures are of 50 runs."""
+    runs = 100
+    reached = replayed("cifar10", searcher, options, 200, Budget(trainings=150), runs)
+    deviation = reached.std(ddof=1)
+    allowed = 3 * math.hypot(deviation / math.sqrt(runs), deviation / math.sqrt(50))
+    assert reached.mean() == pytest.approx(mean, abs=allowed)
