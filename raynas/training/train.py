@@ -117,6 +117,7 @@ class Training:
         order = torch.randperm(len(examples), generator=generator, device=device)
         steps = examples.steps(recipe.batch_size)
         total = torch.zeros((), device=device)
+        precision = _precision(device)
         self.child.train()
         for step, rows in enumerate(order.tensor_split(steps)):
             self._lr = recipe.lr_at((self.epoch + (step + 0.5) / steps) / self.epochs)
@@ -124,7 +125,7 @@ class Training:
             inputs = examples.normalised(augmented(inputs, recipe, generator))
             if recipe.cutout:
                 inputs = cut_out(inputs, recipe.cutout, generator)
-            with _precision(device):
+            with precision:
                 logits = _checked(self.child(inputs), examples, labels)
                 loss = functional.cross_entropy(
                     logits, labels, label_smoothing=recipe.label_smoothing
@@ -164,11 +165,12 @@ def evaluate(child: nn.Module, examples: Examples) -> dict[str, float]:
     loss = torch.zeros((), device=device)
     right = torch.zeros((), dtype=torch.int64, device=device)
     parts = math.ceil(len(examples) / (_AT_ONCE_CPU if device.type == "cpu" else _AT_ONCE_GPU))
+    precision = _precision(device)
     child.eval()
     for inputs, labels in zip(
         examples.inputs.tensor_split(parts), examples.labels.tensor_split(parts), strict=True
     ):
-        with _precision(device):
+        with precision:
             logits = _checked(child(examples.normalised(inputs)), examples, labels)
             loss += functional.cross_entropy(logits, labels, reduction="sum")
         right += (logits.argmax(1) == labels).sum()
