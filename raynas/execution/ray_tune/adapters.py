@@ -25,6 +25,7 @@ class Bridge:
         self.assign = assign
         self.error: BaseException | None = None
         self.controller: Any = None
+        self.losses: dict[str, str] = {}  # how a trial's worker was last lost, by Tune's trial id
 
     @property
     def over(self) -> bool:
@@ -59,7 +60,7 @@ class TuneSearcher(Searcher):  # type: ignore[misc]  # Ray ships no types
         super().__init__(metric=None, mode=None)
         self._bridge = bridge
         self._slots = slots
-        self._live: set[str] = set()
+        self._live: dict[str, int] = {}
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
         """Return what the worker is told, None while all slots are taken, or FINISHED."""
@@ -70,7 +71,7 @@ class TuneSearcher(Searcher):  # type: ignore[misc]  # Ray ships no types
         trial = self._bridge.guarded(self._bridge.conductor.next, None)
         if trial is None:
             return str(Searcher.FINISHED)
-        self._live.add(trial_id)
+        self._live[trial_id] = trial.number
         return asdict(self._bridge.assign(trial))
 
     def on_trial_result(self, trial_id: str, result: Mapping[str, Any]) -> None:
@@ -80,10 +81,14 @@ class TuneSearcher(Searcher):  # type: ignore[misc]  # Ray ships no types
         self,
         trial_id: str,
         result: Mapping[str, Any] | None = None,  # noqa: ARG002 - Tune's signature
-        error: bool = False,  # noqa: ARG002, FBT001, FBT002 - Tune's signature
+        error: bool = False,  # noqa: FBT001, FBT002 - Tune's signature
     ) -> None:
-        """Free the trial's slot."""
-        self._live.discard(trial_id)
+        """Free the trial's slot; note if its worker was lost more often than it is replaced."""
+        number = self._live.pop(trial_id, None)
+        if error and number is not None:
+            reason = f"its worker was lost: {self._bridge.losses.get(trial_id, 'no reason given')}"
+            fail = self._bridge.conductor.fail
+            self._bridge.guarded(lambda: fail(number, reason, lost=True), None)
 
     def save(self, checkpoint_path: str) -> None:
         """Save nothing: the journal holds everything."""
@@ -121,11 +126,9 @@ class TuneScheduler(FIFOScheduler):  # type: ignore[misc]  # Ray ships no types
         return str(stop if verdict is Verdict.STOP else go)
 
     def on_trial_error(self, tune_controller: Any, trial: Any) -> None:
-        """Note that a trial's worker was lost more often than it is started again."""
+        """Note how a trial's worker was lost, be it replaced or not."""
         super().on_trial_error(tune_controller, trial)
-        number = trial.config["number"]
-        reason = f"its worker was lost: {_first_line(trial.get_pickled_error())}"
-        self._bridge.guarded(lambda: self._bridge.conductor.fail(number, reason, lost=True), None)
+        self._bridge.losses[trial.trial_id] = _first_line(trial.get_pickled_error())
 
     def _told(self, result: Mapping[str, Any]) -> Verdict:
         event = as_event(result)

@@ -1,0 +1,102 @@
+"""Raynas in processes of its own, for tests: started, watched, killed, and nothing left over."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+PATIENCE = 240.0  # seconds; the machine may be busy
+
+
+@contextmanager
+def process(*command, cwd=None, **environment):
+    """Start Python in a session of its own, whose members are gone when the context ends.
+
+    Its temporary files, and Ray's, lie apart: it sees no other Ray that the machine may run.
+    """
+    mine = os.environ.items()  # noqa: TID251 - to be handed on
+    inherited = {name: value for name, value in mine if not name.startswith(("RAY_", "TUNE_"))}
+    with TemporaryDirectory(prefix="raynas") as scratch:  # Ray wants its path to be short
+        apart = {"TMPDIR": scratch, "RAY_TMPDIR": scratch, "OMP_NUM_THREADS": "1"}
+        started = subprocess.Popen(
+            [sys.executable, *command],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+            cwd=cwd,
+            env={**inherited, **apart, **environment},
+        )
+        try:
+            yield started
+        finally:
+            end(started)
+
+
+def end(started):
+    """Kill every member of a process's session, and wait until all are gone."""
+    deadline = time.monotonic() + PATIENCE
+    while left := members(started.pid):
+        for pid in left:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        assert time.monotonic() < deadline, f"{left} would not die"
+        time.sleep(0.05)
+        started.poll()
+    for pipe in (started.stdin, started.stdout, started.stderr):
+        pipe.close()
+    started.wait()
+
+
+def members(session):
+    """Return the names, by process number, of what is alive of a session."""
+    alive = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            name, _, rest = (folder / "stat").read_text().partition("(")[2].rpartition(")")
+            state, _, _, sid = rest.split()[:4]
+            if int(sid) == session and state not in "ZX":
+                alive[int(folder.name)] = name
+    return alive
+
+
+def cli(*arguments):
+    """Return the command that calls raynas with these arguments."""
+    return ("-m", "raynas", *map(str, arguments))
+
+
+def completed(*command, **options):
+    """Run a process to its end; return its status, output and errors."""
+    with process(*command, **options) as started:
+        output, errors = started.communicate(timeout=PATIENCE)
+        return started.returncode, output, errors
+
+
+def wait_until(condition, started):
+    """Wait for a condition; return whether it came true before a process ended."""
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        if started.poll() is not None:
+            return condition()
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.01)
+    return True
+
+
+def events(folder):
+    """Return what a journal says happened, without when and how fast."""
+    path = Path(folder) / "journal.jsonl"
+    lines = path.read_text().splitlines() if path.exists() else []
+    read = (json.loads(line) for line in lines)
+    timed = ("at", "seconds")
+    return [
+        {name: value for name, value in event.items() if name not in timed}
+        for event in read
+        if event["event"] != "run"
+    ]

@@ -1,0 +1,318 @@
+"""Whole searches on a real Ray, of two CPUs, that this process has started: it is left running."""
+
+import json
+import warnings
+from collections import Counter
+from dataclasses import dataclass
+from tempfile import TemporaryDirectory
+
+import pytest
+import torch
+
+import raynas
+from raynas import journal
+from raynas.errors import ConfigError, ResourceError, RunError, SearcherError
+from raynas.space import Architecture
+from raynas.tasks import Source
+from raynas.tasks.digits import Digits
+from raynas.trial import Proposal, Report
+from search_spaces import mlp
+
+NET = {"layers": 1, "layers.0.width": 16, "activation": "ReLU", "norm": "batch", "dropout": 0.0}
+
+# Workers cannot import a file of the user's, nor look anything up in this test.
+SPACE_FILE = """
+import os
+import time
+from pathlib import Path
+
+from torch import nn
+
+from raynas.space import Choice, Space
+
+HERE = Path({folder!r})
+SPACE = Space({{"kind": Choice(["plain", "meets", "refuses", "raises", "misfits", "diverges",
+    "dies", "dies once"]), "twin": Choice([0, 1])}})
+
+
+class Child(nn.Module):
+    def __init__(self, features, classes, kind):
+        super().__init__()
+        self.kind, self.net = kind, nn.Linear(features, classes)
+
+    def forward(self, inputs):
+        if self.training and self.kind.startswith("dies"):
+            self.die()
+        outputs = self.net(inputs.flatten(1))
+        return outputs * 1e30 * 1e30 if self.kind == "diverges" else outputs
+
+    def die(self):
+        died = HERE / self.kind
+        if self.kind == "dies" or (HERE / "half trained").exists() and not died.exists():
+            with died.open("a") as file:
+                file.write("x")
+            os._exit(1)
+
+
+def build(architecture, input_shape, classes, *, features=64):
+    kind = architecture["kind"]
+    with (HERE / "workers").open("a") as file:
+        file.write(f"{{os.getpid()}}\\n")
+    if kind == "meets":
+        meet(str(architecture["twin"]), str(1 - architecture["twin"]))
+    if kind == "refuses":
+        raise ValueError(f"nothing can be built on {{input_shape}}")
+    if kind == "raises":
+        return [][features]
+    return Child(features, classes + (kind == "misfits"), kind)
+
+
+def meet(me, other):
+    "Wait for the worker that builds the twin."
+    (HERE / f"met {{me}}").touch()
+    deadline = time.monotonic() + 120
+    while not (HERE / f"met {{other}}").exists():
+        if time.monotonic() > deadline:
+            raise ValueError("the other never came")
+        time.sleep(0.01)
+"""
+
+TASK_FILE = """
+from sklearn.datasets import load_digits
+
+from raynas.data import Data, Split
+
+
+class Few:
+    name = "few digits"
+    recipe = {"batch_size": 32}
+
+    def __init__(self, count=300):
+        self.count = count
+
+    def load(self, source, seed):
+        digits = load_digits()
+        examples = Split.of(digits.images[: self.count], digits.target[: self.count])
+        return Data.split(examples, seed=seed)
+"""
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    import ray  # noqa: PLC0415 - only the tests that need it
+
+    import raynas.execution.ray_tune.session  # noqa: F401, PLC0415 - sets Ray's environment
+
+    with TemporaryDirectory(prefix="raynas") as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Ray's own
+        ray.init(
+            "local", num_cpus=2, _temp_dir=folder, include_dashboard=False, log_to_driver=False
+        )
+        try:
+            yield ray
+        finally:
+            ray.shutdown()
+
+
+@pytest.fixture
+def mine(tmp_path, cluster, monkeypatch):  # noqa: ARG001 - whose runs need it
+    """The user's own files, in a folder that is not the one raynas is called in."""
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    (folder / "my_space.py").write_text(SPACE_FILE.format(folder=str(folder)))
+    (folder / "my_tasks.py").write_text(TASK_FILE)
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    return folder
+
+
+class Script:
+    """Proposes one kind after the other, twins if it comes twice; raises what cannot be one."""
+
+    def __init__(self, *kinds):
+        self.kinds = kinds
+
+    def __repr__(self):
+        return "Script"
+
+    def propose(self, history, rng):  # noqa: ARG002 - by contract
+        kind = self.kinds[len(history.trials)]
+        if isinstance(kind, Exception):
+            raise kind
+        twin = sum(trial.architecture["kind"] == kind for trial in history.trials.values())
+        return Proposal(Architecture({"kind": kind, "twin": twin}))
+
+
+@dataclass
+class At:
+    """Does something as soon as an event comes that is looked for."""
+
+    wanted: object
+    act: object
+
+    def write(self, event, history):  # noqa: ARG002 - by contract
+        if self.wanted(event):
+            self.act()
+
+
+def search(mine, *kinds, watchers=(), **settings):
+    return raynas.search(
+        watchers,
+        space=str(mine / "my_space.py"),
+        task=f"{mine}/my_tasks.py:Few",
+        searcher=Script(*kinds),
+        trials=len(kinds),
+        **{"scheduler": "none", "epochs": 2, "output": mine / "run", **settings},
+    )
+
+
+def events(folder):
+    """Read the journal as it is on the disk."""
+    lines = map(json.loads, (folder / "journal.jsonl").read_text().splitlines())
+    return [event for event in lines if event["event"] != "run"]
+
+
+def at_once(folder):
+    """Return the largest number of trials that ran at the same time."""
+    running = most = 0
+    for event in events(folder):
+        running += {"started": 1, "finished": -1, "failed": -1}.get(event["event"], 0)
+        most = max(most, running)
+    return most
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("cluster")
+def test_a_search_by_names_leaves_a_winner_that_works(tmp_path):
+    output = tmp_path / "run"
+    result = raynas.search(
+        space="mlp",
+        task="digits",
+        searcher="evolution",
+        searcher_options={"population_size": 3, "tournament_size": 2},
+        scheduler="asha",
+        trials=8,
+        epochs=3,
+        output=output,
+    )
+    assert len(result.history.finished) == 8
+    assert result.leaderboard()["trial"].tolist()[0] == result.best.number
+    assert result.history == journal.read(output).history
+    assert at_once(output) == 2
+    assert not list((output / "checkpoints").iterdir())
+
+    assert result.winner.number == result.best.number
+    data = Digits().load(Source(), 0)
+    network = torch.export.load(output / "winner" / "network.pt2").module()
+    said = network(torch.from_numpy(data.test.inputs)).argmax(1)
+    right = (said == torch.from_numpy(data.test.labels)).float().mean().item()
+    assert right == pytest.approx(result.winner.metrics["test_accuracy"])
+    card = json.loads((output / "winner" / "architecture.json").read_text())
+    assert mlp.SPACE.architecture(card["architecture"]) == result.best.architecture
+    before = (output / "journal.jsonl").read_bytes()
+    assert raynas.resume(output).history == result.history  # there is nothing left to do
+    assert (output / "journal.jsonl").read_bytes() == before
+
+
+@pytest.mark.slow
+def test_failures_are_rows_and_two_workers_do_it_all_side_by_side(mine):
+    kinds = ("meets", "meets", "refuses", "raises", "misfits", "diverges", "raises", "plain")
+    result = search(mine, *kinds, task_options={"count": 200}, space_options={"features": 64})
+    reasons = {t.architecture["kind"]: t.outcome.reason for t in result.history.failed}
+    assert reasons == {
+        "refuses": "the network cannot be built: nothing can be built on (1, 8, 8)",
+        "raises": "IndexError: list index out of range",
+        "misfits": "a child must give one logit per class for every example, (30, 10): "
+        "got (30, 11)",
+        "diverges": reasons["diverges"],
+    }
+    assert reasons["diverges"].startswith("training diverged: train_loss is ")
+    frame = result.leaderboard()
+    assert Counter(frame["status"]) == {"finished": 3, "failed": 5}
+    finished = {trial.architecture["kind"] for trial in result.history.finished}
+    assert finished == {"meets", "plain"}  # two met: they were in two processes at one time
+    workers = (mine / "workers").read_text().split()
+    assert len(workers) == len(kinds) + 1
+    assert len(set(workers[:-1])) == 2
+    assert result.winner.metrics["test_accuracy"] > 0.3
+
+
+def second_report_of(number):
+    return lambda event: isinstance(event, Report) and (event.number, event.epoch) == (number, 2)
+
+
+@pytest.mark.slow
+def test_interrupted_then_stuck_then_mended_nothing_is_lost(mine, monkeypatch):
+    monkeypatch.chdir(mine)  # whose modules are found where one stands
+    with (mine / "my_space.py").open("a") as file:
+        file.write("\nclass OWN: SPACE, build = SPACE, staticmethod(build)\n")
+    given = {"space": "my_space:OWN", "task": "my_tasks:Few", "scheduler": "none", "epochs": 3}
+    output = mine / "run"
+
+    def interrupt():
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        raynas.search(
+            [At(second_report_of(1), interrupt)],
+            **given,
+            searcher=Script("plain", "plain", "plain"),
+            trials=3,
+            output=output,
+            cpus_per_trial=2,  # whatever the interrupted search would leave behind is in the way
+        )
+    interrupted = events(output)
+    assert interrupted[-1]["event"] == "report"
+    assert (output / "checkpoints" / "trial-0001.pt").exists()
+
+    stuck = Script("plain", "plain", ZeroDivisionError("no kind is left"))
+    with pytest.raises(
+        SearcherError, match="asked for trial 2, raised ZeroDivisionError: no kind"
+    ):
+        raynas.resume(output, searcher=stuck)
+    assert events(output)[: len(interrupted)] == interrupted
+    assert [trial.epoch for trial in raynas.load(output).history.finished] == [3, 3]
+
+    mended = raynas.resume(output, searcher=Script("plain", "plain", "refuses"))
+    assert len(mended.history.finished) == 2
+    assert len(mended.history.failed) == 1
+    assert mended.winner.number == mended.best.number
+    assert at_once(output) == 1
+
+
+@pytest.mark.slow
+def test_a_worker_that_dies_is_replaced_and_one_that_always_dies_is_lost(mine):
+    half_trained = At(second_report_of(0), (mine / "half trained").touch)
+    kinds = ("dies once", "dies", "plain")
+    result = search(mine, *kinds, watchers=[half_trained], epochs=3)
+    assert [trial.architecture["kind"] for trial in result.history.failed] == ["dies"]
+    (lost,) = result.history.failed
+    assert lost.outcome.lost
+    assert lost.outcome.reason.startswith("its worker was lost: ")
+    assert (mine / "dies").read_text() == "xxx"
+    assert (mine / "dies once").read_text() == "x"
+    assert [report.epoch for report in result.history.trials[0].reports] == [1, 2, 3]
+
+
+def test_a_run_in_which_nothing_finished_says_why(mine):
+    with pytest.raises(RunError, match=r"none of 2 trials finished: .*IndexError: list index"):
+        search(mine, "raises", "refuses")
+    assert len(raynas.load(mine / "run").history.failed) == 2
+
+
+def test_an_objective_nobody_reports_is_named_with_those_there_are(mine):
+    with pytest.raises(ConfigError, match="no metric 'val_acuracy': did you mean 'val_accuracy'"):
+        search(mine, "plain", objective="val_acuracy:max")
+
+
+def test_what_no_node_can_hold_is_refused_at_once(mine):
+    with pytest.raises(
+        ResourceError, match=r"asks for 3 CPUs and 0 GPUs .* have 2 CPUs and 0 GPU"
+    ):
+        search(mine, "plain", cpus_per_trial=3)
+    with pytest.raises(
+        ResourceError, match=r"asks for 1 CPUs and 1 GPUs .* have 2 CPUs and 0 GPU"
+    ):
+        search(mine, "plain", gpus_per_trial=1)
+    assert events(mine / "run") == []
