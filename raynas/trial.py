@@ -164,12 +164,14 @@ class Trial:
         reports: One per epoch, ascending.
         losses: The objectives after the last report, each to be minimised; empty before the first.
         outcome: How it ended; none while it runs.
+        known: How many trials had finished when it started: what its searcher could know.
     """
 
     started: Started
     reports: tuple[Report, ...] = ()
     losses: tuple[float, ...] = ()
     outcome: Outcome | None = None
+    known: int = 0
 
     @property
     def number(self) -> int:
@@ -293,7 +295,7 @@ class History:
     def _start(self, event: Started) -> None:
         if event.number in self.trials:
             raise JournalError(f"trial {event.number} starts twice")
-        self.trials[event.number] = Trial(event)
+        self.trials[event.number] = Trial(event, known=len(self.finished))
         self._running[event.number] = None
         self._same[event.identity].append(event.number)
 

@@ -18,8 +18,12 @@ import numpy as np
 from raynas.errors import ConfigError, unknown
 from raynas.options import build
 from raynas.searchers.evolution import RegularizedEvolution
+from raynas.searchers.local_search import LocalSearch
+from raynas.searchers.nsga2 import NSGA2
 from raynas.searchers.optuna import OptunaSearch
+from raynas.searchers.ppo import PPO
 from raynas.searchers.random import RandomSearch
+from raynas.searchers.reinforce import Reinforce
 from raynas.space import Space
 from raynas.trial import History, Proposal, Trial
 
@@ -61,7 +65,11 @@ def recommended(searcher: object, history: History) -> Trial | None:
 SEARCHERS: Final[Mapping[str, type[Searcher]]] = MappingProxyType(
     {
         "random": RandomSearch,
+        "local_search": LocalSearch,
         "evolution": RegularizedEvolution,
+        "nsga2": NSGA2,
+        "reinforce": Reinforce,
+        "ppo": PPO,
         "optuna": OptunaSearch,
     }
 )

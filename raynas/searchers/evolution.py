@@ -1,5 +1,8 @@
 """Aging evolution (Real et al., 2019, arXiv:1802.01548, Algorithm 1).
 
+Options beyond the paper: crossover before the mutation; and where the space's choices carry prior
+weights, new values are drawn by them.
+
 Differs from the paper: trials run in parallel, so the population is the last ones to *finish* and
 neither running nor failed trials are in it; where a scheduler stops trials early, those that went
 on longer win a tournament before those with the lower loss; defaults suit budgets of a hundred
@@ -8,11 +11,13 @@ trials rather than twenty thousand.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from raynas.errors import ConfigError, SpaceError
+from raynas.errors import ConfigError
+from raynas.searchers.selection import check_mutable, rank
 from raynas.space import Space
 from raynas.trial import History, Proposal, Trial
 
@@ -25,38 +30,42 @@ class RegularizedEvolution:
         space: Where architectures live.
         population_size: How many of the last finished trials are alive (P; 100 in the paper).
         tournament_size: Draws, with replacement, per tournament (S; 25 in the paper).
+        crossover: How often, from 0 to 1, it is not the winner of one tournament that is mutated
+            but a mix of the winners of two (0 in the paper).
 
     Raises:
         SpaceError: The space holds a single architecture, so there is nothing to mutate.
-        ConfigError: A size is below one.
+        ConfigError: A size is below one, or the crossover is no probability.
     """
 
     space: Space
     population_size: int = 20
     tournament_size: int = 5
+    crossover: float = 0.0
 
     def __post_init__(self) -> None:
-        """Check the sizes and that there is something to mutate."""
+        """Check the options and that there is something to mutate."""
         if min(self.population_size, self.tournament_size) < 1:
             raise ConfigError(
                 "evolution needs population_size >= 1 and tournament_size >= 1, "
                 f"got {self.population_size} and {self.tournament_size}"
             )
-        if self.space.size < 2:
-            raise SpaceError(
-                "evolution needs a space of at least two architectures, this one holds a single "
-                "one: use the searcher 'random'"
-            )
+        if not 0 <= self.crossover <= 1:
+            raise ConfigError(f"evolution needs 0 <= crossover <= 1, got {self.crossover}")
+        check_mutable(self.space, "evolution")
 
     def propose(self, history: History, rng: np.random.Generator) -> Proposal:
         """Sample until the population is full, then mutate a tournament's winner."""
         population = history.finished[-self.population_size :]
         if len(population) < self.population_size:
             return Proposal(self.space.sample(rng))
+        parent = self._winner(population, rng)
+        architecture = parent.architecture
+        if self.crossover and rng.random() < self.crossover:
+            other = self._winner(population, rng).architecture
+            architecture = self.space.crossover(architecture, other, rng)
+        return Proposal(self.space.mutate(architecture, rng), parent=parent.number)
+
+    def _winner(self, population: Sequence[Trial], rng: np.random.Generator) -> Trial:
         drawn = rng.integers(len(population), size=self.tournament_size)
-        parent = min((population[int(i)] for i in drawn), key=_rank)
-        return Proposal(self.space.mutate(parent.architecture, rng), parent=parent.number)
-
-
-def _rank(trial: Trial) -> tuple[int, float]:
-    return -trial.epoch, trial.loss
+        return min((population[int(i)] for i in drawn), key=rank)
