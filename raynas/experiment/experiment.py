@@ -30,6 +30,8 @@ _FREE: Final = frozenset(
     }
 )
 
+_LEAST_SHARE: Final = 1e-4  # of a CPU or GPU; Ray counts no finer
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Experiment:
@@ -95,8 +97,11 @@ class Experiment:
             raise ConfigError(f"seed must not be negative, got {self.seed}")
         for name in ("cpus_per_trial", "gpus_per_trial"):
             value = getattr(self, name)
-            if value is not None and not 0 <= value < math.inf:
-                raise ConfigError(f"{name} must be a number that is not negative, got {value}")
+            if value and not _LEAST_SHARE <= value < math.inf:
+                raise ConfigError(f"{name} must be 0 or from {_LEAST_SHARE} upwards, got {value}")
+        gpus = self.gpus_per_trial or 0.0
+        if gpus > 1 and gpus % 1:
+            raise ConfigError(f"more than one GPU must be whole ones, got {gpus}")
         if not self.cpus_per_trial and not self.gpus_per_trial:
             raise ConfigError("a trial needs a share of a CPU or of a GPU, both are given as 0")
         self.objectives  # noqa: B018 - raises on a malformed objective

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ from dataclasses import dataclass
 import ray
 
 from raynas.errors import ResourceError
+
+_PATIENCE = 10.0  # seconds until a named cluster must answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,11 +110,19 @@ def _fitting(node: Mapping[str, float], cpus: float, gpus: float) -> int:
 def _start(share: Share) -> None:
     address = share.address or os.environ.get("RAY_ADDRESS") or "local"  # noqa: TID251 - Ray's own way to be told
     try:
+        _knock(address)
         ray.init(
             address=address,
             include_dashboard=False if address == "local" else None,
             log_to_driver=share.verbose,
             logging_level=logging.INFO if share.verbose else logging.ERROR,
         )
-    except (ConnectionError, ValueError, RuntimeError) as error:
+    except (OSError, ValueError, RuntimeError) as error:
         raise ResourceError(f"no Ray cluster could be reached at {address!r}: {error}") from error
+
+
+def _knock(address: str) -> None:
+    """See that somebody listens at host:port; Ray would try for minutes, and not quietly."""
+    host, _, port = address.rpartition(":")
+    if host and "/" not in host and port.isdigit():
+        socket.create_connection((host, int(port)), timeout=_PATIENCE).close()
