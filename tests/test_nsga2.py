@@ -1,0 +1,218 @@
+"""Breeding: fronts and crowding beside their definitions, NSGA-II beside random search."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import strategies
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from raynas.errors import ConfigError, SpaceError
+from raynas.searchers import make
+from raynas.searchers.nsga2 import crowding, fronts, order
+from raynas.space import Choice, Int, Space
+from raynas.trial import Finished, History, Objective, Report, Started, Trial
+
+LETTERS = Space({name: Choice(("a", "b", "c", "d")) for name in "uvwxyz"})
+BOTH = (Objective("up", "min"), Objective("down", "min"))
+
+
+def dominates(one, other):
+    (epochs, losses), (others, worse) = one, other
+    if epochs != others:
+        return epochs > others
+    return losses != worse and all(a <= b for a, b in zip(losses, worse, strict=True))
+
+
+def sorted_by_hand(trials):
+    """The front of each, by taking away again and again what nothing left dominates."""
+    front, left, number = {}, set(range(len(trials))), 0
+    while left:
+        best = {i for i in left if not any(dominates(trials[j], trials[i]) for j in left)}
+        front |= dict.fromkeys(best, number)
+        left, number = left - best, number + 1
+    return [front[i] for i in range(len(trials))]
+
+
+def crowded_by_hand(losses):
+    """The distance of each, in one front without equal losses (Deb et al., 2002, III-B)."""
+    distance = dict.fromkeys(losses, 0.0)
+    for m in range(len(losses[0])):
+        ranked = sorted(losses, key=lambda one: one[m])
+        distance[ranked[0]] = distance[ranked[-1]] = float("inf")
+        for before, here, after in zip(ranked, ranked[1:], ranked[2:], strict=False):
+            distance[here] += (after[m] - before[m]) / (ranked[-1][m] - ranked[0][m])
+    return [distance[one] for one in losses]
+
+
+def outcomes(**size):
+    """Epochs and a few losses, often equal ones."""
+    loss = st.integers(0, 4).map(float)
+    return st.integers(1, 3).flatmap(
+        lambda m: st.lists(st.tuples(st.integers(1, 2), st.tuples(*[loss] * m)), **size)
+    )
+
+
+@given(outcomes(min_size=1, max_size=12))
+def test_fronts_are_as_defined(trials):
+    losses = np.array([losses for _, losses in trials])
+    epochs = np.array([epochs for epochs, _ in trials])
+    assert fronts(losses, epochs).tolist() == sorted_by_hand(trials)
+
+
+@given(st.integers(1, 3), st.integers(1, 10), strategies.seeds())
+def test_crowding_is_as_defined(objectives, trials, seed):
+    losses = np.array([strategies.generator(seed).permutation(trials) for _ in range(objectives)])
+    losses = losses.T + strategies.generator(seed).random((trials, objectives)) / 2
+    found = crowding(losses, np.zeros(trials, dtype=int))
+    assert found == pytest.approx(crowded_by_hand(list(map(tuple, losses.tolist()))))
+
+
+def test_crowding_counts_within_a_front_only():
+    losses = np.array([[0.0, 9], [1, 5], [9, 0], [2, 9], [3, 8], [9, 2], [1, 6], [4, 4]])
+    front = np.array([0, 0, 0, 1, 1, 1, 1, 2])
+    found = crowding(losses, front)
+    for number in range(3):
+        alone = losses[front == number]
+        assert (
+            found[front == number].tolist() == crowding(alone, np.zeros(len(alone), int)).tolist()
+        )
+
+
+def test_equal_trials_have_no_distance_to_each_other():
+    found = crowding(np.ones((4, 2)), np.zeros(4, dtype=int))
+    assert sorted(found.tolist())[:2] == [0.0, 0.0]
+
+
+def trial(number, *losses, epoch=1):
+    architecture = LETTERS.sample(strategies.generator(number))
+    report = Report(number, epoch, {})
+    return Trial(Started(number, architecture, str(number), epoch, 0), (report,), losses)
+
+
+def test_the_better_front_comes_first_then_the_less_crowded_then_the_earlier():
+    front = [trial(0, 0.0, 9.0), trial(1, 1.0, 8.0), trial(2, 5.0, 5.0), trial(3, 9.0, 0.0)]
+    behind = [trial(4, 9.0, 9.0), trial(5, 9.0, 9.0)]
+    early = [trial(6, 0.0, 0.0, epoch=0)]
+    numbers = [0, 3, 2, 1, 4, 5, 6]
+    for seed in range(5):
+        mixed = strategies.generator(seed).permutation(7)
+        trials = [[*front, *behind, *early][i] for i in mixed]
+        assert [trials[i].number for i in order(trials)] == numbers
+
+
+@settings(max_examples=10)
+@given(strategies.seeds(), st.integers(2, 6), st.integers(1, 6))
+def test_the_population_never_loses_what_nothing_dominates(seed, size, workers):
+    """As long as there are no more of them than it holds."""
+    searcher = make("nsga2", LETTERS, {"population_size": size})
+    objectives = strategies.ACCURACY_AND_SIZE
+    run = strategies.Search(searcher, seed, 60, workers, epochs=1, objectives=objectives)
+    run.run()
+    alive = searcher._alive.after(run.history)
+    ended = [one for one in run.history.finished if one.trained]
+    assert len(alive) == size
+    ranked = sorted_by_hand([(one.epoch, one.losses) for one in ended])
+    best = {one.number for one, front in zip(ended, ranked, strict=True) if front == 0}
+    if len(best) <= size:
+        assert best <= {one.number for one in alive}
+
+
+@settings(max_examples=10)
+@given(strategies.seeds(), st.integers(2, 6))
+def test_children_come_from_the_living_and_are_new(seed, size):
+    searcher = make("nsga2", LETTERS, {"population_size": size, "crossover": 0.0})
+    run = strategies.Search(searcher, seed=seed, trials=40)
+    for i, event in enumerate(run.run()):
+        if isinstance(event, Started):
+            history = strategies.replay(run.events[:i])
+            alive = {one.number for one in searcher._alive.after(history)}
+            assert (event.parent is None) == (len(alive) < size)
+            assert event.parent is None or event.parent in alive
+            assert not any(history.same(event.identity))
+
+
+def told(searcher, objectives, losses_of, trials, seed):
+    """Run a search without delays; return its history."""
+    history, space = History(objectives), searcher.space
+    for number in range(trials):
+        rng = np.random.default_rng((seed, number))
+        drawn = searcher.propose(history, rng).architecture
+        history.apply(Started(number, drawn, space.identity(drawn), 1, seed=0))
+        losses = dict(zip(("up", "down"), losses_of(drawn), strict=True))
+        history.apply(Report(number, 1, losses))
+        history.apply(Finished(number))
+    return history
+
+
+def hypervolume(losses):
+    """The area that two losses below 1 dominate."""
+    front = sorted({one for one in losses if not any(dominates((1, x), (1, one)) for x in losses)})
+    ends = [*front, (1.0, front[-1][1])]
+    return sum((after[0] - here[0]) * (1 - here[1]) for here, after in pairwise(ends))
+
+
+def test_it_covers_a_front_better_than_random_search():
+    """4,096 architectures, two contrary losses, both with a good option that few would draw."""
+    rng = strategies.generator(0)
+    effects = {p: {v: rng.random(2) for v in "abcd"} for p in LETTERS.decisions}
+
+    def losses_of(architecture):
+        up, down = sum(effects[path][value] for path, value in architecture.items()) / 6
+        return float(up), float(down)
+
+    best = hypervolume([losses_of(architecture) for architecture in LETTERS])
+    found = {}
+    for name in ("nsga2", "random"):
+        runs = [told(make(name, LETTERS), BOTH, losses_of, 200, seed) for seed in range(5)]
+        found[name] = [hypervolume([one.losses for one in run.finished]) for run in runs]
+    assert min(found["nsga2"]) > max(found["random"])
+    assert np.mean(found["nsga2"]) > 0.97 * best
+
+
+def test_it_works_for_one_objective():
+    searcher = make("nsga2", LETTERS, {"population_size": 10})
+    run = strategies.Search(searcher, trials=150, failing=0)
+    run.run()
+    assert run.toy.quality(run.history.best.architecture) == pytest.approx(
+        max(map(run.toy.quality, LETTERS)), rel=0.02
+    )
+
+
+@pytest.mark.parametrize("name", ["evolution", "nsga2"])
+def test_crossover_mixes_two_parents_and_changes_one_decision(name):
+    options = {"population_size": 2, "crossover": 1.0}
+    if name == "evolution":
+        options["tournament_size"] = 1  # so that the second best is a parent, too
+    searcher, history = make(name, LETTERS, options), History()
+    for number, letter in enumerate("ab"):
+        one = LETTERS.architecture(dict.fromkeys("uvwxyz", letter))
+        history.apply(Started(number, one, LETTERS.identity(one), 1, seed=0))
+        history.apply(Report(number, 1, {"val_accuracy": 0.5}))
+        history.apply(Finished(number))
+    counts = []
+    for seed in range(200):
+        child = searcher.propose(history, strategies.generator(seed)).architecture
+        values = [*child.values()]
+        assert sum(value in "cd" for value in values) <= 1
+        counts.append(values.count("a"))
+    assert {2, 3, 4} <= set(counts)
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "says"),
+    [
+        ("nsga2", {"population_size": 1}, "population_size >= 2, got 1"),
+        ("nsga2", {"crossover": 1.5}, "crossover <= 1, got 1.5"),
+        ("evolution", {"crossover": -0.5}, "crossover <= 1, got -0.5"),
+    ],
+)
+def test_options_out_of_range_are_refused(name, options, says):
+    with pytest.raises(ConfigError, match=says):
+        make(name, LETTERS, options)
+
+
+def test_a_space_without_a_choice_is_refused():
+    with pytest.raises(SpaceError, match="use the searcher 'random'"):
+        make("nsga2", Space({"a": Int(1, 1)}))
