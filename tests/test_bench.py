@@ -56,6 +56,30 @@ class Line:
         return Scores(0.8 * share, 0.9 * share)
 '''
 
+KNOWING = (
+    TABLE
+    + """
+from dataclasses import dataclass
+from typing import Any
+
+from raynas.trial import Proposal
+
+
+class Known(Line):
+    def features(self, architecture):
+        return [sum(architecture.values())]
+
+
+@dataclass(frozen=True)
+class Knowing:
+    space: Any
+    features: Any = None
+
+    def propose(self, history, rng):
+        return Proposal(max(self.space, key=self.features))
+"""
+)
+
 
 @pytest.fixture
 def line(tmp_path):
@@ -122,6 +146,19 @@ def test_a_search_that_has_seen_all_stays_where_it_is(line):
     curves = comparison.reached["random"].by_trainings
     assert not np.isnan(curves.test).any()
     assert curves.test[:, -1] == pytest.approx([0.9 / 7] * 4)
+
+
+def test_a_searcher_may_have_what_the_table_knows_without_training(line, tmp_path):
+    (tmp_path / "knowing.py").write_text(KNOWING)
+    settings = small(
+        f"{tmp_path / 'knowing.py'}:Known",
+        searchers={"knowing": f"{tmp_path / 'knowing.py'}:Knowing"},
+        searcher_options={"knowing": {"features": "table"}},
+        evaluations=(1,),
+    )
+    assert (bench(settings, "line").reached["knowing"].by_trainings.test == 0.9).all()
+    with pytest.raises(ConfigError, match=r"a method features.*Line has none"):
+        bench(replace(settings, table=line), "line")
 
 
 def test_processes_change_nothing_but_the_time(line):

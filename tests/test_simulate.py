@@ -108,6 +108,13 @@ def test_what_is_not_over_when_the_time_is_up_does_not_count():
     assert (last.since, last.until, search.exhausted) == (6, 18, False)
 
 
+def test_what_ends_with_the_time_counts_and_nothing_starts_then():
+    search = simulation(of(2), of(1), of(3), seconds=9)
+    list(search)
+    assert ends(search.history) == [(0, 6.0), (1, 9.0)]
+    assert len(search.history.trials) == 2
+
+
 def test_answers_from_the_history_cost_nothing_and_repeats_do():
     search = simulation(of(2), of(2), of(2, repeat=True), of(3), of(4), trainings=3)
     *_, last = search

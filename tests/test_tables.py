@@ -248,6 +248,21 @@ def test_what_was_read_once_can_be_kept(published, tmp_path):
             assert kept.answer(cell, epochs, 5) == direct.answer(cell, epochs, 5)
 
 
+def test_proxies_stand_in_the_order_of_the_cells(published, tmp_path):
+    values = {"zc_c10_one": [1.0, np.nan, 3.0], "zc_c10_two": [4, 5, 6], "zc_c100_one": [7, 8, 9]}
+    np.savez(tmp_path / "proxies.npz", **values)
+    table = nasbench201(SPACE, published, proxies=tmp_path / "proxies.npz")
+    for row, name in enumerate(NAMES):
+        expected = (values["zc_c10_one"][row], values["zc_c10_two"][row])
+        np.testing.assert_equal(table.features(from_string(name)), expected)
+    assert nasbench201(SPACE, published).features(from_string(NAMES[0])) == ()
+    np.savez(tmp_path / "more.npz", zc_c10_one=np.zeros(4))
+    with pytest.raises(DataError, match="proxies of 4 cells, the table is of 3"):
+        nasbench201(SPACE, published, proxies=tmp_path / "more.npz")
+    with pytest.raises(DataError, match=r"no columns zc_in16_\*"):
+        nasbench201(SPACE, published, "imagenet16-120", proxies=tmp_path / "proxies.npz")
+
+
 def test_where_seeds_disagree_on_costs_the_trusted_one_counts(whole, tmp_path):
     """As the published programs do, for the 150 cells of which wrong costs were recorded."""
     changed = deepcopy(whole)

@@ -30,6 +30,7 @@ from raynas.tables import TABLES, Table
 YARDSTICK: Final = "random"
 _POINTS: Final = 31  # of a curve
 _ALL_TRIALS: Final = 10**6  # the budget ends a run, not this
+_FROM_TABLE: Final = "table"
 _LOG = logging.getLogger("raynas")
 
 
@@ -41,7 +42,8 @@ class Bench:
         table: A shipped table's name, ``package.module:Class``, ``file.py:Class`` or a table.
         table_options: What to make it with, such as ``data`` and ``dataset``.
         searchers: Under a name of your own each, a searcher's name, reference or class.
-        searcher_options: The options of each, by the same names.
+        searcher_options: The options of each, by the same names. ``features`` may be ``"table"``:
+            what the table knows of an architecture without training it.
         scheduler: A scheduler's name, reference or instance.
         scheduler_options: Its options.
         evaluations: Numbers of trainings at which to look; a run ends at the last.
@@ -213,15 +215,23 @@ def _run(settings: Bench, name: str, seed: int) -> Run:
     epochs = settings.epochs or table.lengths[-1]
     scheduler = find_scheduler(settings.scheduler, settings.scheduler_options)
     scheduler.check(epochs)
-    searcher = find_searcher(
-        settings.searchers.get(name, YARDSTICK),
-        table.space,
-        settings.searcher_options.get(name, {}),
-    )
+    options = dict(settings.searcher_options.get(name, {}))
+    if options.get("features") == _FROM_TABLE:
+        options["features"] = _features(table)
+    searcher = find_searcher(settings.searchers.get(name, YARDSTICK), table.space, options)
     plan = Plan(table.space, searcher, scheduler, _ALL_TRIALS, epochs, seed)
     rungs = () if isinstance(scheduler, RunToEnd) else table.lengths
     simulation = Simulation(plan, Cluster(table, settings.workers, rungs), settings.budget)
     return _traced(simulation, table, settings)
+
+
+def _features(table: Table) -> Any:
+    if not callable(getattr(table, "features", None)):
+        raise ConfigError(
+            f"features={_FROM_TABLE} asks for a table that has a method features(architecture), "
+            f"and {type(table).__name__} has none"
+        )
+    return table.features  # type: ignore[attr-defined]
 
 
 def _traced(simulation: Simulation, table: Table, settings: Bench) -> Run:

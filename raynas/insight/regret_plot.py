@@ -16,8 +16,10 @@ if TYPE_CHECKING:
 # Okabe and Ito's colours, which the colour-blind can tell apart; grey is the yardstick's.
 _COLOURS: Final = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 _GREY: Final = "#888888"
-_DASHES: Final = ("solid", "dashed", "dotted", "dashdot")
+# How lines are drawn once the colours are used up, and how that shows beside a name.
+_DASHES: Final = (("solid", ""), ("dashed", "╌ "), ("dotted", "┈ "))
 _APART: Final = 0.045  # of the axis' height: how close two labels may come
+_LUCK: Final = 1 / 30  # of the budget: what comes before may be above the picture
 _FLOOR: Final = 0.01  # percentage points; no regret at all cannot be drawn on a log axis
 
 
@@ -42,21 +44,26 @@ def plot(comparisons: Sequence[Comparison], path: Path) -> None:
 
 def _draw(axes: Axes, comparison: Comparison, kind: str) -> None:
     ends: dict[str, tuple[float, str]] = {}
+    highest = 0.0
+    faint = 0.6 / max(5, len(comparison.reached))
     names = [name for name in comparison.reached if name != comparison.yardstick]
     for name, reached in comparison.reached.items():
-        own = name != comparison.yardstick
-        number = names.index(name) if own else 0
-        style: dict[str, Any] = {
-            "color": _COLOURS[number % len(_COLOURS)] if own else _GREY,
-            "linestyle": _DASHES[number // len(_COLOURS) % len(_DASHES)],
-        }
         curves = reached.by_trainings if kind == "trainings" else reached.by_seconds
         spent, mean, low, high = _regret(curves, comparison.best)
-        if len(spent):
-            axes.plot(spent, mean, linewidth=2 if own else 1.5, zorder=3 if own else 2, **style)
-            axes.fill_between(spent, low, high, color=style["color"], alpha=0.12, linewidth=0)
-            ends[name] = (float(mean[-1]), style["color"])
+        if not len(spent):
+            continue
+        style: dict[str, Any] = {"color": _GREY, "linewidth": 1.5}
+        mark = ""
+        if name in names:
+            turn, number = divmod(names.index(name), len(_COLOURS))
+            dashes, mark = _DASHES[turn % len(_DASHES)]
+            style = {"color": _COLOURS[number], "linewidth": 2, "linestyle": dashes, "zorder": 3}
+        axes.plot(spent, mean, **style)
+        axes.fill_between(spent, low, high, color=style["color"], alpha=faint, linewidth=0)
+        ends[mark + name] = (float(mean[-1]), style["color"])
+        highest = max(highest, float(mean[spent >= _LUCK * spent[-1]][0]))
     _dress(axes, comparison, kind)
+    axes.set_ylim(top=1.3 * highest or None)
     _label(axes, ends)
 
 

@@ -11,8 +11,9 @@ CIFAR-100 and ImageNet16-120, every evaluation sees the mean.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
@@ -72,6 +73,8 @@ class NASBench201:
         seconds: ``[cells]`` what 200 epochs take.
         look_s: ``[cells]`` what one pass over the validation data takes.
         costs: ``[cells]`` by name: ``params`` and ``flops`` (multiply-adds).
+        proxies: ``[cells, proxies]`` what is known of a cell without training it; NaN where a
+            proxy says nothing.
     """
 
     space: Space
@@ -83,6 +86,7 @@ class NASBench201:
     seconds: Floats
     look_s: Floats
     costs: Mapping[str, Floats]
+    proxies: Floats
 
     @property
     def lengths(self) -> tuple[int, int]:
@@ -125,6 +129,10 @@ class NASBench201:
         row = self._row(architecture)
         return Scores(float(self.valid[row]), float(self.test[row]))
 
+    def features(self, architecture: Architecture) -> tuple[float, ...]:
+        """Return the cell's zero-cost proxies, for searchers that can use some."""
+        return tuple(self.proxies[self._row(architecture)].tolist())
+
     def _row(self, architecture: Architecture) -> int:
         cell = tuple(architecture.values())
         if cell not in self.rows:
@@ -132,13 +140,19 @@ class NASBench201:
         return self.rows[cell]
 
 
-def nasbench201(space: Space, data: Path | None = None, dataset: str = "cifar10") -> NASBench201:
+def nasbench201(
+    space: Space,
+    data: Path | str | None = None,
+    dataset: str = "cifar10",
+    proxies: Path | str | None = None,
+) -> NASBench201:
     """Read the table of one data set.
 
     Args:
         space: The cells.
         data: A compact ``.npz`` file, or the published file or folder (see ``official``).
         dataset: ``cifar10``, ``cifar100`` or ``imagenet16-120``.
+        proxies: An ``.npz`` file of zero-cost proxies, in the order of the cells in ``data``.
 
     Raises:
         ConfigError: There is no such data set, or no data are given.
@@ -151,16 +165,37 @@ def nasbench201(space: Space, data: Path | None = None, dataset: str = "cifar10"
             "the table nasbench201 needs its data (--data): a compact .npz file, the folder or "
             ".pickle.pbz2 file of NATS-Bench, or the .pth file of NAS-Bench-201"
         )
-    path = Path(data)
+    path, source = Path(data), DATASETS[dataset]
     if not path.exists():
         raise DataError(f"there is no {path}")
-    if path.suffix != ".npz":
-        return _table(space, official.read(path), DATASETS[dataset])
+    if path.suffix == ".npz":
+        with _opened(path) as file:
+            table = _table(space, file, source)
+    else:
+        table = _table(space, official.read(path), source)
+    if proxies is None:
+        return table
+    with _opened(Path(proxies)) as file:
+        return replace(table, proxies=_proxies(file, source, cells=len(table.rows)))
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Mapping[str, NDArray[Any]]]:
     try:
         with np.load(path) as file:
-            return _table(space, file, DATASETS[dataset])
+            yield file
     except (OSError, ValueError, KeyError, BadZipFile) as error:
         raise DataError(f"{path} is no compact file of NAS-Bench-201: {error}") from error
+
+
+def _proxies(file: Mapping[str, NDArray[Any]], source: Source, cells: int) -> Floats:
+    names = [name for name in file if name.startswith(f"zc_{source.key}_")]
+    if not names:
+        raise ValueError(f"it has no columns zc_{source.key}_*")
+    columns = np.stack([np.asarray(file[name], np.float64) for name in names], axis=1)
+    if len(columns) != cells:
+        raise ValueError(f"it has proxies of {len(columns)} cells, the table is of {cells}")
+    return columns
 
 
 def _table(space: Space, file: Mapping[str, NDArray[Any]], source: Source) -> NASBench201:
@@ -191,4 +226,5 @@ def _table(space: Space, file: Mapping[str, NDArray[Any]], source: Source) -> NA
             "params": column(f"{key}_params_m", 1e6),
             "flops": column(f"{key}_flops_m", 1e6),
         },
+        proxies=np.empty((len(valid), 0)),
     )
