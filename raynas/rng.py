@@ -14,13 +14,21 @@ if TYPE_CHECKING:
     import torch
 
 # One stream per purpose: equal numbers under two purposes give unrelated generators.
-_PROPOSE, _TRAIN, _SPLIT = range(3)
+_PROPOSE, _TRAIN, _SPLIT, _FIT = range(4)
 _WINNER = 2**31 - 1  # a trial number no search reaches
 
 
 def proposal_rng(seed: int, trial: int) -> np.random.Generator:
     """Return the generator from which the searcher draws trial number ``trial``."""
     return np.random.default_rng((_PROPOSE, seed, trial))
+
+
+def fit_rng(trials: int) -> np.random.Generator:
+    """Return the generator from which a searcher fits its model to that many trials.
+
+    It is the same for every run: a model is a memo, which whoever knows the history rebuilds.
+    """
+    return np.random.default_rng((_FIT, trials))
 
 
 def split_rng(seed: int) -> np.random.Generator:

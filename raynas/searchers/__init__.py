@@ -17,7 +17,9 @@ import numpy as np
 
 from raynas.errors import ConfigError, unknown
 from raynas.options import build
+from raynas.searchers.auto import Auto
 from raynas.searchers.evolution import RegularizedEvolution
+from raynas.searchers.gp.search import GaussianProcess
 from raynas.searchers.local_search import LocalSearch
 from raynas.searchers.nsga2 import NSGA2
 from raynas.searchers.optuna import OptunaSearch
@@ -64,12 +66,14 @@ def recommended(searcher: object, history: History) -> Trial | None:
 
 SEARCHERS: Final[Mapping[str, type[Searcher]]] = MappingProxyType(
     {
+        "auto": Auto,
         "random": RandomSearch,
         "local_search": LocalSearch,
         "evolution": RegularizedEvolution,
         "nsga2": NSGA2,
         "reinforce": Reinforce,
         "ppo": PPO,
+        "gp": GaussianProcess,
         "optuna": OptunaSearch,
     }
 )

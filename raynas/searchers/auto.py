@@ -1,0 +1,58 @@
+"""The searcher for whoever does not want to choose one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from raynas.searchers.gp.rows import Features
+from raynas.searchers.gp.search import GaussianProcess
+from raynas.searchers.nsga2 import NSGA2
+from raynas.searchers.random import RandomSearch
+from raynas.space import Space
+from raynas.trial import History, Proposal, Trial
+
+
+@dataclass(frozen=True, slots=True)
+class Auto:
+    """Pick a searcher by what is searched and what for.
+
+    Several objectives: NSGA-II. One: the Gaussian process, which of all searchers here needs the
+    fewest trainings; it takes any space and, from a thousand trials on, no longer to decide. A
+    space of a single architecture leaves nothing to decide.
+
+    Attributes:
+        space: Where architectures live.
+        features: What is known of an architecture without training it (see ``GaussianProcess``);
+            with one objective.
+        fidelities: Epochs of short and of full trainings, if most are to be short; likewise.
+    """
+
+    space: Space
+    features: Features | None = None
+    fidelities: tuple[int, int] | None = None
+    _one: GaussianProcess | RandomSearch = field(init=False, repr=False, compare=False)
+    _several: NSGA2 | RandomSearch = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Make the searchers; which of them is asked, the history's objectives decide."""
+        one: GaussianProcess | RandomSearch = RandomSearch(self.space)
+        several: NSGA2 | RandomSearch = RandomSearch(self.space)
+        if self.space.size > 1:
+            one = GaussianProcess(self.space, features=self.features, fidelities=self.fidelities)
+            several = NSGA2(self.space)
+        object.__setattr__(self, "_one", one)
+        object.__setattr__(self, "_several", several)
+
+    def propose(self, history: History, rng: np.random.Generator) -> Proposal | None:
+        """Ask the one that suits the objectives."""
+        return self._suited(history).propose(history, rng)
+
+    def recommend(self, history: History) -> Trial | None:
+        """Ask likewise."""
+        suited = self._suited(history)
+        return suited.recommend(history) if isinstance(suited, GaussianProcess) else history.best
+
+    def _suited(self, history: History) -> GaussianProcess | NSGA2 | RandomSearch:
+        return self._one if len(history.objectives) == 1 else self._several

@@ -1,0 +1,65 @@
+"""What a further training is worth (Huang et al., 2006, J. Global Optimization 34, section 3.3).
+
+Augmented expected improvement, and its sequel for several fidelities (Huang et al., 2006, Struct.
+Multidisc. Optim. 32). Differs: improvement counts from the best posterior mean; a repeat of the
+best network is worth what it would be worth to learn that it is not the best.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+from raynas.searchers.gp.kernel import Points
+from raynas.searchers.gp.layout import Floats
+from raynas.searchers.gp.model import Posterior
+
+_TIE: Final = 1e-9
+
+
+def expected_improvement(mean: Floats, deviation: Floats) -> Floats:
+    """Return the mean of what lies above zero of normal variables."""
+    from scipy.special import ndtr  # noqa: PLC0415 - slow to load, only some need it
+
+    u = mean / deviation
+    density = np.exp(-0.5 * u * u) / np.sqrt(2 * np.pi)
+    improvement: Floats = deviation * (u * ndtr(u) + density)
+    return improvement
+
+
+def informed(variance: Floats, noise: float) -> Floats:
+    """Return the share, 0 to 1, of the worth that a noisy training leaves; 1 without noise."""
+    return 1.0 - np.sqrt(noise / (variance + noise))
+
+
+def worth(posterior: Posterior, known: Points, fresh: Points, low: float = 0.0) -> Floats:
+    """Return ``[known + fresh]`` what it is worth to train each once more, or for the first time.
+
+    Args:
+        posterior: After all that was trained.
+        known: Networks that were trained, at least one.
+        fresh: Networks that were not.
+        low: The share of full training that the next training is to lack; what it is worth is
+            what it says about full ones.
+    """
+    both = (known + fresh).at(0.0)
+    full = posterior.look(both)
+    mean = full.mean - full.mean[: len(known)].max()
+    if len(known) > 1:
+        best, second = np.argsort(-full.mean[: len(known)], kind="stable")[:2]
+        mean[best] = full.mean[second] - full.mean[best]
+    value = expected_improvement(mean, np.sqrt(full.variance))
+    if low == 0.0:
+        return value * informed(full.variance, posterior.noise)
+    short = posterior.look(both.at(low))
+    together = posterior.kernel.lasting - (short.white * full.white).sum(0)
+    correlation = np.clip(together / np.sqrt(short.variance * full.variance), 0.0, 1.0)
+    value *= correlation * informed(short.variance, posterior.noise)
+    return value
+
+
+def best_of(values: Floats) -> int:
+    """Return the first of the greatest, among which those within rounding errors count."""
+    top = values.max()
+    return int(np.argmax(values >= top - _TIE * abs(top)))

@@ -1,0 +1,116 @@
+"""What is known of networks at one moment of a history, and what is expected of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from raynas.searchers.gp.kernel import Points
+from raynas.searchers.gp.layout import Floats
+from raynas.searchers.gp.model import Posterior, Prior, condition, target
+from raynas.searchers.gp.observations import Observation, due, observe, points, sample
+from raynas.searchers.gp.rows import Rows
+from raynas.searchers.selection import rank
+from raynas.space import Architecture
+from raynas.trial import History, Trial
+
+_FITTED: Final = 160  # trainings, at most, from which the parameters are learnt
+_HEEDED: Final = 1000  # trainings, at most, from which networks are judged
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Belief:
+    """Networks that were trained, best first by what is expected of full training.
+
+    Attributes:
+        trials: The best training of each: the longest, then that of least loss.
+        known: They as the kernel compares them, fully trained.
+        posterior: What is expected of these and others.
+        row: Makes an architecture's row.
+    """
+
+    trials: tuple[Trial, ...]
+    known: Points
+    posterior: Posterior
+    row: Callable[[Architecture], Floats]
+
+    def untried(self, networks: Sequence[Architecture]) -> Points:
+        """Return networks of which there is no trial, all different, as fully trained ones."""
+        if not networks:
+            return self.known.take(np.array([], int))
+        who = -1 - np.arange(len(networks))
+        return Points(np.stack([*map(self.row, networks)]), who, np.zeros(len(networks)))
+
+    def smoothed(self) -> Floats:
+        """Return ``[networks]``, by which one is handed over.
+
+        Half of what only a network's own trainings say is believed to hold on other data too.
+        """
+        posterior = self.posterior
+        return posterior.mean(self.known) + posterior.mean(self.known, own=False)
+
+
+class Believer:
+    """Makes beliefs; keeps the parameters it fitted last, as a memo."""
+
+    def __init__(self, rows: Rows) -> None:
+        """Begin without any parameters."""
+        self._rows = rows
+        self._fitted = lru_cache(2)(self._fit)
+
+    def after(self, history: History, full: int) -> Belief:
+        """Return what is believed after a history in which a trial has been trained.
+
+        Args:
+            history: What happened; trials that still run are taken into account.
+            full: Epochs of full training.
+        """
+        trained = [trial for trial in history.finished if trial.trained]
+        seen = observe(history, trained, full)
+        prefix = due(seen)
+        prior, theta = self._fitted(observe(history, trained[:prefix], full))
+        kept = sample(seen, _HEEDED)
+        heeded = [seen[at] for at in kept]
+        z = target(np.array([one.gap for one in heeded]), theta[-1]).z
+        posterior = condition(
+            prior.kernel(theta),
+            float(np.exp(theta[-2])),
+            points(heeded, self._rows.of),
+            z,
+            self._running(history, full),
+        )
+        return self._sorted(trained, points(seen, self._rows.of), posterior)
+
+    def _fit(self, seen: tuple[Observation, ...]) -> tuple[Prior, Floats]:
+        learnt = [seen[at] for at in sample(seen, _FITTED)]
+        lengths = {one.low for one in learnt}
+        prior = Prior.of(self._rows.layout.blocks, several=len(lengths) > 1)
+        gaps = np.array([one.gap for one in learnt])
+        return prior, prior.fit(points(learnt, self._rows.of), gaps)
+
+    def _running(self, history: History, full: int) -> Points | None:
+        running = []
+        for trial in history.running:
+            first = next(iter(history.same(trial.identity)))
+            low = max(0.0, 1.0 - trial.started.epochs / full)
+            running.append(Observation(first.architecture, first.number, low, 0.0))
+        return points(running, self._rows.of) if running else None
+
+    def _sorted(
+        self, trained: Sequence[Trial], all_points: Points, posterior: Posterior
+    ) -> Belief:
+        """Return the belief about each network once."""
+        chosen: dict[int, int] = {}
+        for at, who in enumerate(all_points.who.tolist()):
+            if who not in chosen or rank(trained[at]) < rank(trained[chosen[who]]):
+                chosen[who] = at
+        rows = np.array([*chosen.values()])
+        known = all_points.take(rows).at(0.0)
+        order: NDArray[np.intp] = np.argsort(-posterior.mean(known).round(9), kind="stable")
+        trials = tuple(trained[row] for row in rows[order].tolist())
+        return Belief(trials, known.take(order), posterior, self._rows.of)

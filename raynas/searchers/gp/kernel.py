@@ -1,0 +1,134 @@
+"""How alike two trainings are expected to turn out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from raynas.searchers.gp.layout import Block, Floats
+
+OFFSET: Final = 4.0  # variance of what all trainings of one length have in common, of several
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Points:
+    """Trainings, done or thought of.
+
+    Attributes:
+        x: ``[n, columns]`` the networks' rows.
+        who: ``[n]`` numbers of the networks, equal for one and the same.
+        low: ``[n]`` the share of full training that each lacks.
+    """
+
+    x: Floats
+    who: NDArray[np.int_]
+    low: Floats
+
+    def __len__(self) -> int:
+        """Return how many there are."""
+        return len(self.who)
+
+    def __add__(self, other: Points) -> Points:
+        """Return these and then the others."""
+        return Points(
+            np.concatenate([self.x, other.x]),
+            np.concatenate([self.who, other.who]),
+            np.concatenate([self.low, other.low]),
+        )
+
+    def at(self, low: float) -> Points:
+        """Return the same networks, all trained equally long."""
+        return Points(self.x, self.who, np.full(len(self), low))
+
+    def take(self, rows: NDArray[np.intp]) -> Points:
+        """Return some of them."""
+        return Points(self.x[rows], self.who[rows], self.low[rows])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Kernel:
+    """A sum of radial kernels, one per block, plus what belongs to one network alone.
+
+    ``sum_b s_b exp(-sum_j w_bj (x_j - x'_j)^2) [low low' if b fades]
+    + tau2 [same network, same length] + offset [same length]``
+
+    Attributes:
+        blocks: What is compared.
+        theta: Logarithms: of each block its amplitude and the parameters of its weights; last, of
+            tau2, the variance that no likeness to other networks explains.
+        offset: Variance of each length of training.
+    """
+
+    blocks: tuple[Block, ...]
+    theta: Floats
+    offset: float = 0.0
+
+    @property
+    def own(self) -> float:
+        """The variance tau2."""
+        return float(np.exp(self.theta[-1]))
+
+    def between(self, a: Points, b: Points, *, own: bool = True) -> Floats:
+        """Return ``[len(a), len(b)]`` covariances.
+
+        Args:
+            a: Trainings.
+            b: Trainings.
+            own: Whether what belongs to one network alone counts.
+        """
+        total = sum(self.parts(a, b), start=np.zeros((len(a), len(b))))
+        length = a.low[:, None] == b.low
+        if own:
+            total += self.own * (length & (a.who[:, None] == b.who))
+        return total + self.offset * length if self.offset else total
+
+    def variance(self, a: Points) -> Floats:
+        """Return ``[len(a)]``, the diagonal of ``between(a, a)``."""
+        total = np.full(len(a), self.own + self.offset)
+        for block, amplitude, _ in self.split():
+            total += np.exp(amplitude) * (a.low**2 if block.fading else 1.0)
+        return total
+
+    @property
+    def lasting(self) -> float:
+        """The covariance of a short training of a network with a full one of the same."""
+        steady = (amplitude for block, amplitude, _ in self.split() if not block.fading)
+        return float(sum(np.exp(list(steady))))
+
+    def parts(self, a: Points, b: Points) -> Iterator[Floats]:
+        """Yield each block's ``[len(a), len(b)]``."""
+        for block, amplitude, weight in self.split():
+            columns = block.columns
+            part = np.exp(amplitude - _distance(a.x[:, columns], b.x[:, columns], weight))
+            yield part * np.outer(a.low, b.low) if block.fading else part
+
+    def gradient(self, points: Points, outer: Floats) -> Floats:
+        """Return the derivative of ``sum(outer * between(points, points))`` by ``theta``."""
+        gradient: list[float] = []
+        parts = self.parts(points, points)
+        for (block, _, weight), part in zip(self.split(), parts, strict=True):
+            x, pull = points.x[:, block.columns], outer * part
+            by_weight = -2.0 * (pull.sum(1) @ (x * x) - (x * (pull @ x)).sum(0))
+            gradient += [pull.sum(), *(block.tie.T @ (weight * by_weight))]
+        same = (points.who[:, None] == points.who) & (points.low[:, None] == points.low)
+        return np.array([*gradient, self.own * outer[same].sum()])
+
+    def split(self) -> Iterator[tuple[Block, float, Floats]]:
+        """Yield each block with its log amplitude and the weights ``[c]`` of its columns."""
+        at = 0
+        for block in self.blocks:
+            width = len(block.mean)
+            parameters = self.theta[at + 1 : at + 1 + width]
+            yield block, float(self.theta[at]), np.exp(block.tie @ parameters)
+            at += 1 + width
+
+
+def _distance(a: Floats, b: Floats, weight: Floats) -> Floats:
+    """Return ``[len(a), len(b)]`` squared distances, columns weighted."""
+    a, b = a * np.sqrt(weight), b * np.sqrt(weight)
+    squared: Floats = (a * a).sum(1)[:, None] + (b * b).sum(1) - 2.0 * a @ b.T
+    return np.maximum(squared, 0.0)

@@ -1,0 +1,209 @@
+"""A Gaussian process: its prior, its fit by maximum a posteriori, what it expects.
+
+The target is ``-log(gap + c)``, standardised, where the gap is the distance to the best loss seen
+and ``c`` is fitted too: what distinguishes good networks counts more than what distinguishes bad
+ones.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from raynas.searchers.gp.kernel import OFFSET, Kernel, Points
+from raynas.searchers.gp.layout import Block, Floats
+
+_ENDS: Final = ((-5.0, 1.5), (-4.0, 1.5), (math.log(0.3), 1.0))
+"""Prior mean and deviation of the logarithms of tau2, of the noise, and of ``c`` by the median."""
+
+_ITERATIONS: Final = 25
+_REACH: Final = 4.0  # deviations from the prior's mean, at most
+_DIGITS: Final = 3  # of theta; coarser than what the number of BLAS threads changes
+_JITTER: Final = 1e-8
+_TINY: Final = 1e-12
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Target:
+    """What is to be explained, for a ``c``.
+
+    Attributes:
+        z: ``[n]`` standardised, more is better.
+        slope: ``[n]`` its derivative by ``log c``.
+        density: Minus the log of the density by which the transformation changes the likelihood.
+        density_slope: Its derivative by ``log c``.
+    """
+
+    z: Floats
+    slope: Floats
+    density: float
+    density_slope: float
+
+
+def target(gap: Floats, log_c: float) -> Target:
+    """Transform gaps ``[n]``; ``log_c`` is relative to their median."""
+    n = len(gap)
+    c = math.exp(log_c) * float(np.median(gap) or gap.mean() or 1.0)
+    raw, slope = -np.log(gap + c), -c / (gap + c)
+    spread = float(raw.std()) + _TINY
+    z, centred = (raw - raw.mean()) / spread, slope - slope.mean()
+    by_spread = float((z * centred).mean())
+    return Target(
+        z,
+        (centred - z * by_spread) / spread,
+        n * math.log(spread) + float(np.log(gap + c).sum()),
+        n * by_spread / spread - float(slope.sum()),
+    )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Prior:
+    """What is believed before anything was trained.
+
+    Attributes:
+        blocks: What the kernel compares.
+        offset: Variance of each length of training.
+    """
+
+    blocks: tuple[Block, ...]
+    offset: float = 0.0
+
+    @classmethod
+    def of(cls, blocks: Sequence[Block], *, several: bool) -> Prior:
+        """Return the prior for trainings of one length, or of several."""
+        if not several:
+            return cls(tuple(blocks))
+        return cls((*blocks, *(block.faded() for block in blocks)), OFFSET)
+
+    @property
+    def mean(self) -> Floats:
+        """``[parameters]``: the kernel's theta, then the logarithms of the noise and of ``c``."""
+        parts = [[block.level, *block.mean] for block in self.blocks]
+        return np.concatenate([*parts, [mean for mean, _ in _ENDS]])
+
+    @property
+    def deviation(self) -> Floats:
+        """``[parameters]``."""
+        blocks = sum(1 + len(block.mean) for block in self.blocks)
+        return np.concatenate([np.ones(blocks), [deviation for _, deviation in _ENDS]])
+
+    def kernel(self, theta: Floats) -> Kernel:
+        """Return the kernel with these parameters."""
+        return Kernel(self.blocks, theta[:-2], self.offset)
+
+    def loss(self, theta: Floats, points: Points, gap: Floats) -> tuple[float, Floats]:
+        """Return the negative log posterior density of ``theta``, up to a constant; its gradient.
+
+        Rasmussen & Williams (2006), equations 2.30 and 5.9, with the density of the target.
+        """
+        kernel, noise = self.kernel(theta), math.exp(theta[-2])
+        aim, pull = target(gap, theta[-1]), (theta - self.mean) / self.deviation
+        gram = _noisy(kernel.between(points, points), noise)
+        inverse = np.linalg.inv(gram)
+        alpha = inverse @ aim.z
+        half_log_det = np.log(np.diag(np.linalg.cholesky(gram))).sum()
+        loss = 0.5 * (aim.z @ alpha + pull @ pull) + half_log_det + aim.density
+        outer = 0.5 * (inverse - np.outer(alpha, alpha))
+        by_ends = [noise * np.trace(outer), alpha @ aim.slope + aim.density_slope]
+        return float(loss), np.append(kernel.gradient(points, outer), by_ends) + (
+            pull / self.deviation
+        )
+
+    def fit(self, points: Points, gap: Floats) -> Floats:
+        """Return the likeliest ``theta`` ``[parameters]`` after trainings with these gaps."""
+        from scipy.optimize import minimize  # noqa: PLC0415 - slow to load, only some need it
+
+        mean, reach = self.mean, _REACH * self.deviation
+        found = minimize(
+            self.loss,
+            mean,
+            (points, gap),
+            jac=True,
+            method="L-BFGS-B",
+            bounds=np.stack([mean - reach, mean + reach], axis=1),
+            options={"maxiter": _ITERATIONS},
+        )
+        theta: Floats = np.round(found.x, _DIGITS)
+        return theta
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Posterior:
+    """What is expected of networks after some trainings.
+
+    Attributes:
+        kernel: Compares them.
+        noise: Variance of one training.
+        points: The trainings, those that still run at the end.
+        factor: ``[n, n]`` the lower Cholesky factor of their covariance.
+        alpha: ``[finished]`` the covariance of those that finished, inverse, times their target.
+    """
+
+    kernel: Kernel
+    noise: float
+    points: Points
+    factor: Floats
+    alpha: Floats
+
+    def mean(self, points: Points, *, own: bool = True) -> Floats:
+        """Return ``[len(points)]`` what is expected.
+
+        Args:
+            points: Of which trainings.
+            own: Whether to trust what only a network's own trainings say about it.
+        """
+        finished = self.points.take(np.arange(len(self.alpha)))
+        expected: Floats = self.alpha @ self.kernel.between(finished, points, own=own)
+        return expected
+
+    def look(self, points: Points) -> Look:
+        """Return what is expected of trainings, and how surely."""
+        from scipy.linalg import solve_triangular  # noqa: PLC0415 - slow to load
+
+        across = self.kernel.between(self.points, points)
+        white = solve_triangular(self.factor, across, lower=True, check_finite=False)
+        left = self.kernel.variance(points) - (white * white).sum(0)
+        return Look(self.alpha @ across[: len(self.alpha)], np.maximum(left, _TINY), white)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Look:
+    """What is expected of some trainings before their noise.
+
+    Attributes:
+        mean: ``[m]``.
+        variance: ``[m]``.
+        white: ``[n, m]`` covariance with what was trained, whitened.
+    """
+
+    mean: Floats
+    variance: Floats
+    white: Floats
+
+
+def condition(
+    kernel: Kernel, noise: float, points: Points, z: Floats, running: Points | None = None
+) -> Posterior:
+    """Return the posterior after trainings that finished with ``z``.
+
+    Trainings that still run are believed to turn out as expected (the kriging believer of
+    Ginsbourger et al., 2010, section 4): that leaves every mean where it is and only takes away
+    the uncertainty that they will.
+    """
+    from scipy.linalg import cho_solve, cholesky  # noqa: PLC0415 - slow to load, only some need it
+
+    everything = points if running is None else points + running
+    gram = _noisy(kernel.between(everything, everything), noise)
+    factor = cholesky(gram, lower=True, check_finite=False)
+    n = len(points)
+    alpha: Floats = cho_solve((factor[:n, :n], True), z, check_finite=False)
+    return Posterior(kernel, noise, everything, factor, alpha)
+
+
+def _noisy(covariance: Floats, noise: float) -> Floats:
+    covariance[np.diag_indices(len(covariance))] += noise + _JITTER
+    return covariance

@@ -1,0 +1,98 @@
+"""A history as what the model learns from."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from raynas.searchers.gp.kernel import Points
+from raynas.searchers.gp.layout import Floats
+from raynas.space import Architecture
+from raynas.trial import History, Trial
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """What one training says.
+
+    Attributes:
+        network: The architecture that stands for the network: the first of its identity.
+        who: The number of the first trial of that identity.
+        low: The share of full training it lacks, 0 to 1.
+        gap: How much more its loss is than the least of all trained as long; at least 0.
+    """
+
+    network: Architecture
+    who: int
+    low: float
+    gap: float
+
+
+def observe(history: History, trials: Sequence[Trial], full: int) -> tuple[Observation, ...]:
+    """Return what these trials say, which were trained and are part of the history.
+
+    A trial that was stopped early is compared with what all others had reached by then.
+    """
+    best: dict[int, float] = {}
+    for epoch in {trial.epoch for trial in trials}:
+        losses = [_loss(history, trial, epoch) for trial in trials if trial.epoch >= epoch]
+        best[epoch] = float(np.min(losses))
+    gaps = np.array([trial.loss - best[trial.epoch] for trial in trials])
+    gaps[~np.isfinite(gaps)] = gaps[np.isfinite(gaps)].max(initial=1.0)  # as bad as the worst
+    seen = []
+    for trial, gap in zip(trials, gaps.tolist(), strict=True):
+        first = representative(history, trial)
+        lacks = max(0.0, 1.0 - trial.epoch / full)
+        seen.append(Observation(first.architecture, first.number, lacks, gap))
+    return tuple(seen)
+
+
+def representative(history: History, trial: Trial) -> Trial:
+    """Return the first trial of the same network."""
+    return next(iter(history.same(trial.identity)))
+
+
+def _loss(history: History, trial: Trial, epoch: int) -> float:
+    """Return a trial's loss after an epoch; infinite if it did not report then."""
+    if trial.epoch == epoch:
+        return trial.loss
+    at = bisect_left(trial.reports, epoch, key=lambda report: report.epoch)
+    report = trial.reports[at]
+    return history.objectives[0].loss(report.metrics) if report.epoch == epoch else np.inf
+
+
+def points(observations: Sequence[Observation], row: Callable[[Architecture], Floats]) -> Points:
+    """Return the observations, at least one, as the kernel compares them."""
+    return Points(
+        np.stack([row(one.network) for one in observations]),
+        np.array([one.who for one in observations]),
+        np.array([one.low for one in observations]),
+    )
+
+
+def sample(observations: Sequence[Observation], most: int) -> list[int]:
+    """Return which to learn from: half of them the best, the others spread evenly in time."""
+    n = len(observations)
+    if n <= most:
+        return list(range(n))
+    best = np.argsort([one.gap for one in observations], kind="stable")[: most // 2]
+    even = np.linspace(0, n - 1, most // 2).astype(int)
+    return sorted({*best.tolist(), *even.tolist()})
+
+
+def due(observations: Sequence[Observation]) -> int:
+    """Return how many of the first observations the parameters are to be fitted to.
+
+    All of them at first, later whenever there is a twelfth more; and where trainings differ in
+    length, after every full one, of which there are few.
+    """
+    n = len(observations)
+    step = 1 if n < 24 else max(2, n // 12)
+    milestone = n - n % step
+    if not any(one.low for one in observations):
+        return milestone
+    full = (at for at, one in enumerate(observations, start=1) if not one.low)
+    return max(milestone, max(full, default=0))

@@ -1,0 +1,183 @@
+"""Bayesian optimisation with a Gaussian process over decisions.
+
+The expected improvement of noisy, repeatable trainings (Huang et al., 2006) under a process whose
+kernel learns how much each decision and each option matters, whose target stretches differences
+among the best, and whose parameters are fitted by maximum a posteriori; see ``kernel``, ``model``
+and ``acquisition``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+import numpy as np
+
+from raynas.errors import ConfigError
+from raynas.searchers.gp.acquisition import best_of, worth
+from raynas.searchers.gp.belief import Belief, Believer
+from raynas.searchers.gp.candidates import anywhere, around
+from raynas.searchers.gp.kernel import Points
+from raynas.searchers.gp.lengths import Lengths
+from raynas.searchers.gp.rows import Features, Rows
+from raynas.searchers.mutants import anything
+from raynas.searchers.selection import check_mutable, untried
+from raynas.space import Space
+from raynas.trial import Failed, History, Proposal, Trial
+
+_PARENTS: Final = 8
+_EXPLORE: Final = 8  # every eighth proposal looks elsewhere
+_OPTIMISM: Final = 3.0  # deviations, when it does
+
+
+@dataclass(frozen=True, slots=True)
+class GaussianProcess:
+    """Train what promises most, a network that was trained before again if that tells more.
+
+    What failed is not proposed again; trials that were stopped early count as shorter trainings.
+
+    Attributes:
+        space: Where architectures live.
+        random_first: Trials that finish before the model is asked.
+        trainings: Of one network, at most.
+        features: Numbers that say something about an architecture without training it, such as
+            zero-cost proxies; what to train first is chosen by their mean place.
+        pool: Random architectures among which a feature's place is found.
+        fidelities: Epochs of short trainings and of full ones, if most networks are to be trained
+            only for a short time; each is then trained once at each length.
+        full_share: Of all training time, what full trainings may take with ``fidelities``.
+
+    Raises:
+        SpaceError: The space holds a single architecture.
+        ConfigError: An option is out of range.
+    """
+
+    space: Space
+    random_first: int = 5
+    trainings: int = 3
+    features: Features | None = None
+    pool: int = 1000
+    fidelities: tuple[int, int] | None = None
+    full_share: float = 1 / 3
+    _lengths: Lengths | None = field(init=False, repr=False, compare=False)
+    _rows: Rows = field(init=False, repr=False, compare=False)
+    _believer: Believer = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Check the options and that there is something to choose from."""
+        if min(self.random_first, self.trainings, self.pool) < 1:
+            raise ConfigError(
+                "gp needs random_first, trainings and pool >= 1, got "
+                f"{self.random_first}, {self.trainings} and {self.pool}"
+            )
+        check_mutable(self.space, "gp")
+        lengths = Lengths(*self.fidelities, self.full_share) if self.fidelities else None
+        object.__setattr__(self, "_lengths", lengths)
+        object.__setattr__(self, "_rows", Rows(self.space, self.features, self.pool))
+        object.__setattr__(self, "_believer", Believer(self._rows))
+
+    def propose(self, history: History, rng: np.random.Generator) -> Proposal | None:
+        """Sample at first, then train what is worth most.
+
+        Raises:
+            ConfigError: There are several objectives.
+        """
+        if len(history.objectives) > 1:
+            raise ConfigError(
+                f"gp optimises one objective, got {len(history.objectives)}: "
+                "use the searcher 'nsga2', or 'auto'"
+            )
+        if not self._informed(history):
+            return self._short(self._first(history, rng))
+        belief = self._believer.after(history, self._full(history))
+        if promoted := self._promoted(belief, history):
+            return promoted
+        near, far = self._fresh(belief, history, rng)
+        if far and len(history.trials) % _EXPLORE == _EXPLORE - 1:
+            look = belief.posterior.look(_points(far, belief))
+            return self._short(far[best_of(look.mean + _OPTIMISM * np.sqrt(look.variance))])
+        return self._most_worth(belief, history, [*near, *far])
+
+    def recommend(self, history: History) -> Trial | None:
+        """Return the best by the mean of what is expected of it and of its like.
+
+        Only trials that were not stopped early come into question, if there are any.
+        """
+        if not self._informed(history):
+            return history.best
+        belief = self._believer.after(history, self._full(history))
+        ended = np.array([not trial.stopped for trial in belief.trials])
+        scores = np.where(ended | ~ended.any(), belief.smoothed(), -np.inf)
+        return belief.trials[best_of(scores)]
+
+    def _informed(self, history: History) -> bool:
+        return sum(trial.trained for trial in history.finished) >= self.random_first
+
+    def _full(self, history: History) -> int:
+        """Return the epochs of full training, as far as is known."""
+        longest = max(trial.started.epochs for trial in history.trials.values())
+        return max(longest, self._lengths.full) if self._lengths else longest
+
+    def _short(self, proposal: Proposal | None) -> Proposal | None:
+        if self._lengths is None or proposal is None:
+            return proposal
+        return replace(proposal, epochs=self._lengths.short)
+
+    def _first(self, history: History, rng: np.random.Generator) -> Proposal | None:
+        """Return a random network; with features, of many the one with the highest mean place."""
+        if self.features is not None:
+            drawn = (self.space.sample(rng) for _ in range(-(-self.pool // self.random_first)))
+            if new := list(untried(self.space, history, drawn)):
+                return Proposal(max(new, key=lambda one: self._rows.places(one).mean()))
+        return anything(self.space, history, rng)
+
+    def _promoted(self, belief: Belief, history: History) -> Proposal | None:
+        """Return the network most worth a full training, if there is one and it is due."""
+        lengths = self._lengths
+        if lengths is None or not lengths.full_is_due(history):
+            return None
+        allowed = [lengths.promotable(trial, history) for trial in belief.trials]
+        values = worth(belief.posterior, belief.known, _points([], belief))
+        chosen = belief.trials[best_of(np.where(allowed, values, -np.inf))]
+        if not any(allowed):
+            return None
+        return Proposal(chosen.architecture, epochs=lengths.full, parent=chosen.number)
+
+    def _fresh(
+        self, belief: Belief, history: History, rng: np.random.Generator
+    ) -> tuple[list[Proposal], list[Proposal]]:
+        """Return untried networks near the best and anywhere; none if the space has no more."""
+        near = around(self.space, history, belief.trials[:_PARENTS], rng)
+        far = anywhere(self.space, history, rng)
+        if not (near or far) and (last := anything(self.space, history, rng)):
+            far = [last]
+        return near, far
+
+    def _most_worth(
+        self, belief: Belief, history: History, fresh: Sequence[Proposal]
+    ) -> Proposal | None:
+        """Return what is worth most, of new networks and repeats; none if neither is left."""
+        lacking = self._lengths.lacking if self._lengths else 0.0
+        values = worth(belief.posterior, belief.known, _points(fresh, belief), lacking)
+        repeatable = [self._repeatable(trial, history) for trial in belief.trials]
+        allowed = np.array([*repeatable, *(True for _ in fresh)])
+        if not allowed.any():
+            return None
+        chosen = best_of(np.where(allowed, values, -np.inf)) - len(repeatable)
+        if chosen >= 0:
+            return self._short(fresh[chosen])
+        return Proposal(belief.trials[chosen].architecture, repeat=True)
+
+    def _repeatable(self, trial: Trial, history: History) -> bool:
+        """Say whether a network may be trained once more; not if it failed or was stopped."""
+        if self._lengths or trial.stopped:
+            return False
+        same = [other for other in history.same(trial.identity) if other.trained]
+        failed = any(isinstance(other.outcome, Failed) for other in same)
+        return not failed and len(same) < self.trainings
+
+
+def _points(proposals: Sequence[Proposal], belief: Belief) -> Points:
+    """Return proposals of untried networks as the kernel compares them."""
+    return belief.untried([proposal.architecture for proposal in proposals])

@@ -1,0 +1,387 @@
+"""The Gaussian process: its algebra against other implementations, its judgement on toys."""
+
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pytest
+import strategies
+from contract import PLAIN, SPACES
+from hypothesis import given, settings
+from scipy.optimize import check_grad
+from scipy.stats import norm
+from sklearn.gaussian_process import GaussianProcessRegressor
+from sklearn.gaussian_process.kernels import RBF, ConstantKernel
+
+from raynas.errors import ConfigError, SpaceError
+from raynas.rng import proposal_rng
+from raynas.searchers import make
+from raynas.searchers.gp.acquisition import best_of, expected_improvement, informed, worth
+from raynas.searchers.gp.kernel import Points
+from raynas.searchers.gp.layout import layout
+from raynas.searchers.gp.model import Prior, condition, target
+from raynas.searchers.gp.observations import observe
+from raynas.searchers.gp.rows import Rows
+from raynas.space import Choice, Float, Int, Space
+from raynas.trial import Failed, Finished, History, Objective, Report, Started
+
+
+def networks(space, count, seed=0):
+    rng = strategies.generator(seed)
+    return [space.sample(rng) for _ in range(count)]
+
+
+def points(space, count, seed=0, lows=(0.0,)):
+    architectures = networks(space, count, seed)
+    who = {one: at for at, one in enumerate(dict.fromkeys(architectures))}
+    rows = layout(space)
+    return Points(
+        np.stack([rows.row(one) for one in architectures]),
+        np.array([who[one] for one in architectures]),
+        np.resize(lows, count).astype(float),
+    )
+
+
+def drawn_theta(prior, seed=0):
+    return prior.mean + 0.3 * strategies.generator(seed).normal(size=len(prior.mean))
+
+
+# Rows
+
+
+@pytest.mark.parametrize("space", SPACES.values(), ids=SPACES)
+def test_rows_are_as_wide_as_the_blocks(space):
+    rows = layout(space, features=2)
+    width = len(rows.row(space.sample(strategies.generator(0)))) + 2
+    columns = [at for block in rows.blocks for at in range(width)[block.columns]]
+    assert columns == list(range(width))
+    for block in rows.blocks:
+        assert block.tie.shape == (len(range(width)[block.columns]), len(block.mean))
+
+
+@given(space=strategies.spaces(), seed=strategies.seeds())
+def test_rows_tell_architectures_apart(space, seed):
+    one, other = networks(space, 2, seed)
+    row = layout(space).row
+    assert np.array_equal(row(one), row(other)) <= (dict(one) == pytest.approx(dict(other)))
+
+
+def test_shares_count_options_wherever_they_stand():
+    rows = layout(PLAIN)
+    one, other = (
+        PLAIN.architecture(dict(zip("uvwxy", text, strict=True))) for text in ("aabcb", "bacba")
+    )
+    axes = 15
+    assert rows.row(one)[axes:] == pytest.approx([0.4, 0.4, 0.2])
+    assert rows.row(one)[axes:] == pytest.approx(rows.row(other)[axes:])
+
+
+# The model
+
+
+def test_the_posterior_is_scikit_learns():
+    """One block of two numbers, each with a weight of its own, and no other terms."""
+    space = Space({"a": Float(0, 1), "b": Float(0, 1)})
+    prior = Prior(layout(space).blocks)
+    theta = np.array([0.4, 0.7, 0.2, -0.5, -60.0, math.log(0.05), 0.0])
+    seen, asked = points(space, 12), points(space, 40, seed=1)
+    asked = replace(asked, who=-1 - asked.who)
+    z = strategies.generator(2).normal(size=12)
+    look = condition(prior.kernel(theta), 0.05, seen, z).look(asked)
+    lengths = np.sqrt(0.5 / np.exp([0.7 + 0.2, 0.7 - 0.5]))
+    theirs = GaussianProcessRegressor(
+        ConstantKernel(math.exp(0.4), "fixed") * RBF(lengths, "fixed"), alpha=0.05, optimizer=None
+    ).fit(seen.x, z)
+    mean, deviation = theirs.predict(asked.x, return_std=True)
+    assert look.mean == pytest.approx(mean, abs=1e-6)
+    assert look.variance == pytest.approx(deviation**2, abs=1e-6)
+
+
+@pytest.mark.parametrize("space", ["plain", "conditional", "mixed"])
+@pytest.mark.parametrize("lows", [(0.0,), (0.0, 0.9, 0.5)])
+def test_the_gradient_is_that_of_finite_differences(space, lows):
+    prior = Prior.of(layout(SPACES[space]).blocks, several=len(lows) > 1)
+    seen = points(SPACES[space], 15, lows=lows)
+    gap = strategies.generator(3).exponential(size=15)
+    gap[0] = 0.0
+    theta = drawn_theta(prior)
+    gradient = prior.loss(theta, seen, gap)[1]
+    off = check_grad(
+        lambda at: prior.loss(at, seen, gap)[0], lambda at: prior.loss(at, seen, gap)[1], theta
+    )
+    assert off < 1e-4 * np.linalg.norm(gradient)
+
+
+@settings(max_examples=30)
+@given(space=strategies.spaces(), seed=strategies.seeds())
+def test_the_kernel_is_positive_definite_on_any_space(space, seed):
+    prior = Prior.of(layout(space).blocks, several=True)
+    kernel = prior.kernel(drawn_theta(prior, seed))
+    seen = points(space, 12, seed, lows=(0.0, 0.5))
+    gram = kernel.between(seen, seen)
+    assert kernel.variance(seen) == pytest.approx(np.diag(gram))
+    assert np.linalg.eigvalsh(gram).min() > -1e-9 * np.trace(gram)
+
+
+def test_the_target_is_standard_and_falls_with_the_gap():
+    gap = np.array([0.0, 0.1, 0.2, 1.0, 30.0])
+    z = target(gap, math.log(0.3)).z
+    assert (np.diff(z) < 0).all()
+    assert (z.mean(), z.std()) == pytest.approx((0, 1))
+    assert z[0] - z[1] > (z[3] - z[4]) / 10, "differences among the best count"
+    assert (target(np.zeros(4), 0.0).z == 0).all(), "nothing differs"
+
+
+def test_what_runs_changes_no_mean_and_leaves_less_unknown():
+    prior = Prior(layout(PLAIN).blocks)
+    kernel = prior.kernel(prior.mean)
+    seen, running = points(PLAIN, 8), points(PLAIN, 3, seed=5)
+    running = replace(running, who=100 + running.who)
+    z = strategies.generator(0).normal(size=8)
+    without = condition(kernel, 0.1, seen, z).look(running)
+    believing = condition(kernel, 0.1, seen, z, running).look(running)
+    assert believing.mean == pytest.approx(without.mean)
+    assert (believing.variance < without.variance).all()
+
+
+def test_equivalent_architectures_are_one_network():
+    """Cells that are the same but for the order of their decisions."""
+    space = Space(PLAIN.tree, canonical=lambda one: "".join(sorted(map(str, one.values()))))
+    history = History()
+    for number, text in enumerate(("aabcb", "bacba", "ccccc")):
+        train(space, history, dict(zip("uvwxy", text, strict=True)), loss=float(number))
+    seen = observe(history, history.finished, full=1)
+    assert [(one.who, one.gap) for one in seen] == [(0, 0.0), (0, 1.0), (2, 2.0)]
+    assert seen[0].network == seen[1].network != seen[2].network
+
+
+# What a training is worth
+
+
+def test_expected_improvement_is_the_integral():
+    mean, deviation = np.array([-1.0, 0.0, 0.7]), np.array([0.5, 1.0, 2.0])
+    grid = np.linspace(0, 30, 200_001)
+    exact = [
+        np.trapezoid(grid * norm.pdf(grid, *both), grid)
+        for both in zip(mean, deviation, strict=True)
+    ]
+    assert expected_improvement(mean, deviation) == pytest.approx(exact, rel=1e-6)
+
+
+def test_noise_takes_from_the_worth():
+    variance = np.array([0.01, 1.0, 9.0])
+    assert informed(variance, 0.0) == pytest.approx(1.0)
+    assert (np.diff(informed(variance, 0.1)) > 0).all(), "least where most is known"
+    assert informed(variance, 1e9) == pytest.approx(0.0, abs=1e-3)
+
+
+def test_without_noise_the_worth_is_expected_improvement():
+    prior = Prior(layout(PLAIN).blocks)
+    seen, fresh = points(PLAIN, 6), points(PLAIN, 20, seed=7)
+    fresh = replace(fresh, who=-1 - np.arange(20))
+    seen = seen.take(np.unique(seen.who, return_index=True)[1])
+    z = strategies.generator(1).normal(size=len(seen))
+    posterior = condition(prior.kernel(prior.mean), 0.0, seen, z)
+    values = worth(posterior, seen, fresh)
+    look = posterior.look(fresh)
+    plain = expected_improvement(look.mean - posterior.mean(seen).max(), np.sqrt(look.variance))
+    assert values[len(seen) :] == pytest.approx(plain)
+    assert values[: len(seen)] == pytest.approx(0.0, abs=1e-4), "there is nothing to repeat for"
+
+
+def test_of_equals_up_to_rounding_the_first_counts():
+    assert best_of(np.array([-3.0, 1.0, 1.0 + 1e-12, 0.5])) == 1
+    assert best_of(np.array([-np.inf, -2.0, -1.0])) == 2
+
+
+# The searcher
+
+
+def train(space, history, values, loss, **options):
+    """Let a trial start and end."""
+    architecture = space.architecture(values)
+    options = {"epochs": 1, "until": options.get("epochs", 1), **options}
+    until = options.pop("until")
+    number, identity = len(history.trials), space.identity(architecture)
+    history.apply(Started(number, architecture, identity, seed=number, **options))
+    for epoch in range(1, until + 1):
+        history.apply(Report(number, epoch, {"val_accuracy": -loss}, seconds=1.0))
+    history.apply(Finished(number, stopped=until < options["epochs"]))
+
+
+@dataclass
+class Noisy:
+    """A loss per architecture of ``PLAIN``, and what a training shows of it.
+
+    Decisions add up, each option costs alike wherever it is taken; one pair interacts.
+    """
+
+    seed: int
+    noise: float = 0.1
+
+    def truth(self, architecture):
+        rng = strategies.generator(self.seed)
+        cost = dict(zip("abc", rng.normal(size=3), strict=True))
+        weight = dict(zip("uvwxy", rng.uniform(0.3, 1, size=5), strict=True))
+        total = sum(weight[path] * cost[option] for path, option in architecture.items())
+        return total + 0.5 * (architecture["u"] == architecture["y"])
+
+    def run(self, searcher, trainings):
+        history = History()
+        rng = strategies.generator((7, self.seed))
+        for number in range(trainings):
+            proposal = searcher.propose(history, proposal_rng(self.seed, number))
+            loss = self.truth(proposal.architecture) + self.noise * rng.normal()
+            train(PLAIN, history, proposal.architecture, loss, repeat=proposal.repeat)
+        return history
+
+
+def regret(seed, name, trainings=30):
+    noisy, searcher = Noisy(seed), make(name, PLAIN)
+    history = noisy.run(searcher, trainings)
+    chosen = searcher.recommend(history) if name == "gp" else history.best
+    return noisy.truth(chosen.architecture) - min(map(noisy.truth, PLAIN))
+
+
+def test_beats_random_search_on_a_noisy_space():
+    ours, random = ([regret(seed, name) for seed in range(8)] for name in ("gp", "random"))
+    assert np.mean(ours) < 0.25 * np.mean(random)
+    assert sum(a > b for a, b in zip(ours, random, strict=True)) <= 1
+
+
+def test_recommends_what_its_like_confirm_rather_than_what_was_lucky():
+    """A bad network has the best score by luck; a good one is nearly as good by right."""
+    noisy, history = Noisy(3, noise=0.0), History()
+    ranked = sorted(PLAIN, key=noisy.truth)
+    for architecture in (*ranked[:8], *ranked[40:240:8]):
+        train(PLAIN, history, architecture, noisy.truth(architecture))
+    lucky = ranked[150]
+    for loss in (noisy.truth(ranked[0]) - 0.02, noisy.truth(lucky), noisy.truth(lucky)):
+        train(PLAIN, history, lucky, loss, repeat=True)
+    assert history.best.architecture == lucky
+    assert make("gp", PLAIN).recommend(history).architecture in ranked[:3]
+
+
+def test_trains_a_network_again_where_there_is_noise_up_to_a_limit():
+    noisy = Noisy(0, noise=0.5).run(make("gp", PLAIN, {"trainings": 2}), 60)
+    counts = [len([*noisy.same(identity)]) for identity in {t.identity for t in noisy.finished}]
+    assert max(counts) == 2
+
+
+def test_a_small_space_is_searched_to_its_end():
+    space = Space({"a": Choice((1, 2)), "b": Int(0, 1)})
+    searcher, history = make("gp", space, {"trainings": 1}), History()
+    for number in range(4):
+        proposal = searcher.propose(history, proposal_rng(0, number))
+        train(space, history, proposal.architecture, loss=float(number))
+    assert len({trial.identity for trial in history.finished}) == 4
+    assert searcher.propose(history, proposal_rng(0, 4)) is None
+
+
+def test_what_failed_is_not_tried_again():
+    space = Space({"a": Choice(tuple(range(9)))})
+    searcher, history = make("gp", space), History()
+    for number in range(40):
+        proposal = searcher.propose(history, proposal_rng(0, number))
+        if proposal is None:
+            break
+        value = proposal.architecture["a"]
+        if value in (0, 3):
+            identity = space.identity(proposal.architecture)
+            history.apply(Started(number, proposal.architecture, identity, 1, number))
+            history.apply(Failed(number, "it fails"))
+        else:
+            train(space, history, proposal.architecture, -float(value), repeat=proposal.repeat)
+    assert len(history.failed) <= 2
+
+
+def test_trials_stopped_early_count_for_what_they_reached():
+    """The gap is that to the best of all after as many epochs, and stopped ones are not chosen."""
+    space, history = Space({"a": Choice(tuple(range(9)))}), History()
+    for value in range(8):
+        train(
+            space, history, {"a": value}, loss=10.0 - value, epochs=4, until=4 if value < 3 else 1
+        )
+    seen = observe(history, history.finished, full=4)
+    assert [one.low for one in seen] == [0.0] * 3 + [0.75] * 5
+    assert [one.gap for one in seen] == [2, 1, 0, 4, 3, 2, 1, 0]
+    searcher = make("gp", space)
+    assert not searcher.recommend(history).stopped
+    proposal = searcher.propose(history, proposal_rng(0, 8))
+    assert proposal.repeat or proposal.architecture["a"] == 8
+
+
+def test_short_trainings_first_and_full_ones_for_their_share():
+    searcher, history = make("gp", PLAIN, {"fidelities": (1, 10), "full_share": 0.4}), History()
+    noisy = Noisy(1)
+    for number in range(40):
+        proposal = searcher.propose(history, proposal_rng(0, number))
+        loss = noisy.truth(proposal.architecture)
+        train(PLAIN, history, proposal.architecture, loss, epochs=proposal.epochs)
+    lengths = [trial.epoch for trial in history.finished]
+    assert set(lengths) == {1, 10}
+    assert 0.2 < 10 * lengths.count(10) / sum(lengths) <= 0.4
+    for trial in history.finished:
+        same = [other.epoch for other in history.same(trial.identity)]
+        assert same in ([1], [1, 10])
+
+
+# A user's features
+
+
+def test_only_the_place_of_a_feature_counts():
+    def ranked(features):
+        return [Rows(PLAIN, features, 200).of(one).tolist() for one in networks(PLAIN, 20)]
+
+    def ones(architecture):
+        return [list(architecture.values()).count("a")]
+
+    plain = ranked(ones)
+    assert plain == ranked(lambda one: [math.exp(3 * ones(one)[0]) - 9])
+    assert {0.0 <= row[-1] <= 1.0 for row in plain} == {True}
+
+
+def test_a_feature_that_is_no_number_has_the_lowest_place():
+    rows = Rows(PLAIN, lambda one: [math.nan if one["u"] == "a" else len(set(one.values()))], 200)
+    nan, number = (
+        min(rows.places(one)[0] for one in PLAIN if (one["u"] == "a") == no)
+        for no in (True, False)
+    )
+    assert nan < number
+
+
+def test_features_guide_the_first_trainings_and_the_model():
+    noisy = Noisy(5, noise=0.0)
+    searcher = make("gp", PLAIN, {"features": lambda one: [-noisy.truth(one)]})
+    losses = sorted(map(noisy.truth, PLAIN))
+    history = noisy.run(searcher, 12)
+    assert noisy.truth(history.trials[0].architecture) < losses[len(losses) // 20]
+    assert noisy.truth(searcher.recommend(history).architecture) == losses[0]
+
+
+# Refusals
+
+
+def test_one_objective_only():
+    history = History((Objective(), Objective("params", "min")))
+    with pytest.raises(ConfigError, match=r"one objective, got 2.*'auto'"):
+        make("gp", PLAIN).propose(history, strategies.generator(0))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"trainings": 0},
+        {"pool": 0},
+        {"fidelities": (9, 3)},
+        {"fidelities": (1, 9), "full_share": 0.0},
+    ],
+)
+def test_unusable_options(options):
+    with pytest.raises(ConfigError, match="gp needs"):
+        make("gp", PLAIN, options)
+
+
+def test_a_space_of_one_architecture():
+    with pytest.raises(SpaceError, match="single"):
+        make("gp", SPACES["single"])
