@@ -134,6 +134,23 @@ def test_every_repeat_sees_another_training():
     assert seen[3] == seen[0]
 
 
+def test_trainings_are_numbered_one_after_the_other_whatever_was_answered():
+    table = Toy()
+    list(simulation(of(2), of(2), of(2), of(2, repeat=True), table=table))
+    (_, _, first), (_, _, second) = table.asked
+    assert second == first + 1
+
+
+def test_equal_networks_have_trainings_of_their_own():
+    space = Space(SPACE.tree, canonical=lambda architecture: str(architecture["size"]))
+    table = Toy(space)
+    plan = Plan(space, Script((of(2), of(2, "b", repeat=True))), RunToEnd(), 9, 3, seed=0)
+    search = Simulation(plan, Cluster(table), Budget())
+    list(search)
+    draws = [draw for _, _, draw in table.asked]
+    assert draws == [trial.started.seed for trial in search.history.trials.values()]
+
+
 def test_which_training_is_seen_first_depends_on_the_seed():
     def first(seed):
         plan = Plan(SPACE, Script((of(2),)), RunToEnd(), 9, 3, seed)
@@ -177,6 +194,15 @@ def test_looks_within_one_training_are_seen_without_training_twice():
     assert [report.at for report in search.history.trials[0].reports] == [4.0, 8.0, 12.0]
 
 
+def test_going_on_from_a_short_training_takes_the_time_of_its_epochs_again():
+    table = Curve(lengths=(1, 3))
+    search = simulation(of(4), table=table, scheduler=ASHA(1, 2), rungs=table.lengths)
+    list(search)
+    looks = [(report.epoch, report.at) for report in search.history.trials[0].reports]
+    assert looks == [(1, 4.0), (2, 12.0), (3, 16.0)]
+    assert search.history.trials[0].seconds == 16.0
+
+
 def test_a_searcher_may_ask_for_a_short_training_and_then_for_a_long_one():
     table = Toy()
     search = simulation(of(4, epochs=1), of(4), table=table)
@@ -204,6 +230,12 @@ def test_a_searcher_with_nothing_new_to_say_ends_the_search():
     assert search.exhausted
     assert last.trainings == SPACE.size
     assert len(search.history.trials) < 1000
+
+
+def test_a_searcher_that_repeats_itself_for_a_while_is_waited_for():
+    search = simulation(of(1), *[of(1)] * 100, of(2), trainings=2)
+    *_, last = search
+    assert last.trainings == 2
 
 
 def test_the_plan_bounds_the_trials():
