@@ -118,7 +118,12 @@ def _start(share: Share) -> None:
             logging_level=logging.INFO if share.verbose else logging.ERROR,
         )
     except (OSError, ValueError, RuntimeError) as error:
-        raise ResourceError(f"no Ray cluster could be reached at {address!r}: {error}") from error
+        raise ResourceError(
+            f"Ray could not be started: {error}"
+            if address == "local"
+            else f"no Ray cluster could be reached at {address!r}: {error} (one that asks for a "
+            "token is joined with RAY_AUTH_MODE=token in the environment)"
+        ) from error
 
 
 def _knock(address: str) -> None:

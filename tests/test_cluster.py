@@ -1,0 +1,139 @@
+"""Whose Ray a search runs on, and what it may take of it."""
+
+from tempfile import TemporaryDirectory
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from ray_runs import PATIENCE, cli, members, process
+
+from raynas.errors import ResourceError
+from raynas.execution.ray_tune.cluster import Share, connected, settle
+
+TENTHS = st.integers(0, 40).map(lambda tenths: tenths / 10)
+
+
+def packed(node, cpus, gpus):
+    """Count trials by placing one after the other, in thousandths, on a node's own devices."""
+    free_cpus, wanted_cpus = round(1000 * node.get("CPU", 0)), round(1000 * cpus)
+    devices, wanted = [1000] * int(node.get("GPU", 0)), round(1000 * gpus)
+    for count in range(1000):
+        if free_cpus < wanted_cpus:
+            return count
+        free_cpus -= wanted_cpus
+        for _ in range(max(1, wanted // 1000) if wanted else 0):
+            fitting = [at for at, left in enumerate(devices) if left >= min(wanted, 1000)]
+            if not fitting:
+                return count
+            devices[fitting[0]] -= min(wanted, 1000)
+    raise AssertionError("endless")
+
+
+@given(
+    st.lists(st.tuples(TENTHS, st.integers(0, 4)), max_size=4),
+    TENTHS,
+    st.sampled_from([0.0, 0.1, 0.25, 0.3, 0.5, 0.7, 1.0, 2.0, 3.0]),
+    st.none() | st.integers(1, 9),
+)
+def test_as_many_trials_run_as_can_be_placed_and_no_more_than_asked_for(nodes, cpus, gpus, most):
+    nodes = [{"CPU": cpu, **({"GPU": gpu} if gpu else {})} for cpu, gpu in nodes]
+    if not cpus and not gpus:
+        return
+    share = Share(cpus=cpus, gpus=gpus, concurrent=most)
+    fitting = sum(packed(node, cpus, gpus) for node in nodes)
+    if fitting:
+        assert settle(share, nodes).count == min(fitting, most or fitting)
+    else:
+        with pytest.raises(ResourceError, match="ask for less with --cpus-per-trial"):
+            settle(share, nodes)
+
+
+@pytest.mark.parametrize(
+    ("gpus", "given"),
+    [([], 0), ([0], 0), ([4], 1), ([0, 2], 1)],
+)
+def test_a_trial_gets_a_gpu_where_there_is_any(gpus, given):
+    slots = settle(Share(), [{"CPU": 8.0, "GPU": float(count)} for count in gpus] or [{"CPU": 8}])
+    assert slots.gpus == given
+
+
+def test_what_is_there_and_what_was_asked_is_said():
+    nodes = [{"CPU": 4.0, "GPU": 1.0}, {"CPU": 64.0}]
+    with pytest.raises(ResourceError) as error:
+        settle(Share(cpus=8, gpus=0.5), nodes)
+    assert str(error.value) == (
+        "a trial asks for 8 CPUs and 0.5 GPUs on one node, and the nodes have 4 CPUs and 1 GPUs; "
+        "64 CPUs and 0 GPUs: ask for less with --cpus-per-trial and --gpus-per-trial"
+    )
+    with pytest.raises(ResourceError, match="the nodes have nothing"):
+        settle(Share(), [])
+
+
+# Children that write down in whose session they live, and cannot be built.
+SPACE_FILE = """
+import os
+from pathlib import Path
+
+from raynas import Choice, Space
+
+SPACE = Space({{"op": Choice(["a", "b", "c"])}})
+
+
+def build(architecture, input_shape, classes):
+    with Path({log!r}).open("a") as file:
+        file.write(f"{{os.getsid(0)}}\\n")
+    raise ValueError("only looking")
+"""
+
+HOLDER = """
+import ray
+
+ray.init("local", num_cpus=1, include_dashboard=False, log_to_driver=False)
+print(ray.get_runtime_context().gcs_address, flush=True)
+input()
+print(sum(node["Alive"] for node in ray.nodes()), flush=True)
+"""
+
+
+@pytest.mark.slow
+def test_a_cluster_is_joined_where_it_is_named_and_only_there(tmp_path):
+    (tmp_path / "space.py").write_text(SPACE_FILE.format(log=str(tmp_path / "sessions")))
+    search = ["search", "--space", tmp_path / "space.py", "--searcher", "random", "--trials", 2]
+
+    def sessions(name, *arguments, **environment):
+        command = cli(*search, "--output", tmp_path / name, *arguments)
+        with process(*command, **environment) as started:
+            _, errors = started.communicate(timeout=PATIENCE)
+            failed = "none of 2 trials finished: the network cannot be built: only looking"
+            assert errors == f"raynas: {failed}\n"
+            assert started.returncode == 1
+            assert not members(started.pid)
+            written = (tmp_path / "sessions").read_text()
+            (tmp_path / "sessions").unlink()
+            return set(map(int, written.split())), started.pid
+
+    with (
+        TemporaryDirectory(prefix="raynas") as shared,  # where Ray notes which clusters there are
+        process("-c", HOLDER, RAY_TMPDIR=shared) as holder,
+    ):
+        address = holder.stdout.readline().strip()
+        named = sessions("named", "--address", address, RAY_TMPDIR=shared, RAY_AUTH_MODE="token")
+        assert named[0] == {holder.pid}
+        found = sessions("found", RAY_TMPDIR=shared, RAY_ADDRESS="auto")
+        assert found[0] == {holder.pid}
+        alone, pid = sessions("alone", RAY_TMPDIR=shared)
+        assert alone == {pid}
+        output, _ = holder.communicate("\n", timeout=PATIENCE)
+        assert output == "1\n"  # it is still there, and still by itself
+
+
+@pytest.mark.parametrize(
+    ("address", "says"),
+    [
+        ("127.0.0.1:1", r"'127.0.0.1:1': .*refused .*RAY_AUTH_MODE=token"),
+        ("nonsense", "'nonsense': Invalid address"),
+    ],
+)
+def test_a_cluster_that_does_not_answer_is_refused_at_once(address, says):
+    with pytest.raises(ResourceError, match=says), connected(Share(address=address)):
+        pass
