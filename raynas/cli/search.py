@@ -26,7 +26,11 @@ def search(  # noqa: PLR0913 - a command's arguments are its options
     ] = None,
     searcher: Annotated[
         str | None,
-        typer.Option(help="random, evolution, optuna, or a reference.", show_default="evolution"),
+        typer.Option(
+            help="auto, random, local_search, evolution, nsga2, reinforce, ppo, gp, optuna, or a "
+            "reference.",
+            show_default="auto",
+        ),
     ] = None,
     scheduler: Annotated[
         str | None, typer.Option(help="none, asha, or a reference.", show_default="asha")

@@ -67,7 +67,7 @@ class Experiment:
     task: Any = "digits"
     task_options: Mapping[str, Any] = field(default_factory=dict)
     training: Mapping[str, Any] = field(default_factory=dict)
-    searcher: Any = "evolution"
+    searcher: Any = "auto"
     searcher_options: Mapping[str, Any] = field(default_factory=dict)
     scheduler: Any = "asha"
     scheduler_options: Mapping[str, Any] = field(default_factory=dict)
