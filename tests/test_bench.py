@@ -254,12 +254,21 @@ def test_a_run_of_one_seed_can_be_drawn_too(line, tmp_path):
 )
 def test_what_does_not_fit_is_said(line, arguments, message):
     with pytest.raises(ConfigError, match=message):
-        run_cli("--table", line, *arguments)
+        run_cli("--table", line, "--searcher", "evolution", *arguments)
 
 
 def test_a_scheduler_that_never_stops_anything_is_told_of(line, caplog):
     run_cli(
-        "--table", line, "--scheduler", "asha", "--set", "scheduler.grace_epochs=2", "--seeds", 2
+        "--table",
+        line,
+        "--searcher",
+        "random",
+        "--scheduler",
+        "asha",
+        "--set",
+        "scheduler.grace_epochs=2",
+        "--seeds",
+        2,
     )
     assert "stopped no training; the table's trainings end after 2 epochs" in caplog.text
 
@@ -272,7 +281,7 @@ def test_a_scheduler_stops_trainings(line):
 def test_it_needs_neither_torch_nor_ray(line):
     code = (
         "import sys; from raynas.cli.main import app; "
-        f"app(['bench', '--table', {line!r}, '--seeds', '1'], standalone_mode=False); "
+        f"app(['bench', '--table', {line!r}, '--seeds', '1', '--evaluations', '9'], standalone_mode=False); "
         "assert not {'torch', 'ray', 'matplotlib'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)

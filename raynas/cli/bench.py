@@ -39,7 +39,7 @@ def bench(  # noqa: PLR0913 - a command's arguments are its options
             help="Searchers, with commas between: names or references; [b]tpe=optuna[/] calls one "
             "tpe."
         ),
-    ] = "evolution",
+    ] = "auto",
     scheduler: Annotated[str, typer.Option(help="none, asha, or a reference.")] = "none",
     evaluations: Annotated[
         str | None,

@@ -56,7 +56,7 @@ class Bench:
 
     table: Any = "nasbench201"
     table_options: Mapping[str, Any] = field(default_factory=dict)
-    searchers: Mapping[str, Any] = field(default_factory=lambda: {"evolution": "evolution"})
+    searchers: Mapping[str, Any] = field(default_factory=lambda: {"auto": "auto"})
     searcher_options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     scheduler: Any = "none"
     scheduler_options: Mapping[str, Any] = field(default_factory=dict)
