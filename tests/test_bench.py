@@ -281,7 +281,8 @@ def test_a_scheduler_stops_trainings(line):
 def test_it_needs_neither_torch_nor_ray(line):
     code = (
         "import sys; from raynas.cli.main import app; "
-        f"app(['bench', '--table', {line!r}, '--seeds', '1', '--evaluations', '9'], standalone_mode=False); "
+        f"arguments = ['bench', '--table', {line!r}, '--seeds', '1', '--evaluations', '9']; "
+        "app(arguments, standalone_mode=False); "
         "assert not {'torch', 'ray', 'matplotlib'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
