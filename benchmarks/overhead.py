@@ -26,7 +26,6 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -184,7 +183,9 @@ def _tuned(trainable: Any, trials: int, began: float, **config: Any) -> Figures:
     spans: list[tuple[float, float]] = []
 
     class Clock(tune.Callback):
-        def on_trial_result(self, iteration: int, trials: Any, trial: Any, result: Any, **_: Any) -> None:
+        def on_trial_result(
+            self, iteration: int, trials: Any, trial: Any, result: Any, **_: Any
+        ) -> None:
             spans.append((result["start"], result["end"]))
 
     with tempfile.TemporaryDirectory() as folder:

@@ -14,10 +14,9 @@ from dataclasses import dataclass, is_dataclass
 from types import ModuleType
 from typing import Any
 
-import search_spaces
 from raynas import schedulers, searchers
 from raynas.errors import ConfigError, unknown
-from raynas.experiment.user_code import blamed, home_of, load_module
+from raynas.experiment.user_code import SHIPPED, blamed, home_of, load_module
 from raynas.options import build
 from raynas.schedulers import Scheduler
 from raynas.searchers import Searcher
@@ -52,8 +51,8 @@ def find_space(reference: Any, options: Mapping[str, Any]) -> SpaceModule:
     """
     found = reference
     if isinstance(reference, str):
-        shipped = [module.name for module in pkgutil.iter_modules(search_spaces.__path__)]
-        table = {name: f"{search_spaces.__name__}.{name}" for name in shipped}
+        shipped = [module.name for module in pkgutil.iter_modules(SHIPPED.__path__)]
+        table = {name: f"{SHIPPED.__name__}.{name}" for name in shipped}
         if _is_name(reference) and reference not in table:
             raise ConfigError(unknown("space", reference, table))
         found = _load(table.get(reference, reference), attribute=None)

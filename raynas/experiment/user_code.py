@@ -15,12 +15,13 @@ from types import ModuleType
 from typing import Any, Final
 
 import raynas
-import search_spaces
 from raynas.errors import ConfigError, DataError, RaynasError
 
+# By name: the shipped spaces stand above the library, which finds them as it finds a user's.
+SHIPPED: Final = importlib.import_module("search_spaces")
 _LIBRARIES: Final = (
     *(sysconfig.get_path(kind) for kind in ("stdlib", "purelib", "platlib")),
-    *(path for package in (raynas, search_spaces) for path in package.__path__),
+    *(path for package in (raynas, SHIPPED) for path in package.__path__),
     "<",  # code without a file, such as an import's or a dataclass's own
 )
 
