@@ -12,7 +12,8 @@ from raynas.space import Architecture, Space
 from raynas.trial import History, Proposal, Trial
 
 _NEAR: Final = 24  # neighbours of each parent, at most
-_TWO_STEPS: Final = 96  # networks two changes away from each of the first two parents
+_LEADERS: Final = 2  # parents around which networks two changes away are looked at too
+_TWO_STEPS: Final = 96  # of these, per leader
 _CHILDREN: Final = 48  # of pairs of parents
 _FAR: Final = 200  # random ones
 
@@ -44,12 +45,12 @@ def _new(history: History, found: dict[str, Proposal]) -> list[Proposal]:
 def _drawn(
     space: Space, parents: Sequence[Trial], rng: np.random.Generator
 ) -> Iterator[tuple[Architecture, Trial]]:
-    for parent in parents:
-        for child in islice(space.neighbours(parent.architecture, rng), _NEAR):
-            yield child, parent
-    for parent in parents[:2]:
-        for _ in range(_TWO_STEPS):
-            yield space.mutate(space.mutate(parent.architecture, rng), rng), parent
+    for place, parent in enumerate(parents):
+        children = list(islice(space.neighbours(parent.architecture, rng), _NEAR))
+        yield from ((child, parent) for child in children)
+        if children and place < _LEADERS:
+            for drawn in rng.integers(len(children), size=_TWO_STEPS).tolist():
+                yield space.mutate(children[drawn], rng), parent
     for one, other in rng.integers(len(parents), size=(_CHILDREN, 2)).tolist():
         pair = parents[one].architecture, parents[other].architecture
         yield space.crossover(*pair, rng), parents[one]
