@@ -7,7 +7,6 @@ import sys
 
 import typer
 from rich.console import Console
-from rich.logging import RichHandler
 
 from raynas.cli.bench import bench
 from raynas.cli.resume import resume
@@ -21,6 +20,7 @@ from raynas.errors import (
     ResourceError,
     SpaceError,
 )
+from raynas.insight.wording import say
 
 # What the user can put right by giving something else.
 _BAD_INPUT = (ConfigError, DataError, JournalError, ResourceError, SpaceError)
@@ -38,12 +38,23 @@ app.command()(show)
 app.command()(bench)
 
 
+class _Lines(logging.Handler):
+    """Writes what is logged as plain, unwrapped lines, beside a live view if there is one."""
+
+    def __init__(self, console: Console) -> None:
+        super().__init__()
+        self._console = console
+
+    def emit(self, record: logging.LogRecord) -> None:
+        say(self._console, self.format(record))
+
+
 def main() -> None:
     """Run the command; bad input ends with status 2, a failed run with 1, Ctrl-C with 130."""
     errors = Console(stderr=True, highlight=False, soft_wrap=True)
-    handler = RichHandler(console=errors, show_time=False, show_level=False, show_path=False)
-    logging.getLogger("raynas").addHandler(handler)
-    logging.getLogger("raynas").setLevel(logging.INFO)
+    logger = logging.getLogger("raynas")
+    logger.addHandler(_Lines(errors))
+    logger.setLevel(logging.INFO)
     try:
         app()
     except RaynasError as error:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import shlex
+import signal
+from types import FrameType
+from typing import Self
 
 import typer
 from rich.console import Console
@@ -15,6 +18,35 @@ from raynas.insight.drawing import draw
 from raynas.insight.progress import progress
 from raynas.insight.summary import print_summary
 from raynas.insight.wording import say
+from raynas.journal import exists
+from raynas.trial import Event, History
+
+
+class CtrlC:
+    """Raises ``KeyboardInterrupt`` again, at the next event, where Python has swallowed it.
+
+    It does so when Ctrl-C comes in the middle of a fork or of a finaliser, and starting Ray is
+    full of them.
+    """
+
+    def __enter__(self) -> Self:
+        """Begin to listen."""
+        self._pressed = False
+        self._before = signal.signal(signal.SIGINT, self._press)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Listen no more."""
+        signal.signal(signal.SIGINT, self._before)
+
+    def write(self, event: Event, history: History) -> None:  # noqa: ARG002 - as a watcher
+        """Raise what should have been raised before."""
+        if self._pressed:
+            raise KeyboardInterrupt
+
+    def _press(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002 - as a handler
+        self._pressed = True
+        raise KeyboardInterrupt
 
 
 def follow(experiment: Experiment) -> None:
@@ -27,10 +59,14 @@ def follow(experiment: Experiment) -> None:
     output = shlex.quote(str(experiment.output))
     try:
         drawn = find_space(experiment.space, experiment.space_options).draw or draw
-        with progress(console, experiment.trials) as watcher:
-            result = run(experiment, [watcher])
+        with CtrlC() as ctrl_c, progress(console, experiment.trials) as watcher:
+            result = run(experiment, [watcher, ctrl_c])
     except KeyboardInterrupt:
-        say(console, f"\nstopped; nothing is lost. To go on: raynas resume {output}")
+        begun = exists(experiment.output)
+        way_on = (
+            f"; nothing is lost. To go on: raynas resume {output}" if begun else " before it began"
+        )
+        say(console, f"\nstopped{way_on}")
         raise typer.Exit(130) from None
     print_summary(console, result.history, drawn)
     say(console, f"\nthe network:   {experiment.output / WINNER}")

@@ -45,7 +45,7 @@ class Bridge:
     def abandon(self, error: BaseException) -> None:
         """Stop at once and free the workers: Tune does so after errors, not after Ctrl-C.
 
-        Ray may outlive the search, in a notebook; the next one would find no CPU free.
+        In a notebook, where Ray outlives the search, the next one would find no CPU free.
         """
         self.error = error
         if self.controller is not None:

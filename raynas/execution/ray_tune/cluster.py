@@ -11,7 +11,7 @@ import os
 import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import ray
 
@@ -47,11 +47,13 @@ class Slots:
         cpus: Processor cores of a trial.
         gpus: GPUs of a trial.
         count: Trials that run at once.
+        lasting: Whether Ray stays when the search is over.
     """
 
     cpus: float
     gpus: float
     count: int
+    lasting: bool = False
 
 
 @contextmanager
@@ -64,11 +66,11 @@ def connected(share: Share) -> Iterator[Slots]:
         ResourceError: The cluster cannot be reached, or no node of it can hold a trial.
     """
     own = not ray.is_initialized()
-    if own:
-        _start(share)
     try:
+        if own:
+            _start(share)
         nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
-        yield settle(share, nodes)
+        yield replace(settle(share, nodes), lasting=not own)
     finally:
         if own:
             ray.shutdown()

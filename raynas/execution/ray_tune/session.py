@@ -63,7 +63,8 @@ class Session:
             try:
                 self._tuner(bridge, scratch).fit()
             except (KeyboardInterrupt, SystemExit) as error:
-                bridge.abandon(error)
+                if self.slots.lasting:
+                    bridge.abandon(error)
                 raise
         if bridge.error is not None:
             raise bridge.error
