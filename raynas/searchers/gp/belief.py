@@ -13,7 +13,14 @@ from numpy.typing import NDArray
 from raynas.searchers.gp.kernel import Points
 from raynas.searchers.gp.layout import Floats
 from raynas.searchers.gp.model import Posterior, Prior, condition, target
-from raynas.searchers.gp.observations import Observation, due, observe, points, sample
+from raynas.searchers.gp.observations import (
+    Observation,
+    due,
+    observe,
+    points,
+    representative,
+    sample,
+)
 from raynas.searchers.gp.rows import Rows
 from raynas.searchers.selection import rank
 from raynas.space import Architecture
@@ -74,8 +81,7 @@ class Believer:
         seen = observe(history, trained, full)
         prefix = due(seen)
         prior, theta = self._fitted(observe(history, trained[:prefix], full))
-        kept = sample(seen, _HEEDED)
-        heeded = [seen[at] for at in kept]
+        heeded = [seen[at] for at in sample(seen, _HEEDED)]
         z = target(np.array([one.gap for one in heeded]), theta[-1]).z
         posterior = condition(
             prior.kernel(theta),
@@ -96,7 +102,7 @@ class Believer:
     def _running(self, history: History, full: int) -> Points | None:
         running = []
         for trial in history.running:
-            first = next(iter(history.same(trial.identity)))
+            first = representative(history, trial)
             low = max(0.0, 1.0 - trial.started.epochs / full)
             running.append(Observation(first.architecture, first.number, low, 0.0))
         return points(running, self._rows.of) if running else None

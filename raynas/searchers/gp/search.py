@@ -45,7 +45,8 @@ class GaussianProcess:
             zero-cost proxies; what to train first is chosen by their mean place.
         pool: Random architectures among which a feature's place is found.
         fidelities: Epochs of short trainings and of full ones, if most networks are to be trained
-            only for a short time; each is then trained once at each length.
+            only for a short time; each is then trained once at each length. The run's epochs are
+            to be those of the full ones.
         full_share: Of all training time, what full trainings may take with ``fidelities``.
 
     Raises:
@@ -138,10 +139,10 @@ class GaussianProcess:
         if lengths is None or not lengths.full_is_due(history):
             return None
         allowed = [lengths.promotable(trial, history) for trial in belief.trials]
-        values = worth(belief.posterior, belief.known, _points([], belief))
-        chosen = belief.trials[best_of(np.where(allowed, values, -np.inf))]
         if not any(allowed):
             return None
+        values = worth(belief.posterior, belief.known, _points([], belief))
+        chosen = belief.trials[best_of(np.where(allowed, values, -np.inf))]
         return Proposal(chosen.architecture, epochs=lengths.full, parent=chosen.number)
 
     def _fresh(
