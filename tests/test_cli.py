@@ -1,0 +1,221 @@
+"""The command line: what it refuses, what it says, and what it leaves alone."""
+
+import json
+import re
+import subprocess
+import sys
+
+import pytest
+import yaml
+from ray_runs import cli, completed
+
+from raynas import journal
+from raynas.cli.main import main
+from raynas.experiment.experiment import Experiment
+from raynas.experiment.result import load as loaded
+
+HEAVY = "import sys; print(sorted({'ray', 'torch', 'optuna', 'pandas'} & set(sys.modules)))"
+
+
+@pytest.fixture
+def raynas(monkeypatch, capsys, tmp_path):
+    """Call the command in this process; return its status, output and errors."""
+    monkeypatch.chdir(tmp_path)
+
+    def call(*arguments):
+        monkeypatch.setattr(sys, "argv", ["raynas", *map(str, arguments)])
+        with pytest.raises(SystemExit) as left:
+            main()
+        said = capsys.readouterr()
+        return left.value.code, said.out, said.err
+
+    return call
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import raynas; raynas.Experiment; raynas.Space",
+        "import raynas.space, raynas.trial, raynas.data, raynas.searchers, raynas.schedulers",
+        "import raynas.insight, raynas.experiment.run, raynas.execution.conductor",
+        "import raynas.execution.worker, raynas.tasks, raynas.costs, raynas.training.recipe",
+        "import search_spaces.mlp, search_spaces.nasbench201",
+    ],
+)
+def test_importing_loads_nothing_heavy(code):
+    told = subprocess.run(
+        [sys.executable, "-c", f"{code}\n{HEAVY}"],
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert told.stdout == "[]\n"
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["search", "--help"], ["resume", "--help"], []])
+def test_help_loads_nothing_heavy(arguments):
+    code = (
+        f"import sys; sys.argv = ['raynas', *{arguments!r}]\nfrom raynas.cli import main\n"
+        f"try:\n    main()\nexcept SystemExit as left:\n    print('status', left.code)\n{HEAVY}"
+    )
+    told = subprocess.run(
+        [sys.executable, "-c", code], check=True, capture_output=True, text=True, timeout=120
+    )
+    *text, status, heavy = told.stdout.splitlines()
+    assert "Usage" in " ".join(text)
+    assert status == ("status 0" if arguments else "status 2")
+    assert heavy == "[]"
+
+
+REFUSED = {
+    "space": (["--space", "nasbnech201"], "no space 'nasbnech201': did you mean 'nasbench201'"),
+    "task": (["--task", "cifar"], "no task 'cifar': did you mean 'cifar10' or 'cifar100'"),
+    "searcher": (["--searcher", "evolve"], "no searcher 'evolve': .*known are .*evolution"),
+    "scheduler": (["--scheduler", "asah"], "did you mean 'asha'"),
+    "space option": (["--set", "space.cels=1"], "did you mean 'cells'"),
+    "task option": (["--set", "task.vaild=0.1"], "did you mean 'valid'"),
+    "searcher option": (
+        ["--searcher", "evolution", "--set", "searcher.population=3"],
+        "did you mean 'population_size'",
+    ),
+    "scheduler option": (["--set", "scheduler.etta=3"], "did you mean 'eta'"),
+    "recipe": (["--set", "training.learning_rate=1"], "no field of the training recipe"),
+    "recipe value": (["--set", "training.lr=.nan"], "lr of the training recipe must be a finite"),
+    "negative": (["--set", "training.lr=-0.1"], "0.0 <= lr .* got -0.1"),
+    "part": (["--set", "spaces.cells=1"], "PART one of space, .*, got 'spaces.cells=1'"),
+    "no value": (["--set", "space.cells"], "--set takes PART.OPTION=VALUE"),
+    "bad value": (["--set", "space.cells=[1"], "'.1' is no YAML value"),
+    "no trials": (["--trials", "0"], "trials must be at least 1, got 0"),
+    "no epochs": (["--epochs", "-1"], "epochs must be at least 1, got -1"),
+    "resources": (["--cpus-per-trial", "nan"], "cpus_per_trial must be 0 or from"),
+    "objective": (["--objective", "val_loss:best"], "ends in :min or :max"),
+    "file": (["--space", "mine.py"], "there is no file mine.py"),
+    "data": (
+        ["--task", "cifar10"],
+        "looked for in .* fetch it with `raynas search --task cifar10",
+    ),
+    "config": (["--config", "no.yaml"], "the configuration no.yaml cannot be read"),
+    "output": (["--output", "taken"], "needs a folder it can write into, taken is none"),
+}
+
+
+@pytest.mark.parametrize(("arguments", "says"), REFUSED.values(), ids=REFUSED)
+def test_bad_input_is_one_sentence_and_status_2(raynas, tmp_path, arguments, says):
+    (tmp_path / "taken").write_text("a file")
+    status, output, errors = raynas("search", *arguments)
+    assert (status, output) == (2, "")
+    assert re.fullmatch(rf"raynas: .*{says}.*\n", errors)
+    assert [path.name for path in tmp_path.iterdir()] == ["taken"]
+
+
+@pytest.mark.parametrize("arguments", [["--trails", "3"], ["--trials", "many"], ["--set"]])
+def test_an_option_there_is_not_is_status_2(raynas, arguments):
+    status, output, errors = raynas("search", *arguments)
+    assert (status, output) == (2, "")
+    assert arguments[0] in errors
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("trails: 3", "no setting 'trails': did you mean 'trials'"),
+        ("trials: [", "is no YAML"),
+        ("trials", "must hold settings"),
+        ("training: 3", "training: .*got 3"),
+        ("space_options: [1]\n", "must hold options"),
+    ],
+)
+def test_a_bad_file_is_one_sentence_and_status_2(raynas, tmp_path, text, says):
+    (tmp_path / "search.yaml").write_text(text)
+    status, _, errors = raynas("search", "--config", "search.yaml", "--set", "space.cells=1")
+    assert status == 2
+    assert re.fullmatch(rf"raynas: .*{says}.*\n", errors)
+
+
+@pytest.mark.parametrize("command", ["show", "resume"])
+def test_a_folder_that_is_no_run_is_refused(raynas, tmp_path, command):
+    status, output, errors = raynas(command, tmp_path)
+    assert (status, output) == (2, "")
+    assert "holds no run" in errors
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_module_that_raises_is_named_with_its_line(raynas, tmp_path):
+    (tmp_path / "space.py").write_text("from raynas import Space\n\nSPACE = Space({})\n")
+    status, _, errors = raynas("search", "--space", "space.py")
+    assert status == 2
+    assert "line 3: SPACE = Space({})" in errors
+
+
+@pytest.mark.slow
+def test_the_command_line_wins_over_the_file_and_the_file_over_the_defaults(tmp_path):
+    given = {
+        "space": "mlp",
+        "trials": 5,
+        "epochs": 4,
+        "training": {"lr": 0.5, "momentum": 0.8},
+        "searcher": "evolution",
+        "searcher_options": {"population_size": 3},
+    }
+    (tmp_path / "search.yaml").write_text(yaml.safe_dump(given))
+    options = ("--trials", 6, "--set", "training.lr=0.25", "--set", "training.warmup=0.2")
+    output = tmp_path / "run"
+    status, _, errors = completed(
+        *cli("search", "--config", "search.yaml", *options, "--output", output),
+        *("--cpus-per-trial", "10000"),
+        cwd=tmp_path,
+    )
+    assert (status, errors.count("\n")) == (2, 1)
+    assert errors.startswith("raynas: a trial asks for 10000 CPUs and 0 GPUs on one node")
+    recorded = journal.read(output).run["experiment"]
+    changed = {
+        name: value
+        for name, value in recorded.items()
+        if value != Experiment().described()[name] and name not in {"output", "cpus_per_trial"}
+    }
+    assert changed == {
+        **given,
+        "trials": 6,
+        "training": {"lr": 0.25, "momentum": 0.8, "warmup": 0.2},
+    }
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A run of the command, finished: its folder and what was said."""
+    output = tmp_path_factory.mktemp("cli") / "run"
+    command = cli("search", "--space", "mlp", "--trials", 4, "--epochs", 2, "--output", output)
+    status, said, errors = completed(*command)
+    assert status == 0, errors
+    return output, said, errors
+
+
+@pytest.mark.slow
+def test_where_no_terminal_is_it_says_plain_lines_and_ray_says_nothing(finished):
+    output, said, errors = finished
+    history = journal.read(output).history
+    lines = said.splitlines()
+    trials = [line for line in lines if re.match(r"trial \d+  ", line)]
+    assert len(trials) == 4
+    assert "4 trials: " in lines[4]
+    assert f"winner: trial {history.winner.number}" in said
+    assert f"raynas show {output}" in said
+    assert "\x1b" not in said + errors
+    assert "ray" not in re.sub(r"raynas|array", "", said.lower().replace(str(output), ""))
+    winner = history.winner.number
+    assert errors == f"training the winner, trial {winner}, on training and validation data\n"
+
+
+@pytest.mark.slow
+def test_a_run_is_shown_to_people_and_to_programs(finished, raynas):
+    output, said, _ = finished
+    history = journal.read(output).history
+    status, shown, errors = raynas("show", output)
+    assert (status, errors) == (0, "")
+    assert said.splitlines()[4] in shown  # as it was said in the end
+    rows = json.loads(raynas("show", output, "--json")[1])
+    assert [row["trial"] for row in rows] == loaded(output).leaderboard()["trial"].tolist()
+    assert rows[0]["val_accuracy"] == history.best.metrics["val_accuracy"]
+    first = json.loads(raynas("show", output, "--json", "--top", 1)[1])
+    assert first == rows[:1]
