@@ -13,6 +13,7 @@ import numpy as np
 from raynas.errors import SpaceError, unknown
 from raynas.space.architecture import Architecture
 from raynas.space.decision import Decision, compile_tree
+from raynas.space.graph import Graph
 from raynas.space.nodes import Choice, Node, Value
 
 Decide = Callable[[Decision], Value]
@@ -30,12 +31,15 @@ class Space:
         tree: Mapping[str, Node],
         *,
         canonical: Callable[[Architecture], str] | None = None,
+        graph: Callable[[Architecture], Graph] | None = None,
     ) -> None:
         """Compile a tree.
 
         Args:
             tree: Names and what is decided under them.
             canonical: Gives equivalent architectures one text, by which they count as one.
+            graph: Gives an architecture's layers and what flows between them, for searchers that
+                compare networks as graphs.
 
         Raises:
             SpaceError: The tree is empty or malformed.
@@ -44,6 +48,7 @@ class Space:
             raise SpaceError(f"a space must be a dict of names and what they decide, got {tree!r}")
         self.tree = tree
         self.canonical = canonical
+        self.graph = graph
         self.roots = compile_tree(tree)
         if not self.roots:
             raise SpaceError("a space needs at least one decision, got an empty tree")

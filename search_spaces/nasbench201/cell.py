@@ -8,6 +8,7 @@ from typing import Final
 
 from raynas.errors import SpaceError
 from raynas.space import Architecture, Choice, Space
+from raynas.space.graph import Graph, Layer, between_ends
 
 NODES: Final = 4
 NONE: Final = "none"
@@ -29,6 +30,10 @@ _INCOMING: Final = tuple(
     for target in range(1, NODES)
 )
 _ZERO: Final = "#"
+_LAYERS: Final = {POOL: Layer("pool", 16.0, "avg")} | {
+    name: Layer("conv", 256.0, size) for name, size in KERNELS.items()
+}
+_NOTHING: Final = Layer("zero", 16.0)
 _NAMES: Final = ("input", *(f"node {i}" for i in range(1, NODES - 1)), "output")
 _TERMS: Final = {SKIP: "{}", POOL: "pool3x3({})"} | {
     name: f"conv{size}x{size}({{}})" for name, size in KERNELS.items()
@@ -58,7 +63,30 @@ def canonical(architecture: Architecture) -> str:
     return nodes[-1]
 
 
-SPACE: Final = Space({name: Choice(OPERATIONS) for name in _EDGES.values()}, canonical=canonical)
+def graph(architecture: Architecture) -> Graph:
+    """Return the layers that the output depends on; a skip is none, only a way around some.
+
+    A layer's mass is NASBOT's, of convolutions and poolings of 16 channels.
+    """
+    layers: list[Layer] = []
+    edges: list[tuple[int, int]] = []
+    nodes: list[set[int]] = [{0}, *(set() for _ in range(1, NODES))]  # the layers each one sums
+    for (source, target), operation in operations(prune(architecture)):
+        if operation == SKIP:
+            nodes[target] |= nodes[source]
+        elif operation != NONE:
+            layers.append(_LAYERS[operation])
+            edges += ((summed, len(layers)) for summed in nodes[source])
+            nodes[target].add(len(layers))
+    if not nodes[-1]:
+        layers.append(_NOTHING)
+    edges += ((summed, len(layers) + 1) for summed in nodes[-1])
+    return between_ends(layers, edges)
+
+
+SPACE: Final = Space(
+    {name: Choice(OPERATIONS) for name in _EDGES.values()}, canonical=canonical, graph=graph
+)
 
 
 def operations(architecture: Architecture) -> Iterator[tuple[Edge, str]]:

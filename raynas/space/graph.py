@@ -1,0 +1,109 @@
+"""An architecture as a graph of layers: what graph kernels and path encodings look at."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Final
+
+from raynas.errors import SpaceError
+from raynas.space.architecture import Architecture
+from raynas.space.decision import Decision
+from raynas.space.nodes import Choice
+
+_ENDS: Final = 0.1  # the mass of the input, and of the output, as a share of what is between them
+_RANGE: Final = 8.0  # a searched number differs over its range as kernels of size 1 and 9 do
+
+Edge = tuple[int, int]
+"""The position of a layer, and of one that reads its output."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One layer of a network.
+
+    Attributes:
+        kind: What it does, such as ``"conv"``; layers of two kinds cannot stand for each other.
+        mass: How much computing it does, in any unit; NASBOT takes units times incoming units.
+        variant: How layers of one kind differ: in name, or by a number such as a kernel's size.
+    """
+
+    kind: str
+    mass: float
+    variant: str | float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """Layers, and which reads which.
+
+    Attributes:
+        layers: In an order in which they can be computed.
+        edges: Ascending by the layer that is read.
+
+    Raises:
+        SpaceError: There is no layer, a mass is not a number of at least zero, or an edge leads
+            out of the graph or backwards.
+    """
+
+    layers: tuple[Layer, ...]
+    edges: tuple[Edge, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Check masses and edges, and put the edges in order."""
+        if not self.layers:
+            raise SpaceError("a graph needs at least one layer, got none")
+        for layer in self.layers:
+            if not 0 <= layer.mass < math.inf:
+                raise SpaceError(f"the mass of a layer must be at least zero, got {layer}")
+        for source, target in self.edges:
+            if not 0 <= source < target < len(self.layers):
+                raise SpaceError(
+                    f"an edge must lead from a layer to a later one of {len(self.layers)}, "
+                    f"got {(source, target)}"
+                )
+        object.__setattr__(self, "edges", tuple(sorted(self.edges)))
+
+
+def between_ends(layers: Sequence[Layer], edges: Iterable[Edge]) -> Graph:
+    """Return the graph of these layers with an input before and an output behind them.
+
+    What reads nothing is made to read the input, and what nobody reads to be read by the output.
+    Each end weighs a tenth of all layers together, as in NASBOT (which also sets a least mass of
+    100).
+
+    Args:
+        layers: What lies between the ends.
+        edges: Positions, in which 0 is the input, 1 the first layer, and the output comes last.
+    """
+    last = len(layers) + 1
+    given = set(edges)
+    read, reading = {source for source, _ in given}, {target for _, target in given}
+    given |= {(0, place) for place in range(1, last + 1) if place not in reading}
+    given |= {(place, last) for place in range(1, last) if place not in read}
+    mass = _ENDS * math.fsum(layer.mass for layer in layers)
+    return Graph((Layer("input", mass), *layers, Layer("output", mass)), tuple(given))
+
+
+def chain(layers: Sequence[Layer]) -> Graph:
+    """Return the graph of layers one after the other, between an input and an output."""
+    return between_ends(layers, pairwise(range(len(layers) + 2)))
+
+
+def decision_chain(decisions: Mapping[str, Decision], architecture: Architecture) -> Graph:
+    """Return an architecture of any space as a graph: its active decisions, one after the other.
+
+    A decision is a layer of mass one, its kind the path, its variant what was decided.
+
+    Args:
+        decisions: The decisions of the space, by path.
+        architecture: One of its architectures.
+    """
+    layers = []
+    for path, value in architecture.items():
+        domain = decisions[path].domain
+        variant = repr(value) if isinstance(domain, Choice) else _RANGE * domain.unit(value)
+        layers.append(Layer(path, 1.0, variant))
+    return chain(layers)
