@@ -18,9 +18,12 @@ import numpy as np
 from raynas.errors import ConfigError, unknown
 from raynas.options import build
 from raynas.searchers.auto import Auto
+from raynas.searchers.bananas import Bananas
 from raynas.searchers.evolution import RegularizedEvolution
 from raynas.searchers.gp.search import GaussianProcess
 from raynas.searchers.local_search import LocalSearch
+from raynas.searchers.nasbot import Nasbot
+from raynas.searchers.npenas import Npenas
 from raynas.searchers.nsga2 import NSGA2
 from raynas.searchers.optuna import OptunaSearch
 from raynas.searchers.ppo import PPO
@@ -74,6 +77,9 @@ SEARCHERS: Final[Mapping[str, type[Searcher]]] = MappingProxyType(
         "reinforce": Reinforce,
         "ppo": PPO,
         "gp": GaussianProcess,
+        "bananas": Bananas,
+        "npenas": Npenas,
+        "nasbot": Nasbot,
         "optuna": OptunaSearch,
     }
 )

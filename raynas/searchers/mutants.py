@@ -43,9 +43,7 @@ def candidates(
     return list(found.values())
 
 
-def _made(
-    space: Space, parents: Sequence[Trial], rng: np.random.Generator
-) -> Iterator[Proposal]:
+def _made(space: Space, parents: Sequence[Trial], rng: np.random.Generator) -> Iterator[Proposal]:
     while True:
         if rng.random() < _STRANGERS:
             yield Proposal(space.sample(rng))

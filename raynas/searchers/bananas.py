@@ -1,0 +1,86 @@
+"""BANANAS (White et al., 2021, arXiv:1910.11858, Algorithm 1).
+
+Differs from the paper: trials are proposed one by one, and networks are ranked by the prediction
+of one member, drawn anew each time, rather than by a normal draw per network; what is predicted
+is the logarithm of a network's rank; the vector of decisions stands beside the path encoding, and
+alone where a space offers no graph.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from raynas.errors import ConfigError
+from raynas.searchers.evidence import Memo, check_objective, due, evidence
+from raynas.searchers.mutants import anything, candidates
+from raynas.searchers.predictor.surrogate import Surrogate, learn, most_convincing
+from raynas.searchers.selection import check_mutable
+from raynas.space import Space
+from raynas.trial import History, Proposal, Trial
+
+
+@dataclass(frozen=True, slots=True)
+class Bananas:
+    """Of many mutants of the best, train the one a random member of an ensemble likes best.
+
+    What was tried before, is running or has failed is not proposed again.
+
+    Attributes:
+        space: Where architectures live.
+        random_first: Trials that finish before the ensemble is asked.
+        members: How many perceptrons the ensemble has.
+        parents: How many of the best networks are mutated.
+        candidates: How many mutants are compared.
+
+    Raises:
+        SpaceError: The space holds a single architecture, so there is nothing to mutate.
+        ConfigError: An option is below one.
+    """
+
+    space: Space
+    random_first: int = 10
+    members: int = 5
+    parents: int = 10
+    candidates: int = 100
+    _memo: Memo[Surrogate] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Check the options and that there is something to mutate."""
+        options = self.random_first, self.members, self.parents, self.candidates
+        if min(options) < 1:
+            raise ConfigError(
+                "BANANAS needs random_first, members, parents and candidates >= 1, "
+                f"got {', '.join(map(str, options))}"
+            )
+        check_mutable(self.space, "BANANAS")
+        memo = Memo(lambda trials: learn(self.space, trials, self.members))
+        object.__setattr__(self, "_memo", memo)
+
+    def propose(self, history: History, rng: np.random.Generator) -> Proposal | None:
+        """Sample at first, then ask the ensemble.
+
+        Raises:
+            ConfigError: There are several objectives.
+        """
+        check_objective(history, "BANANAS")
+        if len(history.finished) < self.random_first:
+            return anything(self.space, history, rng)
+        known = evidence(history.finished)
+        parents = [known.trials[row] for row in known.best(self.parents)]
+        found = candidates(self.space, history, parents, rng, self.candidates)
+        if not found:
+            return anything(self.space, history, rng)
+        predicted = self._surrogate(history).predict([one.architecture for one in found])
+        member = predicted[int(rng.integers(self.members))]
+        return found[int(np.argmin(member))]
+
+    def recommend(self, history: History) -> Trial | None:
+        """Return the network high up both by its own score and by the ensemble's mean."""
+        if len(history.finished) < self.random_first:
+            return history.best
+        return most_convincing(evidence(history.finished), self._surrogate(history))
+
+    def _surrogate(self, history: History) -> Surrogate:
+        return self._memo.of(history.finished[: due(len(history.finished), self.random_first)])

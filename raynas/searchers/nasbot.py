@@ -1,0 +1,164 @@
+"""NASBOT: Bayesian optimisation with optimal transport (Kandasamy et al., 2018, arXiv:1802.07191).
+
+Of mutants of the best, that network is trained from which most improvement is expected, by a
+Gaussian process whose kernel is made of OTMANN distances. Running trials count as scored with
+what is expected of them.
+
+Differs from the paper: the acquisition is climbed by one generation of mutants, of the decisions
+of any space, rather than by an evolution whose mutations know what layers are; scores enter by
+the logarithm of their rank; of many trials the process sees the best and the latest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from raynas.errors import ConfigError
+from raynas.searchers.evidence import Evidence, Memo, check_objective, due, evidence
+from raynas.searchers.mutants import anything, candidates
+from raynas.searchers.selection import check_mutable
+from raynas.searchers.transport.atlas import Atlas, Network
+from raynas.searchers.transport.process import (
+    Kernel,
+    Posterior,
+    believing,
+    expected_improvement,
+    fit,
+)
+from raynas.space import Architecture, Space
+from raynas.space.graph import decision_chain
+from raynas.trial import History, Proposal, Trial
+
+_MODELLED: Final = 120  # networks, at most, that the process sees
+_WORK: Final = 15_000  # known networks times layers times candidates, about, per proposal
+_FEWEST, _MOST = 8, 64  # candidates
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Nasbot:
+    """Train the mutant of a good network from which most improvement is expected.
+
+    Networks are compared by the space's own graph, or else by the chain of their decisions. The
+    larger they are, the fewer mutants are compared.
+
+    Attributes:
+        space: Where architectures live.
+        random_first: Trials that finish before the process is asked.
+        parents: How many of the best networks are mutated.
+
+    Raises:
+        SpaceError: The space holds a single architecture, so there is nothing to mutate.
+        ConfigError: An option is below one.
+    """
+
+    space: Space
+    random_first: int = 10
+    parents: int = 10
+    _atlas: Atlas = field(init=False, repr=False, compare=False)
+    _memo: Memo[Kernel] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Check the options and that there is something to mutate."""
+        if min(self.random_first, self.parents) < 1:
+            raise ConfigError(
+                "NASBOT needs random_first >= 1 and parents >= 1, "
+                f"got {self.random_first} and {self.parents}"
+            )
+        check_mutable(self.space, "NASBOT")
+        graph = self.space.graph or partial(decision_chain, self.space.decisions)
+        object.__setattr__(self, "_atlas", Atlas(graph))
+        object.__setattr__(self, "_memo", Memo(self._fitted))
+
+    def propose(self, history: History, rng: np.random.Generator) -> Proposal | None:
+        """Sample at first, then ask the process.
+
+        Raises:
+            ConfigError: There are several objectives.
+        """
+        check_objective(history, "NASBOT")
+        if len(history.finished) < self.random_first:
+            return anything(self.space, history, rng)
+        belief = self._belief(history)
+        known = belief.known
+        parents = [known.trials[row] for row in known.best(self.parents)]
+        found = candidates(self.space, history, parents, rng, self._affordable(belief))
+        if not found:
+            return anything(self.space, history, rng)
+        asked = [self._network(one.architecture) for one in found]
+        apart = self._atlas.between(asked, belief.networks)
+        mean, deviation = belief.process.at(belief.kernel(apart).T)
+        promise = expected_improvement(belief.expected.min(), mean, deviation)
+        return found[int(np.argmax(promise))]
+
+    def recommend(self, history: History) -> Trial | None:
+        """Return the network expected to be best, of those trained the longest."""
+        if len(history.finished) < self.random_first:
+            return history.best
+        belief = self._belief(history)
+        rows = belief.known.contenders()
+        return belief.known.trials[rows[int(np.argmin(belief.expected[rows]))]]
+
+    def _belief(self, history: History) -> _Belief:
+        known = _modelled(evidence(history.finished))
+        networks = _networks(known.trials)
+        seen = {network.identity for network in networks}
+        training = [one for one in _networks(history.running) if one.identity not in seen]
+        networks += dict.fromkeys(training)
+        kernel = self._memo.of(history.finished[: due(len(history.finished), self.random_first)])
+        covariances = kernel(self._atlas.among(networks))
+        noise = kernel.noise / known.counts
+        process = believing(covariances, noise, known.targets, kernel.noise)
+        expected, _ = process.at(covariances[:, : len(noise)])
+        return _Belief(known, networks, kernel, process, expected)
+
+    def _fitted(self, trials: Sequence[Trial]) -> Kernel:
+        known = _modelled(evidence(trials))
+        return fit(self._atlas.among(_networks(known.trials)), known.targets, known.counts)
+
+    def _affordable(self, belief: _Belief) -> int:
+        """Return for how many candidates there is time."""
+        layers = sum(self._atlas.layers(network) for network in belief.networks)
+        return min(max(_WORK // layers, _FEWEST), _MOST)
+
+    def _network(self, architecture: Architecture) -> Network:
+        return Network(self.space.identity(architecture), architecture)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Belief:
+    """What is expected of networks.
+
+    Attributes:
+        known: Networks that were scored.
+        networks: These, then the ones that still train.
+        kernel: How alike networks are.
+        process: The posterior after all of them.
+        expected: ``[known]`` targets.
+    """
+
+    known: Evidence
+    networks: list[Network]
+    kernel: Kernel
+    process: Posterior
+    expected: Floats
+
+
+def _modelled(known: Evidence) -> Evidence:
+    """Return all networks, or of too many the best and the latest."""
+    last = len(known.trials)
+    if last <= _MODELLED:
+        return known
+    latest = range(last - _MODELLED // 2, last)
+    return known.only(sorted({*known.best(_MODELLED // 2), *latest}))
+
+
+def _networks(trials: Sequence[Trial]) -> list[Network]:
+    return [Network(trial.identity, trial.architecture) for trial in trials]

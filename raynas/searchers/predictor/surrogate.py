@@ -1,0 +1,57 @@
+"""What BANANAS and NPENAS share: a predictor of how good a network is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from raynas.rng import fit_rng
+from raynas.searchers.evidence import Evidence, evidence
+from raynas.searchers.predictor.encoding import Encoding
+from raynas.searchers.predictor.ensemble import Ensemble, train
+from raynas.space import Architecture, Space
+from raynas.trial import Trial
+
+_SHORTLIST: Final = 20  # networks among which the recommended one is chosen
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Surrogate:
+    """An ensemble that has learnt from some networks how good they are.
+
+    Attributes:
+        encoding: How it sees networks.
+        ensemble: Predicts the targets of ``evidence``.
+    """
+
+    encoding: Encoding
+    ensemble: Ensemble
+
+    def predict(self, networks: Sequence[Architecture]) -> NDArray[np.float64]:
+        """Return ``[members, networks]``; less is better."""
+        return self.ensemble.predict(self.encoding.rows(networks))
+
+
+def learn(space: Space, trials: Sequence[Trial], members: int) -> Surrogate:
+    """Return an ensemble that has learnt from these trials, the same whoever asks for it."""
+    known = evidence(trials)
+    networks = [trial.architecture for trial in known.trials]
+    encoding = Encoding(space, networks)
+    ensemble = train(encoding.rows(networks), known.targets, fit_rng(len(trials)), members)
+    return Surrogate(encoding, ensemble)
+
+
+def most_convincing(known: Evidence, surrogate: Surrogate) -> Trial:
+    """Return the network to hand over: high up by its own score and by what its like reached.
+
+    A single score is luck in part. Of the best networks by score, that one is chosen whose places
+    by score and by prediction sum up to least; the earlier by score of equals.
+    """
+    shortlist = [known.trials[row] for row in known.contenders()[:_SHORTLIST]]
+    predicted = surrogate.predict([trial.architecture for trial in shortlist]).mean(0)
+    places = np.arange(len(shortlist)) + np.argsort(np.argsort(predicted, kind="stable"))
+    return shortlist[int(np.argmin(places))]
