@@ -21,17 +21,14 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from raynas.errors import ConfigError
-from raynas.searchers.controller.learning import Learnt, advantages, check_options
+from raynas.searchers.controller.learning import Array, Learnt, advantages, check_options
 from raynas.searchers.controller.policy import Policy
 from raynas.searchers.fold import Fold
 from raynas.searchers.selection import draw_untried
 from raynas.space import Space
 from raynas.trial import History, Proposal, Trial
-
-Array = NDArray[np.float64]
 
 
 class _State(NamedTuple):

@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from raynas.searchers.controller.learning import Learnt, advantages, check_options
+from raynas.searchers.controller.learning import Array, Learnt, advantages, check_options
 from raynas.searchers.controller.policy import Policy
 from raynas.searchers.fold import Fold
 from raynas.searchers.selection import draw_untried
@@ -103,11 +103,16 @@ class Reinforce:
         return state if len(state.waiting) < self.batch_size else self._updated(state)
 
     def _updated(self, state: _State) -> _State:
+        gradient, baseline = self._gradient(state)
+        return _State(state.learnt.uphill(gradient, self.learning_rate), baseline)
+
+    def _gradient(self, state: _State) -> tuple[Array, float | None]:
+        """Return the policy gradient that the waiting trials tell, and the next baseline."""
         parameters = state.learnt.parameters
         batch = self._policy.vocabulary.batch([trial.architecture for trial in state.waiting])
         passed = self._policy.forward(parameters, batch)
         losses = np.array([trial.loss for trial in state.waiting])
         rewards = -losses - self.entropy_weight * passed.log_probs
         credit, baseline = advantages(rewards, state.baseline, self.baseline_decay)
-        gradient = self._policy.gradient(parameters, batch, passed, credit / len(credit))
-        return _State(state.learnt.uphill(gradient, self.learning_rate), baseline)
+        credit /= len(credit)
+        return self._policy.gradient(parameters, batch, passed, credit), baseline

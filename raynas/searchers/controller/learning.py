@@ -12,10 +12,8 @@ from raynas.errors import ConfigError
 
 Array = NDArray[np.float64]
 
-# Adam's decays of the moments, and what keeps it from dividing by zero: its defaults.
-_FIRST: Final = 0.9
-_SECOND: Final = 0.999
-_TINY: Final = 1e-8
+_DECAY: Final = 0.999  # of Adam's moving average (its default), and what keeps it from
+_TINY: Final = 1e-8  # dividing by zero
 
 
 class Learnt(NamedTuple):
@@ -23,29 +21,28 @@ class Learnt(NamedTuple):
 
     Attributes:
         parameters: ``[parameters]``.
-        first: ``[parameters]`` moving average of the gradient.
-        second: ``[parameters]`` moving average of its square.
+        squares: ``[parameters]`` moving average of the gradient's squares.
         steps: How many were made.
     """
 
     parameters: Array
-    first: Array
-    second: Array
+    squares: Array
     steps: int = 0
 
     @classmethod
     def nothing(cls, parameters: Array) -> Learnt:
         """Begin with these parameters."""
-        return cls(parameters, np.zeros_like(parameters), np.zeros_like(parameters))
+        return cls(parameters, np.zeros_like(parameters))
 
     def uphill(self, gradient: Array, learning_rate: float) -> Learnt:
-        """Make one step of Adam (Kingma & Ba, 2015, arXiv:1412.6980, Algorithm 1), upwards."""
+        """Make one step of Adam, upwards (Kingma & Ba, 2015, arXiv:1412.6980, Algorithm 1).
+
+        Without momentum (beta1 of 0), as in ENAS: the first gradients know little and differ much.
+        """
         steps = self.steps + 1
-        first = _FIRST * self.first + (1 - _FIRST) * gradient
-        second = _SECOND * self.second + (1 - _SECOND) * gradient**2
-        rate = learning_rate / (1 - _FIRST**steps)
-        scale = np.sqrt(second / (1 - _SECOND**steps)) + _TINY
-        return Learnt(self.parameters + rate * first / scale, first, second, steps)
+        squares = _DECAY * self.squares + (1 - _DECAY) * gradient**2
+        scale = np.sqrt(squares / (1 - _DECAY**steps)) + _TINY
+        return Learnt(self.parameters + learning_rate * gradient / scale, squares, steps)
 
 
 def advantages(
