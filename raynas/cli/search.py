@@ -32,6 +32,13 @@ def search(  # noqa: PLR0913 - a command's arguments are its options
             show_default="auto",
         ),
     ] = None,
+    start_from: Annotated[
+        str | None,
+        typer.Option(
+            help="Try these first: the ten best of a run folder, or a JSON file of architectures.",
+            show_default=False,
+        ),
+    ] = None,
     scheduler: Annotated[
         str | None, typer.Option(help="none, asha, or a reference.", show_default="asha")
     ] = None,
@@ -69,6 +76,7 @@ def search(  # noqa: PLR0913 - a command's arguments are its options
         space=space,
         task=task,
         searcher=searcher,
+        start_from=start_from,
         scheduler=scheduler,
         trials=trials,
         epochs=epochs,

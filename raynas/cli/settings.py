@@ -35,7 +35,8 @@ Set = Annotated[
     typer.Option(
         "--set",
         help="One option of a part, such as [b]space.channels=8[/], [b]training.lr=0.05[/], "
-        "[b]searcher.population_size=20[/], [b]scheduler.eta=4[/] or [b]task.size=64[/].",
+        "[b]searcher.population_size=20[/], [b]scheduler.eta=4[/], [b]task.size=64[/] or "
+        "[b]prior.edge_*={nor_conv_3x3: 3}[/].",
         metavar="PART.OPTION=VALUE",
         show_default=False,
     ),
@@ -43,6 +44,7 @@ Set = Annotated[
 
 _PARTS = {
     "space": "space_options",
+    "prior": "priors",
     "task": "task_options",
     "training": "training",
     "searcher": "searcher_options",
@@ -77,6 +79,6 @@ def with_options(settings: dict[str, Any], assignments: list[str] | None) -> dic
         try:
             value = yaml.safe_load(text)
         except yaml.YAMLError as error:
-            raise ConfigError(f"--set {target}: {text!r} is no value: {error}") from error
+            raise ConfigError(f"--set {target}: {text!r} is no YAML value") from error
         result[field] = {**others, option: value}
     return result

@@ -40,11 +40,13 @@ class Experiment:
     Attributes:
         space: A shipped space's name, ``package.module``, a file's path or module.
         space_options: Keyword arguments of the space's ``build``, such as ``channels``.
+        priors: Which options are likely to be good, as for ``raynas.space.with_priors``.
         task: A shipped task's name, ``package.module:attribute``, ``file.py:Class``, or a task.
         task_options: Options of the task.
         training: Fields of the training recipe that differ from the task's.
         searcher: A searcher's name, reference or instance.
         searcher_options: Its options.
+        start_from: What to try first: a run folder (its ten best), a JSON file, or a list.
         scheduler: A scheduler's name, reference or instance.
         scheduler_options: Its options.
         trials: How many trials to start.
@@ -64,11 +66,13 @@ class Experiment:
 
     space: Any = "nasbench201"
     space_options: Mapping[str, Any] = field(default_factory=dict)
+    priors: Mapping[str, Mapping[Any, float]] = field(default_factory=dict)
     task: Any = "digits"
     task_options: Mapping[str, Any] = field(default_factory=dict)
     training: Mapping[str, Any] = field(default_factory=dict)
     searcher: Any = "auto"
     searcher_options: Mapping[str, Any] = field(default_factory=dict)
+    start_from: Any = None
     scheduler: Any = "asha"
     scheduler_options: Mapping[str, Any] = field(default_factory=dict)
     trials: int = 40
@@ -168,7 +172,8 @@ def read_config(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise ConfigError(f"the configuration {path} cannot be read: {error.strerror}") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"the configuration {path} is no YAML: {error}") from error
+        said = " ".join(str(error).split())
+        raise ConfigError(f"the configuration {path} is no YAML: {said}") from error
     if not isinstance(data, dict):
         raise ConfigError(f"the configuration {path} must hold settings, 'name: value' a line")
     return data

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from raynas.data import Data
 from raynas.errors import ConfigError
@@ -16,7 +17,10 @@ from raynas.experiment.references import (
     find_space,
     find_task,
 )
+from raynas.experiment.starting_points import starting_points
 from raynas.experiment.user_code import blamed
+from raynas.searchers.warm_start import WarmStart
+from raynas.space import Architecture, with_priors
 from raynas.tasks import Source
 from raynas.training.recipe import Recipe
 
@@ -30,12 +34,14 @@ class Parts:
         data: The task's data, loaded and divided.
         recipe: How children are trained, before their own decisions.
         plan: What the conductor needs.
+        start: The architectures to begin with.
     """
 
     space: SpaceModule
     data: Data
     recipe: Recipe
     plan: Plan
+    start: Sequence[Architecture]
 
 
 def look_up(experiment: Experiment) -> Parts:
@@ -47,8 +53,13 @@ def look_up(experiment: Experiment) -> Parts:
         DataError: The data are not there.
     """
     space = find_space(experiment.space, experiment.space_options)
+    if experiment.priors:
+        space = replace(space, space=with_priors(space.space, experiment.priors))
     task = find_task(experiment.task, experiment.task_options)
     searcher = find_searcher(experiment.searcher, space.space, experiment.searcher_options)
+    start = starting_points(experiment.start_from, space.space) if experiment.start_from else ()
+    if start:
+        searcher = WarmStart(searcher, start)
     scheduler = find_scheduler(experiment.scheduler, experiment.scheduler_options)
     scheduler.check(experiment.epochs)
     recipe = Recipe().with_overrides({**task.recipe, **experiment.training})
@@ -63,4 +74,4 @@ def look_up(experiment: Experiment) -> Parts:
     plan = Plan(
         space.space, searcher, scheduler, experiment.trials, experiment.epochs, experiment.seed
     )
-    return Parts(space, data, recipe, plan)
+    return Parts(space, data, recipe, plan, start)

@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -91,6 +92,8 @@ def run(experiment: Experiment, watchers: Iterable[Watcher] = ()) -> Result:
         RaynasError: As for ``search``.
     """
     parts = look_up(experiment)
+    if parts.start:  # what the run begins with stays what it is, whatever becomes of its source
+        experiment = replace(experiment, start_from=[dict(one) for one in parts.start])
     with ExitStack() as stack:
         journal = Journal(experiment.output)
         stack.callback(journal.close)

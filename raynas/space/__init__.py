@@ -3,6 +3,7 @@
 from raynas.space.architecture import Architecture
 from raynas.space.decision import Decision
 from raynas.space.nodes import Choice, Domain, Float, Int, Node, Repeat, Value
+from raynas.space.priors import with_priors
 from raynas.space.space import Space
 
 __all__ = [
@@ -16,4 +17,5 @@ __all__ = [
     "Repeat",
     "Space",
     "Value",
+    "with_priors",
 ]
