@@ -240,6 +240,14 @@ def test_a_space_that_was_edited_meanwhile_is_refused(experiment):
         opened(replace(mine, space=other_space()))
 
 
+def test_a_run_begun_before_there_was_a_setting_goes_on(experiment):
+    opened(experiment)
+    path = experiment.output / "journal.jsonl"
+    path.write_text(path.read_text().replace('"scheduler_options":{},', ""))
+    assert "scheduler_options" not in journal.read(experiment.output).run["experiment"]
+    assert not opened(experiment).trials
+
+
 def test_how_much_and_where_may_change_and_is_kept(experiment):
     opened(experiment)
     wrote(experiment, start(0))

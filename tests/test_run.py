@@ -32,7 +32,7 @@ from raynas.space import Choice, Space
 
 HERE = Path({folder!r})
 SPACE = Space({{"kind": Choice(["plain", "meets", "refuses", "raises", "misfits", "diverges",
-    "dies", "dies once"]), "twin": Choice([0, 1])}})
+    "dies", "dies once", "once"]), "twin": Choice([0, 1])}})
 
 
 class Child(nn.Module):
@@ -48,7 +48,7 @@ class Child(nn.Module):
 
     def die(self):
         died = HERE / self.kind
-        if self.kind == "dies" or (HERE / "half trained").exists() and not died.exists():
+        if self.kind == "dies" or (HERE / "half trained").exists() and not died.read_text():
             with died.open("a") as file:
                 file.write("x")
             os._exit(1)
@@ -62,8 +62,9 @@ def build(architecture, input_shape, classes, *, features=64):
         meet(str(architecture["twin"]), str(1 - architecture["twin"]))
     if kind == "refuses":
         raise ValueError(f"nothing can be built on {{input_shape}}")
-    if kind == "raises":
+    if kind == "raises" or kind == "once" and (HERE / "once").exists():
         return [][features]
+    (HERE / kind).touch()
     return Child(features, classes + (kind == "misfits"), kind)
 
 
@@ -299,6 +300,17 @@ def test_a_run_in_which_nothing_finished_says_why(mine):
     with pytest.raises(RunError, match=r"none of 2 trials finished: .*IndexError: list index"):
         search(mine, "raises", "refuses")
     assert len(raynas.load(mine / "run").history.failed) == 2
+
+
+@pytest.mark.slow
+def test_a_winner_that_cannot_be_trained_again_is_a_failed_run_that_can_be_resumed(mine):
+    says = "the winner, trial 0, could not be trained and tested: IndexError: list index"
+    with pytest.raises(RunError, match=says):
+        search(mine, "once")
+    (mine / "once").unlink()
+    mended = raynas.resume(mine / "run", searcher=Script("once"))
+    assert mended.winner.number == 0
+    assert len(mended.history.trials) == 1
 
 
 def test_an_objective_nobody_reports_is_named_with_those_there_are(mine):

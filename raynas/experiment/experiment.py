@@ -131,10 +131,12 @@ class Experiment:
     def differences(self, recorded: Mapping[str, Any]) -> list[str]:
         """Return what keeps this experiment from taking up a recorded one, a sentence each."""
         mine = self.described()
+        # What a run was begun without, by an older raynas, was as it is by default.
+        known = {**Experiment().described(), **recorded}
         return [
-            f"{name} is {recorded.get(name)!r} there and {mine[name]!r} here"
+            f"{name} is {known[name]!r} there and {mine[name]!r} here"
             for name in mine
-            if name not in _FREE and mine[name] != recorded.get(name)
+            if name not in _FREE and mine[name] != known[name]
         ]
 
 

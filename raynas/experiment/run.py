@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from raynas.errors import ConfigError, RunError
+from raynas.errors import ConfigError, RaynasError, RunError
 from raynas.execution.conductor import Conductor
 from raynas.execution.worker import Assignment
 from raynas.experiment.experiment import Experiment, experiment_from
@@ -154,7 +154,13 @@ def _crown(experiment: Experiment, parts: Parts, conductor: Conductor, session: 
         winner_seed(experiment.seed),
         checkpoint="",
     )
-    crowned = session.run_once(partial(crown, assignment=final))
+    try:
+        crowned = session.run_once(partial(crown, assignment=final))
+    except Exception as error:
+        said = str(error) if isinstance(error, RaynasError) else f"{type(error).__name__}: {error}"
+        raise RunError(
+            f"the winner, trial {chosen.number}, could not be trained and tested: {said}"
+        ) from error
     card = {
         "space": experiment.described()["space"],
         "space_options": experiment.described()["space_options"],
