@@ -71,8 +71,9 @@ def test_what_is_there_and_what_was_asked_is_said():
 
 # Children that write down in whose session they live, and cannot be built.
 SPACE_FILE = """
-import os
 from pathlib import Path
+
+import ray
 
 from raynas import Choice, Space
 
@@ -81,7 +82,7 @@ SPACE = Space({{"op": Choice(["a", "b", "c"])}})
 
 def build(architecture, input_shape, classes):
     with Path({log!r}).open("a") as file:
-        file.write(f"{{os.getsid(0)}}\\n")
+        file.write(ray.get_runtime_context().gcs_address + "\\n")
     raise ValueError("only looking")
 """
 
@@ -97,10 +98,11 @@ print(sum(node["Alive"] for node in ray.nodes()), flush=True)
 
 @pytest.mark.slow
 def test_a_cluster_is_joined_where_it_is_named_and_only_there(tmp_path):
-    (tmp_path / "space.py").write_text(SPACE_FILE.format(log=str(tmp_path / "sessions")))
+    (tmp_path / "space.py").write_text(SPACE_FILE.format(log=str(tmp_path / "addresses")))
     search = ["search", "--space", tmp_path / "space.py", "--searcher", "random", "--trials", 2]
 
-    def sessions(name, *arguments, **environment):
+    def joined(name, *arguments, **environment):
+        """Search until it fails; return the addresses of the clusters its trials ran on."""
         command = cli(*search, "--output", tmp_path / name, *arguments)
         with process(*command, **environment) as started:
             _, errors = started.communicate(timeout=PATIENCE)
@@ -108,21 +110,20 @@ def test_a_cluster_is_joined_where_it_is_named_and_only_there(tmp_path):
             assert errors == f"raynas: {failed}\n"
             assert started.returncode == 1
             assert not members(started.pid)
-            written = (tmp_path / "sessions").read_text()
-            (tmp_path / "sessions").unlink()
-            return set(map(int, written.split())), started.pid
+            written = (tmp_path / "addresses").read_text()
+            (tmp_path / "addresses").unlink()
+            return set(written.split())
 
     with (
         TemporaryDirectory(prefix="raynas") as shared,  # where Ray notes which clusters there are
         process("-c", HOLDER, RAY_TMPDIR=shared) as holder,
     ):
-        address = holder.stdout.readline().strip()
-        named = sessions("named", "--address", address, RAY_TMPDIR=shared, RAY_AUTH_MODE="token")
-        assert named[0] == {holder.pid}
-        found = sessions("found", RAY_TMPDIR=shared, RAY_ADDRESS="auto")
-        assert found[0] == {holder.pid}
-        alone, pid = sessions("alone", RAY_TMPDIR=shared)
-        assert alone == {pid}
+        held = holder.stdout.readline().strip()
+        named = joined("named", "--address", held, RAY_TMPDIR=shared, RAY_AUTH_MODE="token")
+        assert named == {held}
+        assert joined("found", RAY_TMPDIR=shared, RAY_ADDRESS="auto") == {held}
+        (alone,) = joined("alone", RAY_TMPDIR=shared)
+        assert alone != held
         output, _ = holder.communicate("\n", timeout=PATIENCE)
         assert output == "1\n"  # it is still there, and still by itself
 
