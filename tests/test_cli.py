@@ -12,7 +12,10 @@ from ray_runs import cli, completed
 from raynas import journal
 from raynas.cli.main import main
 from raynas.experiment.experiment import Experiment
+from raynas.experiment.folder import open_run
+from raynas.experiment.parts import look_up
 from raynas.experiment.result import load as loaded
+from raynas.journal import Journal
 
 HEAVY = "import sys; print(sorted({'ray', 'torch', 'optuna', 'pandas'} & set(sys.modules)))"
 
@@ -139,6 +142,41 @@ def test_a_folder_that_is_no_run_is_refused(raynas, tmp_path, command):
     assert (status, output) == (2, "")
     assert "holds no run" in errors
     assert not list(tmp_path.iterdir())
+
+
+@pytest.fixture
+def begun(tmp_path):
+    """A run that has begun, of which nothing has been trained."""
+    experiment = Experiment(space="mlp", output=tmp_path / "run")
+    writer = Journal(experiment.output)
+    open_run(experiment, look_up(experiment), writer)
+    writer.close()
+    return experiment.output
+
+
+@pytest.mark.parametrize(
+    ("other", "says"),
+    [
+        (["--seed", "1"], "seed is 0 there and 1 here"),
+        (["--space", "nasbench201"], "space is 'mlp' there and 'nasbench201' here"),
+        (["--set", "task.valid=0.1"], "task_options is .* there and .*'valid': 0.1.* here"),
+    ],
+)
+def test_the_run_of_another_experiment_is_refused_and_left_alone(raynas, begun, other, says):
+    before = {path: path.read_bytes() for path in begun.rglob("*")}
+    status, output, errors = raynas("search", "--space", "mlp", "--output", begun, *other)
+    assert (status, output) == (2, "")
+    assert re.fullmatch(rf"raynas: .* holds another run: .*{says}.*\n", errors)
+    assert {path: path.read_bytes() for path in begun.rglob("*")} == before
+
+
+def test_a_run_that_is_being_written_is_refused(raynas, begun):
+    writer = Journal(begun)
+    status, _, errors = raynas("resume", begun)
+    assert status == 2
+    assert "another process is writing the run" in errors
+    assert raynas("show", begun)[0] == 0
+    writer.close()
 
 
 def test_a_module_that_raises_is_named_with_its_line(raynas, tmp_path):

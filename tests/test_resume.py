@@ -118,6 +118,18 @@ def test_killed_at_random_moments_it_ends_as_if_left_in_peace(whole, tmp_path):
 
 
 @pytest.mark.slow
+def test_no_more_trials_run_at_once_than_allowed(whole):
+    running = set()
+    for event in events(whole / "run"):
+        match event["event"]:
+            case "started":
+                running.add(event["number"])
+            case "finished" | "failed":
+                running.remove(event["number"])
+        assert len(running) <= 1
+
+
+@pytest.mark.slow
 def test_a_finished_run_can_be_given_more_trials(whole):
     run, before = whole / "run", events(whole / "run")
     status, _, errors = completed(*cli("resume", run, "--trials", TRIALS + 2))
