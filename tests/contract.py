@@ -31,6 +31,11 @@ def sampler(name, **options):
 
 VARIANTS |= {
     "evolution, small": variant("evolution", population_size=4, tournament_size=2),
+    "evolution, mixing": variant("evolution", population_size=4, tournament_size=2, crossover=0.5),
+    "local_search, slow": variant("local_search", starts=3),
+    "nsga2, small": variant("nsga2", population_size=4),
+    "reinforce, eager": variant("reinforce", batch_size=1, tanh_constant=None),
+    "ppo, small": variant("ppo", batch_size=3),
     "optuna, tpe": sampler("tpe", n_startup_trials=4, multivariate=True, group=True),
     "optuna, nsgaii": sampler("nsgaii", population_size=4),
     "optuna, nsgaiii": sampler("NSGAIIISampler", population_size=4),

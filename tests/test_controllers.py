@@ -85,7 +85,8 @@ def log_prob(policy, gates, heads, bias, architecture):
 def test_log_probabilities_and_their_gradient_are_torchs(space, seed, temperature, bound):
     policy, rng = Policy(space, 5, temperature, bound), strategies.generator(seed)
     parameters = 5 * policy.initial(rng)  # large enough for every curve to be curved
-    batch = [policy.sample(parameters, rng) for _ in range(4)]
+    draw = policy.drawer(parameters)
+    batch = [draw(rng) for _ in range(4)]
     credit = rng.normal(size=4)
     expected = torch.tensor(parameters, requires_grad=True)
     log_probs = log_probs_by_torch(policy, expected, batch)
@@ -112,7 +113,8 @@ def test_it_draws_what_it_says_it_draws():
     shares = probabilities(policy, parameters, EVERY)
     assert shares.sum() == pytest.approx(1)
     assert shares.max() > 5 * shares.min(), "not uniform, so that there is something to see"
-    drawn = [policy.sample(parameters, rng) for _ in range(20_000)]
+    draw = policy.drawer(parameters)
+    drawn = [draw(rng) for _ in range(20_000)]
     counts = np.array([drawn.count(one) for one in EVERY])
     often = shares * len(drawn) > 5
     counts = [*counts[often], counts[~often].sum()]
@@ -176,9 +178,9 @@ def within_three_errors(samples, expected):
 def test_the_policy_gradient_without_a_baseline_is_that_of_the_expected_reward():
     policy, quality = Policy(CONDITIONAL, 6), rewards(CONDITIONAL, 0)
     parameters, rng = trained(policy, 5), strategies.generator(1)
-    samples = []
+    draw, samples = policy.drawer(parameters), []
     for _ in range(400):
-        drawn = [policy.sample(parameters, rng) for _ in range(20)]
+        drawn = [draw(rng) for _ in range(20)]
         batch = policy.vocabulary.batch(drawn)
         passed = policy.forward(parameters, batch)
         credit = np.array([quality[one] for one in drawn]) / len(drawn)
@@ -199,10 +201,11 @@ def test_reinforce_climbs_that_gradient():
     searcher, quality = make("reinforce", CONDITIONAL, options), rewards(CONDITIONAL, 0)
     begun, rng = searcher._begin(), strategies.generator(1)
     parameters, samples = begun.learnt.parameters, []
+    draw = searcher._policy.drawer(parameters)
     for _ in range(400):
         history = History()
         for _ in range(20):
-            drawn = searcher._policy.sample(parameters, rng)
+            drawn = draw(rng)
             finished(history, drawn, quality[drawn])
         samples.append(searcher._gradient(begun._replace(waiting=history.finished))[0])
     # Its own reward is the first one's baseline, so that only 19 of 20 count.
@@ -284,7 +287,7 @@ def test_ppo_updates_as_autograd_would():
     history = History()
     quality = rewards(CONDITIONAL, 0)
     for _ in range(8):
-        drawn = searcher._policy.sample(parameters, rng)
+        drawn = searcher._policy.drawer(parameters)(rng)
         finished(history, drawn, quality[drawn])
     expected = ppo_by_torch(searcher._policy, parameters, history.finished, options)
     found = searcher._state.after(history).learnt.parameters

@@ -7,8 +7,8 @@ moved on are weighed by how likely it has become to draw them.
 Differs from the papers: an architecture is one action, not a sequence of them, so that the ratio
 is one of whole architectures; what was tried before is drawn again only if a few draws bring
 nothing new; the entropy is in the reward, as in ENAS; a trial that a scheduler stopped is rewarded
-for what it had reached by then; from failed trials nothing is learnt; batch and learning rate suit
-budgets of a hundred trials rather than twenty thousand.
+for what it had reached by then; from failed trials nothing is learnt; size, batch and learning
+rate suit budgets of a hundred trials rather than twenty thousand.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ class PPO:
     """
 
     space: Space
-    units: int = 100
+    units: int = 64
     learning_rate: float = 0.01
     batch_size: int = 10
     passes: int = 4
@@ -106,10 +106,8 @@ class PPO:
 
     def propose(self, history: History, rng: np.random.Generator) -> Proposal:
         """Draw from the controller."""
-        parameters = self._state.after(history).learnt.parameters
-        return Proposal(
-            draw_untried(self.space, history, lambda: self._policy.sample(parameters, rng))
-        )
+        draw = self._policy.drawer(self._state.after(history).learnt.parameters)
+        return Proposal(draw_untried(self.space, history, lambda: draw(rng)))
 
     def _begin(self) -> _State:
         return _State(Learnt.nothing(self._policy.initial(np.random.default_rng(self.init_seed))))

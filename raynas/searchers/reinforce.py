@@ -88,10 +88,8 @@ class Reinforce:
 
     def propose(self, history: History, rng: np.random.Generator) -> Proposal:
         """Draw from the controller."""
-        parameters = self._state.after(history).learnt.parameters
-        return Proposal(
-            draw_untried(self.space, history, lambda: self._policy.sample(parameters, rng))
-        )
+        draw = self._policy.drawer(self._state.after(history).learnt.parameters)
+        return Proposal(draw_untried(self.space, history, lambda: draw(rng)))
 
     def _begin(self) -> _State:
         return _State(Learnt.nothing(self._policy.initial(np.random.default_rng(self.init_seed))))

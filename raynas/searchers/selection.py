@@ -11,7 +11,7 @@ from raynas.errors import SpaceError
 from raynas.space import Architecture, Space
 from raynas.trial import History, Trial
 
-_DRAWS: Final = 10  # before settling for what was tried before
+_DRAWS: Final = 6  # before settling for what was tried before
 
 
 def check_mutable(space: Space, searcher: str) -> None:

@@ -40,9 +40,16 @@ class Learnt(NamedTuple):
         Without momentum (beta1 of 0), as in ENAS: the first gradients know little and differ much.
         """
         steps = self.steps + 1
-        squares = _DECAY * self.squares + (1 - _DECAY) * gradient**2
-        scale = np.sqrt(squares / (1 - _DECAY**steps)) + _TINY
-        return Learnt(self.parameters + learning_rate * gradient / scale, squares, steps)
+        squares = gradient * gradient
+        squares *= 1 - _DECAY
+        squares += _DECAY * self.squares
+        step = np.sqrt(squares)
+        step /= (1 - _DECAY**steps) ** 0.5
+        step += _TINY
+        np.divide(gradient, step, out=step)
+        step *= learning_rate
+        step += self.parameters
+        return Learnt(step, squares, steps)
 
 
 def advantages(

@@ -11,6 +11,7 @@ added to the logits, so that an untrained controller draws about as the prior do
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
@@ -118,25 +119,34 @@ class Policy:
             bias,
         )
 
-    def sample(self, parameters: Array, rng: np.random.Generator) -> Architecture:
-        """Draw an architecture."""
+    def drawer(self, parameters: Array) -> Callable[[np.random.Generator], Architecture]:
+        """Return what draws architectures; those that begin alike share the work of it."""
         weights = self.weights(parameters)
-        state = cell = np.zeros(self.units)
-        row = 0
+        nothing = np.zeros(self.units)
+        after: dict[tuple[int, ...], tuple[Array, Array, Array]] = {}
 
-        def decide(decision: Decision) -> Value:
-            nonlocal state, cell, row
-            gates = _gates(weights.inputs[row] + state @ weights.recurrent)
-            state, cell = _advance(gates, cell)
-            span = self.vocabulary.spans[decision.path]
-            logits = weights.heads[span] @ state + weights.bias[span]
-            logits = self._scaled(logits)[0] + self.vocabulary.prior[span]
-            # The largest of logits with Gumbel noise is a draw from their softmax.
-            drawn = int(np.argmax(logits + rng.gumbel(size=len(logits))))
-            row = 1 + span.start + drawn
-            return decision.domain.values()[drawn]
+        def draw(rng: np.random.Generator) -> Architecture:
+            state, cell = nothing, nothing
+            rows: tuple[int, ...] = (0,)
 
-        return self.space.walk(decide)
+            def decide(decision: Decision) -> Value:
+                nonlocal state, cell, rows
+                span = self.vocabulary.spans[decision.path]
+                if rows not in after:
+                    gates = _gates(weights.inputs[rows[-1]] + state @ weights.recurrent)
+                    state, cell = _advance(gates, cell)
+                    logits = weights.heads[span] @ state + weights.bias[span]
+                    logits = self._scaled(logits)[0] + self.vocabulary.prior[span]
+                    after[rows] = state, cell, logits
+                state, cell, logits = after[rows]
+                # The largest of logits with Gumbel noise is a draw from their softmax.
+                drawn = int((logits + rng.gumbel(size=len(logits))).argmax())
+                rows = (*rows, 1 + span.start + drawn)
+                return decision.domain.values()[drawn]
+
+            return self.space.walk(decide)
+
+        return draw
 
     def forward(self, parameters: Array, batch: Batch) -> Pass:
         """Return the log-probabilities of a batch, and what their gradient needs."""
@@ -169,15 +179,16 @@ class Policy:
             credit: ``[rows]`` the weight of each architecture's log-probability.
         """
         weights = self.weights(parameters)
-        result = np.zeros_like(parameters)
+        result = np.empty_like(parameters)
         into = self.weights(result)
+        into.inputs.fill(0)
         logits = self._logit_gradient(batch, passed, credit)
         flat = logits.reshape(-1, self.vocabulary.size)
-        into.heads[:] = flat.T @ passed.states[1:].reshape(-1, self.units)
-        into.bias[:] = flat.sum(axis=0)
+        np.matmul(flat.T, passed.states[1:].reshape(-1, self.units), out=into.heads)
+        flat.sum(axis=0, out=into.bias)
         gates = _through_time(weights.recurrent, passed, logits @ weights.heads)
         rows = gates.reshape(-1, 4 * self.units)
-        into.recurrent[:] = passed.states[:-1].reshape(-1, self.units).T @ rows
+        np.matmul(passed.states[:-1].reshape(-1, self.units).T, rows, out=into.recurrent)
         _add_rows(into.inputs, _fed(batch).ravel(), rows)
         return result
 
@@ -249,19 +260,18 @@ def _through_time(recurrent: Array, passed: Pass, states: Array) -> Array:
         states: ``[steps, rows, units]`` the gradient with regard to each step's state, by way of
             that step's logits.
     """
-    result = np.empty_like(passed.gates)
-    units = states.shape[-1]
+    let_in, keep, show, new = _parts(passed.gates)
+    shown = np.tanh(passed.cells[1:])
+    opened = show * (1 - shown**2)
+    # What each gate stands before, times the slope of its own activation.
+    behind = np.concatenate([new, passed.cells[:-1], shown, let_in], axis=-1)
+    sigmoids = passed.gates[..., : -states.shape[-1]]
+    behind[..., : -states.shape[-1]] *= sigmoids * (1 - sigmoids)
+    behind[..., -states.shape[-1] :] *= 1 - new**2
     state = cell = np.zeros_like(states[0])
     for t in reversed(range(len(states))):
-        let_in, keep, show, new = _parts(passed.gates[t])
-        shown = np.tanh(passed.cells[t + 1])
         state = state + states[t]
-        cell = cell + state * show * (1 - shown**2)
-        result[t] = np.concatenate(
-            [cell * new, cell * passed.cells[t], state * shown, cell * let_in], axis=-1
-        )
-        sigmoids, tanh = passed.gates[t, :, : 3 * units], new
-        result[t, :, : 3 * units] *= sigmoids * (1 - sigmoids)
-        result[t, :, 3 * units :] *= 1 - tanh**2
-        state, cell = result[t] @ recurrent.T, cell * keep
-    return result
+        cell = cell + state * opened[t]
+        behind[t] *= np.concatenate([cell, cell, state, cell], axis=-1)
+        state, cell = behind[t] @ recurrent.T, cell * keep[t]
+    return behind
