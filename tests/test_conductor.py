@@ -1,15 +1,16 @@
-"""The conductor is led here by a few lines that play the workers; there is no Ray in sight."""
+"""The conductor's promises; there is no Ray in sight."""
 
 import itertools
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from played_runs import Run, learn, stumble, timeless
 
 from raynas.errors import SearcherError, SpaceError
-from raynas.execution.conductor import Conductor, Plan
+from raynas.execution.conductor import Plan
 from raynas.rng import training_seed
 from raynas.schedulers import SCHEDULERS, Verdict
 from raynas.schedulers.asha import ASHA
@@ -17,7 +18,7 @@ from raynas.schedulers.run_to_end import RunToEnd
 from raynas.searchers import SEARCHERS
 from raynas.searchers.random import RandomSearch
 from raynas.space import Architecture, Choice, Int, Repeat, Space
-from raynas.trial import Failed, Finished, History, Proposal, Report, Started
+from raynas.trial import Failed, Finished, Proposal, Report, Started
 
 SPACE = Space(
     {
@@ -75,68 +76,6 @@ class Raises:
         if report.number == self.number:
             raise ZeroDivisionError("no rungs")
         return Verdict.GO
-
-
-@dataclass(slots=True)
-class Run:
-    """A run being led: the conductor and what it has written down."""
-
-    plan: Plan
-    events: list = field(default_factory=list)
-    conductor: Conductor = field(init=False)
-
-    def __post_init__(self):
-        history, clock = History(), itertools.count(float(len(self.events)))
-        for event in self.events:
-            history.apply(event)
-
-        def record(event):
-            history.apply(event)
-            self.events.append(event)
-
-        self.conductor = Conductor(self.plan, history, record, lambda: next(clock))
-
-    @property
-    def history(self):
-        return self.conductor.history
-
-    def to_end(self, workers=1, order=None, child=None):
-        """Let workers train what is asked for; ``order`` says which of them reports next."""
-        live, child = [], child or learn
-        while live or not self.conductor.finished:
-            while len(live) < workers and (trial := self.conductor.next()):
-                live.append((trial, child(trial)))
-            if not live:
-                break
-            at = int(order.integers(len(live))) if order is not None else 0
-            trial, told = live[at]
-            if self._told(next(told)) is Verdict.STOP:
-                del live[at]
-        return self
-
-    def _told(self, event):
-        if isinstance(event, Failed):
-            self.conductor.fail(event.number, event.reason, lost=event.lost)
-            return Verdict.STOP
-        return self.conductor.report(event)
-
-
-def learn(trial):
-    """Play a worker: tell every epoch from the first on, as one that has lost its checkpoint."""
-    rng = np.random.default_rng((trial.started.seed, int(trial.identity, 16)))
-    for epoch in range(1, trial.started.epochs + 1):
-        yield Report(trial.number, epoch, {"val_accuracy": float(rng.random())}, seconds=1.0)
-
-
-def stumble(trial):
-    """Play a worker some of whose children diverge, at an epoch that is theirs."""
-    last = int(trial.identity, 16) % 8
-    yield from itertools.islice(learn(trial), last)
-    yield Failed(trial.number, f"training diverged after epoch {last}")
-
-
-def timeless(events):
-    return [replace(event, at=0.0) for event in events]
 
 
 ALL = list(itertools.product(SEARCHERS, SCHEDULERS))

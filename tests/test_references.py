@@ -5,6 +5,7 @@ from functools import partial
 from types import SimpleNamespace
 
 import pytest
+from user_files import INNER_SPACE, NETS, PLAIN_SPACE, WINE_AND_MORE
 
 from raynas.errors import ConfigError, DataError, SpaceError
 from raynas.execution.ray_tune.trainable import Packed
@@ -24,106 +25,19 @@ from raynas.tasks.digits import Digits
 from raynas.training.recipe import Recipe
 from search_spaces import mlp
 
-SPACE_FILE = """
-from raynas import Choice, Space
-
-SPACE = Space({"op": Choice(["a", "b"])})
-
-
-def width():
-    return 16
-
-
-def build(architecture, input_shape, classes, depth=1, *, bias=True):
-    return [architecture["op"], width(), classes, depth, bias]
-"""
-
-INNER_FILE = """
-from mine.nets import build
-from raynas import Int, Space
-SPACE = Space({"n": Int(1, 3)})
-"""
-
-NETS_FILE = """
-from mine.inner import depth
-
-def build(architecture, input_shape, classes):
-    return depth.D
-"""
-
-PARTS_FILE = """
-from __future__ import annotations
-
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-from sklearn.datasets import load_wine
-
-from raynas.data import Data, Split
-from raynas.schedulers import Verdict
-from raynas.trial import Proposal
-
-if TYPE_CHECKING:
-    from raynas.space import Space
-
-
-class Wine:
-    name = "wine"
-    recipe = {"batch_size": 32}
-
-    def __init__(self, valid=0.2):
-        self.valid = valid
-
-    def load(self, source, seed):
-        wine = load_wine()
-        return Data.split(Split.of(wine.data, wine.target), seed=seed, valid=self.valid)
-
-
-TASK = Wine
-
-
-@dataclass(frozen=True)
-class Mine:
-    space: Space
-
-    def propose(self, history, rng):
-        return Proposal(self.space.sample(rng))
-
-
-class Plain:
-    def __init__(self, space, greed=1):
-        self.space, self.greed = space, greed
-
-    propose = Mine.propose
-
-
-SEARCHER = Mine
-
-
-class Never:
-    def check(self, epochs):
-        pass
-
-    def decide(self, report, history):
-        return Verdict.GO
-
-
-READY = Never()
-"""
-
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     """A folder of the user's, where raynas is called; what is imported from it is forgotten."""
     monkeypatch.setattr(sys, "path", list(sys.path))
     before = set(sys.modules)
-    (tmp_path / "my_space.py").write_text(SPACE_FILE)
-    (tmp_path / "my_parts.py").write_text(PARTS_FILE)
+    (tmp_path / "my_space.py").write_text(PLAIN_SPACE)
+    (tmp_path / "my_parts.py").write_text(WINE_AND_MORE)
     inner = tmp_path / "mine" / "inner"
     inner.mkdir(parents=True)
     (tmp_path / "mine" / "__init__.py").touch()
-    (tmp_path / "mine" / "nets.py").write_text(NETS_FILE)
-    (inner / "spaces.py").write_text(INNER_FILE)
+    (tmp_path / "mine" / "nets.py").write_text(NETS)
+    (inner / "spaces.py").write_text(INNER_SPACE)
     (inner / "depth.py").write_text("D = 5\n")
     monkeypatch.chdir(tmp_path)
     yield tmp_path
@@ -297,7 +211,7 @@ def test_a_part_that_raises_when_it_is_made_is_named_with_its_line(folder):
 
 def test_a_file_loaded_again_is_read_again(folder):
     before = find_space("my_space.py", {}).space
-    (folder / "my_space.py").write_text(SPACE_FILE.replace('["a", "b"]', '["a", "b", "c"]'))
+    (folder / "my_space.py").write_text(PLAIN_SPACE.replace('["a", "b"]', '["a", "b", "c"]'))
     assert (before.size, find_space("my_space.py", {}).space.size) == (2, 3)
 
 
@@ -320,7 +234,7 @@ for line in sys.stdin:
 
 def test_a_worker_that_cannot_import_the_users_module_can_build(folder, tmp_path):
     sole = "\nclass SOLE: SPACE, build = SPACE, staticmethod(build)\n"
-    (folder / "my_space.py").write_text(SPACE_FILE + sole)
+    (folder / "my_space.py").write_text(PLAIN_SPACE + sole)
     packed = []
     for reference in ("my_space.py", "my_space:SOLE", "mine.inner.spaces"):
         found = find_space(reference, {})
@@ -362,7 +276,7 @@ def test_a_task_that_raises_or_loads_something_else_is_named(folder):
 
 def test_a_space_in_a_package_without_init_has_its_home(folder):
     (folder / "loose").mkdir()
-    (folder / "loose" / "space.py").write_text(SPACE_FILE)
+    (folder / "loose" / "space.py").write_text(PLAIN_SPACE)
     module = load_module("loose.space")
     assert home_of(module.build).__name__ == "loose"
     assert isinstance(module.SPACE.decisions["op"].domain, Choice)

@@ -8,6 +8,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 import torch
+from user_files import FEW_DIGITS, MOODY_SPACE
 
 import raynas
 from raynas import journal
@@ -19,83 +20,6 @@ from raynas.trial import Proposal, Report
 from search_spaces import mlp
 
 NET = {"layers": 1, "layers.0.width": 16, "activation": "ReLU", "norm": "batch", "dropout": 0.0}
-
-# Workers cannot import a file of the user's, nor look anything up in this test.
-SPACE_FILE = """
-import os
-import time
-from pathlib import Path
-
-from torch import nn
-
-from raynas.space import Choice, Space
-
-HERE = Path({folder!r})
-SPACE = Space({{"kind": Choice(["plain", "meets", "refuses", "raises", "misfits", "diverges",
-    "dies", "dies once", "once"]), "twin": Choice([0, 1])}})
-
-
-class Child(nn.Module):
-    def __init__(self, features, classes, kind):
-        super().__init__()
-        self.kind, self.net = kind, nn.Linear(features, classes)
-
-    def forward(self, inputs):
-        if self.training and self.kind.startswith("dies"):
-            self.die()
-        outputs = self.net(inputs.flatten(1))
-        return outputs * 1e30 * 1e30 if self.kind == "diverges" else outputs
-
-    def die(self):
-        died = HERE / self.kind
-        if self.kind == "dies" or (HERE / "half trained").exists() and not died.read_text():
-            with died.open("a") as file:
-                file.write("x")
-            os._exit(1)
-
-
-def build(architecture, input_shape, classes, *, features=64):
-    kind = architecture["kind"]
-    with (HERE / "workers").open("a") as file:
-        file.write(f"{{os.getpid()}}\\n")
-    if kind == "meets":
-        meet(str(architecture["twin"]), str(1 - architecture["twin"]))
-    if kind == "refuses":
-        raise ValueError(f"nothing can be built on {{input_shape}}")
-    if kind == "raises" or kind == "once" and (HERE / "once").exists():
-        return [][features]
-    (HERE / kind).touch()
-    return Child(features, classes + (kind == "misfits"), kind)
-
-
-def meet(me, other):
-    "Wait for the worker that builds the twin."
-    (HERE / f"met {{me}}").touch()
-    deadline = time.monotonic() + 120
-    while not (HERE / f"met {{other}}").exists():
-        if time.monotonic() > deadline:
-            raise ValueError("the other never came")
-        time.sleep(0.01)
-"""
-
-TASK_FILE = """
-from sklearn.datasets import load_digits
-
-from raynas.data import Data, Split
-
-
-class Few:
-    name = "few digits"
-    recipe = {"batch_size": 32}
-
-    def __init__(self, count=300):
-        self.count = count
-
-    def load(self, source, seed):
-        digits = load_digits()
-        examples = Split.of(digits.images[: self.count], digits.target[: self.count])
-        return Data.split(examples, seed=seed)
-"""
 
 
 @pytest.fixture(scope="module")
@@ -120,8 +44,8 @@ def mine(tmp_path, cluster, monkeypatch):  # noqa: ARG001 - whose runs need it
     """The user's own files, in a folder that is not the one raynas is called in."""
     folder = tmp_path / "mine"
     folder.mkdir()
-    (folder / "my_space.py").write_text(SPACE_FILE.format(folder=str(folder)))
-    (folder / "my_tasks.py").write_text(TASK_FILE)
+    (folder / "my_space.py").write_text(MOODY_SPACE.format(folder=str(folder)))
+    (folder / "my_tasks.py").write_text(FEW_DIGITS)
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     monkeypatch.chdir(elsewhere)
