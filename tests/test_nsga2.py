@@ -171,6 +171,17 @@ def test_it_covers_a_front_better_than_random_search():
     assert np.mean(found["nsga2"]) > 0.97 * best
 
 
+def test_a_score_that_is_no_number_does_not_live():
+    history = History(BOTH)
+    for number, loss in enumerate((1.0, np.nan, np.inf, 2.0)):
+        drawn = LETTERS.sample(strategies.generator(number))
+        history.apply(Started(number, drawn, LETTERS.identity(drawn), 1, seed=0))
+        history.apply(Report(number, 1, {"up": loss, "down": -1.0}))
+        history.apply(Finished(number))
+    alive = make("nsga2", LETTERS)._alive.after(history)
+    assert [trial.number for trial in alive] == [0, 3]
+
+
 def test_it_works_for_one_objective():
     searcher = make("nsga2", LETTERS, {"population_size": 10})
     run = strategies.Search(searcher, trials=150, failing=0)

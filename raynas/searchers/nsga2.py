@@ -73,8 +73,9 @@ class NSGA2:
         return Proposal(draw_untried(self.space, history, mutated), parent=one.number)
 
     def _survivors(self, population: Population, trial: Trial, _: History) -> Population:
-        if not trial.trained:
-            return population  # its like is, or was, in the population already
+        # The like of an answered one is, or was, in the population already.
+        if not trial.trained or not np.isfinite(trial.losses).all():
+            return population
         population = (*population, trial)
         best_first = order(population)[: self.population_size]
         return tuple(population[i] for i in best_first)
