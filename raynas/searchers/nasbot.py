@@ -36,7 +36,7 @@ from raynas.space.graph import decision_chain
 from raynas.trial import History, Proposal, Trial
 
 _MODELLED: Final = 120  # networks, at most, that the process sees
-_WORK: Final = 15_000  # known networks times layers times candidates, about, per proposal
+_WORK: Final = 12_000  # known networks times layers times candidates, about, per proposal
 _FEWEST, _MOST = 8, 64  # candidates
 
 Floats = NDArray[np.float64]

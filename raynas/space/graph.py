@@ -80,9 +80,10 @@ def between_ends(layers: Sequence[Layer], edges: Iterable[Edge]) -> Graph:
     """
     last = len(layers) + 1
     given = set(edges)
-    read, reading = {source for source, _ in given}, {target for _, target in given}
-    given |= {(0, place) for place in range(1, last + 1) if place not in reading}
+    read = {source for source, _ in given}
     given |= {(place, last) for place in range(1, last) if place not in read}
+    reading = {target for _, target in given}
+    given |= {(0, place) for place in range(1, last + 1) if place not in reading}
     mass = _ENDS * math.fsum(layer.mass for layer in layers)
     return Graph((Layer("input", mass), *layers, Layer("output", mass)), tuple(given))
 

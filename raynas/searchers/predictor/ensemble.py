@@ -1,7 +1,8 @@
 """A small ensemble of perceptrons, trained side by side: the predictor of BANANAS.
 
 Differs from the paper (White et al., 2021, arXiv:1910.11858, section 5), which has ten layers of
-20: two layers of 32 do as well and faster; weights decay; of many networks, every step sees some.
+20: two layers of 32 do as well and faster; weights decay; of many networks, every step sees some;
+each network is held out from one member, whose opinion of it is not its own score.
 """
 
 from __future__ import annotations
@@ -32,9 +33,11 @@ class Ensemble:
 
     Attributes:
         layers: Their weights and biases.
+        strangers: ``[networks]`` the member from which each network learnt from was held out.
     """
 
     layers: Layers
+    strangers: NDArray[np.intp]
 
     def predict(self, inputs: NDArray[np.float64]) -> NDArray[np.float64]:
         """Map ``[networks, features]`` to ``[members, networks]``."""
@@ -49,7 +52,8 @@ def train(
 ) -> Ensemble:
     """Train an ensemble to predict targets, by the mean absolute error and Adam.
 
-    Members differ in the weights they begin with.
+    Members differ in the weights they begin with and in which networks they see: if there are
+    several, each network is held out from one.
 
     Args:
         inputs: ``[networks, features]``, about centred.
@@ -64,15 +68,17 @@ def train(
         weights[...] = rng.normal(0, np.sqrt(2 / max(1, weights.shape[1])), weights.shape)
     mean, square = np.zeros_like(parameters), np.zeros_like(parameters)
     given, wanted = inputs.astype(np.float32), targets.astype(np.float32)
+    strangers = rng.permutation(len(targets)) % members
+    seen = (strangers != np.arange(members)[:, None]) | (members == 1)
     for step in range(1, _STEPS + 1):
         some = _batch(len(given), rng)
-        _backward(layers, gradients, given[some], wanted[some])
+        _backward(layers, gradients, given[some], wanted[some], seen[:, some])
         slopes += _DECAY * parameters
         mean += (1 - _MEAN) * (slopes - mean)
         square += (1 - _SQUARE) * (slopes * slopes - square)
         size = np.sqrt(square / (1 - _SQUARE**step)) + _EPSILON
         parameters -= _RATE / (1 - _MEAN**step) * mean / size
-    return Ensemble(layers)
+    return Ensemble(layers, strangers)
 
 
 def _batch(networks: int, rng: np.random.Generator) -> NDArray[np.intp]:
@@ -102,10 +108,24 @@ def _forward(layers: Layers, inputs: Floats) -> list[Floats]:
     return passed
 
 
-def _backward(layers: Layers, gradients: Layers, inputs: Floats, targets: Floats) -> None:
-    """Write the gradient of the mean absolute error into ``gradients``."""
+def _backward(
+    layers: Layers,
+    gradients: Layers,
+    inputs: Floats,
+    targets: Floats,
+    seen: NDArray[np.bool_],
+) -> None:
+    """Write the gradient of the mean absolute error into ``gradients``.
+
+    Args:
+        layers: The perceptrons.
+        gradients: Of the same shapes.
+        inputs: ``[networks, features]``.
+        targets: ``[networks]``.
+        seen: ``[members, networks]`` whose errors count for a member.
+    """
     *entering, predicted = _forward(layers, inputs)
-    slope = np.sign(predicted - targets[:, None]) / np.float32(len(targets))
+    slope = np.sign(predicted - targets[:, None]) * seen[..., None] / np.float32(len(targets))
     for i in reversed(range(len(layers))):
         np.matmul(np.swapaxes(entering[i], -1, -2), slope, out=gradients[i][0])
         slope.sum(1, keepdims=True, out=gradients[i][1])

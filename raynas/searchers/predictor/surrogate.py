@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -26,10 +26,13 @@ class Surrogate:
     Attributes:
         encoding: How it sees networks.
         ensemble: Predicts the targets of ``evidence``.
+        unbiased: What it predicts of the networks it has learnt from, by their identity; each by
+            the member from which it was held out.
     """
 
     encoding: Encoding
     ensemble: Ensemble
+    unbiased: Mapping[str, float]
 
     def predict(self, networks: Sequence[Architecture]) -> NDArray[np.float64]:
         """Return ``[members, networks]``; less is better."""
@@ -39,10 +42,13 @@ class Surrogate:
 def learn(space: Space, trials: Sequence[Trial], members: int) -> Surrogate:
     """Return an ensemble that has learnt from these trials, the same whoever asks for it."""
     known = evidence(trials)
-    networks = [trial.architecture for trial in known.trials]
-    encoding = Encoding(space, networks)
-    ensemble = train(encoding.rows(networks), known.targets, fit_rng(len(trials)), members)
-    return Surrogate(encoding, ensemble)
+    encoding = Encoding(space, [trial.architecture for trial in known.trials])
+    rows = encoding.rows([trial.architecture for trial in known.trials])
+    ensemble = train(rows, known.targets, fit_rng(len(trials)), members)
+    opinions = ensemble.predict(rows)[ensemble.strangers, np.arange(len(rows))]
+    identities = (trial.identity for trial in known.trials)
+    unbiased = dict(zip(identities, opinions.tolist(), strict=True))
+    return Surrogate(encoding, ensemble, unbiased)
 
 
 def most_convincing(known: Evidence, surrogate: Surrogate) -> Trial:
@@ -52,6 +58,10 @@ def most_convincing(known: Evidence, surrogate: Surrogate) -> Trial:
     by score and by prediction sum up to least; the earlier by score of equals.
     """
     shortlist = [known.trials[row] for row in known.contenders()[:_SHORTLIST]]
-    predicted = surrogate.predict([trial.architecture for trial in shortlist]).mean(0)
+    means = surrogate.predict([trial.architecture for trial in shortlist]).mean(0).tolist()
+    predicted = [
+        surrogate.unbiased.get(trial.identity, mean)
+        for trial, mean in zip(shortlist, means, strict=True)
+    ]
     places = np.arange(len(shortlist)) + np.argsort(np.argsort(predicted, kind="stable"))
     return shortlist[int(np.argmin(places))]

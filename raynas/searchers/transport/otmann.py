@@ -203,17 +203,22 @@ def _gained(masses: Floats, row: _Row, gains: Floats) -> Floats:
         alone[:] = False
     for i in np.flatnonzero(~alone).tolist():
         span = slice(row.ends[i], row.ends[i + 1])
-        for price, gain in enumerate(gains):
-            gained[price, i] = _transported(masses, row.masses[span], gain[:, span])
+        gained[:, i] = _transported(masses, row.masses[span], gains[:, :, span])
     return gained
 
 
-def _transported(masses: Floats, others: Floats, gain: Floats) -> float:
-    """Return the most that carrying mass, or leaving it out, can gain."""
+def _transported(masses: Floats, others: Floats, gains: Floats) -> list[float]:
+    """Return, for every price, the most that carrying mass, or leaving it out, can gain."""
     from ot.lp.emd_wrap import emd_c  # noqa: PLC0415 - slow to load
 
-    have, wanted = np.append(masses, others.sum()), np.append(others, masses.sum())
-    costs = np.zeros((len(have), len(wanted)))
-    costs[:-1, :-1] = -gain
-    cost: float = emd_c(have, wanted, costs, _PIVOTS, 1)[1]
-    return -cost
+    have, wanted = _with_rest(masses, others), _with_rest(others, masses)
+    costs = np.zeros((len(gains), len(have), len(wanted)))
+    np.negative(gains, out=costs[:, :-1, :-1])
+    return [-emd_c(have, wanted, cost, _PIVOTS, 1)[1] for cost in costs]
+
+
+def _with_rest(masses: Floats, others: Floats) -> Floats:
+    """Return the masses and, last, room for all that the others may leave out."""
+    padded = np.empty(len(masses) + 1)
+    padded[:-1], padded[-1] = masses, others.sum()
+    return padded

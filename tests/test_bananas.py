@@ -1,0 +1,321 @@
+"""BANANAS, and what it shares with NPENAS: evidence, encoding, ensemble, candidates."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import networkx as nx
+import numpy as np
+import pytest
+import strategies
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from raynas.errors import ConfigError
+from raynas.execution.conductor import Plan
+from raynas.execution.simulate import Budget, Cluster, Simulation
+from raynas.schedulers import RunToEnd
+from raynas.searchers import make
+from raynas.searchers.evidence import Memo, due, evidence
+from raynas.searchers.mutants import anything, candidates
+from raynas.searchers.predictor import ensemble as perceptrons
+from raynas.searchers.predictor.encoding import Encoding, paths
+from raynas.searchers.predictor.ensemble import Ensemble, train
+from raynas.searchers.predictor.surrogate import learn, most_convincing
+from raynas.space import Choice, Int, Repeat, Space
+from raynas.space.graph import Graph, Layer
+from raynas.tables.nasbench201 import nasbench201
+from raynas.trial import Finished, History, Objective, Report, Started
+from search_spaces.nasbench201 import SPACE
+
+TABLE = Path(__file__).resolve().parents[2] / "shared" / "benchdata" / "nb201.npz"
+LETTERS = Space({name: Choice(("a", "b", "c", "d")) for name in "uvwxyz"})
+LOSS = (Objective("loss", "min"),)
+
+
+def told(*losses, names=None, networks=None, stopped_after=None):
+    """A history of trials that ended one after the other with these losses."""
+    history = History(LOSS)
+    rng = strategies.generator(0)
+    names = names or [str(number) for number in range(len(losses))]
+    networks = networks or [LETTERS.sample(rng) for _ in losses]
+    for number, loss in enumerate(losses):
+        after = (stopped_after or {}).get(number)
+        history.apply(Started(number, networks[number], names[number], 4, 0, repeat=True))
+        history.apply(Report(number, after or 4, {"loss": loss}))
+        history.apply(Finished(number, stopped=after is not None))
+    return history
+
+
+# Evidence
+
+
+@given(st.lists(st.integers(-50, 50), min_size=2, max_size=20))
+def test_only_the_order_of_losses_counts(losses):
+    known = evidence(told(*losses).finished)
+    curved = evidence(told(*np.arctan(losses) * 7).finished)
+    assert np.allclose(known.targets, curved.targets)
+    assert known.targets.mean() == pytest.approx(0, abs=1e-9)
+    assert known.targets.std() == pytest.approx(float(len(set(losses)) > 1), abs=1e-9)
+    for i, one in enumerate(losses):
+        for j, other in enumerate(losses):
+            assert (one < other) == (known.targets[i] < known.targets[j] - 1e-12)
+
+
+def test_who_was_stopped_early_is_worse_than_who_went_on():
+    known = evidence(told(0.1, 0.9, 0.8, stopped_after={0: 2}).finished)
+    assert known.best(3) == [2, 1, 0]
+    assert known.contenders() == [2, 1]
+
+
+def test_trainings_of_one_network_are_one_row():
+    history = told(0.4, 0.1, 0.2, 0.9, names=["x", "y", "x", "z"])
+    history.apply(Started(4, history.trials[1].architecture, "y", 4, 0))
+    history.apply(Finished(4, answered_by=1))
+    known = evidence(history.finished)
+    assert [trial.number for trial in known.trials] == [2, 1, 3]
+    assert known.counts.tolist() == [2, 1, 1], "who was answered was not trained"
+    places = np.log([3 / 4 - 1 / 8, 1 / 4 - 1 / 8, 2 / 4 - 1 / 8, 4 / 4 - 1 / 8])
+    raw = np.array([places[[0, 2]].mean(), places[1], places[3]])
+    assert known.targets == pytest.approx((raw - raw.mean()) / raw.std())
+
+
+@given(finished=st.integers(1, 2000), first=st.integers(1, 50))
+def test_a_model_is_made_anew_with_every_tenth_of_trials(finished, first):
+    if finished < first:
+        return
+    made = due(finished, first)
+    assert first <= made <= finished
+    assert finished - made < max(1, made / 10)
+    assert due(made, first) == made, "the same for all until the next"
+
+
+def test_a_memo_notices_another_history():
+    made = []
+    memo = Memo(lambda trials: made.append(len(trials)) or len(made))
+    one, other = told(0.1, 0.2).finished, told(0.1, 0.2).finished
+    assert [memo.of(one), memo.of(list(one)), memo.of(one[:1]), memo.of(one)] == [1, 1, 2, 3]
+    assert memo.of(other) == 4
+
+
+# Encoding
+
+
+def test_paths_are_those_of_the_graph():
+    rng = strategies.generator(4)
+    for _ in range(40):
+        graph = SPACE.graph(SPACE.sample(rng))
+        net = nx.DiGraph(graph.edges)
+        last = len(graph.layers) - 1
+        expected = {
+            tuple((graph.layers[at].kind, graph.layers[at].variant) for at in path)
+            for path in nx.all_simple_paths(net, 0, last)
+        }
+        found = paths(graph)
+        assert set(found) == expected
+        assert len(found) == len(expected)
+
+
+def test_of_very_many_paths_the_short_ones_are_kept():
+    """Fourteen layers of which each reads all before it have 2^12 paths."""
+    layers = tuple(Layer(str(place), 1.0) for place in range(14))
+    edges = tuple((one, other) for other in range(14) for one in range(other))
+    found = paths(Graph(layers, edges))
+    assert len(found) == 200
+    assert (("0", None), ("13", None)) in found
+
+
+def test_the_encoding_is_centred_and_holds_what_recurs():
+    rng = strategies.generator(1)
+    networks = [SPACE.sample(rng) for _ in range(30)]
+    encoding = Encoding(SPACE, networks)
+    rows = encoding.rows(networks)
+    assert np.allclose(rows.mean(0), 0)
+    seen = [set(paths(SPACE.graph(network))) for network in networks]
+    often = {path for own in seen for path in own if sum(path in one for one in seen) >= 2}
+    assert rows.shape == (30, 2 * 30 + len(often))
+    has = rows[:, 60:] - rows[:, 60:].min(0)
+    assert has.sum(1).tolist() == [len(own & often) for own in seen]
+
+
+@given(space=strategies.spaces(), seed=strategies.seeds())
+def test_different_architectures_have_different_rows(space, seed):
+    rng = strategies.generator(seed)
+    networks = [space.sample(rng) for _ in range(4)]
+    rows = Encoding(space, networks[:2]).rows(networks)
+    for one, other in zip(range(3), range(1, 4), strict=True):
+        same = np.allclose(rows[one], rows[other], atol=0)
+        assert same or networks[one] != networks[other]
+    assert np.isfinite(rows).all()
+
+
+def test_an_inactive_decision_is_not_a_small_number():
+    space = Space({"n": Repeat(Int(0, 9), 0, 1)})
+    networks = [space.architecture(values) for values in ({"n": 0}, {"n": 1, "n.0": 0})]
+    rows = Encoding(space, networks).rows(networks)
+    assert np.abs(rows[0] - rows[1]).sum() == 2, "one for the count, one for being active"
+
+
+# Ensemble
+
+
+def test_the_gradient_is_torchs():
+    rng = strategies.generator(0)
+    inputs = rng.normal(size=(20, 7)).astype(np.float32)
+    targets = rng.normal(size=20).astype(np.float32)
+    _, layers = perceptrons._allocate((7, 6, 5, 1), 3)
+    _, gradients = perceptrons._allocate((7, 6, 5, 1), 3)
+    for weights, biases in layers:
+        weights[...], biases[...] = rng.normal(size=weights.shape), rng.normal(size=biases.shape)
+    seen = rng.random((3, 20)) < 0.7
+    perceptrons._backward(layers, gradients, inputs, targets, seen)
+    theirs = [[torch.tensor(part, requires_grad=True) for part in layer] for layer in layers]
+    passed = torch.tensor(inputs)
+    for weights, biases in theirs[:-1]:
+        passed = torch.relu(passed @ weights + biases)
+    predicted = (passed @ theirs[-1][0] + theirs[-1][1])[..., 0]
+    missed = (predicted - torch.tensor(targets)).abs() * torch.tensor(seen)
+    missed.mean(1).sum().backward()
+    assert np.allclose(
+        Ensemble(layers, np.zeros(20)).predict(inputs), predicted.detach(), atol=1e-5
+    )
+    for mine, torchs in zip(gradients, theirs, strict=True):
+        for one, other in zip(mine, torchs, strict=True):
+            assert np.allclose(one, other.grad, atol=1e-5)
+
+
+@pytest.mark.parametrize("networks", [80, 600])
+def test_it_learns_what_decisions_contribute(networks):
+    rng = strategies.generator(1)
+    effects = rng.normal(size=24)
+    chosen = rng.integers(4, size=(networks + 200, 6))
+    inputs = np.eye(4)[chosen].reshape(len(chosen), 24) - 0.25
+    targets = inputs @ effects
+    targets /= targets.std()
+    fitted = train(inputs[:networks], targets[:networks], rng, members=5)
+    predicted = fitted.predict(inputs[networks:])
+    assert predicted.shape == (5, 200)
+    assert np.corrcoef(predicted.mean(0), targets[networks:])[0, 1] > 0.95
+    assert predicted.std(0).min() > 0, "members do not agree"
+
+
+def test_each_network_is_held_out_from_one_member():
+    """What no input tells, a member knows of the networks it has seen, and of no other."""
+    rng = strategies.generator(5)
+    inputs, targets = np.eye(40) - 1 / 40, rng.choice([-1.0, 1.0], 40)
+    fitted = train(inputs, targets, rng, members=4)
+    missed = np.abs(fitted.predict(inputs) - targets)
+    held_out = fitted.strangers == np.arange(4)[:, None]
+    assert held_out.sum(1).tolist() == [10] * 4
+    assert missed[~held_out].max() < 0.5 < 0.8 < missed[held_out].mean()
+
+
+def test_it_learns_nothing_where_there_is_nothing_to_learn():
+    """The negative control: scores dealt out anew are not predicted."""
+    rng = strategies.generator(2)
+    run = strategies.Search(make("random", LETTERS), trials=150, failing=0)
+    run.run()
+    finished = run.history.finished
+    learnt, held = finished[:100], finished[100:]
+    dealt = rng.permutation(len(learnt))
+    shuffled = [
+        replace(trial, losses=learnt[other].losses)
+        for trial, other in zip(learnt, dealt.tolist(), strict=True)
+    ]
+    losses = [trial.loss for trial in held]
+    networks = [trial.architecture for trial in held]
+    found = [
+        np.corrcoef(learn(LETTERS, trials, 5).predict(networks).mean(0), losses)[0, 1]
+        for trials in (learnt, shuffled)
+    ]
+    assert found[0] > 0.8 > 0.4 > abs(found[1])
+
+
+# Candidates
+
+
+@given(seed=strategies.seeds())
+def test_candidates_are_new_and_near(seed):
+    run = strategies.Search(make("random", LETTERS), seed=seed, trials=30, workers=8)
+    run.run()
+    rng = strategies.generator(seed)
+    parents = run.history.finished[:3]
+    found = candidates(LETTERS, run.history, parents, rng, 40)
+    identities = [LETTERS.identity(one.architecture) for one in found]
+    assert len(set(identities)) == len(found) == 40
+    tried = {trial.identity for trial in run.history.trials.values()}
+    assert not tried & set(identities)
+    near = [one for one in found if one.parent is not None]
+    assert {one.parent for one in near} <= {parent.number for parent in parents}
+    for one in near:
+        parent = run.history.trials[one.parent].architecture
+        assert 1 <= sum(one.architecture[path] != parent[path] for path in parent) <= 5
+    assert 20 <= len(near) < 40
+
+
+@pytest.mark.parametrize("left", [1, 0])
+def test_the_last_network_of_a_small_space_is_found(left):
+    space = Space({name: Choice(("a", "b", "c")) for name in "uvwx"})
+    history = History(LOSS)
+    for number, architecture in enumerate([*space][: 81 - left]):
+        history.apply(Started(number, architecture, space.identity(architecture), 1, 0))
+    found = anything(space, history, strategies.generator(0))
+    assert (found and found.architecture) == ([*space][-1] if left else None)
+
+
+# The searcher
+
+
+@pytest.mark.parametrize("name", ["bananas", "npenas"])
+def test_nothing_is_trained_twice_until_nothing_is_left(name):
+    space = Space({letter: Choice(("a", "b", "c")) for letter in "uvw"})
+    run = strategies.Search(make(name, space, {"random_first": 4}), trials=40, epochs=1)
+    run.run()
+    identities = [trial.identity for trial in run.history.trials.values()]
+    assert len(identities) == len(set(identities)) == 27
+
+
+@pytest.mark.parametrize("name", ["bananas", "npenas", "nasbot"])
+def test_one_objective_only(name):
+    with pytest.raises(ConfigError, match=r"one objective, got 2.*'nsga2'"):
+        make(name, LETTERS).propose(History(strategies.ACCURACY_AND_SIZE), strategies.generator(0))
+
+
+@pytest.mark.parametrize("name", ["bananas", "npenas", "nasbot"])
+def test_options_are_checked(name):
+    with pytest.raises(ConfigError, match=r"random_first.*got 0"):
+        make(name, LETTERS, {"random_first": 0})
+
+
+def test_a_lucky_score_does_not_convince():
+    """Of networks scored once each, with noise, a better one is handed over."""
+    chosen, luckiest = [], []
+    for seed in range(80):
+        rng = strategies.generator(seed)
+        toy = strategies.Toy(LETTERS, seed)
+        networks = [LETTERS.sample(rng) for _ in range(60)]
+        losses = [rng.normal(-toy.quality(network), 0.1) for network in networks]
+        history = told(*losses, networks=networks)
+        convincing = most_convincing(
+            evidence(history.finished), learn(LETTERS, history.finished, members=5)
+        )
+        chosen.append(toy.quality(convincing.architecture))
+        luckiest.append(toy.quality(history.best.architecture))
+    assert np.mean(chosen) > np.mean(luckiest) + 0.01
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not TABLE.exists(), reason="the table of NAS-Bench-201 is not there")
+@pytest.mark.parametrize("name", ["bananas", "npenas"])
+def test_it_finds_better_cells_than_random_search(name):
+    table = nasbench201(SPACE, TABLE)
+    gained = [reached(table, name, seed) - reached(table, "random", seed) for seed in range(6)]
+    assert np.mean(gained) > 0.001, "a tenth of a point of accuracy"
+
+
+def reached(table, name, seed):
+    plan = Plan(SPACE, make(name, SPACE), RunToEnd(), 60, 200, seed)
+    simulation = Simulation(plan, Cluster(table), Budget(trainings=60))
+    for _ in simulation:
+        pass
+    return table.scores(simulation.conductor.recommended.architecture).test
