@@ -1,5 +1,6 @@
 """Breeding: fronts and crowding beside their definitions, NSGA-II beside random search."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 import strategies
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import chisquare
 
 from raynas.errors import ConfigError, SpaceError
 from raynas.searchers import make
@@ -171,13 +173,29 @@ def test_it_covers_a_front_better_than_random_search():
     assert np.mean(found["nsga2"]) > 0.97 * best
 
 
-def test_a_score_that_is_no_number_does_not_live():
+def test_parents_win_binary_tournaments():
+    """The k-th best of P wins with chance ((P-k+1)/P)^2 - ((P-k)/P)^2, drawn with replacement."""
+    searcher, history = make("nsga2", LETTERS, {"population_size": 4}), History()
+    for number, accuracy in enumerate((0.5, 0.9, 0.6, 0.8)):
+        drawn = LETTERS.sample(strategies.generator(number))
+        history.apply(Started(number, drawn, LETTERS.identity(drawn), 1, seed=0))
+        history.apply(Report(number, 1, {"val_accuracy": accuracy}))
+        history.apply(Finished(number))
+    winners = [searcher.propose(history, strategies.generator(i)).parent for i in range(1000)]
+    shares = [((5 - k) / 4) ** 2 - ((4 - k) / 4) ** 2 for k in (1, 2, 3, 4)]
+    counts = [winners.count(number) for number in (1, 3, 2, 0)]
+    assert chisquare(counts, [len(winners) * share for share in shares]).pvalue > 1e-4
+
+
+def test_scores_that_are_no_numbers_and_answered_trials_do_not_live():
     history = History(BOTH)
     for number, loss in enumerate((1.0, np.nan, np.inf, 2.0)):
         drawn = LETTERS.sample(strategies.generator(number))
         history.apply(Started(number, drawn, LETTERS.identity(drawn), 1, seed=0))
         history.apply(Report(number, 1, {"up": loss, "down": -1.0}))
         history.apply(Finished(number))
+    history.apply(replace(history.trials[0].started, number=4))
+    history.apply(Finished(4, answered_by=0))
     alive = make("nsga2", LETTERS)._alive.after(history)
     assert [trial.number for trial in alive] == [0, 3]
 
