@@ -38,6 +38,10 @@ class SearcherError(RaynasError):
     """A searcher raised; the cause is chained."""
 
 
+class SchedulerError(RaynasError):
+    """A scheduler raised when it was asked what comes next; the cause is chained."""
+
+
 def unknown(kind: str, given: str, known: Iterable[str]) -> str:
     """Return the sentence for a name nobody knows: the nearest ones first, then all.
 

@@ -18,12 +18,22 @@ from filelock import FileLock, Timeout
 
 from raynas.errors import JournalError, RaynasError, unknown
 from raynas.space import Architecture
-from raynas.trial import Event, Failed, Finished, History, Objective, Report, Started, Winner
+from raynas.trial import (
+    Event,
+    Failed,
+    Finished,
+    History,
+    Objective,
+    Report,
+    Resumed,
+    Started,
+    Winner,
+)
 
 FORMAT: Final = 1
 _NAME: Final = "journal.jsonl"
 _EVENTS: Final = MappingProxyType(
-    {kind.__name__.lower(): kind for kind in (Started, Report, Finished, Failed, Winner)}
+    {kind.__name__.lower(): kind for kind in (Started, Report, Finished, Failed, Resumed, Winner)}
 )
 
 

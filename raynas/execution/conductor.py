@@ -7,12 +7,22 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from raynas.errors import RaynasError, SearcherError
+from raynas.errors import RaynasError, SchedulerError, SearcherError
 from raynas.rng import proposal_rng, training_seed
-from raynas.schedulers import Scheduler, Verdict
+from raynas.schedulers import Directive, Director, Hold, Resume, Scheduler, Verdict
 from raynas.searchers import Searcher, recommended
 from raynas.space import Space
-from raynas.trial import Event, Failed, Finished, History, Proposal, Report, Started, Trial
+from raynas.trial import (
+    Event,
+    Failed,
+    Finished,
+    History,
+    Proposal,
+    Report,
+    Resumed,
+    Started,
+    Trial,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,17 +79,24 @@ class Conductor:
 
     @property
     def finished(self) -> bool:
-        """Whether no further trial will start."""
-        spent = len(self.history.trials) >= self.plan.trials
-        return not self._halfway and (spent or self._exhausted)
+        """Whether nothing further will start."""
+        if self._halfway:
+            return False
+        if not isinstance(self.plan.scheduler, Director):
+            return self._closed
+        directive = self._directive()
+        none_left = self._closed and directive is None and not self.history.running
+        return none_left or directive is Hold.END
 
     @property
     def recommended(self) -> Trial | None:
         """The trial to hand over as it stands; none before one has finished."""
-        return recommended(self.plan.searcher, self.history)
+        trial = recommended(self.plan.searcher, self.history)
+        failed_since = trial and isinstance(self.history.trials[trial.number].outcome, Failed)
+        return self.history.best if failed_since else trial
 
     def next(self) -> Trial | None:
-        """Return the next trial to train; none once the search has started all it will.
+        """Return the next trial to train; none if, for now or for good, there is none.
 
         A proposal that the history can answer is answered and not returned.
 
@@ -89,7 +106,13 @@ class Conductor:
         if self._halfway:
             return self.history.trials[self._halfway.popleft()]
         while not self.finished:
-            proposal = self._propose()
+            directive = self._directive()
+            if isinstance(directive, Resume):
+                self.record(Resumed(directive.number, self.clock()))
+                return self.history.trials[directive.number]
+            if isinstance(directive, Hold) or (directive is None and self._closed):
+                return None
+            proposal = directive or self._propose()
             if proposal is None:
                 self._exhausted = True
             elif trial := self._start(proposal):
@@ -127,6 +150,23 @@ class Conductor:
             self.record(Finished(report.number, stopped=True, at=self.clock()))
         return verdict
 
+    @property
+    def _closed(self) -> bool:
+        """Whether no further trials will begin, only old ones may go on."""
+        return self._exhausted or len(self.history.trials) >= self.plan.trials
+
+    def _directive(self) -> Directive:
+        scheduler = self.plan.scheduler
+        if not isinstance(scheduler, Director):
+            return None
+        rng = proposal_rng(self.plan.seed, len(self.history.trials))
+        try:
+            return scheduler.direct(self.history, self.plan.space, rng, closed=self._closed)
+        except Exception as error:
+            raise SchedulerError(
+                f"{scheduler!r}, asked what comes next, raised {type(error).__name__}: {error}"
+            ) from error
+
     def _propose(self) -> Proposal | None:
         number = len(self.history.trials)
         searcher = self.plan.searcher
@@ -152,6 +192,8 @@ class Conductor:
             seed=training_seed(self.plan.seed, number),
             parent=proposal.parent,
             repeat=proposal.repeat,
+            inherits=proposal.inherits,
+            begin=proposal.begin,
             at=self.clock(),
         )
         answer = self._answer(started)

@@ -15,7 +15,7 @@ from typing import Final
 
 from raynas.errors import ConfigError, TrialError
 from raynas.execution.conductor import Conductor, Plan
-from raynas.schedulers import Verdict
+from raynas.schedulers import Director, Verdict
 from raynas.tables import Recorded, Table
 from raynas.trial import History, Objective, Report, Trial
 
@@ -63,6 +63,11 @@ class Cluster:
             TrialError: It fails.
             ConfigError: The table has no trainings of that length.
         """
+        if trial.started.inherits:
+            raise ConfigError(
+                f"trial {trial.number} begins with the weights of trial {trial.started.parent}, "
+                "and a table knows only of trainings from scratch: use another scheduler"
+            )
         epochs = trial.started.epochs
         seen, waited = 0, 0.0
         for length in (*(rung for rung in self.rungs if rung < epochs), epochs):
@@ -123,6 +128,7 @@ class Simulation:
         self._begun = self._ended = 0
         self.exhausted = False
         self._queue: list[tuple[float, int, Recorded, Iterator[Recorded]]] = []
+        self._paused: dict[int, Iterator[Recorded]] = {}
         history = History(objectives)
         self.conductor = Conductor(plan, history, history.apply, lambda: self._now)
 
@@ -147,6 +153,8 @@ class Simulation:
                 self._await(number, looks)
             else:
                 self._ended += 1
+                if isinstance(self._plan.scheduler, Director):
+                    self._paused[number] = looks
             self._fill()
             yield self._moment()
 
@@ -166,10 +174,15 @@ class Simulation:
             self.conductor.plan = replace(self._plan, trials=patience)
             trial = self.conductor.next()
             if trial is None:
-                self.exhausted = True
+                self.exhausted = self.conductor.finished
                 return
-            self._begun += 1
-            self._await(trial.number, self._cluster.looks(trial, self._draw(trial)))
+            looks = self._paused.pop(trial.number, None)
+            if looks is None:
+                self._begun += 1
+                looks = self._cluster.looks(trial, self._draw(trial))
+            else:
+                self._ended -= 1
+            self._await(trial.number, looks)
 
     def _await(self, number: int, looks: Iterator[Recorded]) -> None:
         try:

@@ -6,18 +6,35 @@ so that rungs survive a restart and the same object serves Ray, a simulation and
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from types import MappingProxyType
-from typing import Final, Protocol
+from typing import Final, Protocol, runtime_checkable
+
+import numpy as np
 
 from raynas.errors import ConfigError, unknown
 from raynas.options import build
-from raynas.schedulers.asha import ASHA
+from raynas.schedulers.asha import ASHA, PromotingASHA
+from raynas.schedulers.brackets import Hyperband, SuccessiveHalving
+from raynas.schedulers.extrapolation import Extrapolation
+from raynas.schedulers.median import MedianStopping
+from raynas.schedulers.moasha import MOASHA
+from raynas.schedulers.pbt import PBT
 from raynas.schedulers.run_to_end import RunToEnd
-from raynas.schedulers.verdict import Verdict
+from raynas.schedulers.verdict import Directive, Hold, Resume, Verdict
+from raynas.space import Space
 from raynas.trial import History, Report
 
-__all__ = ["SCHEDULERS", "Scheduler", "Verdict", "make"]
+__all__ = [
+    "SCHEDULERS",
+    "Directive",
+    "Director",
+    "Hold",
+    "Resume",
+    "Scheduler",
+    "Verdict",
+    "make",
+]
 
 
 class Scheduler(Protocol):
@@ -36,10 +53,37 @@ class Scheduler(Protocol):
         """
 
 
+@runtime_checkable
+class Director(Protocol):
+    """A scheduler that takes trials up again, or begins some of its own."""
+
+    def direct(
+        self, history: History, space: Space, rng: np.random.Generator, *, closed: bool
+    ) -> Directive:
+        """Say what is to be trained next, before the searcher is asked.
+
+        Args:
+            history: All that happened so far; only read.
+            space: Where architectures live.
+            rng: Where all randomness comes from; consumed.
+            closed: Whether no further trials will begin, only old ones go on.
+        """
+
+    def keeps(self, history: History) -> Collection[int]:
+        """Return the stopped trials whose checkpoints may still be needed."""
+
+
 SCHEDULERS: Final[Mapping[str, type[Scheduler]]] = MappingProxyType(
     {
         "none": RunToEnd,
         "asha": ASHA,
+        "asha_promotion": PromotingASHA,
+        "halving": SuccessiveHalving,
+        "hyperband": Hyperband,
+        "median": MedianStopping,
+        "extrapolation": Extrapolation,
+        "moasha": MOASHA,
+        "pbt": PBT,
     }
 )
 """Every scheduler by name."""

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import Enum
+
+from raynas.trial import Proposal
 
 
 class Verdict(Enum):
@@ -10,3 +13,25 @@ class Verdict(Enum):
 
     GO = "go"
     STOP = "stop"
+
+
+class Hold(Enum):
+    """Why nothing starts now."""
+
+    WAIT = "wait"  # until a running trial has reported
+    END = "end"  # for good
+
+
+@dataclass(frozen=True, slots=True)
+class Resume:
+    """A trial that was stopped is to go on.
+
+    Attributes:
+        number: The trial's number.
+    """
+
+    number: int
+
+
+Directive = Resume | Proposal | Hold | None
+"""What to do next: take up a trial, begin one, nothing; or, if none, as the searcher proposes."""

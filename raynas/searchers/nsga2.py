@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from raynas import pareto
 from raynas.errors import ConfigError
 from raynas.searchers.fold import Fold
 from raynas.searchers.selection import check_mutable, draw_untried, sample_untried
@@ -96,15 +97,8 @@ def fronts(losses: NDArray[np.float64], epochs: NDArray[np.int_]) -> NDArray[np.
         losses: ``[trials, objectives]``, to be minimised.
         epochs: ``[trials]``; who was trained longer dominates.
     """
-    no_worse = (losses[:, None] <= losses).all(axis=2)
     longer = epochs[:, None] > epochs
-    dominates = longer | (no_worse & ~no_worse.T & ~longer.T)
-    front = np.full(len(losses), -1)
-    number = 0
-    while (left := front < 0).any():
-        front[left & ~dominates[left].any(axis=0)] = number
-        number += 1
-    return front
+    return pareto.fronts(longer | (pareto.dominance(losses) & ~longer.T))
 
 
 def crowding(losses: NDArray[np.float64], front: NDArray[np.int_]) -> NDArray[np.float64]:

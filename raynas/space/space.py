@@ -126,15 +126,25 @@ class Space:
         """Draw an architecture, each decision from its prior."""
         return self.walk(lambda decision: decision.domain.sample(rng))
 
-    def mutate(self, parent: Architecture, rng: np.random.Generator) -> Architecture:
+    def mutate(
+        self,
+        parent: Architecture,
+        rng: np.random.Generator,
+        among: Sequence[str] | None = None,
+    ) -> Architecture:
         """Change one decision, drawn uniformly; what that makes active is drawn from the prior.
 
         The result is always another network than the parent (by identity).
 
+        Args:
+            parent: What to start from.
+            rng: Where randomness comes from; consumed.
+            among: Paths of decisions that may be changed; none for all.
+
         Raises:
             SpaceError: No single change makes another network.
         """
-        paths = list(parent)
+        paths = list(parent if among is None else among)
         own = self.identity(parent)
         for i in rng.permutation(len(paths)):
             path = paths[int(i)]

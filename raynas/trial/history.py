@@ -1,4 +1,4 @@
-"""The values that flow: what is proposed, what happens to it, and all that happened so far."""
+"""All that happened so far, folded from events."""
 
 from __future__ import annotations
 
@@ -6,153 +6,23 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal
 
-from raynas.errors import ConfigError, JournalError, unknown
+from raynas.errors import JournalError
 from raynas.space.architecture import Architecture
+from raynas.trial.events import (
+    Event,
+    Failed,
+    Finished,
+    Objective,
+    Outcome,
+    Report,
+    Resumed,
+    Started,
+    Winner,
+)
 
-
-@dataclass(frozen=True, slots=True)
-class Objective:
-    """A metric and its direction.
-
-    Attributes:
-        metric: The name under which the task reports it.
-        direction: Whether more or less of it is better.
-    """
-
-    metric: str = "val_accuracy"
-    direction: Literal["max", "min"] = "max"
-
-    def loss(self, metrics: Mapping[str, float]) -> float:
-        """Return the metric as something to minimise.
-
-        Raises:
-            ConfigError: The report does not hold the metric.
-        """
-        if self.metric not in metrics:
-            raise ConfigError(unknown("metric", self.metric, metrics))
-        return -metrics[self.metric] if self.direction == "max" else metrics[self.metric]
-
-
-@dataclass(frozen=True, slots=True)
-class Proposal:
-    """What a searcher asks for.
-
-    Attributes:
-        architecture: What to train.
-        epochs: How long at most; none for the run's full length.
-        repeat: Train it even if the history holds it, under a training seed of its own.
-        parent: The number of the trial it was derived from, if any.
-    """
-
-    architecture: Architecture
-    epochs: int | None = None
-    repeat: bool = False
-    parent: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Started:
-    """A trial begins.
-
-    Attributes:
-        number: The trial's number, counted from 0.
-        architecture: What is trained.
-        identity: The space's identity of it.
-        epochs: How long it may train.
-        seed: The training seed.
-        parent: The trial it was derived from, if any.
-        repeat: Whether it is trained even if the history holds it.
-        at: Seconds since the epoch (of the virtual clock in a simulation).
-    """
-
-    number: int
-    architecture: Architecture
-    identity: str
-    epochs: int
-    seed: int
-    parent: int | None = None
-    repeat: bool = False
-    at: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """What a trial says after an epoch.
-
-    Attributes:
-        number: The trial's number.
-        epoch: Epochs trained so far, counted from 1.
-        metrics: By name; accuracies are fractions, times seconds, ``params`` and ``flops`` counts.
-        seconds: Time this epoch took, evaluation included.
-        at: When, as in ``Started``.
-    """
-
-    number: int
-    epoch: int
-    metrics: Mapping[str, float]
-    seconds: float = 0.0
-    at: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class Finished:
-    """A trial ended with a score: its last report.
-
-    Attributes:
-        number: The trial's number.
-        stopped: Whether the scheduler ended it early.
-        answered_by: The earlier trial whose reports were taken over instead of training.
-        at: When, as in ``Started``.
-    """
-
-    number: int
-    stopped: bool = False
-    answered_by: int | None = None
-    at: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class Failed:
-    """A trial ended without a score. Failure is data, never a bad score.
-
-    Attributes:
-        number: The trial's number.
-        reason: One sentence.
-        detail: The traceback, where there is one.
-        lost: Whether its worker was lost, which says nothing about the architecture.
-        answered_by: The earlier trial that failed in the same way, if this one was not tried.
-        at: When, as in ``Started``.
-    """
-
-    number: int
-    reason: str
-    detail: str = ""
-    lost: bool = False
-    answered_by: int | None = None
-    at: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class Winner:
-    """The architecture chosen on validation, after its one look at the test data.
-
-    Attributes:
-        number: The trial it was chosen from.
-        metrics: What was measured, such as ``test_accuracy`` (a fraction).
-        folder: Where it was exported, relative to the run folder.
-        at: When, as in ``Started``.
-    """
-
-    number: int
-    metrics: Mapping[str, float]
-    folder: str
-    at: float = 0.0
-
-
-Outcome = Finished | Failed
-Event = Started | Report | Finished | Failed | Winner
+Losses = tuple[float, ...]
+"""The objectives in their order, each to be minimised."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +39,7 @@ class Trial:
 
     started: Started
     reports: tuple[Report, ...] = ()
-    losses: tuple[float, ...] = ()
+    losses: Losses = ()
     outcome: Outcome | None = None
     known: int = 0
 
@@ -190,8 +60,8 @@ class Trial:
 
     @property
     def epoch(self) -> int:
-        """Epochs trained so far."""
-        return self.reports[-1].epoch if self.reports else 0
+        """Epochs trained so far, those of inherited weights counted."""
+        return self.reports[-1].epoch if self.reports else self.started.begin
 
     @property
     def metrics(self) -> Mapping[str, float]:
@@ -215,6 +85,11 @@ class Trial:
         return isinstance(self.outcome, Finished) and self.outcome.stopped
 
     @property
+    def resumable(self) -> bool:
+        """Whether it could go on from where the scheduler has stopped it."""
+        return self.stopped and self.trained
+
+    @property
     def trained(self) -> bool:
         """Whether it was trained itself, rather than answered by an earlier trial."""
         return self.outcome is None or self.outcome.answered_by is None
@@ -235,7 +110,8 @@ class History:
     Attributes:
         objectives: What the run optimises; the first one ranks.
         trials: Every trial by number, in the order they started.
-        finished: Trials that ended with a score, in the order they ended.
+        finished: Trials that ended with a score, in the order they did so first, and as they last
+            did so. What one has shown still counts when it was taken up again, or failed then.
         failed: Trials that ended without one, in the order they ended.
         winner: The winner, once it was tested.
         last: The last event; none before the first.
@@ -249,7 +125,8 @@ class History:
     last: Event | None = None
     _running: dict[int, None] = field(default_factory=dict)
     _same: defaultdict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
-    _at_epoch: defaultdict[int, list[float]] = field(default_factory=lambda: defaultdict(list))
+    _at: defaultdict[int, dict[int, Losses]] = field(default_factory=lambda: defaultdict(dict))
+    _place: dict[int, int] = field(default_factory=dict)  # in finished, by number
 
     @property
     def running(self) -> Sequence[Trial]:
@@ -261,19 +138,22 @@ class History:
         """The trial with the least loss among those trained the longest; the earliest of equals.
 
         A trial is compared only with trials of the same fidelity: three epochs of luck do not
-        beat thirty of work.
+        beat thirty of work. One that failed after it was taken up again is none of them.
         """
-        longest = max((trial.epoch for trial in self.finished), default=0)
-        rivals = (trial for trial in self.finished if trial.epoch == longest)
+        scored = [
+            t for t in self.finished if not isinstance(self.trials[t.number].outcome, Failed)
+        ]
+        longest = max((trial.epoch for trial in scored), default=0)
+        rivals = (trial for trial in scored if trial.epoch == longest)
         return min(rivals, key=lambda trial: (trial.loss, trial.number), default=None)
 
     def same(self, identity: str) -> Iterable[Trial]:
         """Return the trials of one identity, in the order they started."""
         return (self.trials[number] for number in self._same.get(identity, ()))
 
-    def losses_at(self, epoch: int) -> Sequence[float]:
-        """Return the first objective of every trial trained to ``epoch``, in order of arrival."""
-        return self._at_epoch.get(epoch, [])
+    def at(self, epoch: int) -> Mapping[int, Losses]:
+        """Return the losses of every trial that reported after ``epoch``, in order of arrival."""
+        return self._at.get(epoch, {})
 
     def apply(self, event: Event) -> None:
         """Fold in one event.
@@ -286,8 +166,12 @@ class History:
                 self._start(event)
             case Report():
                 self._report(event)
-            case Finished() | Failed():
-                self._end(event)
+            case Finished():
+                self._finish(event)
+            case Failed():
+                self._fail(event)
+            case Resumed():
+                self._resume(event)
             case Winner():
                 self.winner = event
         self.last = event
@@ -307,26 +191,35 @@ class History:
             )
         losses = tuple(objective.loss(event.metrics) for objective in self.objectives)
         self.trials[event.number] = replace(trial, reports=(*trial.reports, event), losses=losses)
-        self._at_epoch[event.epoch].append(losses[0])
+        self._at[event.epoch][event.number] = losses
 
-    def _end(self, event: Outcome) -> None:
+    def _finish(self, event: Finished) -> None:
         trial = self._live(event.number)
-        if isinstance(event, Finished):
-            trial = self._finish(trial, event)
-            self.finished.append(trial)
-        else:
-            trial = replace(trial, outcome=event)
-            self.failed.append(trial)
-        self.trials[event.number] = trial
-        del self._running[event.number]
-
-    def _finish(self, trial: Trial, event: Finished) -> Trial:
         if event.answered_by is not None:
             source = self.trials[event.answered_by]
-            return replace(trial, reports=source.reports, losses=source.losses, outcome=event)
-        if not trial.reports:
+            trial = replace(trial, reports=source.reports, losses=source.losses)
+        elif not trial.reports:
             raise JournalError(f"trial {event.number} finished without a report")
-        return replace(trial, outcome=event)
+        self.trials[event.number] = trial = replace(trial, outcome=event)
+        del self._running[event.number]
+        if (place := self._place.get(event.number)) is not None:
+            self.finished[place] = trial
+        else:
+            self._place[event.number] = len(self.finished)
+            self.finished.append(trial)
+
+    def _fail(self, event: Failed) -> None:
+        trial = self._live(event.number)
+        self.trials[event.number] = trial = replace(trial, outcome=event)
+        del self._running[event.number]
+        self.failed.append(trial)
+
+    def _resume(self, event: Resumed) -> None:
+        trial = self.trials.get(event.number)
+        if trial is None or not trial.resumable:
+            raise JournalError(f"trial {event.number} was not stopped and cannot be taken up")
+        self.trials[event.number] = replace(trial, outcome=None)
+        self._running[event.number] = None
 
     def _live(self, number: int) -> Trial:
         if number not in self._running:

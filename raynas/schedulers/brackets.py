@@ -1,0 +1,198 @@
+"""Successive halving and Hyperband, synchronous: a rung is judged when all have reached it.
+
+Successive halving: Jamieson & Talwalkar, 2016, arXiv:1502.07943. Hyperband: Li et al., 2018,
+arXiv:1603.06560, Algorithm 1.
+
+Differs from the papers: while a rung waits for its last trials, the next bracket begins, so that
+no worker is idle while there are trials to begin; brackets are repeated for as long as there are;
+a trial that fails leaves its place empty. A trial's bracket follows from its number.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from raynas.errors import ConfigError
+from raynas.schedulers.rungs import Rungs, best_first
+from raynas.schedulers.verdict import Resume, Verdict
+from raynas.space import Space
+from raynas.trial import History, Report, Trial
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """How a bracket narrows down.
+
+    Attributes:
+        size: Trials at the start.
+        rungs: Epochs after which its trials are compared, and how many of them then go on.
+    """
+
+    size: int
+    rungs: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """How far a bracket has come.
+
+    Attributes:
+        left: Its trials that may still get further, running ones among them.
+        ready: Of these, the stopped ones that are to go on now, best first.
+    """
+
+    left: Sequence[Trial]
+    ready: Sequence[Trial]
+
+
+class _Brackets:
+    """What synchronous schedulers share; each says what shapes its brackets have."""
+
+    __slots__ = ()
+
+    def shapes(self, epochs: int) -> Sequence[Shape]:
+        """Return the shapes that follow each other for trials of ``epochs``, over and over."""
+        raise NotImplementedError
+
+    def decide(self, report: Report, history: History) -> Verdict:
+        """Pause at every rung."""
+        brackets = self._all(history)
+        shape = next(shape for first, shape in brackets if report.number < first + shape.size)
+        return Verdict.STOP if report.epoch in dict(shape.rungs) else Verdict.GO
+
+    def direct(
+        self,
+        history: History,
+        space: Space,  # noqa: ARG002 - by contract
+        rng: np.random.Generator,  # noqa: ARG002 - by contract
+        *,
+        closed: bool,
+    ) -> Resume | None:
+        """Let those go on that have won a rung; else let a trial begin."""
+        for stage in self._stages(history, closed=closed):
+            if stage.ready:
+                return Resume(stage.ready[0].number)
+        return None
+
+    def keeps(self, history: History) -> Collection[int]:
+        """Return the paused trials that may still win a rung."""
+        stages = self._stages(history, closed=False)
+        return [trial.number for stage in stages for trial in stage.left if trial.resumable]
+
+    def _all(self, history: History) -> Iterator[tuple[int, Shape]]:
+        """Yield every bracket that has begun: its first trial's number, and its shape."""
+        if not history.trials:
+            return
+        shapes = self.shapes(history.trials[0].started.epochs)
+        first = number = 0
+        while first < len(history.trials):
+            shape = shapes[number % len(shapes)]
+            yield first, shape
+            first, number = first + shape.size, number + 1
+
+    def _stages(self, history: History, *, closed: bool) -> Iterator[Stage]:
+        return (stage(first, shape, history, closed) for first, shape in self._all(history))
+
+
+def stage(first: int, shape: Shape, history: History, closed: bool) -> Stage:  # noqa: FBT001
+    """Return how far the bracket has come whose first trial has the number ``first``.
+
+    Args:
+        first: A trial's number.
+        shape: The bracket's.
+        history: What happened.
+        closed: Whether no more trials will begin, so that a bracket may stay too small.
+    """
+    numbers = range(first, first + shape.size)
+    left = [history.trials[number] for number in numbers if number in history.trials]
+    begun = len(left)
+    for rung, keep in shape.rungs:
+        reached = history.at(rung)
+        below = [trial for trial in left if trial.number not in reached and _alive(trial)]
+        if below or (begun < shape.size and not closed):
+            return Stage(left, [trial for trial in below if trial.resumable])
+        arrived = {
+            trial.number: reached[trial.number] for trial in left if trial.number in reached
+        }
+        most = max(1, keep * begun // shape.size)
+        left = [history.trials[number] for number in best_first(arrived)[:most]]
+    left = [trial for trial in left if _alive(trial)]
+    return Stage(left, [trial for trial in left if trial.resumable])
+
+
+def _alive(trial: Trial) -> bool:
+    return trial.outcome is None or trial.resumable
+
+
+@dataclass(frozen=True, slots=True)
+class SuccessiveHalving(_Brackets):
+    """Train many a little, the best 1/eta longer, and so on to the full length.
+
+    Attributes:
+        grace_epochs: The first rung, in epochs.
+        eta: Factor between rungs; one in ``eta`` goes on.
+
+    Raises:
+        ConfigError: ``grace_epochs`` is below one, or ``eta`` below two.
+    """
+
+    grace_epochs: int = 1
+    eta: int = 3
+
+    def __post_init__(self) -> None:
+        """Check the options."""
+        Rungs(self.grace_epochs, self.eta).check("halving")
+
+    def check(self, epochs: int) -> None:
+        """Refuse runs that would end before the first rung."""
+        Rungs(self.grace_epochs, self.eta).check("halving", epochs)
+
+    def shapes(self, epochs: int) -> Sequence[Shape]:
+        """Return one shape, of which one trial is left at the end."""
+        rungs = Rungs(self.grace_epochs, self.eta).below(epochs)
+        size = self.eta ** len(rungs)
+        return [Shape(size, tuple((r, size // self.eta ** (k + 1)) for k, r in enumerate(rungs)))]
+
+
+@dataclass(frozen=True, slots=True)
+class Hyperband(_Brackets):
+    """Successive halving from many short trainings, from fewer longer ones, … in turn.
+
+    Attributes:
+        eta: Factor between rungs; one in ``eta`` goes on.
+
+    Raises:
+        ConfigError: ``eta`` is below two.
+    """
+
+    eta: int = 3
+
+    def __post_init__(self) -> None:
+        """Check the option."""
+        if self.eta < 2:
+            raise ConfigError(f"hyperband needs eta >= 2, got {self.eta}")
+
+    def check(self, epochs: int) -> None:
+        """Refuse runs without a single rung."""
+        if epochs < self.eta:
+            raise ConfigError(
+                f"hyperband needs epochs >= eta, got trials of {epochs} epochs and eta "
+                f"{self.eta}: lower the one or raise the other"
+            )
+
+    def shapes(self, epochs: int) -> Sequence[Shape]:
+        """Return the brackets s_max, …, 0: n = ceil((s_max+1) eta^s / (s+1)), r = R eta^-s."""
+        most = math.floor(math.log(epochs, self.eta) + 1e-9)
+        shapes = []
+        for s in range(most, -1, -1):
+            size = math.ceil((most + 1) * self.eta**s / (s + 1))
+            rungs = (
+                (max(1, int(epochs * self.eta ** (i - s))), max(1, size // self.eta ** (i + 1)))
+                for i in range(s)
+            )
+            shapes.append(Shape(size, tuple(rungs)))
+        return shapes

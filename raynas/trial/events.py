@@ -1,0 +1,174 @@
+"""What is proposed, and what can happen to it: one frozen value per event."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from raynas.errors import ConfigError, unknown
+from raynas.space.architecture import Architecture
+
+
+@dataclass(frozen=True, slots=True)
+class Objective:
+    """A metric and its direction.
+
+    Attributes:
+        metric: The name under which the task reports it.
+        direction: Whether more or less of it is better.
+    """
+
+    metric: str = "val_accuracy"
+    direction: Literal["max", "min"] = "max"
+
+    def loss(self, metrics: Mapping[str, float]) -> float:
+        """Return the metric as something to minimise.
+
+        Raises:
+            ConfigError: The report does not hold the metric.
+        """
+        if self.metric not in metrics:
+            raise ConfigError(unknown("metric", self.metric, metrics))
+        return -metrics[self.metric] if self.direction == "max" else metrics[self.metric]
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """What a searcher asks for.
+
+    Attributes:
+        architecture: What to train.
+        epochs: How long at most; none for the run's full length.
+        repeat: Train it even if the history holds it, under a training seed of its own.
+        parent: The number of the trial it was derived from, if any.
+        inherits: Whether it begins with the parent's weights, as far as they fit.
+        begin: Epochs that count as trained already, those of the weights it inherits.
+    """
+
+    architecture: Architecture
+    epochs: int | None = None
+    repeat: bool = False
+    parent: int | None = None
+    inherits: bool = False
+    begin: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A trial begins.
+
+    Attributes:
+        number: The trial's number, counted from 0.
+        architecture: What is trained.
+        identity: The space's identity of it.
+        epochs: How long it may train.
+        seed: The training seed.
+        parent: The trial it was derived from, if any.
+        repeat: Whether it is trained even if the history holds it.
+        inherits: Whether it begins with the parent's weights, as far as they fit.
+        begin: Epochs that count as trained already; the first report is of the one after.
+        at: Seconds since the epoch (of the virtual clock in a simulation).
+    """
+
+    number: int
+    architecture: Architecture
+    identity: str
+    epochs: int
+    seed: int
+    parent: int | None = None
+    repeat: bool = False
+    inherits: bool = False
+    begin: int = 0
+    at: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a trial says after an epoch.
+
+    Attributes:
+        number: The trial's number.
+        epoch: Epochs trained so far, counted from 1.
+        metrics: By name; accuracies are fractions, times seconds, ``params`` and ``flops`` counts.
+        seconds: Time this epoch took, evaluation included.
+        at: When, as in ``Started``.
+    """
+
+    number: int
+    epoch: int
+    metrics: Mapping[str, float]
+    seconds: float = 0.0
+    at: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A trial ended with a score: its last report.
+
+    Attributes:
+        number: The trial's number.
+        stopped: Whether the scheduler ended it early.
+        answered_by: The earlier trial whose reports were taken over instead of training.
+        at: When, as in ``Started``.
+    """
+
+    number: int
+    stopped: bool = False
+    answered_by: int | None = None
+    at: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A trial ended without a score. Failure is data, never a bad score.
+
+    Attributes:
+        number: The trial's number.
+        reason: One sentence.
+        detail: The traceback, where there is one.
+        lost: Whether its worker was lost, which says nothing about the architecture.
+        answered_by: The earlier trial that failed in the same way, if this one was not tried.
+        at: When, as in ``Started``.
+    """
+
+    number: int
+    reason: str
+    detail: str = ""
+    lost: bool = False
+    answered_by: int | None = None
+    at: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Resumed:
+    """A trial that the scheduler had stopped goes on from where it was.
+
+    Attributes:
+        number: The trial's number.
+        at: When, as in ``Started``.
+    """
+
+    number: int
+    at: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Winner:
+    """The architecture chosen on validation, after its one look at the test data.
+
+    Attributes:
+        number: The trial it was chosen from.
+        metrics: What was measured, such as ``test_accuracy`` (a fraction).
+        folder: Where it was exported, relative to the run folder.
+        at: When, as in ``Started``.
+    """
+
+    number: int
+    metrics: Mapping[str, float]
+    folder: str
+    at: float = 0.0
+
+
+Outcome = Finished | Failed
+Event = Started | Report | Finished | Failed | Resumed | Winner
