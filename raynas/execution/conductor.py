@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from raynas.errors import RaynasError, SchedulerError, SearcherError
 from raynas.rng import proposal_rng, training_seed
 from raynas.schedulers import Directive, Director, Hold, Resume, Scheduler, Verdict
-from raynas.searchers import Searcher, recommended
+from raynas.searchers import Keeper, Searcher, recommended
 from raynas.space import Space
 from raynas.trial import (
     Event,
@@ -94,6 +94,15 @@ class Conductor:
         trial = recommended(self.plan.searcher, self.history)
         failed_since = trial and isinstance(self.history.trials[trial.number].outcome, Failed)
         return self.history.best if failed_since else trial
+
+    @property
+    def needed(self) -> set[int]:
+        """The trials whose checkpoints must stay: those that run, go on later, or have heirs."""
+        needed = {trial.number for trial in self.history.running}
+        for part in (self.plan.scheduler, self.plan.searcher):
+            if isinstance(part, Director | Keeper):
+                needed |= set(part.keeps(self.history))
+        return needed
 
     def next(self) -> Trial | None:
         """Return the next trial to train; none if, for now or for good, there is none.

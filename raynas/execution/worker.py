@@ -39,6 +39,9 @@ class Assignment:
         epochs: How long at most.
         seed: The training seed.
         checkpoint: The file to continue from, if it is there, and to leave checkpoints in.
+        parent: The file to take over weights from before the first epoch; empty for none.
+        begin: Epochs that count as trained already.
+        keep: Whether to leave a checkpoint after the last epoch too, for heirs.
     """
 
     number: int
@@ -46,6 +49,9 @@ class Assignment:
     epochs: int
     seed: int
     checkpoint: str
+    parent: str = ""
+    begin: int = 0
+    keep: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from raynas import __version__
 from raynas.errors import JournalError
+from raynas.experiment.checkpoints import Checkpoints
 from raynas.experiment.experiment import Experiment
 from raynas.experiment.parts import Parts
 from raynas.journal import Journal, exists, read
@@ -42,15 +43,12 @@ def open_run(experiment: Experiment, parts: Parts, journal: Journal) -> History:
         )
     if described != {name: replay.run.get(name) for name in described}:
         journal.change(described)  # in what may change, such as more trials
-    for stale in _checkpoints(experiment.output).glob("*"):
-        if stale not in {checkpoint(experiment.output, t.number) for t in replay.history.running}:
-            stale.unlink(missing_ok=True)
     return replay.history
 
 
-def checkpoint(output: Path, number: int) -> Path:
-    """Return the file in which a trial keeps its checkpoint while it runs."""
-    return _checkpoints(output) / f"trial-{number:04d}.pt"
+def checkpoints(output: Path) -> Checkpoints:
+    """Return where trials keep their state."""
+    return Checkpoints(output.resolve() / "checkpoints")
 
 
 def keep_winner(output: Path, files: Mapping[str, bytes], card: Mapping[str, Any]) -> None:
@@ -60,10 +58,6 @@ def keep_winner(output: Path, files: Mapping[str, bytes], card: Mapping[str, Any
     for name, content in files.items():
         (folder / name).write_bytes(content)
     (folder / "architecture.json").write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
-
-
-def _checkpoints(output: Path) -> Path:
-    return output.resolve() / "checkpoints"
 
 
 def _described(experiment: Experiment, parts: Parts) -> dict[str, Any]:

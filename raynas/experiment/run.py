@@ -15,14 +15,15 @@ from raynas.errors import ConfigError, RaynasError, RunError
 from raynas.execution.conductor import Conductor
 from raynas.execution.worker import Assignment
 from raynas.experiment.experiment import Experiment, experiment_from
-from raynas.experiment.folder import WINNER, checkpoint, keep_winner, open_run
+from raynas.experiment.folder import WINNER, checkpoints, keep_winner, open_run
 from raynas.experiment.parts import Parts, look_up
 from raynas.experiment.result import Result
 from raynas.insight import Watcher
 from raynas.insight.tensorboard import TensorBoard
 from raynas.journal import Journal, read
 from raynas.rng import winner_seed
-from raynas.trial import Event, Failed, Finished, History, Trial, Winner
+from raynas.searchers import Keeper
+from raynas.trial import Event, Failed, History, Trial, Winner
 
 if TYPE_CHECKING:
     from raynas.execution.ray_tune.session import Session
@@ -107,12 +108,11 @@ def run(experiment: Experiment, watchers: Iterable[Watcher] = ()) -> Result:
             journal.append(event)
             for watcher in everyone:
                 watcher.write(event, history)
-            if isinstance(event, Finished | Failed):
-                checkpoint(experiment.output, event.number).unlink(missing_ok=True)
 
         conductor = Conductor(parts.plan, history, record, time.time)
         if not conductor.finished or _uncrowned(conductor):
             _execute(experiment, parts, conductor)
+        checkpoints(experiment.output).sweep(conductor.needed)
     return Result(experiment.output, history)
 
 
@@ -135,7 +135,7 @@ def _execute(experiment: Experiment, parts: Parts, conductor: Conductor) -> None
     )
     build = partial(parts.space.build, **experiment.space_options)
     with opened(share, build, parts.space.home, parts.recipe, parts.data) as session:
-        session.run_trials(conductor, lambda trial: _assignment(experiment, trial))
+        session.run_trials(conductor, lambda trial: _assignment(experiment, conductor, trial))
         if _uncrowned(conductor):
             _crown(experiment, parts, conductor, session)
 
@@ -180,11 +180,20 @@ def _why_none(history: History) -> str:
     return f"none of {len(history.trials)} trials finished: {'; '.join(sorted(reasons)[:3])}"
 
 
-def _assignment(experiment: Experiment, trial: Trial) -> Assignment:
+def _assignment(experiment: Experiment, conductor: Conductor, trial: Trial) -> Assignment:
+    files, started = checkpoints(experiment.output), trial.started
+    parent = Path()
+    if started.inherits and started.parent is not None:
+        donor = conductor.history.trials[started.parent].donor
+        parent = files.bequeath(donor, trial.number)
+    files.sweep(conductor.needed)
     return Assignment(
         trial.number,
         dict(trial.architecture),
-        trial.started.epochs,
-        trial.started.seed,
-        str(checkpoint(experiment.output, trial.number)),
+        started.epochs,
+        started.seed,
+        str(files.of(trial.number)),
+        parent=str(parent) if started.inherits else "",
+        begin=started.begin,
+        keep=isinstance(conductor.plan.searcher, Keeper),
     )

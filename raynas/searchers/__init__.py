@@ -9,7 +9,7 @@ A new one is a small file beside these and a line in ``SEARCHERS``; the contract
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from types import MappingProxyType
 from typing import Final, Protocol, runtime_checkable
 
@@ -58,6 +58,14 @@ class Recommender(Protocol):
 
     def recommend(self, history: History) -> Trial | None:
         """Return the finished trial to hand over; none if none has finished."""
+
+
+@runtime_checkable
+class Keeper(Protocol):
+    """A searcher whose proposals inherit weights."""
+
+    def keeps(self, history: History) -> Collection[int]:
+        """Return the ended trials whose checkpoints later proposals may need."""
 
 
 def recommended(searcher: object, history: History) -> Trial | None:

@@ -95,6 +95,12 @@ class Trial:
         return self.outcome is None or self.outcome.answered_by is None
 
     @property
+    def donor(self) -> int:
+        """The trial whose weights are those of this one: itself, or the one that answered it."""
+        answered_by = None if self.outcome is None else self.outcome.answered_by
+        return self.number if answered_by is None else answered_by
+
+    @property
     def seconds(self) -> float:
         """Training time spent on it; nothing if it was answered by an earlier trial."""
         return math.fsum(report.seconds for report in self.reports) if self.trained else 0.0

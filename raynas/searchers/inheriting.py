@@ -1,0 +1,49 @@
+"""Children that begin with their parents' weights, whatever searcher has bred them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+
+from raynas.searchers import Searcher, recommended
+from raynas.searchers.selection import rank
+from raynas.space import Space
+from raynas.trial import History, Proposal, Trial
+
+_KEPT: Final = 25  # of the latest, and of the best
+
+
+@dataclass(frozen=True, slots=True)
+class Inheriting:
+    """Let every proposal that has a parent inherit its weights, if they are still there.
+
+    Attributes:
+        searcher: Proposes, and says at the end what to hand over.
+    """
+
+    searcher: Searcher
+
+    @property
+    def space(self) -> Space:
+        """Where architectures live."""
+        return self.searcher.space
+
+    def propose(self, history: History, rng: np.random.Generator) -> Proposal | None:
+        """Propose what the searcher proposes."""
+        proposal = self.searcher.propose(history, rng)
+        if proposal is None or proposal.parent is None or proposal.repeat:
+            return proposal
+        donor = history.trials[proposal.parent].donor
+        return replace(proposal, inherits=donor in self.keeps(history))
+
+    def recommend(self, history: History) -> Trial | None:
+        """Return what the searcher hands over."""
+        return recommended(self.searcher, history)
+
+    def keeps(self, history: History) -> Collection[int]:
+        """Return the trials whose weights stay: the latest, and the best."""
+        trained = [trial for trial in history.finished if trial.trained]
+        return {t.number for t in (*trained[-_KEPT:], *sorted(trained, key=rank)[:_KEPT])}
