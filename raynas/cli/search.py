@@ -32,6 +32,17 @@ def search(  # noqa: PLR0913 - a command's arguments are its options
             show_default="auto",
         ),
     ] = None,
+    tune: Annotated[
+        str | None,
+        typer.Option(
+            help="Fields of the training recipe to search as well, with commas: lr,weight_decay.",
+            show_default=False,
+        ),
+    ] = None,
+    inherit_weights: Annotated[
+        bool | None,
+        typer.Option("--inherit-weights", help="Let children begin with their parents' weights."),
+    ] = None,
     start_from: Annotated[
         str | None,
         typer.Option(
@@ -40,7 +51,12 @@ def search(  # noqa: PLR0913 - a command's arguments are its options
         ),
     ] = None,
     scheduler: Annotated[
-        str | None, typer.Option(help="none, asha, or a reference.", show_default="asha")
+        str | None,
+        typer.Option(
+            help="none, asha, asha_promotion, halving, hyperband, median, extrapolation, moasha, "
+            "pbt, or a reference.",
+            show_default="asha",
+        ),
     ] = None,
     trials: s.Trials = None,
     epochs: Annotated[
@@ -76,6 +92,8 @@ def search(  # noqa: PLR0913 - a command's arguments are its options
         space=space,
         task=task,
         searcher=searcher,
+        tune=tune.split(",") if tune else None,
+        inherit_weights=inherit_weights,
         start_from=start_from,
         scheduler=scheduler,
         trials=trials,

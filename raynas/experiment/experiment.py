@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Final, get_type_hints
@@ -44,8 +44,10 @@ class Experiment:
         task: A shipped task's name, ``package.module:attribute``, ``file.py:Class``, or a task.
         task_options: Options of the task.
         training: Fields of the training recipe that differ from the task's.
+        tune: Fields of the training recipe to search beside the architecture, such as ``lr``.
         searcher: A searcher's name, reference or instance.
         searcher_options: Its options.
+        inherit_weights: Whether a mutated child begins with its parent's weights.
         start_from: What to try first: a run folder (its ten best), a JSON file, or a list.
         scheduler: A scheduler's name, reference or instance.
         scheduler_options: Its options.
@@ -70,8 +72,10 @@ class Experiment:
     task: Any = "digits"
     task_options: Mapping[str, Any] = field(default_factory=dict)
     training: Mapping[str, Any] = field(default_factory=dict)
+    tune: Sequence[str] = ()
     searcher: Any = "auto"
     searcher_options: Mapping[str, Any] = field(default_factory=dict)
+    inherit_weights: bool = False
     start_from: Any = None
     scheduler: Any = "asha"
     scheduler_options: Mapping[str, Any] = field(default_factory=dict)
@@ -92,6 +96,8 @@ class Experiment:
     def __post_init__(self) -> None:
         """Check what can be checked without looking anything up."""
         object.__setattr__(self, "output", Path(self.output))
+        if isinstance(self.tune, str):
+            raise ConfigError(f"tune must be a list of names, such as [lr], got {self.tune!r}")
         object.__setattr__(self, "data_dir", Path(self.data_dir))
         for name in ("trials", "epochs", "winner_epochs", "max_concurrent"):
             value = getattr(self, name)

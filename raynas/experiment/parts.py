@@ -19,10 +19,12 @@ from raynas.experiment.references import (
 )
 from raynas.experiment.starting_points import starting_points
 from raynas.experiment.user_code import blamed
+from raynas.searchers.inheriting import Inheriting
 from raynas.searchers.warm_start import WarmStart
-from raynas.space import Architecture, with_priors
+from raynas.space import Architecture, joined, with_priors
 from raynas.tasks import Source
 from raynas.training.recipe import Recipe
+from raynas.training.tuning import tuned
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,16 +55,20 @@ def look_up(experiment: Experiment) -> Parts:
         DataError: The data are not there.
     """
     space = find_space(experiment.space, experiment.space_options)
+    task = find_task(experiment.task, experiment.task_options)
+    recipe = Recipe().with_overrides({**task.recipe, **experiment.training})
+    if experiment.tune:
+        space = replace(space, space=joined(space.space, TRAINING, tuned(recipe, experiment.tune)))
     if experiment.priors:
         space = replace(space, space=with_priors(space.space, experiment.priors))
-    task = find_task(experiment.task, experiment.task_options)
     searcher = find_searcher(experiment.searcher, space.space, experiment.searcher_options)
     start = starting_points(experiment.start_from, space.space) if experiment.start_from else ()
     if start:
         searcher = WarmStart(searcher, start)
+    if experiment.inherit_weights:
+        searcher = Inheriting(searcher)
     scheduler = find_scheduler(experiment.scheduler, experiment.scheduler_options)
     scheduler.check(experiment.epochs)
-    recipe = Recipe().with_overrides({**task.recipe, **experiment.training})
     for path in space.space.decisions:
         part, _, name = path.partition(".")
         if part == TRAINING:

@@ -2,6 +2,7 @@
 
 from raynas.space.architecture import Architecture
 from raynas.space.decision import Decision
+from raynas.space.joined import joined
 from raynas.space.nodes import Choice, Domain, Float, Int, Node, Repeat, Value
 from raynas.space.priors import with_priors
 from raynas.space.space import Space
@@ -17,5 +18,6 @@ __all__ = [
     "Repeat",
     "Space",
     "Value",
+    "joined",
     "with_priors",
 ]
