@@ -135,7 +135,7 @@ def _execute(experiment: Experiment, parts: Parts, conductor: Conductor) -> None
     )
     build = partial(parts.space.build, **experiment.space_options)
     with opened(share, build, parts.space.home, parts.recipe, parts.data) as session:
-        session.run_trials(conductor, lambda trial: _assignment(experiment, conductor, trial))
+        session.run_trials(conductor, lambda trial: assignment(experiment, conductor, trial))
         if _uncrowned(conductor):
             _crown(experiment, parts, conductor, session)
 
@@ -180,7 +180,8 @@ def _why_none(history: History) -> str:
     return f"none of {len(history.trials)} trials finished: {'; '.join(sorted(reasons)[:3])}"
 
 
-def _assignment(experiment: Experiment, conductor: Conductor, trial: Trial) -> Assignment:
+def assignment(experiment: Experiment, conductor: Conductor, trial: Trial) -> Assignment:
+    """Return what a worker is told of a trial, whose checkpoints are put in order first."""
     files, started = checkpoints(experiment.output), trial.started
     parent = Path()
     if started.inherits and started.parent is not None:

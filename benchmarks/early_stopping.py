@@ -1,0 +1,57 @@
+"""How many epochs early stopping needs for what random search finds with full trainings.
+
+On ``digits`` with the space ``mlp``: random search trains so many networks in full; every other
+arm gets as many epochs, and the share is printed after which it had a fully trained network at
+least as good on validation as the best that random search has found. One line per arm: the median
+over seeds, the quartiles, and in how many runs it got there at all.
+
+    python benchmarks/early_stopping.py [--seeds 10] [--networks 40] [--epochs 27]
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+
+from played import play
+
+ARMS = {
+    "random": {"searcher": "random", "scheduler": "none"},
+    "random + asha": {"searcher": "random", "scheduler": "asha"},
+    "random + asha_promotion": {"searcher": "random", "scheduler": "asha_promotion"},
+    "random + halving": {"searcher": "random", "scheduler": "halving"},
+    "random + hyperband": {"searcher": "random", "scheduler": "hyperband"},
+    "random + median": {"searcher": "random", "scheduler": "median"},
+    "random + extrapolation": {"searcher": "random", "scheduler": "extrapolation"},
+    "auto + asha": {"searcher": "auto", "scheduler": "asha"},
+    "bohb + hyperband": {"searcher": "bohb", "scheduler": "hyperband"},
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seeds", type=int, default=10)
+    parser.add_argument("--networks", type=int, default=40)
+    parser.add_argument("--epochs", type=int, default=27)
+    parser.add_argument("--arms", default=",".join(ARMS))
+    asked = parser.parse_args()
+    budget = asked.networks * asked.epochs
+    common = {"space": "mlp", "task": "digits", "epochs": asked.epochs}
+    bars = {}
+    for seed in range(asked.seeds):
+        bars[seed] = play(budget, seed=seed, **common, **ARMS["random"]).best[-1]
+    print(f"random search, {asked.networks} networks of {asked.epochs} epochs: {bars}")
+    print(f"{'':26} median  quartiles      reached")
+    for name in asked.arms.split(","):
+        # Another seed than random search had, or random networks would be the same ones.
+        shares = [
+            play(budget, bar, seed=1000 + seed, **common, **ARMS[name]).until(bar) / budget
+            for seed, bar in bars.items()
+        ]
+        low, middle, high = statistics.quantiles(shares, n=4, method="inclusive")
+        reached = sum(share < float("inf") for share in shares)
+        print(f"{name:26} {middle:6.3f}  {low:.3f} – {high:.3f}  {reached} of {len(shares)}")
+
+
+if __name__ == "__main__":
+    main()
