@@ -13,6 +13,7 @@ under ``training`` in a space of your own; ``build`` looks at nothing there::
 from __future__ import annotations
 
 import math
+from collections import OrderedDict
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
@@ -45,17 +46,19 @@ def build(architecture: Architecture, input_shape: tuple[int, ...], classes: int
     from torch import nn  # noqa: PLC0415 - deciding must not load torch
 
     decided: Mapping[str, Any] = architecture
-    layers: list[nn.Module] = [nn.Flatten()]
+    # By name, not by number: a layer keeps its name although others come or go.
+    layers: OrderedDict[str, nn.Module] = OrderedDict(flatten=nn.Flatten())
     width = math.prod(input_shape)
-    for wider in _widths(architecture):
-        layers.append(nn.Linear(width, wider, bias=decided["norm"] == "none"))
+    for i, wider in enumerate(_widths(architecture)):
+        layers[f"linear_{i}"] = nn.Linear(width, wider, bias=decided["norm"] == "none")
         if decided["norm"] == "batch":
-            layers.append(nn.BatchNorm1d(wider))
-        layers.append(getattr(nn, decided["activation"])())
+            layers[f"norm_{i}"] = nn.BatchNorm1d(wider)
+        layers[f"activation_{i}"] = getattr(nn, decided["activation"])()
         if decided["dropout"]:
-            layers.append(nn.Dropout(decided["dropout"]))
+            layers[f"dropout_{i}"] = nn.Dropout(decided["dropout"])
         width = wider
-    return nn.Sequential(*layers, nn.Linear(width, classes))
+    layers["logits"] = nn.Linear(width, classes)
+    return nn.Sequential(layers)
 
 
 def draw(architecture: Architecture) -> str:

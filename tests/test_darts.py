@@ -230,7 +230,7 @@ def check_cell(genotype: Genotype, *, reduces: bool) -> None:
     now = torch.rand(2, 5, 6, 6, dtype=torch.float64, requires_grad=True)
     values = [cell.fit_before(before), cell.fit_now(now)]
     terms = []
-    for edge, step in zip(cell.edges, cell.operations, strict=True):
+    for edge, step in zip(cell.edges, cell.operations.values(), strict=True):
         plain = isinstance(step, torch.nn.Identity | torch.nn.MaxPool2d | torch.nn.AvgPool2d)
         terms.append(step(values[edge.source] if plain else F.relu(values[edge.source])))
         if len(terms) == 2:

@@ -14,7 +14,7 @@ def test_it_takes_the_steps_of_torchs_optimizer(nesterov):
     start = [torch.randn(3, 4, generator=generator), torch.randn(5, generator=generator)]
     mine = [tensor.clone().requires_grad_() for tensor in start]
     theirs = [tensor.clone().requires_grad_() for tensor in start]
-    own = SGD(mine, recipe)
+    own = SGD(zip("ab", mine, strict=True), recipe)
     other = torch.optim.SGD(
         theirs, lr=0.1, momentum=0.9, nesterov=nesterov, weight_decay=1e-2, fused=True
     )
@@ -32,7 +32,7 @@ def test_it_takes_the_steps_of_torchs_optimizer(nesterov):
 
 def test_what_has_no_gradient_stays():
     idle, busy = (torch.ones(2, requires_grad=True) for _ in range(2))
-    optimizer = SGD([idle, busy], Recipe())
+    optimizer = SGD([("idle", idle), ("busy", busy)], Recipe())
     busy.grad = torch.ones(2)
     optimizer.step(0.1)
     assert idle.tolist() == [1.0, 1.0]

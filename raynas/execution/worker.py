@@ -39,9 +39,11 @@ class Assignment:
         epochs: How long at most.
         seed: The training seed.
         checkpoint: The file to continue from, if it is there, and to leave checkpoints in.
-        parent: The file to take over weights from before the first epoch; empty for none.
-        begin: Epochs that count as trained already.
-        keep: Whether to leave a checkpoint after the last epoch too, for heirs.
+        parent: The checkpoint of another trial, whose weights are taken over as far as they fit
+            before the first epoch; only read. None if empty.
+        begin: Epochs that count as trained already: the first report is of the one after, the
+            learning rate goes on from there.
+        keep: Whether a checkpoint is left after the last epoch, too, for others to inherit.
     """
 
     number: int
@@ -92,20 +94,24 @@ def _reports(workshop: Workshop, assignment: Assignment) -> Iterator[Report]:
 
     data, device = workshop.data, torch.device(workshop.device)
     training, measured = begin(workshop, assignment, Examples.of(data.train, data, device))
+    facts: dict[str, float] = {"params": measured.params, "flops": measured.flops}
     checkpoint = Path(assignment.checkpoint)
     reports: list[Report] = []
     if checkpoint.exists():
         saved = torch.load(checkpoint, map_location=device, weights_only=True)
         training.load_state(saved["training"])
+        facts = saved["facts"]
         reports = [Report(assignment.number, **report) for report in saved["reports"]]
         yield from reports
+    elif assignment.parent:
+        facts["inherited"] = training.inherit(_parent(assignment.parent))
     valid = Examples.of(data.valid, data, device)
     while training.epoch < assignment.epochs:
         epoch = training.step(valid)
-        metrics = {**epoch.metrics, "params": measured.params, "flops": measured.flops}
+        metrics = {**epoch.metrics, **facts}
         reports.append(Report(assignment.number, epoch.epoch, metrics, epoch.seconds))
-        if training.epoch < assignment.epochs:
-            _save(checkpoint, training, reports)
+        if training.epoch < assignment.epochs or assignment.keep:
+            _save(checkpoint, training, facts, reports)
         yield reports[-1]
 
 
@@ -115,13 +121,18 @@ def begin(
     """Build the child of a trial, ready to be trained on ``examples``, and measure it.
 
     Raises:
-        TrialError: The child cannot be built, or memory ran out.
+        TrialError: The child cannot be built, memory ran out, or no epoch is left to train.
         ConfigError: The architecture decides an unusable training recipe.
     """
     from torch import nn  # noqa: PLC0415 - see the module's docstring
 
     from raynas.training.train import Training, memory_fails  # noqa: PLC0415
 
+    if not 0 <= assignment.begin < assignment.epochs:
+        raise TrialError(
+            "0 <= begin < epochs must hold: "
+            f"got begin={assignment.begin}, epochs={assignment.epochs}"
+        )
     architecture = Architecture(assignment.architecture)
     recipe = workshop.recipe.with_overrides(architecture.under(TRAINING))
     shape, classes = workshop.data.input_shape, workshop.data.classes
@@ -135,15 +146,30 @@ def begin(
             raise TrialError(f"build must return a torch.nn.Module, it returned {child!r}")
         measured = costs.measure(child, shape)
     training = Training(child, examples, recipe, epochs=assignment.epochs, seed=assignment.seed)
+    training.epoch = assignment.begin
     return training, measured
 
 
-def _save(path: Path, training: Training, reports: list[Report]) -> None:
+def _parent(path: str) -> Mapping[str, Any]:
+    import torch  # noqa: PLC0415 - see the module's docstring
+
+    try:
+        saved = torch.load(path, map_location="cpu", weights_only=True)
+        state: Mapping[str, Any] = saved["training"]
+    except Exception as error:  # what a broken file makes torch raise is not documented
+        reason = f"{type(error).__name__}: {error}"
+        raise TrialError(f"the parent's weights cannot be read from {path}: {reason}") from error
+    return state
+
+
+def _save(
+    path: Path, training: Training, facts: Mapping[str, float], reports: list[Report]
+) -> None:
     import torch  # noqa: PLC0415 - see the module's docstring
 
     path.parent.mkdir(parents=True, exist_ok=True)
     told = [{"epoch": r.epoch, "metrics": dict(r.metrics), "seconds": r.seconds} for r in reports]
     # A name of its own: the worker of a killed run may still be writing beside its successor.
     with NamedTemporaryFile(dir=path.parent, suffix=".partial", delete=False) as partial:
-        torch.save({"training": training.state(), "reports": told}, partial)
+        torch.save({"training": training.state(), "facts": dict(facts), "reports": told}, partial)
     Path(partial.name).replace(path)

@@ -6,7 +6,7 @@ and the first trial of every worker would wait for it. The function loads nothin
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 
 import torch
 from torch import Tensor
@@ -19,24 +19,29 @@ from raynas.training.recipe import Recipe
 class SGD:
     """Takes the steps ``torch.optim.SGD(fused=True)`` takes, and forgets the gradients."""
 
-    def __init__(self, parameters: Iterable[Tensor], recipe: Recipe) -> None:
+    def __init__(self, parameters: Iterable[tuple[str, Tensor]], recipe: Recipe) -> None:
         """Begin at rest: a momentum of zero makes the first step the plain gradient's.
+
+        Args:
+            parameters: What is trained, by name; what needs no gradient is left out.
+            recipe: How.
 
         Raises:
             SpaceError: There is nothing to train.
         """
-        self._parameters = [parameter for parameter in parameters if parameter.requires_grad]
-        if not self._parameters:
+        trained = {name: parameter for name, parameter in parameters if parameter.requires_grad}
+        if not trained:
             raise SpaceError("a child must have parameters to train: it has none")
         self._recipe = recipe
-        self.momentum = [torch.zeros_like(parameter) for parameter in self._parameters]
+        self._parameters = [*trained.values()]
+        self.momentum = {name: torch.zeros_like(tensor) for name, tensor in trained.items()}
 
     @torch.no_grad()
     def step(self, lr: float) -> None:
         """Move every parameter that has a gradient."""
         moved = [
             (parameter, parameter.grad, momentum)
-            for parameter, momentum in zip(self._parameters, self.momentum, strict=True)
+            for parameter, momentum in zip(self._parameters, self.momentum.values(), strict=True)
             if parameter.grad is not None
         ]
         if not moved:
@@ -58,7 +63,14 @@ class SGD:
             parameter.grad = None
 
     @torch.no_grad()
-    def load(self, momentum: Sequence[Tensor]) -> None:
-        """Continue with another's ``momentum``, in the order of the parameters."""
-        for own, given in zip(self.momentum, momentum, strict=True):
-            own.copy_(given)
+    def load(self, momentum: Mapping[str, Tensor]) -> None:
+        """Continue with the ``momentum`` of another in training of the same architecture."""
+        for name, own in self.momentum.items():
+            own.copy_(momentum[name])
+
+    @torch.no_grad()
+    def inherit(self, momentum: Mapping[str, Tensor]) -> None:
+        """Take over what has the same name and shape in another architecture; the rest stays."""
+        for name, own in self.momentum.items():
+            if name in momentum and momentum[name].shape == own.shape:
+                own.copy_(momentum[name])

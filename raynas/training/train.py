@@ -23,8 +23,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from raynas.errors import ConfigError, SpaceError, TrialError
-from raynas.rng import epoch_generator, seed_dropout
+from raynas.rng import epoch_generator, inheritance_generator, seed_dropout
 from raynas.training.examples import Examples, augmented, cut_out
+from raynas.training.inherit import inherit
 from raynas.training.memory import memory_fails
 from raynas.training.recipe import Recipe
 from raynas.training.sgd import SGD
@@ -86,7 +87,7 @@ class Training:
         self.seed = seed
         self.epoch = 0
         self._lr = recipe.lr
-        self._optimizer = SGD(self.child.parameters(), recipe)
+        self._optimizer = SGD(self.child.named_parameters(), recipe)
 
     @memory_fails()
     def step(self, valid: Examples | None = None) -> Epoch:
@@ -150,6 +151,21 @@ class Training:
         self.epoch = state["epoch"]
         self.child.load_state_dict(state["child"])
         self._optimizer.load(state["momentum"])
+
+    def inherit(self, state: Mapping[str, Any]) -> float:
+        """Take over what fits of the weights and momentum of another architecture.
+
+        The epoch stays, too: set ``epoch`` for a learning rate that goes on where the other's was.
+
+        Args:
+            state: The ``state`` of the other training; left as it is.
+
+        Returns:
+            Which share of the child's parameters come from it; see ``raynas.training.inherit``.
+        """
+        share = inherit(self.child, state["child"], inheritance_generator(self.seed))
+        self._optimizer.inherit(state["momentum"])
+        return share
 
 
 @memory_fails()

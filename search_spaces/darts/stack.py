@@ -90,8 +90,9 @@ class Place(NamedTuple):
 
 
 class _Edge(NamedTuple):
-    """Which node an edge reads, whether behind a ReLU, and whether its result is its own."""
+    """Its operation, the node it reads, whether behind a ReLU, whether its result is its own."""
 
+    name: str
     source: int
     rectified: bool
     owned: bool
@@ -114,30 +115,31 @@ class Cell(nn.Module):
         fit = FactorizedReduce if place.halved else pointwise
         self.fit_before = fit(place.before, place.channels)
         self.fit_now = pointwise(place.now, place.channels)
-        self.operations = nn.ModuleList()
+        # Named by their place in the genotype: an edge that becomes a skip renames no other.
+        self.operations = nn.ModuleDict()
         self.edges: list[_Edge] = []
-        for name, source in _own_first(edges):
+        for i, (name, source) in _own_first(edges):
             stride = 2 if place.reduces and source < 2 else 1
             step, skip = operation(name, place.channels, stride), is_skip(name, stride)
-            self.operations.append(
+            self.operations[str(i)] = (
                 nn.Sequential(step, DropPath(drop_path)) if drop_path and not skip else step
             )
-            self.edges.append(_Edge(source, wants_rectified(name, stride), not skip))
+            self.edges.append(_Edge(str(i), source, wants_rectified(name, stride), not skip))
 
     def forward(self, before: Tensor, now: Tensor) -> Tensor:
         """Map the two inputs to ``[batch, made, height, width]``."""
         values = [self.fit_before(before), self.fit_now(now)]
         rectified: dict[int, Tensor] = {}
         for i in range(0, len(self.edges), 2):
-            one, other = (self._term(j, values, rectified) for j in (i, i + 1))
+            one, other = (self._term(edge, values, rectified) for edge in self.edges[i : i + 2])
             values.append(one.add_(other) if self.edges[i].owned else one + other)
         return torch.cat([values[node] for node in self.concat], 1)
 
-    def _term(self, i: int, values: list[Tensor], rectified: dict[int, Tensor]) -> Tensor:
-        edge = self.edges[i]
+    def _term(self, edge: _Edge, values: list[Tensor], rectified: dict[int, Tensor]) -> Tensor:
         if edge.rectified and edge.source not in rectified:
             rectified[edge.source] = F.relu(values[edge.source])
-        term: Tensor = self.operations[i]((rectified if edge.rectified else values)[edge.source])
+        read = rectified if edge.rectified else values
+        term: Tensor = self.operations[edge.name](read[edge.source])
         return term
 
 
@@ -175,10 +177,14 @@ class LargeStem(nn.Module):
         return quarter, self.eighth(quarter)
 
 
-def _own_first(edges: Sequence[Edge]) -> Iterator[Edge]:
-    """Yield both edges of each node, skips last: the other's result can take up the sum."""
+def _own_first(edges: Sequence[Edge]) -> Iterator[tuple[int, Edge]]:
+    """Yield both edges of each node, skips last: the other's result can take up the sum.
+
+    Each comes with its place among all edges.
+    """
+    numbered = [*enumerate(edges)]
     for i in range(0, len(edges), 2):
-        yield from sorted(edges[i : i + 2], key=lambda edge: edge[0] == "skip_connect")
+        yield from sorted(numbered[i : i + 2], key=lambda edge: edge[1][0] == "skip_connect")
 
 
 def _conv_bn(given: int, made: int, stride: int) -> nn.Sequential:

@@ -100,7 +100,8 @@ class Block(nn.Module):
             act(),
             *conv(inner, inner, kernel, stride=stride, groups=inner),
             act(),
-            *([Squeeze(inner, squeezed)] if squeezed else []),
+            # In its place even if absent, so that the layers after it keep their names.
+            Squeeze(inner, squeezed) if squeezed else nn.Identity(),
             *conv(inner, leaving, 1),
         )
         self.shortcut = stride == 1 and entering == leaving
