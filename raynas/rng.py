@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import torch
 
 # One stream per purpose: equal numbers under two purposes give unrelated generators.
-_PROPOSE, _TRAIN, _SPLIT, _FIT, _INHERIT = range(5)
+_PROPOSE, _TRAIN, _SPLIT, _FIT, _INHERIT, _PROBE = range(6)
 _WINNER = 2**31 - 1  # a trial number no search reaches
 
 
@@ -34,6 +34,21 @@ def fit_rng(trials: int) -> np.random.Generator:
 def split_rng(seed: int) -> np.random.Generator:
     """Return the generator that divides a data set into training and validation."""
     return np.random.default_rng((_SPLIT, seed))
+
+
+def batch_rng(seed: int) -> np.random.Generator:
+    """Return the generator that draws the examples on which proxies look at a child."""
+    return np.random.default_rng((_PROBE, seed))
+
+
+def probe_generator(seed: int, device: torch.device) -> torch.Generator:
+    """Return the generator, on ``device``, of what a proxy draws: weights and inputs."""
+    import torch  # noqa: PLC0415 - deciding must not load torch
+
+    generator = torch.Generator(device=device)
+    words = np.random.SeedSequence((_PROBE, seed, 0)).generate_state(2, np.uint32)
+    generator.manual_seed((int(words[0]) << 31) | (int(words[1]) >> 1))
+    return generator
 
 
 def training_seed(seed: int, trial: int) -> int:

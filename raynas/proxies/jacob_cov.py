@@ -1,0 +1,32 @@
+"""How differently a network's output depends on the input, example by example."""
+
+from __future__ import annotations
+
+import torch
+
+from raynas.errors import TrialError
+from raynas.proxies.subject import Subject, gradients
+
+_K = 1e-5
+
+
+def jacob_cov(subject: Subject) -> float:
+    """Return -Σ log(v + k) + 1/(v + k), v the eigenvalues of the Jacobians' correlation.
+
+    The first version of "Neural Architecture Search without Training" (Mellor et al., 2020,
+    arXiv:2006.04647v1), as in Abdelfattah et al., 2021 (arXiv:2101.08134): an example's Jacobian
+    is the gradient of the sum of all outputs by its input, and k = 1e-5.
+
+    Raises:
+        TrialError: The output does not depend on some example, or on every pixel alike.
+    """
+    inputs = subject.batch.inputs.clone().requires_grad_()
+    (jacobians,) = gradients(subject.copy()(inputs).sum(), [inputs])
+    correlation = torch.corrcoef(jacobians.flatten(1).double())
+    if not correlation.isfinite().all():
+        raise TrialError(
+            "jacob_cov needs outputs that depend on the input, not on every part of it alike: "
+            "those of this network do not, for some example"
+        )
+    values = torch.linalg.eigvalsh(correlation) + _K
+    return -float((values.log() + values.reciprocal()).sum())

@@ -1,0 +1,124 @@
+"""Scoring architectures before training them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from raynas.errors import ConfigError, RaynasError, TrialError, unknown
+from raynas.proxies.batch import Batch
+from raynas.rng import seed_weights
+from raynas.space import Architecture
+
+if TYPE_CHECKING:
+    from torch import nn
+
+NAMES: Final = (
+    "synflow",
+    "naswot",
+    "jacob_cov",
+    "snip",
+    "grasp",
+    "grad_norm",
+    "fisher",
+    "zen",
+    "params",
+    "flops",
+)
+"""Every proxy's name, known without loading torch."""
+
+Build = Callable[[Architecture, tuple[int, ...], int], "nn.Module"]
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """What proxies say of an architecture.
+
+    Attributes:
+        values: By proxy; finite numbers, more of which is said to be better.
+        refusals: Why a proxy has no value, a sentence each.
+    """
+
+    values: dict[str, float] = field(default_factory=dict)
+    refusals: dict[str, str] = field(default_factory=dict)
+
+
+def score(
+    build: Build,
+    architecture: Architecture,
+    batch: Batch,
+    names: Sequence[str] = NAMES,
+    *,
+    seed: int = 0,
+) -> Scores:
+    """Build a child as training does and ask proxies about it; global generators stay as they are.
+
+    Whatever the child raises ends a proxy, not the caller. All arguments and the result can be
+    pickled.
+
+    Args:
+        build: Makes the child: ``build(architecture, input_shape, classes)``.
+        architecture: What to score.
+        batch: What the child is shown; it computes on the device of the batch.
+        names: Which proxies.
+        seed: The seed of weights and of what proxies draw.
+
+    Raises:
+        ConfigError: There is no such proxy.
+    """
+    import torch  # noqa: PLC0415 - deciding must not load torch
+
+    from raynas.proxies.subject import Subject  # noqa: PLC0415
+    from raynas.proxies.table import PROXIES  # noqa: PLC0415
+
+    for name in names:
+        if name not in PROXIES:
+            raise ConfigError(unknown("proxy", name, PROXIES))
+    device = batch.inputs.device
+    found = Scores()
+    with torch.random.fork_rng([device] if device.type == "cuda" else []):
+        try:
+            subject = Subject(_built(build, architecture, batch, seed), batch, seed)
+        except Exception as error:  # noqa: BLE001 - see below
+            found.refusals.update(dict.fromkeys(names, _said(error)))
+            return found
+        for name in names:
+            try:
+                found.values[name] = _finite(name, PROXIES[name](subject))
+            except Exception as error:  # noqa: BLE001 - a child is a user's code and may raise anything
+                found.refusals[name] = _said(error)
+    return found
+
+
+def score_all(
+    build: Build,
+    architectures: Iterable[Architecture],
+    batch: Batch,
+    names: Sequence[str] = NAMES,
+    *,
+    seed: int = 0,
+) -> list[Scores]:
+    """Score several architectures, with equal seeds: see ``score``."""
+    return [score(build, one, batch, names, seed=seed) for one in architectures]
+
+
+def _built(build: Build, architecture: Architecture, batch: Batch, seed: int) -> nn.Module:
+    from torch import nn  # noqa: PLC0415 - deciding must not load torch
+
+    seed_weights(seed)
+    child = build(architecture, batch.input_shape, batch.classes)
+    if not isinstance(child, nn.Module):
+        raise TrialError(f"build must return a torch.nn.Module, it returned {child!r}")
+    return child.to(batch.inputs.device)
+
+
+def _finite(name: str, value: float) -> float:
+    if not math.isfinite(value):
+        raise TrialError(f"{name} has no value here: it comes out as {value}")
+    return value
+
+
+def _said(error: Exception) -> str:
+    return str(error) if isinstance(error, RaynasError) else f"{type(error).__name__}: {error}"

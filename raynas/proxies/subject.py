@@ -1,0 +1,113 @@
+"""A child under examination."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.nn.modules.batchnorm import _NormBase
+
+from raynas.costs import Costs, measure
+from raynas.errors import SpaceError
+from raynas.proxies.batch import Batch
+
+
+@dataclass(frozen=True)
+class Subject:
+    """An untrained child and what it is shown; what several proxies need is computed once.
+
+    Proxies work on copies: the child, its hooks, modes, gradients and running statistics stay as
+    they are, whatever happens.
+
+    Attributes:
+        child: The network, on the device of the batch.
+        batch: What it is shown.
+        seed: For the proxies that draw something.
+    """
+
+    child: nn.Module
+    batch: Batch
+    seed: int = 0
+
+    def copy(self) -> nn.Module:
+        """Return a copy that normalises by the batch it is given and drops nothing.
+
+        So the authors of the proxies ran their networks, which had no dropout. Elsewhere a child
+        is in evaluation mode, in which auxiliary heads are off, too.
+        """
+        copied = copy.deepcopy(self.child).eval()
+        for layer in copied.modules():
+            if isinstance(layer, _NormBase):
+                layer.train()
+        return copied.to(memory_format=torch.channels_last) if self._images else copied
+
+    @property
+    def _images(self) -> bool:
+        return self.batch.inputs.ndim == 4
+
+    def loss(self, child: nn.Module) -> Tensor:
+        """Return the mean cross-entropy (nats) of a copy on the batch.
+
+        Raises:
+            SpaceError: The child's output has the wrong shape.
+        """
+        logits = child(self.batch.inputs)
+        expected = (len(self.batch.labels), self.batch.classes)
+        if tuple(logits.shape) != expected:
+            raise SpaceError(
+                f"a child must give one logit per class for every example, {expected}: "
+                f"got {tuple(logits.shape)}"
+            )
+        return functional.cross_entropy(logits, self.batch.labels)
+
+    @cached_property
+    def slopes(self) -> list[tuple[Tensor, Tensor]]:
+        """Every weight with the gradient of the loss by it.
+
+        Raises:
+            SpaceError: As for ``loss`` and ``weights``.
+        """
+        child = self.copy()
+        found = list(weights(child).values())
+        return list(zip(found, gradients(self.loss(child), found), strict=True))
+
+    @cached_property
+    def costs(self) -> Costs:
+        """Parameters and multiply-adds."""
+        return measure(self.child, self.batch.input_shape)
+
+
+def weights(child: nn.Module) -> dict[str, Tensor]:
+    """Return, by name, what the proxies call weights: trained parameters but no biases or norms.
+
+    That is those of two dimensions or more: kernels of convolutions, matrices of linear layers.
+
+    Raises:
+        SpaceError: There are none.
+    """
+    found = {
+        name: parameter
+        for name, parameter in child.named_parameters()
+        if parameter.requires_grad and parameter.ndim > 1
+    }
+    if not found:
+        raise SpaceError(
+            "this proxy needs weights that are trained, of convolutions or linear layers: "
+            "the network has none"
+        )
+    return found
+
+
+def gradients(
+    output: Tensor, by: list[Tensor], *, create_graph: bool = False
+) -> tuple[Tensor, ...]:
+    """Return the gradient of a scalar by each tensor; zero where it does not depend on it."""
+    if not output.requires_grad:
+        return tuple(torch.zeros_like(tensor) for tensor in by)
+    return torch.autograd.grad(
+        output, by, create_graph=create_graph, allow_unused=True, materialize_grads=True
+    )

@@ -1,0 +1,64 @@
+"""Synaptic flow (Tanaka et al., 2020, arXiv:2006.05467)."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _NormBase
+
+from raynas.errors import TrialError
+from raynas.proxies.subject import Subject, gradients, weights
+
+_NORMS = (_NormBase, nn.GroupNorm, nn.LayerNorm)
+
+
+def synflow(subject: Subject) -> float:
+    """Return log10 of the flow through all weights.
+
+    Differs from the paper: the logarithm, which keeps the order and a readable size; and
+    normalisations are passed by, as in Abdelfattah et al., 2021 (arXiv:2101.08134), for whoever
+    divides by a deviation lets nothing flow in proportion.
+
+    Raises:
+        TrialError: Nothing flows from input to output, or too much for a number.
+    """
+    total = math.fsum(flows(subject).values())
+    if not 0.0 < total < math.inf:
+        raise TrialError(
+            "synflow needs a path of weights from input to output that no activation closes: "
+            f"the flow is {total}"
+        )
+    return math.log10(total)
+
+
+def flows(subject: Subject) -> dict[str, float]:
+    """Return each weight's flow Σ|w ∂R/∂w|, R being the sum of the outputs for an input of ones.
+
+    Every parameter is taken by its absolute value. In a chain without biases each flow is R.
+
+    Raises:
+        SpaceError: There are no weights.
+    """
+    # The flow is a product over all layers; float32 would end at about 1e38.
+    child = subject.copy().eval().double()
+    with torch.no_grad():
+        for parameter in child.parameters():
+            parameter.abs_()
+    for layer in child.modules():
+        if isinstance(layer, _NORMS):
+            layer.register_forward_hook(_passed_by)
+    found = weights(child)
+    ones = torch.ones(
+        (1, *subject.batch.input_shape), dtype=torch.float64, device=subject.batch.inputs.device
+    )
+    slopes = gradients(child(ones).sum(), list(found.values()))
+    return {
+        name: float((weight.detach() * slope).abs().sum())
+        for (name, weight), slope in zip(found.items(), slopes, strict=True)
+    }
+
+
+def _passed_by(_norm: nn.Module, inputs: tuple[Tensor, ...], _output: Tensor) -> Tensor:
+    return inputs[0].clone()  # what follows may write into it
