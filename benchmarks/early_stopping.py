@@ -50,7 +50,7 @@ def main() -> None:
         ]
         low, middle, high = statistics.quantiles(shares, n=4, method="inclusive")
         reached = sum(share < float("inf") for share in shares)
-        print(f"{name:26} {middle:6.3f}  {low:.3f} – {high:.3f}  {reached} of {len(shares)}")
+        print(f"{name:26} {middle:6.3f}  {low:.3f} to {high:.3f}  {reached} of {len(shares)}")
 
 
 if __name__ == "__main__":

@@ -158,6 +158,7 @@ def _data(event: Event) -> dict[str, Any]:
     data = {field.name: getattr(event, field.name) for field in fields(event)}
     if isinstance(event, Started):
         data["architecture"] = dict(event.architecture)
+        data["scores"] = dict(event.scores)
     elif isinstance(event, Report | Winner):
         data["metrics"] = dict(event.metrics)
     return {"event": type(event).__name__.lower(), **data}

@@ -39,6 +39,13 @@ def search(  # noqa: PLR0913 - a command's arguments are its options
             show_default=False,
         ),
     ] = None,
+    proxies: Annotated[
+        str | None,
+        typer.Option(
+            help="Zero-cost proxies that choose what is trained, with commas: synflow,naswot.",
+            show_default=False,
+        ),
+    ] = None,
     inherit_weights: Annotated[
         bool | None,
         typer.Option("--inherit-weights", help="Let children begin with their parents' weights."),
@@ -93,6 +100,7 @@ def search(  # noqa: PLR0913 - a command's arguments are its options
         task=task,
         searcher=searcher,
         tune=tune.split(",") if tune else None,
+        proxies=proxies.split(",") if proxies else None,
         inherit_weights=inherit_weights,
         start_from=start_from,
         scheduler=scheduler,

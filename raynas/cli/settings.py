@@ -49,6 +49,7 @@ _PARTS = {
     "training": "training",
     "searcher": "searcher_options",
     "scheduler": "scheduler_options",
+    "screen": "screen_options",
 }
 
 

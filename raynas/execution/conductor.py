@@ -203,9 +203,13 @@ class Conductor:
             repeat=proposal.repeat,
             inherits=proposal.inherits,
             begin=proposal.begin,
+            scores=proposal.scores,
+            dropped=proposal.dropped,
             at=self.clock(),
         )
         answer = self._answer(started)
+        if proposal.fault:
+            answer = Failed(number, proposal.fault, proposal.detail, at=started.at)
         self.record(started)
         if answer is None:
             return self.history.trials[number]

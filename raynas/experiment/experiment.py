@@ -47,6 +47,8 @@ class Experiment:
         tune: Fields of the training recipe to search beside the architecture, such as ``lr``.
         searcher: A searcher's name, reference or instance.
         searcher_options: Its options.
+        proxies: Zero-cost proxies that choose which proposals are trained; none for all.
+        screen_options: How strictly they choose.
         inherit_weights: Whether a mutated child begins with its parent's weights.
         start_from: What to try first: a run folder (its ten best), a JSON file, or a list.
         scheduler: A scheduler's name, reference or instance.
@@ -75,6 +77,8 @@ class Experiment:
     tune: Sequence[str] = ()
     searcher: Any = "auto"
     searcher_options: Mapping[str, Any] = field(default_factory=dict)
+    proxies: Sequence[str] = ()
+    screen_options: Mapping[str, Any] = field(default_factory=dict)
     inherit_weights: bool = False
     start_from: Any = None
     scheduler: Any = "asha"
@@ -96,8 +100,9 @@ class Experiment:
     def __post_init__(self) -> None:
         """Check what can be checked without looking anything up."""
         object.__setattr__(self, "output", Path(self.output))
-        if isinstance(self.tune, str):
-            raise ConfigError(f"tune must be a list of names, such as [lr], got {self.tune!r}")
+        for name in ("tune", "proxies"):
+            if isinstance(given := getattr(self, name), str):
+                raise ConfigError(f"{name} must be a list of names, got {given!r}")
         object.__setattr__(self, "data_dir", Path(self.data_dir))
         for name in ("trials", "epochs", "winner_epochs", "max_concurrent"):
             value = getattr(self, name)

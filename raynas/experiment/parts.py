@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
+from typing import Final
+
+import numpy as np
 
 from raynas.data import Data
 from raynas.errors import ConfigError
+from raynas.execution.assess import Assessor
 from raynas.execution.conductor import Plan
-from raynas.execution.worker import TRAINING
+from raynas.execution.worker import TRAINING, Workshop
 from raynas.experiment.experiment import Experiment
 from raynas.experiment.references import (
     SpaceModule,
@@ -19,12 +24,17 @@ from raynas.experiment.references import (
 )
 from raynas.experiment.starting_points import starting_points
 from raynas.experiment.user_code import blamed
+from raynas.options import build
+from raynas.searchers import Searcher
 from raynas.searchers.inheriting import Inheriting
+from raynas.searchers.screened import Assess, Screened, Screening
 from raynas.searchers.warm_start import WarmStart
 from raynas.space import Architecture, joined, with_priors
 from raynas.tasks import Source
 from raynas.training.recipe import Recipe
 from raynas.training.tuning import tuned
+
+_TRIED: Final = 3  # networks of which each proxy must have a value
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +45,9 @@ class Parts:
         space: The space and its ``build``.
         data: The task's data, loaded and divided.
         recipe: How children are trained, before their own decisions.
-        plan: What the conductor needs.
+        plan: What the conductor needs; proxies, if any, are asked in this process.
         start: The architectures to begin with.
+        dressed: Makes the searcher, given who asks the proxies.
     """
 
     space: SpaceModule
@@ -44,6 +55,7 @@ class Parts:
     recipe: Recipe
     plan: Plan
     start: Sequence[Architecture]
+    dressed: Callable[[Assess], Searcher]
 
 
 def look_up(experiment: Experiment) -> Parts:
@@ -63,10 +75,6 @@ def look_up(experiment: Experiment) -> Parts:
         space = replace(space, space=with_priors(space.space, experiment.priors))
     searcher = find_searcher(experiment.searcher, space.space, experiment.searcher_options)
     start = starting_points(experiment.start_from, space.space) if experiment.start_from else ()
-    if start:
-        searcher = WarmStart(searcher, start)
-    if experiment.inherit_weights:
-        searcher = Inheriting(searcher)
     scheduler = find_scheduler(experiment.scheduler, experiment.scheduler_options)
     scheduler.check(experiment.epochs)
     for path in space.space.decisions:
@@ -77,7 +85,49 @@ def look_up(experiment: Experiment) -> Parts:
         data = task.load(Source(experiment.data_dir, experiment.download), experiment.seed)
     if not isinstance(data, Data):
         raise ConfigError(f"a task must load raynas.data.Data, {task.name!r} loads {data!r}")
+    dressed = partial(_dressed, experiment, searcher, start)
+    assess = _here(experiment, space, recipe, data)
     plan = Plan(
-        space.space, searcher, scheduler, experiment.trials, experiment.epochs, experiment.seed
+        space.space,
+        dressed(assess),
+        scheduler,
+        experiment.trials,
+        experiment.epochs,
+        experiment.seed,
     )
-    return Parts(space, data, recipe, plan, start)
+    return Parts(space, data, recipe, plan, start, dressed)
+
+
+def _dressed(
+    experiment: Experiment, searcher: Searcher, start: Sequence[Architecture], assess: Assess
+) -> Searcher:
+    """Put around a searcher what an experiment asks for beside it."""
+    if experiment.proxies:
+        screening = build("screen", Screening, experiment.screen_options)
+        searcher = Screened(searcher, assess, screening)
+    if start:
+        searcher = WarmStart(searcher, start)
+    return Inheriting(searcher) if experiment.inherit_weights else searcher
+
+
+def _here(experiment: Experiment, space: SpaceModule, recipe: Recipe, data: Data) -> Assess:
+    """Return what asks proxies in this process, having seen that each has something to say.
+
+    Raises:
+        ConfigError: There is no such proxy, or it cannot be had of networks of this space.
+    """
+    if not experiment.proxies:
+        return lambda _: []
+    build_child = partial(space.build, **experiment.space_options)
+    workshop = Workshop(build_child, recipe, data, "cpu")
+    assessor = Assessor.of(workshop, data, experiment.proxies, experiment.seed)
+    rng = np.random.default_rng(0)
+    tried = assessor.scores([space.space.sample(rng) for _ in range(_TRIED)])
+    for name in experiment.proxies:
+        refusals = [scores.refusals[name] for scores in tried if name in scores.refusals]
+        if len(refusals) == _TRIED:
+            raise ConfigError(
+                f"the proxy {name!r} cannot be had of the networks of {experiment.space!r}: "
+                f"{refusals[0]}; leave it out"
+            )
+    return assessor.assess

@@ -135,6 +135,9 @@ def _execute(experiment: Experiment, parts: Parts, conductor: Conductor) -> None
     )
     build = partial(parts.space.build, **experiment.space_options)
     with opened(share, build, parts.space.home, parts.recipe, parts.data) as session:
+        if experiment.proxies:
+            assess = session.assessor(experiment.proxies, experiment.seed)
+            conductor.plan = replace(conductor.plan, searcher=parts.dressed(assess))
         session.run_trials(conductor, lambda trial: assignment(experiment, conductor, trial))
         if _uncrowned(conductor):
             _crown(experiment, parts, conductor, session)

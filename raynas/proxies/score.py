@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import traceback
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
@@ -39,10 +40,12 @@ class Scores:
     Attributes:
         values: By proxy; finite numbers, more of which is said to be better.
         refusals: Why a proxy has no value, a sentence each.
+        tracebacks: Where that was raised.
     """
 
     values: dict[str, float] = field(default_factory=dict)
     refusals: dict[str, str] = field(default_factory=dict)
+    tracebacks: dict[str, str] = field(default_factory=dict)
 
 
 def score(
@@ -83,12 +86,14 @@ def score(
             subject = Subject(_built(build, architecture, batch, seed), batch, seed)
         except Exception as error:  # noqa: BLE001 - see below
             found.refusals.update(dict.fromkeys(names, _said(error)))
+            found.tracebacks.update(dict.fromkeys(names, traceback.format_exc()))
             return found
         for name in names:
             try:
                 found.values[name] = _finite(name, PROXIES[name](subject))
             except Exception as error:  # noqa: BLE001 - a child is a user's code and may raise anything
                 found.refusals[name] = _said(error)
+                found.tracebacks[name] = traceback.format_exc()
     return found
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from raynas.errors import ConfigError, unknown
@@ -44,6 +44,10 @@ class Proposal:
         parent: The number of the trial it was derived from, if any.
         inherits: Whether it begins with the parent's weights, as far as they fit.
         begin: Epochs that count as trained already, those of the weights it inherits.
+        scores: What zero-cost proxies say of it, where they were asked.
+        dropped: How many other proposals they have ranked below it.
+        fault: Why it is not worth trying, if that is known already: the trial then fails at once.
+        detail: The traceback to that, where there is one.
     """
 
     architecture: Architecture
@@ -52,6 +56,10 @@ class Proposal:
     parent: int | None = None
     inherits: bool = False
     begin: int = 0
+    scores: Mapping[str, float] = field(default_factory=dict)
+    dropped: int = 0
+    fault: str = ""
+    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +76,8 @@ class Started:
         repeat: Whether it is trained even if the history holds it.
         inherits: Whether it begins with the parent's weights, as far as they fit.
         begin: Epochs that count as trained already; the first report is of the one after.
+        scores: What zero-cost proxies said of it.
+        dropped: How many proposals they have ranked below it, which were not trained.
         at: Seconds since the epoch (of the virtual clock in a simulation).
     """
 
@@ -80,6 +90,8 @@ class Started:
     repeat: bool = False
     inherits: bool = False
     begin: int = 0
+    scores: Mapping[str, float] = field(default_factory=dict)
+    dropped: int = 0
     at: float = 0.0
 
 

@@ -6,9 +6,9 @@ import logging
 import os
 import tempfile
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import ModuleType
 from typing import Any, TypeVar
 
@@ -16,11 +16,14 @@ import ray
 from ray import tune
 
 from raynas.data import Data
+from raynas.execution.assess import Assessor
 from raynas.execution.conductor import Conductor
 from raynas.execution.ray_tune.adapters import Bridge, TuneScheduler, TuneSearcher
 from raynas.execution.ray_tune.cluster import Share, Slots, connected
 from raynas.execution.ray_tune.trainable import ChildTrainable, Packed
 from raynas.execution.worker import Assignment, Workshop
+from raynas.searchers.screened import Assess, Promise
+from raynas.space import Architecture
 from raynas.training.recipe import Recipe
 from raynas.trial import Trial
 
@@ -86,6 +89,29 @@ class Session:
             raise error.cause from error
         return result
 
+    def assessor(self, names: Sequence[str], seed: int) -> Assess:
+        """Return what asks proxies on the cluster: as many actors as trials run, beside them.
+
+        They take no share of a CPU or GPU, or they would wait for the trials they decide on.
+
+        Args:
+            names: Which proxies.
+            seed: The run's seed.
+        """
+        data = ray.put(self.data)
+        start = ray.remote(num_cpus=0, max_restarts=2, max_task_retries=2)(Examiner).remote
+        examiners = [start(self.packed, data, names, seed) for _ in range(self.slots.count)]
+
+        def assess(architectures: Sequence[Architecture]) -> list[Promise]:
+            parts = [architectures[at :: len(examiners)] for at in range(len(examiners))]
+            asked = zip(examiners, parts, strict=True)
+            said = ray.get([one.assess.remote(part) for one, part in asked if part])
+            return [
+                said[at % len(examiners)][at // len(examiners)] for at in range(len(architectures))
+            ]
+
+        return assess
+
     def _tuner(self, bridge: Bridge, scratch: str) -> tune.Tuner:
         # Tune has no other way to be told how many trials may wait for their actor.
         os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(self.slots.count)  # noqa: TID251
@@ -125,6 +151,19 @@ class Session:
                 yield
         finally:
             logger.setLevel(level)
+
+
+class Examiner:
+    """An actor that asks proxies."""
+
+    def __init__(self, packed: Packed, data: Data, names: Sequence[str], seed: int) -> None:
+        """Take over what all architectures share."""
+        workshop = replace(packed.unpacked(data), device="cpu")
+        self._assessor = Assessor.of(workshop, data, names, seed)
+
+    def assess(self, architectures: Sequence[Architecture]) -> list[Promise]:
+        """Return what proxies say of each."""
+        return self._assessor.assess(architectures)
 
 
 @contextmanager

@@ -1,0 +1,52 @@
+"""Asking proxies about architectures, on a worker's side; knows nothing of Ray."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from raynas.data import Data
+from raynas.execution.worker import Workshop
+from raynas.proxies import Batch, Scores, score_all
+from raynas.searchers.screened import Promise
+from raynas.space import Architecture
+
+
+@dataclass(frozen=True, slots=True)
+class Assessor:
+    """Asks the same proxies, about the same examples, whoever asks.
+
+    Attributes:
+        workshop: Builds children.
+        batch: What they are shown.
+        names: Which proxies.
+        seed: The run's seed.
+    """
+
+    workshop: Workshop
+    batch: Batch
+    names: Sequence[str]
+    seed: int
+
+    @classmethod
+    def of(cls, workshop: Workshop, data: Data, names: Sequence[str], seed: int) -> Assessor:
+        """Take the examples from a task's training data."""
+        return cls(workshop, Batch.of(data, seed=seed, device="cpu"), names, seed)
+
+    def scores(self, architectures: Sequence[Architecture]) -> list[Scores]:
+        """Return what each proxy says of each, or why it does not."""
+        build = self.workshop.build
+        return score_all(build, architectures, self.batch, self.names, seed=self.seed)
+
+    def assess(self, architectures: Sequence[Architecture]) -> list[Promise]:
+        """Return what proxies say of each; a fault where none of them says anything."""
+        return [
+            Promise(scores.values)
+            if scores.values
+            else Promise(fault=_first(scores.refusals), detail=_first(scores.tracebacks))
+            for scores in self.scores(architectures)
+        ]
+
+
+def _first(said: Mapping[str, str]) -> str:
+    return next(iter(said.values()), "")
