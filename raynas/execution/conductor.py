@@ -97,8 +97,14 @@ class Conductor:
 
     @property
     def needed(self) -> set[int]:
-        """The trials whose checkpoints must stay: those that run, go on later, or have heirs."""
+        """The trials whose checkpoints must stay.
+
+        Those that run, may go on later or have heirs; and one that would be handed over with the
+        weights it has, because it inherited some.
+        """
         needed = {trial.number for trial in self.history.running}
+        if (chosen := self.recommended) and chosen.started.inherits:
+            needed.add(chosen.number)
         for part in (self.plan.scheduler, self.plan.searcher):
             if isinstance(part, Director | Keeper):
                 needed |= set(part.keeps(self.history))

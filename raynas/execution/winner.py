@@ -1,11 +1,15 @@
-"""The winner: trained anew on all data but the test data, tested once, exported."""
+"""The winner: trained anew on all data but the test data, tested once, exported.
+
+One that began with another's weights is not trained anew: from scratch, it would be another
+network than the one that was chosen. It is tested and exported with the weights it has.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from raynas.execution.worker import Assignment, Workshop, begin
+from raynas.execution.worker import Assignment, Workshop, begin, load
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +28,8 @@ class Crowned:
 def crown(workshop: Workshop, assignment: Assignment) -> Crowned:
     """Train the winner on training and validation data, look at the test data, export.
 
+    One whose assignment has a ``parent`` takes its weights from there instead, as they are.
+
     Raises:
         TrialError: Training failed.
     """
@@ -35,6 +41,8 @@ def crown(workshop: Workshop, assignment: Assignment) -> Crowned:
 
     data, device = workshop.data, torch.device(workshop.device)
     training, measured = begin(workshop, assignment, Examples.of(data.merged(), data, device))
+    if assignment.parent:
+        training.load_state(load(assignment.parent))
     while training.epoch < assignment.epochs:
         training.step()
     tested = evaluate(training.child, Examples.of(data.test, data, device))

@@ -104,7 +104,7 @@ def _reports(workshop: Workshop, assignment: Assignment) -> Iterator[Report]:
         reports = [Report(assignment.number, **report) for report in saved["reports"]]
         yield from reports
     elif assignment.parent:
-        facts["inherited"] = training.inherit(_parent(assignment.parent))
+        facts["inherited"] = training.inherit(load(assignment.parent))
     valid = Examples.of(data.valid, data, device)
     while training.epoch < assignment.epochs:
         epoch = training.step(valid)
@@ -150,7 +150,12 @@ def begin(
     return training, measured
 
 
-def _parent(path: str) -> Mapping[str, Any]:
+def load(path: str) -> Mapping[str, Any]:
+    """Return the state of training in a checkpoint, on the CPU.
+
+    Raises:
+        TrialError: It cannot be read.
+    """
     import torch  # noqa: PLC0415 - see the module's docstring
 
     try:
@@ -158,7 +163,7 @@ def _parent(path: str) -> Mapping[str, Any]:
         state: Mapping[str, Any] = saved["training"]
     except Exception as error:  # what a broken file makes torch raise is not documented
         reason = f"{type(error).__name__}: {error}"
-        raise TrialError(f"the parent's weights cannot be read from {path}: {reason}") from error
+        raise TrialError(f"weights to go on with cannot be read from {path}: {reason}") from error
     return state
 
 

@@ -149,13 +149,19 @@ def _crown(experiment: Experiment, parts: Parts, conductor: Conductor, session: 
     chosen = conductor.recommended
     if chosen is None:
         raise RunError(_why_none(conductor.history))
-    _LOG.info("training the winner, trial %d, on training and validation data", chosen.number)
+    epochs, weights = experiment.winner_epochs or experiment.epochs, ""
+    if chosen.started.inherits:  # its score is that of weights no training from scratch would give
+        epochs, weights = chosen.epoch, str(checkpoints(experiment.output).of(chosen.donor))
+        _LOG.info("testing the winner, trial %d, with the weights it has", chosen.number)
+    else:
+        _LOG.info("training the winner, trial %d, on training and validation data", chosen.number)
     final = Assignment(
         chosen.number,
         dict(chosen.architecture),
-        experiment.winner_epochs or experiment.epochs,
+        epochs,
         winner_seed(experiment.seed),
         checkpoint="",
+        parent=weights,
     )
     try:
         crowned = session.run_once(partial(crown, assignment=final))
@@ -199,5 +205,5 @@ def assignment(experiment: Experiment, conductor: Conductor, trial: Trial) -> As
         str(files.of(trial.number)),
         parent=str(parent) if started.inherits else "",
         begin=started.begin,
-        keep=isinstance(conductor.plan.searcher, Keeper),
+        keep=isinstance(conductor.plan.searcher, Keeper) or started.inherits,
     )
