@@ -69,8 +69,8 @@ class TuneSearcher(Searcher):  # type: ignore[misc]  # Ray ships no types
         if len(self._live) >= self._slots:
             return None
         trial = self._bridge.guarded(self._bridge.conductor.next, None)
-        if trial is None:
-            return str(Searcher.FINISHED)
+        if trial is None:  # for good, or until a running trial has reported
+            return str(Searcher.FINISHED) if self._bridge.over else None
         self._live[trial_id] = trial.number
         return asdict(self._bridge.assign(trial))
 
