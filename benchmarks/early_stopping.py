@@ -13,7 +13,7 @@ from __future__ import annotations
 import argparse
 import statistics
 
-from played import play
+from played import spend
 
 ARMS = {
     "random": {"searcher": "random", "scheduler": "none"},
@@ -36,18 +36,28 @@ def main() -> None:
     parser.add_argument("--arms", default=",".join(ARMS))
     asked = parser.parse_args()
     budget = asked.networks * asked.epochs
-    common = {"space": "mlp", "task": "digits", "epochs": asked.epochs}
-    bars = {}
-    for seed in range(asked.seeds):
-        bars[seed] = play(budget, seed=seed, **common, **ARMS["random"]).best[-1]
+    common = {"space": "mlp", "task": "digits"}
+
+    def shares_of(name: str, bars: dict[int, float]) -> list[float]:
+        shares = []
+        for seed, bar in bars.items():
+            # Another seed than random search had, or random networks would be the same ones.
+            spent, best = spend(
+                budget, asked.epochs, bar.__ge__, seed=1000 + seed, **common, **ARMS[name]
+            )
+            shares.append(spent / budget if best <= bar else float("inf"))
+        return shares
+
+    bars = {
+        seed: spend(budget, asked.epochs, lambda _: False, seed=seed, **common, **ARMS["random"])[
+            1
+        ]
+        for seed in range(asked.seeds)
+    }
     print(f"random search, {asked.networks} networks of {asked.epochs} epochs: {bars}")
     print(f"{'':26} median  quartiles      reached")
     for name in asked.arms.split(","):
-        # Another seed than random search had, or random networks would be the same ones.
-        shares = [
-            play(budget, bar, seed=1000 + seed, **common, **ARMS[name]).until(bar) / budget
-            for seed, bar in bars.items()
-        ]
+        shares = shares_of(name, bars)
         low, middle, high = statistics.quantiles(shares, n=4, method="inclusive")
         reached = sum(share < float("inf") for share in shares)
         print(f"{name:26} {middle:6.3f}  {low:.3f} to {high:.3f}  {reached} of {len(shares)}")

@@ -7,71 +7,72 @@ the trials; so the comparisons here leave the cluster out.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-FULL = "val_accuracy"
 
-
-@dataclass(frozen=True)
-class Spent:
-    """The best fully trained score after so many epochs in all.
-
-    Attributes:
-        epochs: Epochs trained by then, ascending.
-        best: The best validation accuracy of a trial of full length, at each.
-    """
-
-    epochs: list[int]
-    best: list[float]
-
-    def until(self, score: float) -> float:
-        """Return the epochs after which a score was reached; infinite if it was not."""
-        reached = (e for e, b in zip(self.epochs, self.best, strict=True) if b >= score)
-        return next(reached, float("inf"))
-
-
-def play(budget: int, bar: float = float("inf"), **settings: Any) -> Spent:
-    """Search until ``budget`` epochs are spent or a score is reached.
-
-    The settings are those of an experiment.
-    """
+def play(**settings: Any) -> Iterator[tuple[int, Any]]:
+    """Search with the settings of an experiment; yield (epochs spent, history) after each."""
     from raynas.execution.conductor import Conductor
-    from raynas.execution.worker import Workshop, train
     from raynas.experiment.experiment import experiment_from
     from raynas.experiment.folder import checkpoints
     from raynas.experiment.parts import look_up
-    from raynas.experiment.run import assignment
-    from raynas.schedulers import Verdict
-    from raynas.trial import Failed, History
+    from raynas.trial import History
 
     with TemporaryDirectory() as folder:
         experiment = experiment_from({"trials": 10**6, "output": Path(folder), **settings})
         parts = look_up(experiment)
         history = History(experiment.objectives)
         conductor = Conductor(parts.plan, history, history.apply, lambda: 0.0)
-        workshop = Workshop(parts.space.build, parts.recipe, parts.data, "cpu")
-        spent, found = 0, Spent([], [])
         checkpoints(experiment.output).folder.mkdir(parents=True)
-        while spent < budget and (trial := conductor.next()):
-            for event in train(workshop, assignment(experiment, conductor, trial)):
-                if isinstance(event, Failed):
-                    conductor.fail(event.number, event.reason, detail=event.detail)
-                    break
-                if event.epoch <= history.trials[event.number].epoch:
-                    continue  # told again by a trial that was taken up
+        spent = 0
+        while trial := conductor.next():
+            for _ in _trained(experiment, parts, conductor, trial):
                 spent += 1
-                verdict = conductor.report(event)
-                if event.epoch == experiment.epochs:
-                    best = max(event.metrics[FULL], found.best[-1] if found.best else 0.0)
-                    found.epochs.append(spent)
-                    found.best.append(best)
-                    if best >= bar:
-                        return found
-                if verdict is Verdict.STOP or spent >= budget:
-                    break
-        return found
+                yield spent, history
+
+
+def _trained(experiment: Any, parts: Any, conductor: Any, trial: Any) -> Iterator[None]:
+    """Train a trial until it ends or is stopped; yield after every new epoch."""
+    from raynas.execution.worker import Workshop, train
+    from raynas.experiment.run import assignment
+    from raynas.schedulers import Verdict
+    from raynas.trial import Failed
+
+    workshop = Workshop(parts.space.build, parts.recipe, parts.data, "cpu")
+    for event in train(workshop, assignment(experiment, conductor, trial)):
+        if isinstance(event, Failed):
+            conductor.fail(event.number, event.reason, detail=event.detail)
+            return
+        if event.epoch <= conductor.history.trials[event.number].epoch:
+            continue  # told again by a trial that was taken up
+        verdict = conductor.report(event)
+        yield
+        if verdict is Verdict.STOP:
+            return
+
+
+def spend(
+    budget: int, epochs: int, done: Callable[[float], bool] = lambda _: False, **settings: Any
+) -> tuple[int, float]:
+    """Search until it is ``done`` or the budget is spent.
+
+    Args:
+        budget: Epochs, over all trials.
+        epochs: The full length of a trial.
+        done: Is told the least loss (the first objective's) of a trial of full length.
+        settings: Those of an experiment.
+
+    Returns:
+        The epochs spent, and that loss; infinite if no trial came to its full length.
+    """
+    spent, best = 0, float("inf")
+    for spent, history in play(epochs=epochs, **settings):
+        best = min((losses[0] for losses in history.at(epochs).values()), default=best)
+        if done(best) or spent >= budget:
+            break
+    return spent, best
