@@ -5,6 +5,7 @@ A check takes what makes a searcher from a space, the space, and a seed; it fail
 
 import copy
 import random  # noqa: TID251 - to see that nobody uses it
+import zlib
 from functools import partial
 
 import numpy as np
@@ -14,6 +15,8 @@ import torch
 from raynas.errors import ConfigError, SpaceError
 from raynas.rng import proposal_rng
 from raynas.searchers import SEARCHERS, make, recommended
+from raynas.searchers.inheriting import Inheriting
+from raynas.searchers.screened import Promise, Screened, Screening
 from raynas.space import Choice, Float, Int, Repeat, Space
 from raynas.trial import Finished, History, Objective, Started
 
@@ -29,7 +32,27 @@ def sampler(name, **options):
     return variant("optuna", sampler=name, sampler_options=options)
 
 
+def promises(architectures):
+    """Proxies of a kind: how much is decided, and chance; of some networks nothing is said."""
+    said = [zlib.crc32(one.to_json().encode()) for one in architectures]
+    return [
+        Promise({"decisions": float(len(one)), "chance": float(chance)})
+        if chance % 7
+        else Promise(fault="nothing can be said of it", detail="where")
+        for one, chance in zip(architectures, said, strict=True)
+    ]
+
+
+def screened(**options):
+    screening = Screening(**options)
+    return lambda space: Screened(SMALL_EVOLUTION(space), promises, screening)
+
+
+SMALL_EVOLUTION = variant("evolution", population_size=4, tournament_size=2)
 VARIANTS |= {
+    "evolution, inheriting": lambda space: Inheriting(SMALL_EVOLUTION(space)),
+    "evolution, screened": screened(least=-1.0),
+    "evolution, screened for a while": screened(keep=0.5, least=1.0, trials=4),
     "evolution, small": variant("evolution", population_size=4, tournament_size=2),
     "evolution, mixing": variant("evolution", population_size=4, tournament_size=2, crossover=0.5),
     "local_search, slow": variant("local_search", starts=3),

@@ -103,8 +103,7 @@ class Screened:
         if not batch:
             return first
         promises = self._promises([one.architecture for one in batch])
-        blind = len(history.trials) % _BLIND == _BLIND - 1
-        at = 0 if blind else most_promising([promise.scores for promise in promises])
+        at = self._chosen(promises, blind=len(history.trials) % _BLIND == _BLIND - 1)
         chosen = promises[at]
         return replace(
             batch[at],
@@ -113,6 +112,13 @@ class Screened:
             fault=chosen.fault,
             detail=chosen.detail,
         )
+
+    def _chosen(self, promises: Sequence[Promise], *, blind: bool) -> int:
+        """Return the place of what is proposed; a fault comes first, to be written down."""
+        faults = [at for at, promise in enumerate(promises) if promise.fault]
+        if faults or blind:
+            return [*faults, 0][0]
+        return most_promising([promise.scores for promise in promises])
 
     def recommend(self, history: History) -> Trial | None:
         """Return what the searcher hands over."""

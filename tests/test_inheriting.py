@@ -1,0 +1,93 @@
+"""Who inherits from whom, and which checkpoints stay for it."""
+
+import pytest
+import strategies
+from hypothesis import given, settings
+
+from raynas.execution.conductor import Conductor, Plan
+from raynas.experiment.checkpoints import Checkpoints
+from raynas.schedulers import make as make_scheduler
+from raynas.searchers import make
+from raynas.searchers.inheriting import Inheriting
+from raynas.space import Choice, Space
+from raynas.trial import Started
+
+SPACE = Space({name: Choice(range(6)) for name in "abcd"})
+
+
+def inheriting(name="evolution", **options):
+    return Inheriting(make(name, SPACE, options))
+
+
+@settings(max_examples=10)
+@given(strategies.seeds())
+def test_children_inherit_from_trained_parents_whose_weights_are_still_there(seed):
+    searcher = inheriting(population_size=5, tournament_size=2)
+    run = strategies.Search(searcher, seed=seed, trials=120, scheduler="asha", epochs=4)
+    history = strategies.replay(())
+    heirs = 0
+    for event in run.run():
+        if isinstance(event, Started) and event.inherits:
+            heirs += 1
+            donor = history.trials[event.parent].donor
+            assert donor in searcher.keeps(history)
+            assert history.trials[donor].trained
+            assert history.trials[donor].reports
+        history.apply(event)
+    assert heirs > 60
+    assert len(searcher.keeps(history)) <= 50
+
+
+def test_a_searcher_without_parents_stays_as_it_is():
+    alone = strategies.Search(make("random", SPACE), trials=20)
+    wrapped = strategies.Search(inheriting("random"), trials=20)
+    assert alone.run() == wrapped.run()
+
+
+def test_what_is_needed_is_what_runs_waits_or_has_heirs():
+    run = strategies.Search(make("random", SPACE), scheduler="hyperband", epochs=9, trials=9)
+    run.trials = 5  # not a whole bracket, so all that came to the first rung may go on
+    run.run()
+    plan = Plan(SPACE, make("random", SPACE), make_scheduler("hyperband"), 30, 9, 0)
+    conductor = Conductor(plan, run.history, run.history.apply, lambda: 0.0)
+    resumable = {t.number for t in run.history.trials.values() if t.resumable}
+    assert conductor.needed == resumable
+
+
+@pytest.fixture
+def files(tmp_path):
+    for number in range(3):
+        Checkpoints(tmp_path).of(number).write_text(f"weights of {number}")
+    return Checkpoints(tmp_path)
+
+
+def test_what_is_set_aside_stays_when_the_donor_goes_on(files):
+    heir = files.bequeath(0, 7)
+    later = files.folder / "partial"
+    later.write_text("later weights")
+    later.replace(files.of(0))  # as a worker leaves a checkpoint
+    assert heir.read_text() == "weights of 0"
+    assert files.bequeath(0, 7).read_text() == "weights of 0"  # after a kill, asked again
+
+
+def test_an_heir_with_a_checkpoint_of_its_own_needs_no_parent(files):
+    files.of(7).write_text("own")
+    assert not files.bequeath(0, 7).exists()
+
+
+def test_only_what_is_needed_stays(files):
+    files.bequeath(0, 7)
+    files.sweep({1, 7})
+    assert {path.name for path in files.folder.iterdir()} == {
+        "trial-0001.pt",
+        "trial-0007.parent.pt",
+    }
+
+
+def test_where_there_are_no_links_a_copy_is_made(files, monkeypatch):
+    def refuse(*_):
+        raise OSError("no links here")
+
+    monkeypatch.setattr("os.link", refuse)
+    assert files.bequeath(0, 7).read_text() == "weights of 0"
+    assert sorted(path.suffix for path in files.folder.iterdir()) == [".pt"] * 4
