@@ -14,8 +14,8 @@ through flattening; for larger kernels, if both sides are odd and the padding ke
 not preserved behind channels that stand side by side (a concatenation).
 
 Differs from Net2Net (Chen, Goodfellow & Shlens, 2016, arXiv:1511.05641), which makes new units
-copies of old ones: these go on together, for noise parts them only if it spoils what they compute.
-Nor is a new layer made an identity; it stays as it is.
+copies of old ones: on digits these went on alike, and noise that parted them spoiled what they
+computed. Nor is a new layer made an identity; it stays as it is.
 """
 
 from __future__ import annotations
