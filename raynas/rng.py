@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import torch
 
 # One stream per purpose: equal numbers under two purposes give unrelated generators.
-_PROPOSE, _TRAIN, _SPLIT, _FIT, _INHERIT, _PROBE = range(6)
+_PROPOSE, _TRAIN, _SPLIT, _FIT, _PROBE = range(5)
 _WINNER = 2**31 - 1  # a trial number no search reaches
 
 
@@ -82,18 +82,9 @@ def epoch_generator(seed: int, epoch: int, device: torch.device) -> torch.Genera
 
     A fresh one per epoch: training continued at epoch k needs no generator state.
     """
-    return _torch_generator((seed, epoch), device)
-
-
-def inheritance_generator(seed: int) -> torch.Generator:
-    """Return the generator, on the CPU, of the noise on a trial's inherited weights."""
-    return _torch_generator((_INHERIT, seed), "cpu")
-
-
-def _torch_generator(entropy: tuple[int, ...], device: torch.device | str) -> torch.Generator:
     import torch  # noqa: PLC0415 - deciding must not load torch
 
-    words = np.random.SeedSequence(entropy).generate_state(2, np.uint32)
+    words = np.random.SeedSequence((seed, epoch)).generate_state(2, np.uint32)
     generator = torch.Generator(device=device)
     generator.manual_seed((int(words[0]) << 31) | (int(words[1]) >> 1))
     return generator

@@ -89,6 +89,92 @@ def test_killed_twice_it_trains_no_epoch_again(workshop, assignment):
     assert sum(trained) == 4 * a_whole_epoch
 
 
+WIDER = {**NET, "layers.0.width": 64}
+
+
+@pytest.fixture
+def parent(workshop, tmp_path):
+    """The checkpoint of a trial with two epochs of four behind it."""
+    path = tmp_path / "parent" / "trial-0001.pt"
+    list(islice(train(workshop, Assignment(1, NET, 4, seed=11, checkpoint=str(path))), 2))
+    return path
+
+
+def test_an_heir_of_the_same_architecture_goes_on_as_its_parent(workshop, assignment, parent):
+    heir = replace(assignment, parent=str(parent), begin=2)
+    told = metrics(train(workshop, heir))
+    whole = metrics(train(workshop, replace(assignment, checkpoint=f"{parent}.whole")))
+    assert told == [(n, epoch, {**m, "inherited": 1.0}) for n, epoch, m in whole[2:]]
+
+
+@pytest.mark.parametrize("epochs", [1, 2])
+def test_an_heir_killed_after_any_epoch_goes_on_bit_for_bit(
+    workshop, assignment, parent, epochs, tmp_path
+):
+    heir = replace(assignment, architecture=WIDER, parent=str(parent), begin=1, seed=5)
+    before = parent.read_bytes()
+    elsewhere = replace(heir, checkpoint=str(tmp_path / "elsewhere" / "trial.pt"))
+    whole = metrics(train(workshop, elsewhere))
+    assert [epoch for _, epoch, _ in whole] == [2, 3, 4]
+    kept = (64 + 2 + 10) * 16 + 10  # one layer, its normalisation, logits
+    assert {m["inherited"] for _, _, m in whole} == {kept / ((64 + 2 + 10) * 64 + 10)}
+    killed = list(islice(train(workshop, heir), epochs))
+    assert parent.read_bytes() == before
+    parent.unlink()  # nobody's business any more
+    continued = list(train(workshop, heir))
+    assert continued[:epochs] == killed
+    assert metrics(continued) == whole
+
+
+def test_an_heir_begins_where_its_parent_stands(workshop, assignment, parent):
+    def first(**changes):
+        given = replace(assignment, architecture=WIDER, epochs=3, begin=2, **changes)
+        return next(train(workshop, given)).metrics
+
+    fresh, heir = first(), first(parent=str(parent))
+    assert "inherited" not in fresh
+    assert heir["lr"] == fresh["lr"]
+    assert heir["val_accuracy"] > fresh["val_accuracy"]
+
+
+def test_what_is_kept_after_the_last_epoch_tells_all_again(workshop, assignment, tmp_path):
+    kept = replace(assignment, epochs=2, keep=True)
+    reports = list(train(workshop, kept))
+    assert names(tmp_path / "checkpoints") == ["trial-0003.pt"]
+    assert list(train(workshop, kept)) == reports
+    elsewhere = str(tmp_path / "elsewhere.pt")
+    heir = replace(assignment, checkpoint=elsewhere, parent=kept.checkpoint, epochs=3, begin=2)
+    (report,) = train(workshop, heir)
+    assert (report.epoch, report.metrics["inherited"]) == (3, 1.0)
+
+
+def spoiled(path):
+    return [
+        path.parent / "nobody.pt",
+        cut(path, "half.pt", path.read_bytes()[:1000]),
+        cut(path, "text.pt", b"no checkpoint"),
+        cut(path, "empty.pt", b""),
+    ]
+
+
+def cut(path, name, contents):
+    path.with_name(name).write_bytes(contents)
+    return path.with_name(name)
+
+
+def test_a_parent_that_cannot_be_read_is_a_failure(workshop, assignment, parent, tmp_path):
+    for path in spoiled(parent):
+        failed = only_event(workshop, replace(assignment, parent=str(path)))
+        assert failed.reason.startswith(f"the parent's weights cannot be read from {path}: ")
+    assert names(tmp_path / "checkpoints") == []
+
+
+@pytest.mark.parametrize("begin", [-1, 4, 5])
+def test_a_trial_without_an_epoch_left_is_a_failure(workshop, assignment, begin):
+    failed = only_event(workshop, replace(assignment, begin=begin))
+    assert failed.reason == f"0 <= begin < epochs must hold: got begin={begin}, epochs=4"
+
+
 def test_the_seed_decides_everything_and_the_number_nothing(workshop, assignment, tmp_path):
     def trained(**changes):
         path = tmp_path / str(sorted(changes.items())) / "trial.pt"

@@ -1,41 +1,35 @@
 """Weights from a network of another architecture: each layer that has kept its name.
 
-After Net2Net (Chen, Goodfellow & Shlens, 2016, arXiv:1511.05641, section 2.2, Net2WiderNet): a
-wider layer repeats units, and whatever reads a unit that is there n times gives each of them one
-n-th of the weight. What the network computes stays the same.
+The smaller network is put inside the larger one. Where the child is wider, its first units are the
+parent's and give no weight to the new ones; the new ones keep their fresh weights (Berner et al.,
+2019, arXiv:1912.06680, appendix B). Where a kernel is larger, the parent's is its centre, with
+zeros around it. So the child computes what the parent did, and every new unit is one of its own
+that can be used after the first step. Where the child is narrower, or a kernel smaller, what it
+has room for is kept.
 
-Differs from the paper: which unit is repeated is not drawn, unit j repeats unit ``j mod old``, in
-every layer. So no layer needs to know which others it is connected to: channels that are added up
-(a shortcut), that meet one by one (a depthwise convolution, a normalisation, a gate), or that are
-flattened, agree on what they repeat. Channels side by side (a concatenation) do not: behind those
-nothing is preserved. New layers are not made an identity, they stay as they are. Beyond the paper,
-a narrower layer keeps the first units; a larger kernel has the old one in its centre and zeros
-around it, which changes nothing if both sides are odd and the padding keeps the size; a smaller
-kernel is the old one's centre.
+All layers number their units alike, so none needs to know which others it is connected to: the
+function is preserved through layers one after another, through what adds channels up (a shortcut),
+through what takes them one by one (a depthwise convolution, a batch normalisation, a gate), and
+through flattening; for larger kernels, if both sides are odd and the padding keeps the size. It is
+not preserved behind channels that stand side by side (a concatenation).
+
+Differs from Net2Net (Chen, Goodfellow & Shlens, 2016, arXiv:1511.05641), which makes new units
+copies of old ones: on digits these went on alike, and noise that parted them spoiled what they
+computed. Nor is a new layer made an identity; it stays as it is.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 
-_NOISE = 0.05
-
 
 @torch.no_grad()
-def inherit(
-    child: nn.Module,
-    parent: Mapping[str, Tensor],
-    generator: torch.Generator,
-    *,
-    noise: float = _NOISE,
-) -> float:
+def inherit(child: nn.Module, parent: Mapping[str, Tensor]) -> float:
     """Fill a fresh child with what it can use of its parent's weights and statistics.
 
     A tensor of the same name and shape is copied; one of a linear layer, a convolution or a batch
@@ -43,14 +37,11 @@ def inherit(
 
     Args:
         child: Changed in place; it keeps its device, types and memory layout.
-        parent: Its ``state_dict``; left as it is.
-        generator: Of the noise, on the CPU.
-        noise: Repeated units are multiplied, weight by weight, with factors of mean 1 and this
-            deviation. Without, they would remain twins if nothing in the training is random.
+        parent: Its ``state_dict``, on any device; left as it is.
 
     Returns:
-        Which share of the child's parameters (numbers, not tensors; no buffers) come from the
-        parent. The zeros around a kernel do not.
+        Which share of the child's parameters (numbers, not tensors; no buffers) are the parent's.
+        The zeros that keep new weights from acting are not.
     """
     sizes = {name: parameter.numel() for name, parameter in child.named_parameters()}
     inherited = 0
@@ -58,54 +49,35 @@ def inherit(
         given, layer = parent.get(name), child.get_submodule(name.rpartition(".")[0])
         if given is None or not _fits(layer, given, own):
             continue
-        same = given.shape == own.shape
-        own.copy_(given if same else fitted(given.cpu(), own.shape, generator, noise=noise))
+        if own.ndim > 1:
+            own[: len(given)] = 0
+        there, here = _common(given, own)
+        own[here].copy_(given[there])
         if name in sizes:
-            inherited += _overlap(given.shape, own.shape)
+            inherited += own[here].numel()
     return inherited / max(1, sum(sizes.values()))
 
 
-def fitted(
-    given: Tensor, shape: Sequence[int], generator: torch.Generator, *, noise: float
-) -> Tensor:
-    """Return one tensor of a layer in the shape it has in another network.
-
-    Args:
-        given: On the CPU: ``[out]``, or ``[out, in, *kernel]``.
-        shape: Of as many dimensions.
-        generator: See ``inherit``, as is the next.
-        noise: On repeated rows of weights.
-    """
-    old = len(given)
-    fit = given[torch.arange(shape[0]) % old]
-    if given.ndim == 1:
-        return fit
-    repeated = fit[old:]
-    factors = torch.randn(repeated.shape, generator=generator, dtype=fit.dtype)
-    repeated.mul_(1 + noise * factors)
-    columns = torch.arange(shape[1]) % given.shape[1]
-    fit = fit[:, columns] / columns.bincount()[columns].reshape(-1, *[1] * len(shape[2:]))
-    margins = []
-    for size, side in zip(reversed(given.shape[2:]), reversed(shape[2:]), strict=True):
-        before = (side - size) // 2  # negative: that much is cut off
-        margins += [before, side - size - before]
-    return functional.pad(fit, margins)
-
-
 def _fits(layer: nn.Module, given: Tensor, own: Tensor) -> bool:
-    """Say whether the parent's tensor, as it is or fitted, can be the child's."""
+    """Say whether the parent's tensor, or a part of it, can be the child's."""
     if given.shape == own.shape:
         return True
     if given.ndim != own.ndim:
         return False
     if isinstance(layer, _ConvNd) and given.ndim > 1:
-        # Groups of one width repeat as wholes; others do not, and which they were is unknown.
+        # Of groups of one width, the first are the parent's; of others, no unit reads the same.
         transposed = isinstance(layer, _ConvTransposeNd)
         return not transposed and (layer.groups == 1 or given.shape[1] == own.shape[1])
     return isinstance(layer, _ConvNd | nn.Linear | _BatchNorm)
 
 
-def _overlap(given: Sequence[int], own: Sequence[int]) -> int:
-    """Return how many numbers of the child's tensor are the parent's: all but new kernel."""
-    kernel = (min(sides) for sides in zip(given[2:], own[2:], strict=True))
-    return math.prod(own[:2]) * math.prod(kernel)
+def _common(given: Tensor, own: Tensor) -> tuple[tuple[slice, ...], tuple[slice, ...]]:
+    """Return which part of ``[out, in, *kernel]`` two tensors share: first units, the centre."""
+    there, here = [], []
+    for i, sides in enumerate(zip(given.shape, own.shape, strict=True)):
+        side = min(sides)
+        starts = ((whole - side) // 2 if i > 1 else 0 for whole in sides)
+        one, other = (slice(start, start + side) for start in starts)
+        there.append(one)
+        here.append(other)
+    return tuple(there), tuple(here)

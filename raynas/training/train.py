@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from raynas.errors import ConfigError, SpaceError, TrialError
-from raynas.rng import epoch_generator, inheritance_generator, seed_dropout
+from raynas.rng import epoch_generator, seed_dropout
 from raynas.training.examples import Examples, augmented, cut_out
 from raynas.training.inherit import inherit
 from raynas.training.memory import memory_fails
@@ -161,9 +161,9 @@ class Training:
             state: The ``state`` of the other training; left as it is.
 
         Returns:
-            Which share of the child's parameters come from it; see ``raynas.training.inherit``.
+            Which share of the child's parameters are its; see ``raynas.training.inherit``.
         """
-        share = inherit(self.child, state["child"], inheritance_generator(self.seed))
+        share = inherit(self.child, state["child"])
         self._optimizer.inherit(state["momentum"])
         return share
 
