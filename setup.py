@@ -44,6 +44,7 @@ setup(
             "mypy>=2.4",
             "pandas-stubs>=3.1",
             "pytest>=9.2",
+            "pytest-xdist>=3.8",
             "ruff>=0.17",
             "types-PyYAML>=6.0",
         ],

@@ -6,4 +6,5 @@ source launch/venv.sh
 ensure_venv test
 # One thread: trials get one CPU each, and threads that outnumber cores slow torch down many times.
 export OMP_NUM_THREADS=1
-exec .venv/bin/python -m pytest "$@"
+# Files, not tests, are dealt out to the cores: what a file's tests share is made once.
+exec .venv/bin/python -m pytest -n auto --dist loadfile "$@"
