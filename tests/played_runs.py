@@ -55,16 +55,19 @@ class Run:
 
 
 def learn(trial):
-    """Play a worker: tell every epoch from the first on, as one that has lost its checkpoint."""
+    """Play a worker: tell every epoch from the first on, as one that has lost its checkpoint.
+
+    What was trained of inherited weights is not told.
+    """
     rng = np.random.default_rng((trial.started.seed, int(trial.identity, 16)))
-    for epoch in range(1, trial.started.epochs + 1):
+    for epoch in range(trial.started.begin + 1, trial.started.epochs + 1):
         yield Report(trial.number, epoch, {"val_accuracy": float(rng.random())}, seconds=1.0)
 
 
 def stumble(trial):
     """Play a worker some of whose children diverge, at an epoch that is theirs."""
     last = int(trial.identity, 16) % 8
-    yield from itertools.islice(learn(trial), last)
+    yield from itertools.islice(learn(trial), max(0, last - trial.started.begin))
     yield Failed(trial.number, f"training diverged after epoch {last}")
 
 

@@ -80,13 +80,7 @@ class Conductor:
     @property
     def finished(self) -> bool:
         """Whether nothing further will start."""
-        if self._halfway:
-            return False
-        if not isinstance(self.plan.scheduler, Director):
-            return self._closed
-        directive = self._directive()
-        none_left = self._closed and directive is None and not self.history.running
-        return none_left or directive is Hold.END
+        return not self._halfway and self._over(self._directive())
 
     @property
     def recommended(self) -> Trial | None:
@@ -111,7 +105,7 @@ class Conductor:
         return needed
 
     def next(self) -> Trial | None:
-        """Return the next trial to train; none if, for now or for good, there is none.
+        """Return the next trial to train; none if, for now or once ``finished``, there is none.
 
         A proposal that the history can answer is answered and not returned.
 
@@ -120,8 +114,7 @@ class Conductor:
         """
         if self._halfway:
             return self.history.trials[self._halfway.popleft()]
-        while not self.finished:
-            directive = self._directive()
+        while not self._over(directive := self._directive()):
             if isinstance(directive, Resume):
                 self.record(Resumed(directive.number, self.clock()))
                 return self.history.trials[directive.number]
@@ -170,17 +163,30 @@ class Conductor:
         """Whether no further trials will begin, only old ones may go on."""
         return self._exhausted or len(self.history.trials) >= self.plan.trials
 
+    def _over(self, directive: Directive) -> bool:
+        """Say whether nothing further will start, given what the scheduler says comes next."""
+        may_resume = isinstance(self.plan.scheduler, Director) and self.history.running
+        none_left = self._closed and directive is None and not may_resume
+        return none_left or directive is Hold.END
+
     def _directive(self) -> Directive:
         scheduler = self.plan.scheduler
         if not isinstance(scheduler, Director):
             return None
         rng = proposal_rng(self.plan.seed, len(self.history.trials))
         try:
-            return scheduler.direct(self.history, self.plan.space, rng, closed=self._closed)
+            said = scheduler.direct(self.history, self.plan.space, rng, closed=self._closed)
         except Exception as error:
             raise SchedulerError(
                 f"{scheduler!r}, asked what comes next, raised {type(error).__name__}: {error}"
             ) from error
+        if said is Hold.WAIT and not self.history.running:
+            raise SchedulerError(f"{scheduler!r} waits for trials, and none is running")
+        if isinstance(said, Resume) and not self.history.trials[said.number].resumable:
+            raise SchedulerError(
+                f"{scheduler!r} takes up trial {said.number}, which it had not stopped"
+            )
+        return said
 
     def _propose(self) -> Proposal | None:
         number = len(self.history.trials)

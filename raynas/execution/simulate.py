@@ -167,14 +167,14 @@ class Simulation:
         while (
             not self.exhausted
             and len(self._queue) < self._cluster.workers
-            and self._begun < self._budget.trainings
             and self._now < self._budget.seconds
         ):
-            patience = min(self._plan.trials, len(self.history.trials) + _PATIENCE)
-            self.conductor.plan = replace(self._plan, trials=patience)
+            spent = self._begun >= self._budget.trainings  # old trials may still go on
+            patience = 0 if spent else len(self.history.trials) + _PATIENCE
+            self.conductor.plan = replace(self._plan, trials=min(self._plan.trials, patience))
             trial = self.conductor.next()
             if trial is None:
-                self.exhausted = self.conductor.finished
+                self.exhausted = not spent and self.conductor.finished
                 return
             looks = self._paused.pop(trial.number, None)
             if looks is None:

@@ -8,13 +8,16 @@ promoted at once go on rather than stop and start it.
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from itertools import takewhile
 from typing import Final
 
 import numpy as np
 
-from raynas.schedulers.rungs import Rungs, best_first
+from raynas.schedulers.memo import Memo
+from raynas.schedulers.rungs import Rungs
+from raynas.schedulers.standing import Standing, Standings
 from raynas.schedulers.verdict import Resume, Verdict
 from raynas.space import Space
 from raynas.trial import History, Report
@@ -39,6 +42,9 @@ class ASHA:
 
     grace_epochs: int = 1
     eta: int = 3
+    _standings: Memo[Standings] = field(
+        default_factory=lambda: Memo(Standings), init=False, repr=False, compare=False
+    )
 
     def __post_init__(self) -> None:
         """Check the options."""
@@ -56,10 +62,9 @@ class ASHA:
         """Stop a trial that is not among the best 1/eta of those at its rung."""
         if report.epoch not in self.rungs(history.trials[report.number].started.epochs):
             return Verdict.GO
-        reached = history.at(report.epoch)
-        own = reached[report.number][0]
-        better = sum(losses[0] < own for losses in reached.values())
-        return Verdict.GO if better * self.eta < len(reached) else Verdict.STOP
+        rung = self._standings.of(history).at(history, report.epoch)
+        goes_on = rung.better(report.number) * self.eta < len(rung)
+        return Verdict.GO if goes_on else Verdict.STOP
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +81,9 @@ class PromotingASHA:
 
     grace_epochs: int = 1
     eta: int = 3
+    _standings: Memo[Standings] = field(
+        default_factory=lambda: Memo(Standings), init=False, repr=False, compare=False
+    )
 
     def __post_init__(self) -> None:
         """Check the options."""
@@ -93,7 +101,9 @@ class PromotingASHA:
         """Pause a trial at a rung unless it can be promoted at once."""
         if report.epoch not in self.rungs(history.trials[report.number].started.epochs):
             return Verdict.GO
-        return Verdict.GO if report.number in self._top(history, report.epoch) else Verdict.STOP
+        rung = self._standings.of(history).at(history, report.epoch)
+        at_once = rung.of(report.number) < len(rung) // self.eta
+        return Verdict.GO if at_once else Verdict.STOP
 
     def direct(
         self,
@@ -104,30 +114,20 @@ class PromotingASHA:
         closed: bool,  # noqa: ARG002 - by contract
     ) -> Resume | None:
         """Promote the best of the highest rung that has one to promote; else let a trial begin."""
-        for rung in reversed(self._all_rungs(history)):
-            for number in self._top(history, rung):
-                if _waits(history, number, rung):
-                    return Resume(number)
+        for rung in reversed(self._reached(history)):
+            best = next(rung.waiting(history), None)
+            if best is not None and rung.of(best) < len(rung) // self.eta:
+                return Resume(best)
         return None
 
     def keeps(self, history: History) -> Collection[int]:
         """Return the paused trials that may soon be promoted; another would begin anew."""
-        return [
-            number
-            for rung in self._all_rungs(history)
-            for number in self._top(history, rung, _SPARE)
-            if _waits(history, number, rung)
-        ]
+        kept: list[int] = []
+        for rung in self._reached(history):
+            last = len(rung) // self.eta + _SPARE
+            kept += takewhile(lambda number: rung.of(number) < last, rung.waiting(history))  # noqa: B023
+        return kept
 
-    def _all_rungs(self, history: History) -> tuple[int, ...]:
-        longest = max((trial.started.epochs for trial in history.trials.values()), default=0)
-        return self.rungs(longest)
-
-    def _top(self, history: History, rung: int, spare: int = 0) -> list[int]:
-        reached = history.at(rung)
-        return best_first(reached)[: len(reached) // self.eta + spare]
-
-
-def _waits(history: History, number: int, rung: int) -> bool:
-    trial = history.trials[number]
-    return trial.resumable and trial.epoch == rung
+    def _reached(self, history: History) -> Sequence[Standing]:
+        standings = self._standings.of(history)
+        return [standings.at(history, rung) for rung in self.rungs(standings.longest(history))]

@@ -12,11 +12,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import accumulate, count
 
 import numpy as np
 
 from raynas.errors import ConfigError
+from raynas.schedulers.memo import Memo
 from raynas.schedulers.rungs import Rungs, best_first
 from raynas.schedulers.verdict import Resume, Verdict
 from raynas.space import Space
@@ -49,10 +51,36 @@ class Stage:
     ready: Sequence[Trial]
 
 
+class Unfinished:
+    """The brackets in which a trial may still go on."""
+
+    def __init__(self) -> None:
+        """Begin without any."""
+        self._left: dict[int, Shape] = {}  # by their first trials
+        self._next = self._begun = 0
+
+    def stages(
+        self, history: History, shapes: Sequence[Shape], *, closed: bool
+    ) -> Iterator[Stage]:
+        """Yield how far each has come, the earliest first."""
+        while self._next < len(history.trials):
+            shape = shapes[self._begun % len(shapes)]
+            self._left[self._next] = shape
+            self._next, self._begun = self._next + shape.size, self._begun + 1
+        for first, shape in [*self._left.items()]:
+            one = stage(first, shape, history, closed)
+            if not one.left and first + shape.size <= len(history.trials):
+                del self._left[first]
+            yield one
+
+
+@dataclass(frozen=True, slots=True)
 class _Brackets:
     """What synchronous schedulers share; each says what shapes its brackets have."""
 
-    __slots__ = ()
+    _unfinished: Memo[Unfinished] = field(
+        default_factory=lambda: Memo(Unfinished), init=False, repr=False, compare=False
+    )
 
     def shapes(self, epochs: int) -> Sequence[Shape]:
         """Return the shapes that follow each other for trials of ``epochs``, over and over."""
@@ -60,8 +88,10 @@ class _Brackets:
 
     def decide(self, report: Report, history: History) -> Verdict:
         """Pause at every rung."""
-        brackets = self._all(history)
-        shape = next(shape for first, shape in brackets if report.number < first + shape.size)
+        shapes = self._shapes(history)
+        place = report.number % sum(shape.size for shape in shapes)
+        ends = accumulate(shape.size for shape in shapes)
+        shape = next(shape for shape, end in zip(shapes, ends, strict=True) if place < end)
         return Verdict.STOP if report.epoch in dict(shape.rungs) else Verdict.GO
 
     def direct(
@@ -83,19 +113,11 @@ class _Brackets:
         stages = self._stages(history, closed=False)
         return [trial.number for stage in stages for trial in stage.left if trial.resumable]
 
-    def _all(self, history: History) -> Iterator[tuple[int, Shape]]:
-        """Yield every bracket that has begun: its first trial's number, and its shape."""
-        if not history.trials:
-            return
-        shapes = self.shapes(history.trials[0].started.epochs)
-        first = number = 0
-        while first < len(history.trials):
-            shape = shapes[number % len(shapes)]
-            yield first, shape
-            first, number = first + shape.size, number + 1
+    def _shapes(self, history: History) -> Sequence[Shape]:
+        return self.shapes(history.trials[0].started.epochs) if history.trials else ()
 
     def _stages(self, history: History, *, closed: bool) -> Iterator[Stage]:
-        return (stage(first, shape, history, closed) for first, shape in self._all(history))
+        return self._unfinished.of(history).stages(history, self._shapes(history), closed=closed)
 
 
 def stage(first: int, shape: Shape, history: History, closed: bool) -> Stage:  # noqa: FBT001
@@ -186,12 +208,12 @@ class Hyperband(_Brackets):
 
     def shapes(self, epochs: int) -> Sequence[Shape]:
         """Return the brackets s_max, …, 0: n = ceil((s_max+1) eta^s / (s+1)), r = R eta^-s."""
-        most = math.floor(math.log(epochs, self.eta) + 1e-9)
+        most = next(s for s in count() if self.eta ** (s + 1) > epochs)
         shapes = []
         for s in range(most, -1, -1):
             size = math.ceil((most + 1) * self.eta**s / (s + 1))
             rungs = (
-                (max(1, int(epochs * self.eta ** (i - s))), max(1, size // self.eta ** (i + 1)))
+                (epochs // self.eta ** (s - i), max(1, size // self.eta ** (i + 1)))
                 for i in range(s)
             )
             shapes.append(Shape(size, tuple(rungs)))

@@ -8,14 +8,15 @@ verdict takes a fraction of a millisecond.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy.stats import t as student
+from scipy.special import stdtr
 
 from raynas.errors import ConfigError
+from raynas.schedulers.memo import Memo
+from raynas.schedulers.standing import Standings
 from raynas.schedulers.verdict import Verdict
 from raynas.trial import History, Report
 
@@ -37,6 +38,9 @@ class Extrapolation:
 
     grace_epochs: int = _LEAST
     chance: float = 0.05
+    _standings: Memo[Standings] = field(
+        default_factory=lambda: Memo(Standings), init=False, repr=False, compare=False
+    )
 
     def __post_init__(self) -> None:
         """Check the options."""
@@ -57,10 +61,10 @@ class Extrapolation:
     def decide(self, report: Report, history: History) -> Verdict:
         """Compare where the trial is likely to end with the best that got there."""
         trial = history.trials[report.number]
-        full = history.at(trial.started.epochs)
-        if len(trial.reports) < self.grace_epochs or not full:
+        full = self._standings.of(history).at(history, trial.started.epochs)
+        if len(trial.reports) < self.grace_epochs or not len(full):
             return Verdict.GO
-        best = min(losses[0] for losses in full.values())
+        best = history.trials[full[0]].loss
         loss = history.objectives[0].loss
         curve = [(one.epoch, loss(one.metrics)) for one in trial.reports]
         chance = chance_below(best, curve, trial.started.epochs)
@@ -80,25 +84,17 @@ def chance_below(bar: float, curve: Sequence[tuple[int, float]], epoch: int) -> 
     """
     epochs, losses = np.array(curve, np.float64).T
     freedom = len(curve) - 2
-    weights, chances = [], []
-    for decay in _DECAYS:
-        design = np.stack([np.ones_like(epochs), epochs**-decay], axis=1)
-        fitted, inverse, square = _least_squares(design, losses)
-        ahead = np.array([1.0, float(epoch) ** -decay])
-        # What is left over by a perfect fit says nothing of noise, so some is always assumed.
-        noise = max(square / freedom, 1e-6 * float(np.var(losses)) + 1e-18)
-        deviation = np.sqrt(noise * (1.0 + ahead @ inverse @ ahead))
-        chances.append(student.cdf((bar - ahead @ fitted) / deviation, freedom))
-        weights.append(-0.5 * freedom * np.log(noise) + 0.5 * np.linalg.slogdet(inverse)[1])
-    likely = np.exp(np.array(weights) - max(weights))
-    return float(likely @ np.array(chances) / likely.sum())
-
-
-def _least_squares(
-    design: NDArray[np.float64], losses: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
-    """Return the fit, the inverse of the normal matrix, and the sum of squares left over."""
-    inverse = np.linalg.inv(design.T @ design).astype(np.float64)
-    fitted = inverse @ design.T @ losses
-    left = losses - design @ fitted
-    return fitted, inverse, float(left @ left)
+    powers = epochs ** -_DECAYS[:, None]
+    centre, middle = powers.mean(axis=1), losses.mean()
+    powers, losses = powers - centre[:, None], losses - middle
+    width = (powers * powers).sum(axis=1)
+    slope = powers @ losses / width
+    square = np.square(losses - slope[:, None] * powers).sum(axis=1)
+    # What is left over by a perfect fit says nothing of noise, so some is always assumed.
+    noise = np.maximum(square / freedom, 1e-6 * losses.var() + 1e-18)
+    ahead = float(epoch) ** -_DECAYS - centre
+    deviation = np.sqrt(noise * (1.0 + 1.0 / len(curve) + ahead * ahead / width))
+    chances = stdtr(freedom, (bar - middle - slope * ahead) / deviation)
+    weights = -0.5 * freedom * np.log(noise) - 0.5 * np.log(width)
+    likely = np.exp(weights - weights.max())
+    return float(likely @ chances / likely.sum())

@@ -2,24 +2,51 @@
 
 from __future__ import annotations
 
+from bisect import insort
+from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
-from statistics import fmean, median
+from dataclasses import dataclass, field
+from itertools import accumulate
+from statistics import median
 
 from raynas.errors import ConfigError
+from raynas.schedulers.memo import Memo
 from raynas.schedulers.verdict import Verdict
-from raynas.trial import History, Report
+from raynas.trial import History, Objective, Report, Trial
+
+
+class Averages:
+    """The running averages of those that have finished."""
+
+    def __init__(self) -> None:
+        """Begin before anything has finished."""
+        self._seen = 0
+        self._after: defaultdict[int, list[float]] = defaultdict(list)
+
+    def after(self, history: History, epoch: int) -> Sequence[float]:
+        """Return the averages up to an epoch of all that finished and got there, ascending."""
+        for trial in history.finished[self._seen :]:
+            if trial.trained and not trial.stopped:
+                self._take_in(trial, history.objectives[0])
+        self._seen = len(history.finished)
+        return self._after[epoch]
+
+    def _take_in(self, trial: Trial, objective: Objective) -> None:
+        sums = accumulate(objective.loss(report.metrics) for report in trial.reports)
+        for count, (report, total) in enumerate(zip(trial.reports, sums, strict=True), start=1):
+            insort(self._after[report.epoch], total / count)
 
 
 @dataclass(frozen=True, slots=True)
 class MedianStopping:
     """Stop a trial whose best so far is worse than the median of the others' running averages.
 
-    The others are those that have finished, their averages taken up to the same epoch.
+    The others are those that have finished, their averages taken up to the same epoch. None of
+    them was stopped: this scheduler takes nothing up again, so that stopped trials stay so.
 
     Attributes:
         grace_epochs: Nothing is stopped before.
-        trials: Nothing is stopped before so many have finished.
+        trials: Nothing is stopped before so many have finished that got as far.
 
     Raises:
         ConfigError: One of them is below one.
@@ -27,6 +54,9 @@ class MedianStopping:
 
     grace_epochs: int = 1
     trials: int = 5
+    _averages: Memo[Averages] = field(
+        default_factory=lambda: Memo(Averages), init=False, repr=False, compare=False
+    )
 
     def __post_init__(self) -> None:
         """Check the options."""
@@ -48,14 +78,9 @@ class MedianStopping:
         """Compare a trial with those that were not stopped."""
         if report.epoch < self.grace_epochs:
             return Verdict.GO
-        finished = [trial for trial in history.finished if trial.trained and not trial.stopped]
-        if len(finished) < self.trials:
+        averages = self._averages.of(history).after(history, report.epoch)
+        if len(averages) < self.trials:
             return Verdict.GO
         objective = history.objectives[0]
-
-        def losses(reports: Sequence[Report]) -> list[float]:
-            return [objective.loss(one.metrics) for one in reports if one.epoch <= report.epoch]
-
-        averages = [fmean(seen) for trial in finished if (seen := losses(trial.reports))]
-        best = min(losses(history.trials[report.number].reports))
-        return Verdict.STOP if averages and best > median(averages) else Verdict.GO
+        best = min(objective.loss(one.metrics) for one in history.trials[report.number].reports)
+        return Verdict.STOP if best > median(averages) else Verdict.GO

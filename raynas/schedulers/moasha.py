@@ -10,22 +10,27 @@ of each objective at the rung, so that no unit outweighs another.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, field
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from raynas import pareto
+from raynas.schedulers.fronts import Fronts, comparable
+from raynas.schedulers.memo import Memo
 from raynas.schedulers.rungs import Rungs
 from raynas.schedulers.verdict import Verdict
 from raynas.trial import History, Report
+
+_TINY: Final = 1e-300  # instead of a range of nothing
 
 
 @dataclass(frozen=True, slots=True)
 class MOASHA:
     """Let the best 1/eta of each rung go on, by fronts and an epsilon-net within the last.
 
-    With one objective it is ``asha``.
+    With one objective it is ``asha``. Whoever equals one that goes on goes on too.
 
     Attributes:
         grace_epochs: The first rung, in epochs; nothing is stopped before it.
@@ -37,6 +42,9 @@ class MOASHA:
 
     grace_epochs: int = 1
     eta: int = 3
+    _fronts: Memo[Fronts] = field(
+        default_factory=lambda: Memo(Fronts), init=False, repr=False, compare=False
+    )
 
     def __post_init__(self) -> None:
         """Check the options."""
@@ -51,35 +59,31 @@ class MOASHA:
         rungs = Rungs(self.grace_epochs, self.eta)
         if report.epoch not in rungs.below(history.trials[report.number].started.epochs):
             return Verdict.GO
-        reached = history.at(report.epoch)
-        place = (
-            order(np.array([*reached.values()])).tolist().index([*reached].index(report.number))
-        )
-        return Verdict.GO if place * self.eta < len(reached) else Verdict.STOP
+        rung = self._fronts.of(history).at(history, report.epoch)
+        own = comparable(history.at(report.epoch)[report.number])
+        number = rung.front_of(own)
+        front = rung.fronts[number]
+        places = math.ceil(len(rung) / self.eta) - sum(map(len, rung.fronts[:number]))
+        if places < len(front):
+            scaled = np.clip((front - rung.low) / np.maximum(rung.high - rung.low, _TINY), 0, 1)
+            front = front[net(np.nan_to_num(scaled, nan=1.0), places)]
+        return Verdict.GO if (front == own).all(axis=1).any() else Verdict.STOP
 
 
-def order(losses: NDArray[np.float64]) -> NDArray[np.intp]:
-    """Return the rows, best first: by front, then as an epsilon-net spreads over the front.
+def net(points: NDArray[np.float64], count: int) -> list[int]:
+    """Return so many rows, each the farthest from all before it, or none if it is below one.
 
-    A net begins with the least first objective.
+    The first has the least first coordinate.
 
     Args:
-        losses: ``[n, objectives]``, to be minimised.
+        points: ``[n, dimensions]``.
+        count: At most ``n``.
     """
-    front = pareto.fronts(pareto.dominance(losses))
-    low, high = losses.min(axis=0), losses.max(axis=0)
-    scaled = (losses - low) / np.where(high > low, high - low, 1.0)
-    nets = [_net(scaled, np.flatnonzero(front == number)) for number in range(front.max() + 1)]
-    return np.concatenate(nets)
-
-
-def _net(points: NDArray[np.float64], members: NDArray[np.intp]) -> NDArray[np.intp]:
-    """Return the members so that each next one is the farthest from all before it."""
-    own = points[members]
-    net = [int(np.lexsort(own.T[::-1])[0])]
-    nearest = np.linalg.norm(own - own[net[0]], axis=1)
-    while len(net) < len(members):
-        nearest[net] = -1.0
-        net.append(int(nearest.argmax()))
-        nearest = np.minimum(nearest, np.linalg.norm(own - own[net[-1]], axis=1))
-    return members[net]
+    chosen: list[int] = []
+    nearest = np.full(len(points), np.inf)
+    farthest = int(np.lexsort(points.T[::-1])[0])
+    for _ in range(count):
+        chosen.append(farthest)
+        nearest = np.minimum(nearest, np.linalg.norm(points - points[farthest], axis=1))
+        farthest = int(nearest.argmax())
+    return chosen

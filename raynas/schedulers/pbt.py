@@ -12,12 +12,14 @@ its scores alone, not on which worker was faster, and survives any kill.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import islice
 from typing import Final
 
 import numpy as np
 
 from raynas.errors import ConfigError
+from raynas.schedulers.memo import Memo
 from raynas.schedulers.rungs import best_first
 from raynas.schedulers.verdict import Directive, Hold, Resume, Verdict
 from raynas.space import Architecture, Choice, Decision, Domain, Float, Int, Space, Value
@@ -27,11 +29,40 @@ _TRAINING: Final = "training."  # decisions below this are hyper-parameters of t
 _FACTORS: Final = (0.8, 1.2)
 
 
+_Step = tuple[list[Trial], int | None]
+
+
+class Way:
+    """How far a population has come."""
+
+    def __init__(self) -> None:
+        """Begin where there is no barrier behind."""
+        self._numbers: list[int] = []
+        self._barrier: int | None = None
+
+    def here(self, history: History, pbt: PBT) -> _Step:
+        """Return the members and the barrier they are on their way to, or stand at; none at last.
+
+        A barrier is behind once a member has gone on from it: no more children begin there, for
+        there are no more weights of that time to inherit.
+        """
+        step: _Step | None = (pbt.founders(history), pbt.interval)
+        if self._numbers:
+            step = [history.trials[number] for number in self._numbers], self._barrier
+        while step is not None:
+            members, barrier = step
+            step = None if barrier is None else pbt.onwards(members, barrier, history)
+        if barrier != pbt.interval:
+            self._numbers, self._barrier = [trial.number for trial in members], barrier
+        return members, barrier
+
+
 @dataclass(frozen=True, slots=True)
 class PBT:
     """Train a population, members of which replace each other; the searcher begins it.
 
-    The run ends when the population has trained to its full length.
+    The run ends when the population has trained to its full length. Once no more trials may
+    begin, the weak stay.
 
     Attributes:
         population_size: How many members there are.
@@ -49,6 +80,9 @@ class PBT:
     quantile: float = 0.25
     resample: float = 0.25
     architecture_rate: float = 0.5
+    _way: Memo[Way] = field(
+        default_factory=lambda: Memo(Way), init=False, repr=False, compare=False
+    )
 
     def __post_init__(self) -> None:
         """Check the options."""
@@ -83,51 +117,49 @@ class PBT:
         self, history: History, space: Space, rng: np.random.Generator, *, closed: bool
     ) -> Directive:
         """Let children take the places of the weak, then the others go on."""
-        members = self._founders(history)
-        if len(members) < self.population_size and not closed:
+        members, barrier = self._way.of(history).here(history, self)
+        if barrier == self.interval and len(members) < self.population_size and not closed:
             return None
-        for barrier in self._barriers(members):
-            if any(_below(trial, barrier, history) for trial in members):
-                return _onwards(members, barrier, history)
-            ranked, members = self._judged(members, barrier, history)
-            if ranked and not closed and len(members) < self.population_size:
-                parent = ranked[int(rng.integers(min(self._replaced, len(ranked))))]
-                child = self._explored(parent.architecture, space, rng)
-                return Proposal(
-                    child, repeat=True, parent=parent.number, inherits=True, begin=barrier
-                )
-        return _onwards(members, None, history)
+        if barrier is None or any(_below(trial, barrier, history) for trial in members):
+            return _onwards(members, barrier, history)
+        ranked, heirs = judged(members, barrier, history)
+        if ranked and not closed and len(heirs) < self._wanted(ranked):
+            parent = ranked[int(rng.integers(min(self._replaced, len(ranked))))]
+            child = self._explored(parent.architecture, space, rng)
+            return Proposal(child, repeat=True, parent=parent.number, inherits=True, begin=barrier)
+        members = [*ranked[: self.population_size - len(heirs)], *heirs]
+        return _onwards(members, self._after(barrier, members), history)
 
     def keeps(self, history: History) -> Collection[int]:
         """Return the paused members: they go on, or a child takes over from them."""
-        members = self._founders(history)
-        for barrier in self._barriers(members):
-            if any(_below(trial, barrier, history) for trial in members):
-                break
-            ranked, survivors = self._judged(members, barrier, history)
-            if len(survivors) < self.population_size:  # more children may come from the strong
-                members = [*ranked, *survivors]
-                break
-            members = survivors
+        members, barrier = self._way.of(history).here(history, self)
+        if barrier is not None and not any(_below(one, barrier, history) for one in members):
+            ranked, heirs = judged(members, barrier, history)
+            members = [*ranked, *heirs]
         return [trial.number for trial in members if trial.resumable]
 
-    def _founders(self, history: History) -> list[Trial]:
+    def founders(self, history: History) -> list[Trial]:
         """Return the first that were trained; what the journal answered has no weights."""
         founders = (t for t in history.trials.values() if t.trained and not t.started.begin)
-        return [trial for trial, _ in zip(founders, range(self.population_size), strict=False)]
+        return list(islice(founders, self.population_size))
 
-    def _barriers(self, members: Sequence[Trial]) -> range:
-        return range(self.interval, members[0].started.epochs if members else 0, self.interval)
+    def onwards(self, members: Sequence[Trial], barrier: int, history: History) -> _Step | None:
+        """Return who goes on from a barrier, and where to, once one of them has; else none."""
+        if any(_below(trial, barrier, history) for trial in members):
+            return None
+        ranked, heirs = judged(members, barrier, history)
+        if all(trial.resumable and trial.epoch == barrier for trial in ranked):
+            return None
+        members = [*ranked[: self.population_size - len(heirs)], *heirs]
+        return members, self._after(barrier, members)
 
-    def _judged(
-        self, members: Sequence[Trial], barrier: int, history: History
-    ) -> tuple[list[Trial], list[Trial]]:
-        """Return who has reached a barrier, best first, and the members from there on so far."""
-        reached = history.at(barrier)
-        losses = {t.number: reached[t.number] for t in members if t.number in reached}
-        ranked = [history.trials[number] for number in best_first(losses)]
-        children = [t for t in history.trials.values() if t.started.begin == barrier]
-        return ranked, [*ranked[: self.population_size - self._replaced], *children]
+    def _after(self, barrier: int, members: Sequence[Trial]) -> int | None:
+        following = barrier + self.interval
+        return following if members and following < members[0].started.epochs else None
+
+    def _wanted(self, ranked: Sequence[Trial]) -> int:
+        """Return how many children are to begin: for the weak, and for those that failed."""
+        return max(self._replaced, self.population_size - len(ranked))
 
     @property
     def _replaced(self) -> int:
@@ -173,6 +205,21 @@ def _within(domain: Int | Float, value: float) -> Value:
     if isinstance(domain, Int):
         return min(max(round(value), domain.low), domain.high)
     return min(max(value, domain.low), domain.high)
+
+
+def judged(
+    members: Sequence[Trial], barrier: int, history: History
+) -> tuple[list[Trial], list[Trial]]:
+    """Return who of the members has reached a barrier, best first, and the children from there.
+
+    Children begin after all members of their time, and so have higher numbers.
+    """
+    reached = history.at(barrier)
+    losses = {one.number: reached[one.number] for one in members if one.number in reached}
+    ranked = [history.trials[number] for number in best_first(losses)]
+    latest = max((trial.number for trial in members), default=-1)
+    younger = (history.trials[number] for number in range(latest + 1, len(history.trials)))
+    return ranked, [trial for trial in younger if trial.started.begin == barrier]
 
 
 def _below(trial: Trial, barrier: int, history: History) -> bool:

@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from raynas.errors import ConfigError
 from raynas.trial import Losses
 
+Place = tuple[bool, float, int]
+"""By which trials are sorted: what is no number comes last, the earlier of equals first."""
+
 
 @dataclass(frozen=True, slots=True)
 class Rungs:
@@ -49,15 +52,16 @@ class Rungs:
         return tuple(rungs)
 
 
+def place(number: int, losses: Losses) -> Place:
+    """Return where a trial stands by its first loss."""
+    loss = losses[0]
+    return (True, 0.0, number) if math.isnan(loss) else (False, loss, number)
+
+
 def best_first(losses: Mapping[int, Losses]) -> list[int]:
-    """Return trials by their first loss, the earliest of equals first, what is no number last.
+    """Return trials by their places.
 
     Args:
         losses: By trial number.
     """
-
-    def place(number: int) -> tuple[bool, float, int]:
-        loss = losses[number][0]
-        return math.isnan(loss), loss, number
-
-    return sorted(losses, key=place)
+    return sorted(losses, key=lambda number: place(number, losses[number]))

@@ -30,7 +30,7 @@ class Bridge:
     @property
     def over(self) -> bool:
         """Whether nothing further starts."""
-        return self.error is not None or self.conductor.finished
+        return bool(self.guarded(lambda: self.conductor.finished, otherwise=True))
 
     def guarded(self, hook: Callable[[], Any], otherwise: Any) -> Any:
         """Return what ``hook`` returns; on an error keep it and return ``otherwise``."""
@@ -69,8 +69,8 @@ class TuneSearcher(Searcher):  # type: ignore[misc]  # Ray ships no types
         if len(self._live) >= self._slots:
             return None
         trial = self._bridge.guarded(self._bridge.conductor.next, None)
-        if trial is None:  # for good, or until a running trial has reported
-            return str(Searcher.FINISHED) if self._bridge.over else None
+        if trial is None:  # while others run, the scheduler may wait for them
+            return str(Searcher.FINISHED) if self._bridge.over or not self._live else None
         self._live[trial_id] = trial.number
         return asdict(self._bridge.assign(trial))
 

@@ -1,0 +1,89 @@
+"""Non-dominated fronts of trials, kept as reports come in.
+
+The update is that of Li et al., 2017 (Efficient Nondomination Level Update, IEEE Transactions on
+Cybernetics): who enters a front pushes those it dominates into the next.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+
+import numpy as np
+from numpy.typing import NDArray
+
+from raynas.trial import History, Losses
+
+Floats = NDArray[np.float64]
+
+
+class Fronts:
+    """The fronts at each rung of a history."""
+
+    def __init__(self) -> None:
+        """Begin without any."""
+        self._rungs: dict[int, Sorted] = {}
+
+    def at(self, history: History, epoch: int) -> Sorted:
+        """Return the fronts of those that reported after ``epoch``."""
+        rung = self._rungs.setdefault(epoch, Sorted())
+        reached = history.at(epoch)
+        for number in [*reached][len(rung) :]:
+            rung.add(reached[number])
+        return rung
+
+
+class Sorted:
+    """Trials in their fronts, the best front first.
+
+    Attributes:
+        fronts: The losses in each: ``[trials, objectives]``.
+        low: ``[objectives]`` the least finite loss of all.
+        high: ``[objectives]`` the greatest.
+    """
+
+    def __init__(self) -> None:
+        """Begin without trials."""
+        self.fronts: list[Floats] = []
+        self.low = self.high = np.array(np.nan)
+        self._count = 0
+
+    def __len__(self) -> int:
+        """Return how many trials there are."""
+        return self._count
+
+    def add(self, losses: Losses) -> None:
+        """Put a trial in its front; what is no number counts as the worst."""
+        row = comparable(losses)
+        seen = np.where(np.isfinite(row), row, np.nan)
+        self.low, self.high = np.fmin(self.low, seen), np.fmax(self.high, seen)
+        self._count += 1
+        entering, at = row[None], self.front_of(row)
+        while len(entering):
+            if at == len(self.fronts):
+                self.fronts.append(entering)
+                return
+            there = self.fronts[at]
+            pushed = _dominates(entering, there)
+            if pushed.all():  # they make a front of their own, and all behind move back as one
+                self.fronts.insert(at, entering)
+                return
+            self.fronts[at] = np.concatenate([there[~pushed], entering])
+            entering, at = there[pushed], at + 1
+
+    def front_of(self, row: Floats) -> int:
+        """Return the number of the first front of which none dominates these losses."""
+        # Whoever is dominated by one of a front is dominated by one of every front before it.
+        return bisect_left(self.fronts, 1, key=lambda front: not _dominates(front, row[None])[0])
+
+
+def comparable(losses: Losses) -> Floats:
+    """Return losses of which each is a number or infinite."""
+    row: Floats = np.array(losses, np.float64)
+    return np.where(np.isnan(row), np.inf, row)
+
+
+def _dominates(rows: Floats, front: Floats) -> NDArray[np.bool_]:
+    """Return ``[front]``: whether one of the rows dominates each."""
+    no_worse = np.all(rows[:, None] <= front, axis=2)
+    better = np.any(rows[:, None] < front, axis=2)
+    return np.asarray(np.any(no_worse & better, axis=0))

@@ -1,0 +1,33 @@
+"""What a scheduler need not work out anew at every report."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+from raynas.trial import History
+
+State = TypeVar("State")
+
+
+class Memo(Generic[State]):
+    """A state that follows one history as it grows; another history begins it anew.
+
+    It may hold only what a fresh one would work out from the same history.
+    """
+
+    def __init__(self, begin: Callable[[], State]) -> None:
+        """Begin with no history.
+
+        Args:
+            begin: Makes the state before anything has happened.
+        """
+        self._begin = begin
+        self._history: History | None = None
+        self._state = begin()
+
+    def of(self, history: History) -> State:
+        """Return the state, which may not have seen the latest events yet."""
+        if history is not self._history:
+            self._history, self._state = history, self._begin()
+        return self._state
