@@ -48,7 +48,7 @@ def test_what_is_left_out_has_a_default_and_what_is_given_is_read():
         ({"cpus_per_trial": -1}, "cpus_per_trial must be 0 or from 0.0001 upwards, got -1"),
         ({"cpus_per_trial": 0.00001}, "cpus_per_trial must be 0 or from 0.0001"),
         ({"cpus_per_trial": float("nan")}, "cpus_per_trial must be 0 or from"),
-        ({"gpus_per_trial": float("inf")}, "gpus_per_trial must be 0 or from"),
+        ({"gpus_per_trial": float("inf")}, "GPUs of a trial must be 0 or from"),
         ({"gpus_per_trial": 1.5}, "more than one GPU must be whole ones, got 1.5"),
         ({"cpus_per_trial": 0, "gpus_per_trial": 0}, "a share of a CPU or of a GPU"),
         ({"cpus_per_trial": 0}, "a share of a CPU or of a GPU"),

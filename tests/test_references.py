@@ -8,6 +8,7 @@ import pytest
 from user_files import INNER_SPACE, NETS, PLAIN_SPACE, WINE_AND_MORE
 
 from raynas.errors import ConfigError, DataError, SpaceError
+from raynas.execution.packing import Resources
 from raynas.execution.ray_tune.trainable import Packed
 from raynas.experiment.references import (
     find_scheduler,
@@ -227,7 +228,7 @@ import sys
 from raynas.execution.ray_tune.trainable import Packed
 from raynas.training.recipe import Recipe
 for line in sys.stdin:
-    build = Packed(bytes.fromhex(line), Recipe(), "cpu").unpacked(None).build
+    build = Packed(bytes.fromhex(line), Recipe(), "cpu").unpacked(None, Resources(1, 0)).build
     print(build({"op": "b"}, (4,), 7))
 """
 

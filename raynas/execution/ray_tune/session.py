@@ -6,7 +6,7 @@ import logging
 import os
 import tempfile
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import ModuleType
@@ -17,13 +17,17 @@ from ray import tune
 
 from raynas.data import Data
 from raynas.execution.conductor import Conductor
+from raynas.execution.footprint import Footprint, estimator
+from raynas.execution.packing import Room, Shares
 from raynas.execution.ray_tune.adapters import Bridge, TuneScheduler, TuneSearcher
 from raynas.execution.ray_tune.cluster import Share, Slots, connected
 from raynas.execution.ray_tune.trainable import ChildTrainable, Packed
 from raynas.execution.worker import Assignment, Workshop
+from raynas.space import Architecture
 from raynas.training.recipe import Recipe
-from raynas.trial import Trial
+from raynas.trial import History, Trial
 
+_PENDING = "1000"  # the searcher lets no more in than fit
 _RESTARTS = 2  # times a trial whose worker was lost is begun again, from its last checkpoint
 T = TypeVar("T")
 
@@ -33,13 +37,17 @@ class Session:
     """A connection to Ray, and what was brought there.
 
     Attributes:
-        slots: What a trial gets, and how many run at once.
+        slots: What there is.
+        shares: What a trial gets of it.
+        most: Trials at once; none for as many as fit.
         packed: What every worker needs besides the data.
         data: The task's data.
         verbose: Whether Tune may speak.
     """
 
     slots: Slots
+    shares: Shares
+    most: int | None
     packed: Packed
     data: Data
     verbose: bool
@@ -56,7 +64,7 @@ class Session:
                 trained before is in the journal.
             KeyboardInterrupt: Likewise.
         """
-        bridge = Bridge(conductor, assign)
+        bridge = Bridge(conductor, assign, self.shares, Room(self.slots.nodes, self.most))
         if bridge.over:
             return
         with self._quiet(), tempfile.TemporaryDirectory(prefix="raynas-") as scratch:
@@ -69,17 +77,19 @@ class Session:
         if bridge.error is not None:
             raise bridge.error
 
-    def run_once(self, work: Callable[[Workshop], T]) -> T:
-        """Do ``work`` on a worker that gets what a trial gets, and return its result.
+    def run_once(self, work: Callable[[Workshop], T], trial: Trial) -> T:
+        """Do ``work`` on a worker that gets what ``trial`` gets, and return its result.
+
+        Where shares are predicted it gets a whole GPU: nothing else runs.
 
         Whatever ``work`` raises is raised here.
         """
-        packed = self.packed
+        packed, share = self.packed, self.shares.of(trial, History())
 
         def unpack(data: Data) -> T:
-            return work(packed.unpacked(data))
+            return work(packed.unpacked(data, share))
 
-        task = ray.remote(num_cpus=self.slots.cpus, num_gpus=self.slots.gpus)(unpack)
+        task = ray.remote(num_cpus=share.cpus, num_gpus=share.gpus)(unpack)
         try:
             result: T = ray.get(task.remote(self.data))
         except ray.exceptions.RayTaskError as error:
@@ -88,15 +98,15 @@ class Session:
 
     def _tuner(self, bridge: Bridge, scratch: str) -> tune.Tuner:
         # Tune has no other way to be told how many trials may wait for their actor.
-        os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(self.slots.count)  # noqa: TID251
+        os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = _PENDING  # noqa: TID251
         trainable = tune.with_resources(
             tune.with_parameters(ChildTrainable, packed=self.packed, data=self.data),
-            {"cpu": self.slots.cpus, "gpu": self.slots.gpus},
+            _placed,
         )
         return tune.Tuner(
             trainable,
             tune_config=tune.TuneConfig(
-                search_alg=TuneSearcher(bridge, self.slots.count),
+                search_alg=TuneSearcher(bridge),
                 scheduler=TuneScheduler(bridge),
                 num_samples=-1,
                 reuse_actors=True,
@@ -127,6 +137,10 @@ class Session:
             logger.setLevel(level)
 
 
+def _placed(config: Mapping[str, Any]) -> tune.PlacementGroupFactory:
+    return tune.PlacementGroupFactory([{"CPU": config["cpus"], "GPU": config["gpus"]}])
+
+
 @contextmanager
 def opened(
     share: Share,
@@ -134,6 +148,7 @@ def opened(
     home: ModuleType | None,
     recipe: Recipe,
     data: Data,
+    resources: Callable[[Architecture], Any] | None = None,
 ) -> Iterator[Session]:
     """Connect to Ray for the time of a run.
 
@@ -143,10 +158,13 @@ def opened(
         home: The user's own module that ``build`` comes from, if it is one.
         recipe: How children are trained.
         data: What they are trained on.
+        resources: The space's word on what a trial gets, if it has one.
 
     Raises:
         ResourceError: The cluster cannot be reached, or no node of it can hold a trial.
     """
     with connected(share) as slots:
-        packed = Packed.of(build, home, recipe, "cuda" if slots.gpus else "cpu")
-        yield Session(slots, packed, data, share.verbose)
+        fraction = Footprint(estimator(build, recipe, data)) if share.gpus == "auto" else None
+        shares = Shares(slots.usual, slots.nodes, resources, fraction)
+        packed = Packed.of(build, home, recipe, "cuda")
+        yield Session(slots, shares, share.concurrent, packed, data, share.verbose)
