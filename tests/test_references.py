@@ -8,7 +8,6 @@ import pytest
 from user_files import INNER_SPACE, NETS, PLAIN_SPACE, WINE_AND_MORE
 
 from raynas.errors import ConfigError, DataError, SpaceError
-from raynas.execution.packing import Resources
 from raynas.execution.ray_tune.trainable import Packed
 from raynas.experiment.references import (
     find_scheduler,
@@ -225,6 +224,7 @@ def test_what_is_installed_has_no_home_of_the_users():
 
 UNPACK = """
 import sys
+from raynas.execution.packing import Resources
 from raynas.execution.ray_tune.trainable import Packed
 from raynas.training.recipe import Recipe
 for line in sys.stdin:
