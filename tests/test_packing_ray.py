@@ -2,6 +2,7 @@
 
 import json
 import warnings
+from itertools import pairwise
 from tempfile import TemporaryDirectory
 
 import pytest
@@ -199,7 +200,7 @@ def test_until_memory_was_measured_auto_gives_whole_devices(mine):
     (mine / "space.py").write_text(text)
     ran = spans(search(mine, "small", "small", "small", gpus_per_trial="auto").history)
     order = sorted(ran.values())
-    assert all(end <= begin for (_, end), (begin, _) in zip(order, order[1:], strict=False))
+    assert all(end <= begin for (_, end), (begin, _) in pairwise(order))
 
 
 def test_what_no_node_has_fails_with_the_reason_and_nonsense_before_anything_starts(mine):
