@@ -37,7 +37,9 @@ class Resources:
         """
         for name, value in (("CPUs", self.cpus), ("GPUs", self.gpus)):
             if value and not 1 / _UNIT <= value < math.inf:
-                raise ConfigError(f"{name} of a trial must be 0 or from {1 / _UNIT}, got {value}")
+                raise ConfigError(
+                    f"{name} of a trial must be 0 or at least {1 / _UNIT}, got {value}"
+                )
         if self.gpus > 1 and self.gpus % 1:
             raise ConfigError(f"more than one GPU must be whole ones, got {self.gpus}")
         if not self.cpus and not self.gpus:
