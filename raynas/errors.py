@@ -30,6 +30,10 @@ class TrialError(RaynasError):
     """A trial ended without a score; the message is the reason that goes into the journal."""
 
 
+class TrialMemoryError(TrialError):
+    """A trial ended because memory ran out."""
+
+
 class ResourceError(RaynasError):
     """The cluster cannot offer what a trial asks for."""
 

@@ -26,6 +26,7 @@ from raynas.trial import (
     Objective,
     Report,
     Resumed,
+    Retried,
     Started,
     Winner,
 )
@@ -33,7 +34,10 @@ from raynas.trial import (
 FORMAT: Final = 1
 _NAME: Final = "journal.jsonl"
 _EVENTS: Final = MappingProxyType(
-    {kind.__name__.lower(): kind for kind in (Started, Report, Finished, Failed, Resumed, Winner)}
+    {
+        kind.__name__.lower(): kind
+        for kind in (Started, Report, Finished, Failed, Retried, Resumed, Winner)
+    }
 )
 
 

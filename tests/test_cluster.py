@@ -54,7 +54,7 @@ def test_as_many_trials_run_as_can_be_placed_and_no_more_than_asked_for(nodes, c
 )
 def test_a_trial_gets_a_gpu_where_there_is_any(gpus, given):
     slots = settle(Share(), [{"CPU": 8.0, "GPU": float(count)} for count in gpus] or [{"CPU": 8}])
-    assert slots.gpus == given
+    assert slots.usual.gpus == given
 
 
 def test_what_is_there_and_what_was_asked_is_said():

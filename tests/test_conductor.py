@@ -18,7 +18,7 @@ from raynas.schedulers.run_to_end import RunToEnd
 from raynas.searchers import SEARCHERS
 from raynas.searchers.random import RandomSearch
 from raynas.space import Architecture, Choice, Int, Repeat, Space
-from raynas.trial import Failed, Finished, Proposal, Report, Resumed, Started
+from raynas.trial import Failed, Finished, Proposal, Report, Resumed, Retried, Started
 
 SPACE = Space(
     {
@@ -256,3 +256,36 @@ def test_a_tiny_space_costs_no_more_training_than_it_has_networks():
     run = Run(Plan(space, RandomSearch(space), RunToEnd(), 200, 2, seed=1)).to_end()
     assert len(run.history.trials) == 200
     assert sum(trial.trained for trial in run.history.trials.values()) == 4
+
+
+def retried_once(todo, events=()):
+    """Play one worker whose trial 1 runs out of memory after an epoch while it shares a device."""
+    run = Run(todo, list(events))
+    while trial := run.conductor.next():
+        for report in learn(trial):
+            if trial.number == 1 and report.epoch == 2 and not trial.alone:
+                run.conductor.retry(1, "out of memory")
+                break
+            if run.conductor.report(report) is Verdict.STOP:
+                break
+    return run
+
+
+def test_a_trial_short_of_memory_comes_next_and_alone_whenever_it_is_killed():
+    todo = scripted(of("a"), of("b"), of("c"))
+    whole = retried_once(todo)
+    assert [trial.alone for trial in whole.history.trials.values()] == [False, True, False]
+    assert [type(event) for event in whole.events if event.number == 1] == [
+        *(Started, Report, Retried, Report, Report, Finished),
+    ]
+    for length in range(len(whole.events)):
+        resumed = retried_once(todo, whole.events[:length])
+        assert timeless(resumed.events) == timeless(whole.events), f"after {length} events"
+
+
+def test_a_network_too_large_for_a_device_is_not_tried_again():
+    run = Run(scripted(of("a"), of("a")))
+    run.conductor.fail(run.conductor.next().number, "out of memory", out_of_memory=True)
+    assert run.conductor.next() is None
+    again = run.history.trials[1].outcome
+    assert (again.out_of_memory, again.answered_by) == (True, 0)

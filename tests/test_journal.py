@@ -13,7 +13,7 @@ from raynas import journal
 from raynas.errors import JournalError
 from raynas.journal import Journal
 from raynas.space import Architecture
-from raynas.trial import Failed, Finished, History, Objective, Report, Started, Winner
+from raynas.trial import Failed, Finished, History, Objective, Report, Retried, Started, Winner
 
 RUN = {"objectives": [{"metric": "val_accuracy", "direction": "max"}], "seed": 3}
 
@@ -43,14 +43,20 @@ def happenings(draw):
             continue
         trial = history.trials[draw(st.sampled_from(trials))]
         donors = [other.number for other in history.finished]
-        match draw(st.sampled_from(["report", "finish", "answer", "fail"])):
+        match draw(st.sampled_from(["report", "finish", "answer", "fail", "retry"])):
             case "finish" if trial.reports:
                 happen(Finished(trial.number, stopped=draw(st.booleans()), at=draw(numbers)))
             case "answer" if donors and not trial.reports:
                 happen(Finished(trial.number, answered_by=draw(st.sampled_from(donors))))
             case "fail":
                 lost, source = draw(st.booleans()), draw(st.none() | st.integers(0, 9))
-                happen(Failed(trial.number, draw(texts), draw(texts), lost, source))
+                happen(
+                    Failed(
+                        trial.number, draw(texts), draw(texts), lost, source, draw(st.booleans())
+                    )
+                )
+            case "retry" if not trial.alone:
+                happen(Retried(trial.number, draw(texts), draw(numbers)))
             case _:
                 metrics = {**draw(measured), "val_accuracy": draw(numbers)}
                 happen(

@@ -224,10 +224,11 @@ def test_what_is_installed_has_no_home_of_the_users():
 
 UNPACK = """
 import sys
+from raynas.execution.packing import Resources
 from raynas.execution.ray_tune.trainable import Packed
 from raynas.training.recipe import Recipe
 for line in sys.stdin:
-    build = Packed(bytes.fromhex(line), Recipe(), "cpu").unpacked(None).build
+    build = Packed(bytes.fromhex(line), Recipe(), "cpu").unpacked(None, Resources(1, 0)).build
     print(build({"op": "b"}, (4,), 7))
 """
 

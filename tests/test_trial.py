@@ -10,7 +10,16 @@ from hypothesis import strategies as st
 from raynas.errors import ConfigError, JournalError
 from raynas.searchers import make
 from raynas.space import Architecture, Choice, Space
-from raynas.trial import Failed, Finished, History, Objective, Report, Started, Winner
+from raynas.trial import (
+    Failed,
+    Finished,
+    History,
+    Objective,
+    Report,
+    Retried,
+    Started,
+    Winner,
+)
 
 SPACE = Space({"a": Choice(range(5)), "b": Choice({"x": Choice((1, 2)), "y": None})})
 
@@ -122,6 +131,8 @@ def report(number, epoch, accuracy=0.5, seconds=2.0):
         ([started(0)], Finished(0), "finished without a report"),
         ([started(0), report(0, 1), Finished(0)], report(0, 2), "not running"),
         ([started(0), Failed(0, "no")], Finished(0), "not running"),
+        ([started(0), Failed(0, "no")], Retried(0, "full"), "not running"),
+        ([started(0), Retried(0, "full")], Retried(0, "full"), "retried twice"),
     ],
 )
 def test_what_cannot_have_happened_is_refused_and_changes_nothing(before, event, says):

@@ -249,6 +249,47 @@ def test_out_of_memory_is_a_failure(workshop, assignment):
 
     failed = only_event(replace(workshop, build=build), assignment)
     assert failed.reason.startswith("out of memory: ")
+    assert failed.out_of_memory
+
+
+@pytest.mark.parametrize("where", ["building", "moving", "training"])
+def test_out_of_memory_is_told_from_other_failures_wherever_it_happens(
+    workshop, assignment, where
+):
+    def build(*given):
+        import torch  # noqa: PLC0415 - as a space does
+
+        def fail(*_):
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+
+        child = mlp.build(*given)
+        if where == "building":
+            fail()
+        elif where == "moving":
+            child.to = fail
+        else:
+            next(child.parameters()).register_hook(fail)
+        return child
+
+    failed = only_event(replace(workshop, build=build), assignment)
+    assert failed.reason == "out of memory: CUDA out of memory. Tried to allocate 2.00 GiB."
+    assert failed.out_of_memory
+
+
+def test_trials_share_the_data_and_keep_to_their_threads(workshop, assignment):
+    import torch  # noqa: PLC0415
+
+    before = torch.get_num_threads()
+    try:
+        two = replace(workshop, threads=2)
+        list(train(two, replace(assignment, epochs=1)))
+        train_inputs = two.examples("train").inputs
+        list(train(two, replace(assignment, epochs=1, number=4)))
+        assert torch.get_num_threads() == 2
+        assert two.examples("train").inputs is train_inputs
+        assert two.examples("valid").inputs is not train_inputs
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_what_the_architecture_decides_of_the_training_wins(workshop, assignment):

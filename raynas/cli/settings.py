@@ -15,9 +15,11 @@ Cpus = Annotated[
     float | None, typer.Option(help="CPU cores of a trial; fractions allowed.", show_default="1")
 ]
 Gpus = Annotated[
-    float | None,
+    str | None,
     typer.Option(
-        help="GPUs of a trial; fractions allowed.", show_default="1 where there is any, else 0"
+        help="GPUs of a trial; fractions allowed, or auto: as many on a GPU as fit its memory.",
+        metavar="FLOAT|auto",
+        show_default="1 where there is any, else 0",
     ),
 ]
 Concurrent = Annotated[

@@ -6,6 +6,7 @@ import traceback
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from raynas.errors import RaynasError, SchedulerError, SearcherError
 from raynas.rng import proposal_rng, training_seed
@@ -20,6 +21,7 @@ from raynas.trial import (
     Proposal,
     Report,
     Resumed,
+    Retried,
     Started,
     Trial,
 )
@@ -139,9 +141,14 @@ class Conductor:
         self.record(report)
         return self._judge(report)
 
-    def fail(self, number: int, reason: str, *, detail: str = "", lost: bool = False) -> None:
-        """Take note that a trial ended without a score."""
-        self.record(Failed(number, reason, detail, lost, at=self.clock()))
+    def fail(self, number: int, reason: str, **more: Any) -> None:
+        """Take note that a trial ended without a score; ``more`` is as in ``Failed``."""
+        self.record(Failed(number, reason, **more, at=self.clock()))
+
+    def retry(self, number: int, reason: str) -> None:
+        """Take note that memory ran out beside others; the trial comes next, to run alone."""
+        self.record(Retried(number, reason, self.clock()))
+        self._halfway.append(number)
 
     def _judge(self, report: Report) -> Verdict:
         """Decide on the last event, a report; write down what ends its trial."""
@@ -238,6 +245,12 @@ class Conductor:
             match trial.outcome:
                 case Finished():
                     return Finished(started.number, trial.stopped, trial.number, started.at)
-                case Failed(reason=reason, lost=False):
-                    return Failed(started.number, reason, answered_by=trial.number, at=started.at)
+                case Failed(lost=False) as failed:
+                    return replace(
+                        failed,
+                        number=started.number,
+                        detail="",
+                        answered_by=trial.number,
+                        at=started.at,
+                    )
         return None

@@ -8,22 +8,24 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING, Any
 
 from raynas import costs
 from raynas.data import Data
-from raynas.errors import RaynasError, SpaceError, TrialError
+from raynas.errors import RaynasError, SpaceError, TrialError, TrialMemoryError
 from raynas.rng import seed_weights
 from raynas.space import Architecture
+from raynas.training.memory import begin_peak, memory_fails, peak
 from raynas.training.recipe import Recipe
 from raynas.trial import Failed, Report
 
 if TYPE_CHECKING:
     from torch import nn
 
+    from raynas.training.examples import Examples
     from raynas.training.train import Training
 
 TRAINING = "training"  # decisions below this name are fields of the recipe
@@ -65,12 +67,28 @@ class Workshop:
         recipe: How children are trained.
         data: What they are trained and validated on.
         device: ``cpu`` or ``cuda``.
+        threads: Processor threads to compute with: several workers share the cores.
     """
 
     build: Callable[[Architecture, tuple[int, ...], int], nn.Module]
     recipe: Recipe
     data: Data
     device: str
+    threads: int = 1
+    _on_device: dict[str, Examples] = field(
+        init=False, repr=False, compare=False, default_factory=dict
+    )
+
+    def examples(self, split: str) -> Examples:
+        """Return ``train`` or ``valid`` on the device, brought there once for all trials."""
+        import torch  # noqa: PLC0415 - see the module's docstring
+
+        from raynas.training.examples import Examples  # noqa: PLC0415
+
+        if split not in self._on_device:
+            part, device = getattr(self.data, split), torch.device(self.device)
+            self._on_device[split] = Examples.of(part, self.data, device)
+        return self._on_device[split]
 
 
 def train(workshop: Workshop, assignment: Assignment) -> Iterator[Report | Failed]:
@@ -79,7 +97,10 @@ def train(workshop: Workshop, assignment: Assignment) -> Iterator[Report | Faile
     Whatever the child raises ends its trial, not the worker.
     """
     try:
-        yield from _reports(workshop, assignment)
+        with memory_fails():
+            yield from _reports(workshop, assignment)
+    except TrialMemoryError as error:
+        yield Failed(assignment.number, str(error), out_of_memory=True)
     except RaynasError as error:
         yield Failed(assignment.number, str(error))
     except Exception as error:  # noqa: BLE001 - a child is a user's code and may raise anything
@@ -90,10 +111,9 @@ def train(workshop: Workshop, assignment: Assignment) -> Iterator[Report | Faile
 def _reports(workshop: Workshop, assignment: Assignment) -> Iterator[Report]:
     import torch  # noqa: PLC0415 - see the module's docstring
 
-    from raynas.training.examples import Examples  # noqa: PLC0415
-
-    data, device = workshop.data, torch.device(workshop.device)
-    training, measured = begin(workshop, assignment, Examples.of(data.train, data, device))
+    device = torch.device(workshop.device)
+    begin_peak(device)
+    training, measured = begin(workshop, assignment, workshop.examples("train"))
     facts: dict[str, float] = {"params": measured.params, "flops": measured.flops}
     checkpoint = Path(assignment.checkpoint)
     reports: list[Report] = []
@@ -105,10 +125,10 @@ def _reports(workshop: Workshop, assignment: Assignment) -> Iterator[Report]:
         yield from reports
     elif assignment.parent:
         facts["inherited"] = training.inherit(load(assignment.parent))
-    valid = Examples.of(data.valid, data, device)
+    valid = workshop.examples("valid")
     while training.epoch < assignment.epochs:
         epoch = training.step(valid)
-        metrics = {**epoch.metrics, **facts}
+        metrics = {**epoch.metrics, **facts, **peak(device)}
         reports.append(Report(assignment.number, epoch.epoch, metrics, epoch.seconds))
         if training.epoch < assignment.epochs or assignment.keep:
             _save(checkpoint, training, facts, reports)
@@ -124,15 +144,17 @@ def begin(
         TrialError: The child cannot be built, memory ran out, or no epoch is left to train.
         ConfigError: The architecture decides an unusable training recipe.
     """
-    from torch import nn  # noqa: PLC0415 - see the module's docstring
+    import torch  # noqa: PLC0415 - see the module's docstring
+    from torch import nn  # noqa: PLC0415
 
-    from raynas.training.train import Training, memory_fails  # noqa: PLC0415
+    from raynas.training.train import Training  # noqa: PLC0415
 
     if not 0 <= assignment.begin < assignment.epochs:
         raise TrialError(
             "0 <= begin < epochs must hold: "
             f"got begin={assignment.begin}, epochs={assignment.epochs}"
         )
+    torch.set_num_threads(workshop.threads)
     architecture = Architecture(assignment.architecture)
     recipe = workshop.recipe.with_overrides(architecture.under(TRAINING))
     shape, classes = workshop.data.input_shape, workshop.data.classes

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any, Final, get_type_hints
+from typing import Any, Final, Literal, get_type_hints
 
 import yaml
 
 from raynas.errors import ConfigError, unknown
+from raynas.execution.packing import Resources
 from raynas.trial import Objective
 
 # What may change when a run is taken up again: how much of it, where, and how loud.
@@ -29,8 +29,6 @@ _FREE: Final = frozenset(
         "verbose",
     }
 )
-
-_LEAST_SHARE: Final = 1e-4  # of a CPU or GPU; Ray counts no finer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +60,8 @@ class Experiment:
         data_dir: Where data sets lie.
         download: Whether missing data may be fetched.
         cpus_per_trial: Processor cores of a trial; fractions allowed.
-        gpus_per_trial: GPUs of a trial; fractions allowed; none for one GPU where there is any.
+        gpus_per_trial: GPUs of a trial; fractions allowed; ``auto`` for the part that it is
+            predicted to need; none for one GPU where there is any.
         max_concurrent: Trials at once; none for as many as fit.
         address: A Ray cluster to join; none for ``RAY_ADDRESS``, or else a new local one.
         verbose: Whether Ray may speak.
@@ -92,7 +91,7 @@ class Experiment:
     data_dir: Path = Path("data")
     download: bool = False
     cpus_per_trial: float = 1.0
-    gpus_per_trial: float | None = None
+    gpus_per_trial: float | Literal["auto"] | None = None
     max_concurrent: int | None = None
     address: str | None = None
     verbose: bool = False
@@ -110,15 +109,8 @@ class Experiment:
                 raise ConfigError(f"{name} must be at least 1, got {value}")
         if self.seed < 0:
             raise ConfigError(f"seed must not be negative, got {self.seed}")
-        for name in ("cpus_per_trial", "gpus_per_trial"):
-            value = getattr(self, name)
-            if value and not _LEAST_SHARE <= value < math.inf:
-                raise ConfigError(f"{name} must be 0 or from {_LEAST_SHARE} upwards, got {value}")
-        gpus = self.gpus_per_trial or 0.0
-        if gpus > 1 and gpus % 1:
-            raise ConfigError(f"more than one GPU must be whole ones, got {gpus}")
-        if not self.cpus_per_trial and not self.gpus_per_trial:
-            raise ConfigError("a trial needs a share of a CPU or of a GPU, both are given as 0")
+        gpus = 1.0 if self.gpus_per_trial == "auto" else self.gpus_per_trial or 0.0
+        Resources(self.cpus_per_trial, gpus).checked()
         self.objectives  # noqa: B018 - raises on a malformed objective
 
     @property

@@ -14,8 +14,11 @@ from dataclasses import dataclass, is_dataclass
 from types import ModuleType
 from typing import Any
 
+import numpy as np
+
 from raynas import schedulers, searchers
 from raynas.errors import ConfigError, unknown
+from raynas.execution.packing import Resources, read_resources
 from raynas.experiment.user_code import SHIPPED, blamed, home_of, load_module
 from raynas.options import build
 from raynas.schedulers import Scheduler
@@ -31,6 +34,8 @@ class SpaceModule:
     Attributes:
         space: What can be searched.
         build: ``build(architecture, input_shape, classes, **options)`` makes the child.
+        resources: ``resources(architecture)`` says what its trial gets, as in ``{"gpus": 0.5}``;
+            none if that is the same for all.
         draw: Draws an architecture in a few lines of text; none if the space has no drawing.
         home: The user's own module that ``build`` comes from, which workers cannot import; none
             if it comes with raynas or from an installed package.
@@ -38,6 +43,7 @@ class SpaceModule:
 
     space: Space
     build: Callable[..., Any]
+    resources: Callable[[Architecture], Any] | None
     draw: Callable[[Architecture], str] | None
     home: ModuleType | None
 
@@ -47,7 +53,7 @@ def find_space(reference: Any, options: Mapping[str, Any]) -> SpaceModule:
 
     Raises:
         ConfigError: There is no such space, it lacks ``SPACE`` or ``build``, or ``build`` does
-            not take the options.
+            not take the options, or ``resources`` says nothing usable.
     """
     found = reference
     if isinstance(reference, str):
@@ -63,7 +69,10 @@ def find_space(reference: Any, options: Mapping[str, Any]) -> SpaceModule:
             f"and {reference!r} has {'no build' if isinstance(space, Space) else 'no SPACE'}"
         )
     _check_build(make, options)
-    return SpaceModule(space, make, getattr(found, "draw", None), home_of(make))
+    resources = getattr(found, "resources", None)
+    if resources is not None:
+        _try_resources(resources, space)
+    return SpaceModule(space, make, resources, getattr(found, "draw", None), home_of(make))
 
 
 def find_task(reference: Any, options: Mapping[str, Any]) -> Task:
@@ -155,6 +164,13 @@ def _made(what: str, found: Any, method: str, options: Mapping[str, Any], **give
     if not callable(getattr(found, method, None)):
         raise ConfigError(f"{what} needs a method {method!r}, and {found!r} has none")
     return found
+
+
+def _try_resources(resources: Callable[[Architecture], Any], space: Space) -> None:
+    """See that a space's ``resources`` makes sense for one architecture of it."""
+    with blamed("the space's resources"):
+        said = resources(space.sample(np.random.default_rng(0)))
+    read_resources(said, Resources(cpus=1.0, gpus=0.0))
 
 
 def _check_build(make: Callable[..., Any], options: Mapping[str, Any]) -> None:

@@ -134,7 +134,8 @@ def _execute(experiment: Experiment, parts: Parts, conductor: Conductor) -> None
         verbose=experiment.verbose,
     )
     build = partial(parts.space.build, **experiment.space_options)
-    with opened(share, build, parts.space.home, parts.recipe, parts.data) as session:
+    space = parts.space
+    with opened(share, build, space.home, parts.recipe, parts.data, space.resources) as session:
         if experiment.proxies:
             assess = session.assessor(experiment.proxies, experiment.seed)
             conductor.plan = replace(conductor.plan, searcher=parts.dressed(assess))
@@ -164,7 +165,7 @@ def _crown(experiment: Experiment, parts: Parts, conductor: Conductor, session: 
         parent=weights,
     )
     try:
-        crowned = session.run_once(partial(crown, assignment=final))
+        crowned = session.run_once(partial(crown, assignment=final), chosen)
     except Exception as error:
         said = str(error) if isinstance(error, RaynasError) else f"{type(error).__name__}: {error}"
         raise RunError(

@@ -9,6 +9,7 @@ from raynas.trial.events import (
     Proposal,
     Report,
     Resumed,
+    Retried,
     Started,
     Winner,
 )
@@ -25,6 +26,7 @@ __all__ = [
     "Proposal",
     "Report",
     "Resumed",
+    "Retried",
     "Started",
     "Trial",
     "Winner",

@@ -141,6 +141,7 @@ class Failed:
         detail: The traceback, where there is one.
         lost: Whether its worker was lost, which says nothing about the architecture.
         answered_by: The earlier trial that failed in the same way, if this one was not tried.
+        out_of_memory: Whether memory ran out, with a whole device to itself if it needs one.
         at: When, as in ``Started``.
     """
 
@@ -149,6 +150,22 @@ class Failed:
     detail: str = ""
     lost: bool = False
     answered_by: int | None = None
+    out_of_memory: bool = False
+    at: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Retried:
+    """A trial ran out of memory beside others on a device; it goes on with one to itself.
+
+    Attributes:
+        number: The trial's number.
+        reason: How memory ran out, in one sentence.
+        at: When, as in ``Started``.
+    """
+
+    number: int
+    reason: str
     at: float = 0.0
 
 
@@ -183,4 +200,4 @@ class Winner:
 
 
 Outcome = Finished | Failed
-Event = Started | Report | Finished | Failed | Resumed | Winner
+Event = Started | Report | Finished | Failed | Retried | Resumed | Winner

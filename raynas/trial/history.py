@@ -17,6 +17,7 @@ from raynas.trial.events import (
     Outcome,
     Report,
     Resumed,
+    Retried,
     Started,
     Winner,
 )
@@ -35,6 +36,7 @@ class Trial:
         losses: The objectives after the last report, each to be minimised; empty before the first.
         outcome: How it ended; none while it runs.
         known: How many trials had finished when it started: what its searcher could know.
+        alone: Whether it needs a device to itself: memory ran out when it shared one.
     """
 
     started: Started
@@ -42,6 +44,7 @@ class Trial:
     losses: Losses = ()
     outcome: Outcome | None = None
     known: int = 0
+    alone: bool = False
 
     @property
     def number(self) -> int:
@@ -176,6 +179,8 @@ class History:
                 self._finish(event)
             case Failed():
                 self._fail(event)
+            case Retried():
+                self._retry(event)
             case Resumed():
                 self._resume(event)
             case Winner():
@@ -219,6 +224,12 @@ class History:
         self.trials[event.number] = trial = replace(trial, outcome=event)
         del self._running[event.number]
         self.failed.append(trial)
+
+    def _retry(self, event: Retried) -> None:
+        trial = self._live(event.number)
+        if trial.alone:
+            raise JournalError(f"trial {event.number} is retried twice")
+        self.trials[event.number] = replace(trial, alone=True)
 
     def _resume(self, event: Resumed) -> None:
         trial = self.trials.get(event.number)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Any
@@ -9,20 +10,39 @@ from typing import Any
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
+from raynas.errors import ConfigError, ResourceError
 from raynas.execution.conductor import Conductor
+from raynas.execution.packing import Admission, Resources, Room, Shares
 from raynas.execution.ray_tune.trainable import as_event
 from raynas.execution.worker import Assignment
 from raynas.schedulers import Verdict
 from raynas.trial import Failed, Trial
 
+_LOG = logging.getLogger("raynas")
+
 
 class Bridge:
     """Keeps the first error of a hook: an exception inside Tune's loop would damage the run."""
 
-    def __init__(self, conductor: Conductor, assign: Callable[[Trial], Assignment]) -> None:
-        """Lead ``conductor``'s trials; ``assign`` says what a worker is told of a trial."""
+    def __init__(
+        self,
+        conductor: Conductor,
+        assign: Callable[[Trial], Assignment],
+        shares: Shares,
+        room: Room,
+    ) -> None:
+        """Lead ``conductor``'s trials.
+
+        Args:
+            conductor: Leads the search.
+            assign: Says what a worker is told of a trial.
+            shares: Says what a trial gets.
+            room: Where.
+        """
         self.conductor = conductor
         self.assign = assign
+        self.shares = shares
+        self.room = room
         self.error: BaseException | None = None
         self.controller: Any = None
         self.losses: dict[str, str] = {}  # how a trial's worker was last lost, by Tune's trial id
@@ -30,7 +50,7 @@ class Bridge:
     @property
     def over(self) -> bool:
         """Whether nothing further starts."""
-        return bool(self.guarded(lambda: self.conductor.finished, otherwise=True))
+        return self.error is not None or self.conductor.finished
 
     def guarded(self, hook: Callable[[], Any], otherwise: Any) -> Any:
         """Return what ``hook`` returns; on an error keep it and return ``otherwise``."""
@@ -55,24 +75,40 @@ class Bridge:
 class TuneSearcher(Searcher):  # type: ignore[misc]  # Ray ships no types
     """Hands the conductor's next trial to Tune."""
 
-    def __init__(self, bridge: Bridge, slots: int) -> None:
-        """Propose no more than ``slots`` trials at once: a proposal made early knows less."""
+    def __init__(self, bridge: Bridge) -> None:
+        """Serve ``bridge``."""
         super().__init__(metric=None, mode=None)
         self._bridge = bridge
-        self._slots = slots
+        self._admission = Admission(bridge.room, bridge.shares.default)
         self._live: dict[str, int] = {}
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
-        """Return what the worker is told, None while all slots are taken, or FINISHED."""
-        if self._bridge.over:
-            return str(Searcher.FINISHED)
-        if len(self._live) >= self._slots:
-            return None
-        trial = self._bridge.guarded(self._bridge.conductor.next, None)
-        if trial is None:  # while others run, the scheduler may wait for them
-            return str(Searcher.FINISHED) if self._bridge.over or not self._live else None
+        """Return what the worker is told and what it gets, None for not now, or FINISHED."""
+        trial = self._bridge.guarded(lambda: self._admission.next(self._ask), None)
+        if trial is None:
+            return None if self._bridge.error is None and self._may_go_on else Searcher.FINISHED
         self._live[trial_id] = trial.number
-        return asdict(self._bridge.assign(trial))
+        share = self._bridge.room.trials[trial.number]
+        return {"assignment": asdict(self._bridge.assign(trial)), **asdict(share)}
+
+    @property
+    def _may_go_on(self) -> bool:
+        """Whether a trial may start later: what runs may have to be run again, alone."""
+        running = self._bridge.room.trials.values()
+        if not running:
+            return False  # nothing could change that
+        again = any(share.shared for share in running)
+        return again or self._admission.waiting or not self._bridge.conductor.finished
+
+    def _ask(self) -> tuple[Trial, Resources] | None:
+        """Return the conductor's next trial with its share; those that can have none fail."""
+        conductor = self._bridge.conductor
+        while trial := conductor.next():
+            try:
+                return trial, self._bridge.shares.of(trial, conductor.history)
+            except (ConfigError, ResourceError) as error:
+                conductor.fail(trial.number, str(error))
+        return None
 
     def on_trial_result(self, trial_id: str, result: Mapping[str, Any]) -> None:
         """Ignore: the scheduler has told the conductor."""
@@ -83,9 +119,12 @@ class TuneSearcher(Searcher):  # type: ignore[misc]  # Ray ships no types
         result: Mapping[str, Any] | None = None,  # noqa: ARG002 - Tune's signature
         error: bool = False,  # noqa: FBT001, FBT002 - Tune's signature
     ) -> None:
-        """Free the trial's slot; note if its worker was lost more often than it is replaced."""
+        """Free the trial's share; note if its worker was lost more often than it is replaced."""
         number = self._live.pop(trial_id, None)
-        if error and number is not None:
+        if number is None:
+            return
+        self._bridge.room.free(number)
+        if error:
             reason = f"its worker was lost: {self._bridge.losses.get(trial_id, 'no reason given')}"
             fail = self._bridge.conductor.fail
             self._bridge.guarded(lambda: fail(number, reason, lost=True), None)
@@ -133,9 +172,20 @@ class TuneScheduler(FIFOScheduler):  # type: ignore[misc]  # Ray ships no types
     def _told(self, result: Mapping[str, Any]) -> Verdict:
         event = as_event(result)
         if isinstance(event, Failed):
-            self._bridge.conductor.fail(event.number, event.reason, detail=event.detail)
+            self._failed(event)
             return Verdict.STOP
         return self._bridge.conductor.report(event)
+
+    def _failed(self, event: Failed) -> None:
+        """Note a failure; memory that others had a part in running out is no verdict yet."""
+        conductor, number, reason = self._bridge.conductor, event.number, event.reason
+        if event.out_of_memory and self._bridge.room.trials[number].shared:
+            _LOG.info("trial %d runs again with a GPU to itself: %s", number, reason)
+            conductor.retry(number, reason)
+            return
+        if conductor.history.trials[number].alone and event.out_of_memory:
+            reason = f"{reason} (with a GPU to itself)"
+        conductor.fail(number, reason, detail=event.detail, out_of_memory=event.out_of_memory)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Leave the run behind when Tune pickles its own state, which is never read."""

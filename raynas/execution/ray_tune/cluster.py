@@ -12,10 +12,12 @@ import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import ray
 
 from raynas.errors import ResourceError
+from raynas.execution.packing import Resources
 
 _PATIENCE = 10.0  # seconds until a named cluster must answer
 
@@ -26,14 +28,15 @@ class Share:
 
     Attributes:
         cpus: Processor cores of a trial; fractions allowed.
-        gpus: GPUs of a trial; fractions allowed, and none for one GPU where there is any.
+        gpus: GPUs of a trial; fractions allowed, ``auto`` for what it is predicted to need, and
+            none for one GPU where there is any.
         concurrent: Trials at once; none for as many as fit.
         address: The cluster to join; none for a new local one.
         verbose: Whether Ray may speak.
     """
 
     cpus: float = 1.0
-    gpus: float | None = None
+    gpus: float | Literal["auto"] | None = None
     concurrent: int | None = None
     address: str | None = None
     verbose: bool = False
@@ -44,15 +47,15 @@ class Slots:
     """What was settled after a look at the cluster.
 
     Attributes:
-        cpus: Processor cores of a trial.
-        gpus: GPUs of a trial.
-        count: Trials that run at once.
+        usual: What a trial gets unless its architecture says otherwise.
+        count: Trials of that share that run at once.
+        nodes: What each living node has.
         lasting: Whether Ray stays when the search is over.
     """
 
-    cpus: float
-    gpus: float
+    usual: Resources
     count: int
+    nodes: tuple[Resources, ...]
     lasting: bool = False
 
 
@@ -86,27 +89,27 @@ def settle(share: Share, nodes: list[Mapping[str, float]]) -> Slots:
     Raises:
         ResourceError: No node can hold a trial.
     """
-    most_gpus = max((node.get("GPU", 0.0) for node in nodes), default=0.0)
-    gpus = min(1.0, most_gpus) if share.gpus is None else share.gpus
-    fitting = sum(_fitting(node, share.cpus, gpus) for node in nodes)
+    has = tuple(Resources(node.get("CPU", 0.0), node.get("GPU", 0.0)) for node in nodes)
+    most_gpus = max((node.gpus for node in has), default=0.0)
+    whole = min(1.0, most_gpus) if share.gpus is None else 1.0
+    usual = Resources(share.cpus, share.gpus if isinstance(share.gpus, float | int) else whole)
+    fitting = sum(_fitting(node, usual) for node in has)
     if not fitting:
-        there = "; ".join(
-            f"{node.get('CPU', 0):g} CPUs and {node.get('GPU', 0):g} GPUs" for node in nodes
-        )
         raise ResourceError(
-            f"a trial asks for {share.cpus:g} CPUs and {gpus:g} GPUs on one node, and the nodes "
-            f"have {there or 'nothing'}: ask for less with --cpus-per-trial and --gpus-per-trial"
+            f"a trial asks for {usual} on one node, and the nodes "
+            f"have {'; '.join(map(str, has)) or 'nothing'}: ask for less with --cpus-per-trial "
+            "and --gpus-per-trial"
         )
-    return Slots(share.cpus, gpus, min(fitting, share.concurrent or fitting))
+    return Slots(usual, min(fitting, share.concurrent or fitting), has)
 
 
-def _fitting(node: Mapping[str, float], cpus: float, gpus: float) -> int:
+def _fitting(node: Resources, share: Resources) -> int:
     # Small tolerance: ten trials of 0.1 GPU fit one GPU.
-    by_cpu = node.get("CPU", 0.0) / cpus if cpus else float("inf")
-    if not gpus:
-        return int(by_cpu + 1e-6) if cpus else 1
-    per_device = int(1 / gpus + 1e-6) if gpus < 1 else 1 / gpus
-    return int(min(by_cpu, node.get("GPU", 0.0) * per_device) + 1e-6)
+    by_cpu = node.cpus / share.cpus if share.cpus else float("inf")
+    if not share.gpus:
+        return int(by_cpu + 1e-6) if share.cpus else 1
+    per_device = int(1 / share.gpus + 1e-6) if share.gpus < 1 else 1 / share.gpus
+    return int(min(by_cpu, node.gpus * per_device) + 1e-6)
 
 
 def _start(share: Share) -> None:

@@ -6,9 +6,9 @@ import logging
 import os
 import tempfile
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, TypeVar
 
@@ -18,6 +18,8 @@ from ray import tune
 from raynas.data import Data
 from raynas.execution.assess import Assessor
 from raynas.execution.conductor import Conductor
+from raynas.execution.footprint import Footprint, estimator
+from raynas.execution.packing import Resources, Room, Shares
 from raynas.execution.ray_tune.adapters import Bridge, TuneScheduler, TuneSearcher
 from raynas.execution.ray_tune.cluster import Share, Slots, connected
 from raynas.execution.ray_tune.trainable import ChildTrainable, Packed
@@ -25,8 +27,9 @@ from raynas.execution.worker import Assignment, Workshop
 from raynas.searchers.screened import Assess, Promise
 from raynas.space import Architecture
 from raynas.training.recipe import Recipe
-from raynas.trial import Trial
+from raynas.trial import History, Trial
 
+_PENDING = "1000"  # the searcher lets no more in than fit
 _RESTARTS = 2  # times a trial whose worker was lost is begun again, from its last checkpoint
 T = TypeVar("T")
 
@@ -36,13 +39,17 @@ class Session:
     """A connection to Ray, and what was brought there.
 
     Attributes:
-        slots: What a trial gets, and how many run at once.
+        slots: What there is.
+        shares: What a trial gets of it.
+        most: Trials at once; none for as many as fit.
         packed: What every worker needs besides the data.
         data: The task's data.
         verbose: Whether Tune may speak.
     """
 
     slots: Slots
+    shares: Shares
+    most: int | None
     packed: Packed
     data: Data
     verbose: bool
@@ -59,7 +66,7 @@ class Session:
                 trained before is in the journal.
             KeyboardInterrupt: Likewise.
         """
-        bridge = Bridge(conductor, assign)
+        bridge = Bridge(conductor, assign, self.shares, Room(self.slots.nodes, self.most))
         if bridge.over:
             return
         with self._quiet(), tempfile.TemporaryDirectory(prefix="raynas-") as scratch:
@@ -72,17 +79,19 @@ class Session:
         if bridge.error is not None:
             raise bridge.error
 
-    def run_once(self, work: Callable[[Workshop], T]) -> T:
-        """Do ``work`` on a worker that gets what a trial gets, and return its result.
+    def run_once(self, work: Callable[[Workshop], T], trial: Trial) -> T:
+        """Do ``work`` on a worker that gets what ``trial`` gets, and return its result.
+
+        Where shares are predicted it gets a whole GPU: nothing else runs.
 
         Whatever ``work`` raises is raised here.
         """
-        packed = self.packed
+        packed, share = self.packed, self.shares.of(trial, History())
 
         def unpack(data: Data) -> T:
-            return work(packed.unpacked(data))
+            return work(packed.unpacked(data, share))
 
-        task = ray.remote(num_cpus=self.slots.cpus, num_gpus=self.slots.gpus)(unpack)
+        task = ray.remote(num_cpus=share.cpus, num_gpus=share.gpus)(unpack)
         try:
             result: T = ray.get(task.remote(self.data))
         except ray.exceptions.RayTaskError as error:
@@ -114,15 +123,15 @@ class Session:
 
     def _tuner(self, bridge: Bridge, scratch: str) -> tune.Tuner:
         # Tune has no other way to be told how many trials may wait for their actor.
-        os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(self.slots.count)  # noqa: TID251
+        os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = _PENDING  # noqa: TID251
         trainable = tune.with_resources(
             tune.with_parameters(ChildTrainable, packed=self.packed, data=self.data),
-            {"cpu": self.slots.cpus, "gpu": self.slots.gpus},
+            _placed,
         )
         return tune.Tuner(
             trainable,
             tune_config=tune.TuneConfig(
-                search_alg=TuneSearcher(bridge, self.slots.count),
+                search_alg=TuneSearcher(bridge),
                 scheduler=TuneScheduler(bridge),
                 num_samples=-1,
                 reuse_actors=True,
@@ -158,12 +167,14 @@ class Examiner:
 
     def __init__(self, packed: Packed, data: Data, names: Sequence[str], seed: int) -> None:
         """Take over what all architectures share."""
-        workshop = replace(packed.unpacked(data), device="cpu")
+        workshop = packed.unpacked(data, Resources(cpus=1.0, gpus=0.0))
         self._assessor = Assessor.of(workshop, data, names, seed)
 
     def assess(self, architectures: Sequence[Architecture]) -> list[Promise]:
         """Return what proxies say of each."""
         return self._assessor.assess(architectures)
+def _placed(config: Mapping[str, Any]) -> tune.PlacementGroupFactory:
+    return tune.PlacementGroupFactory([{"CPU": config["cpus"], "GPU": config["gpus"]}])
 
 
 @contextmanager
@@ -173,6 +184,7 @@ def opened(
     home: ModuleType | None,
     recipe: Recipe,
     data: Data,
+    resources: Callable[[Architecture], Any] | None = None,
 ) -> Iterator[Session]:
     """Connect to Ray for the time of a run.
 
@@ -182,10 +194,13 @@ def opened(
         home: The user's own module that ``build`` comes from, if it is one.
         recipe: How children are trained.
         data: What they are trained on.
+        resources: The space's word on what a trial gets, if it has one.
 
     Raises:
         ResourceError: The cluster cannot be reached, or no node of it can hold a trial.
     """
     with connected(share) as slots:
-        packed = Packed.of(build, home, recipe, "cuda" if slots.gpus else "cpu")
-        yield Session(slots, packed, data, share.verbose)
+        fraction = Footprint(estimator(build, recipe, data)) if share.gpus == "auto" else None
+        shares = Shares(slots.usual, slots.nodes, resources, fraction)
+        packed = Packed.of(build, home, recipe, "cuda")
+        yield Session(slots, shares, share.concurrent, packed, data, share.verbose)

@@ -10,6 +10,7 @@ from typing import Any
 from ray import cloudpickle, tune
 
 from raynas.data import Data
+from raynas.execution.packing import Resources
 from raynas.execution.worker import Assignment, Workshop, train
 from raynas.training.recipe import Recipe
 from raynas.trial import Failed, Report
@@ -40,9 +41,11 @@ class Packed:
         finally:
             cloudpickle.unregister_pickle_by_value(home)
 
-    def unpacked(self, data: Data) -> Workshop:
-        """Return the workshop."""
-        return Workshop(cloudpickle.loads(self.build), self.recipe, data, self.device)
+    def unpacked(self, data: Data, share: Resources) -> Workshop:
+        """Return the workshop of a worker that gets ``share``."""
+        device = self.device if share.gpus else "cpu"
+        threads = max(1, int(share.cpus))
+        return Workshop(cloudpickle.loads(self.build), self.recipe, data, device, threads)
 
 
 class ChildTrainable(tune.Trainable):  # type: ignore[misc]  # Ray ships no types
@@ -57,14 +60,16 @@ class ChildTrainable(tune.Trainable):  # type: ignore[misc]  # Ray ships no type
 
     def reset_config(self, new_config: Mapping[str, Any]) -> bool:
         """Begin the next trial in this process."""
-        self._assignment = Assignment(**new_config)
+        self._assignment = Assignment(**new_config["assignment"])
+        # Tune gives an actor to another trial only if that has the same share.
+        self._share = Resources(new_config["cpus"], new_config["gpus"])
         self._events: Iterator[Report | Failed] | None = None
         return True  # False would lose the trial and its slot without a word to the searcher
 
     def step(self) -> dict[str, Any]:
         """Train an epoch; the scheduler's adapter reads what comes back."""
         if self._workshop is None:
-            self._workshop = self._packed.unpacked(self._data)
+            self._workshop = self._packed.unpacked(self._data, self._share)
         if self._events is None:
             self._events = train(self._workshop, self._assignment)
         return as_result(next(self._events))

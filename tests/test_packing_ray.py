@@ -1,0 +1,213 @@
+"""Trials that share devices, on a real Ray of four CPUs and one GPU that is only counted."""
+
+import json
+import warnings
+from itertools import pairwise
+from tempfile import TemporaryDirectory
+
+import pytest
+
+import raynas
+from raynas.errors import ConfigError, RunError
+from raynas.space import Architecture
+from raynas.trial import Proposal, Retried
+
+# Children that leave notes of where they run, and run out of memory when they are told to;
+# {folder} is where the notes lie.
+GREEDY_SPACE = """
+import os
+import time
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from raynas.space import Choice, Int, Space
+
+HERE = Path({folder!r})
+SPACE = Space({{"size": Choice(["small", "large", "vast", "greedy", "insatiable", "cpu"]),
+    "n": Int(0, 99)}})
+SHARES = {{"small": 0.25, "large": 1, "vast": 7, "greedy": 0.5, "insatiable": 0.5, "cpu": 0}}
+
+
+def resources(architecture):
+    cpus = 2 if architecture["size"] == "cpu" else 1
+    return {{"cpus": cpus, "gpus": SHARES[architecture["size"]]}}
+
+
+class Child(nn.Module):
+    def __init__(self, features, classes, size):
+        super().__init__()
+        self.size, self.net = size, nn.Linear(features, classes)
+
+    def forward(self, inputs):
+        if self.training and self.size in ("greedy", "insatiable"):
+            told = HERE / self.size
+            if self.size == "insatiable" or not told.exists():
+                told.touch()
+                raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 TiB.")
+        time.sleep(0.02)
+        return self.net(inputs.flatten(1))
+
+
+def build(architecture, input_shape, classes):
+    with (HERE / "workers").open("a") as file:
+        file.write(f"{{architecture['size']}} {{os.getpid()}} {{torch.get_num_threads()}}\\n")
+    return Child(64, classes, architecture["size"])
+"""
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    import ray  # noqa: PLC0415 - only the tests that need it
+
+    import raynas.execution.ray_tune.session  # noqa: F401, PLC0415 - sets Ray's environment
+
+    with TemporaryDirectory(prefix="raynas") as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Ray's own
+        ray.init(
+            "local",
+            num_cpus=4,
+            num_gpus=1,
+            _temp_dir=folder,
+            include_dashboard=False,
+            log_to_driver=False,
+        )
+        try:
+            yield ray
+        finally:
+            ray.shutdown()
+
+
+@pytest.fixture
+def mine(tmp_path, cluster, monkeypatch):  # noqa: ARG001 - whose runs need it
+    from raynas.execution.ray_tune import session  # noqa: PLC0415 - loads Ray
+    from raynas.execution.ray_tune.trainable import Packed  # noqa: PLC0415
+
+    class OnTheCPU(Packed):
+        """Whoever gets a share of the counted GPU computes on the CPU."""
+
+        @classmethod
+        def of(cls, build, home, recipe, device):
+            assert device == "cuda"
+            return Packed.of(build, home, recipe, "cpu")
+
+    monkeypatch.setattr(session, "Packed", OnTheCPU)
+    (tmp_path / "space.py").write_text(GREEDY_SPACE.format(folder=str(tmp_path)))
+    return tmp_path
+
+
+class Script:
+    def __init__(self, *sizes):
+        self.sizes = sizes
+
+    def __repr__(self):
+        return "Script"
+
+    def propose(self, history, rng):  # noqa: ARG002 - by contract
+        number = len(history.trials)
+        return Proposal(Architecture({"size": self.sizes[number], "n": number}))
+
+
+def search(mine, *sizes, watchers=(), **settings):
+    return raynas.search(
+        watchers,
+        space=str(mine / "space.py"),
+        searcher=Script(*sizes),
+        trials=len(sizes),
+        **{"scheduler": "none", "epochs": 3, "output": mine / "run", **settings},
+    )
+
+
+def spans(history):
+    """Return when the epochs of each trial began and ended."""
+    return {
+        trial.number: (trial.reports[0].at - trial.reports[0].seconds, trial.reports[-1].at)
+        for trial in history.finished
+    }
+
+
+def workers(mine):
+    return [line.split() for line in (mine / "workers").read_text().splitlines()]
+
+
+@pytest.mark.slow
+def test_small_ones_run_side_by_side_and_large_ones_alone(mine):
+    sizes = ("small", "large", "small", "cpu", "small", "large", "small", "small")
+    history = search(mine, *sizes).history
+    assert len(history.finished) == 8
+    ran = spans(history)
+    for number in (1, 5):
+        begin, end = ran[number]
+        beside = [
+            n for n, span in ran.items() if n != number and span[0] < end and begin < span[1]
+        ]
+        assert all(sizes[n] == "cpu" for n in beside), (number, beside)
+    threads = {size: int(count) for size, _, count in workers(mine)[:-1]}
+    assert (threads["small"], threads["large"], threads["cpu"]) == (1, 1, 2)
+    processes = {}
+    for size, pid, _ in workers(mine)[:-1]:
+        processes.setdefault(pid, set()).add(size)
+    assert all(len(of) == 1 for of in processes.values())  # only equal shares follow each other
+
+
+@pytest.mark.slow
+def test_short_of_memory_is_retried_alone_then_given_up(mine):
+    history = search(mine, "greedy", "small", "insatiable", "small").history
+    finished = {history.trials[t.number].architecture["size"] for t in history.finished}
+    assert finished == {"greedy", "small"}
+    assert history.trials[0].alone
+    (failed,) = history.failed
+    assert failed.alone
+    assert failed.outcome.out_of_memory
+    assert failed.outcome.reason == (
+        "out of memory: CUDA out of memory. Tried to allocate 2 TiB. (with a GPU to itself)"
+    )
+    told = [json.loads(line) for line in (mine / "run" / "journal.jsonl").read_text().splitlines()]
+    assert [line["number"] for line in told if line["event"] == "retried"].count(0) == 1
+
+
+class Killed:
+    def write(self, event, history):  # noqa: ARG002 - by contract
+        if isinstance(event, Retried):
+            raise KeyboardInterrupt
+
+
+@pytest.mark.slow
+def test_killed_before_the_second_try_it_still_has_it(mine):
+    with pytest.raises(KeyboardInterrupt):
+        search(mine, "greedy", "small", watchers=[Killed()])
+    assert raynas.load(mine / "run").history.trials[0].alone
+    history = raynas.resume(mine / "run", searcher=Script("greedy", "small")).history
+    assert [trial.alone for trial in history.trials.values()] == [True, False]
+    assert len(history.finished) == 2
+
+
+@pytest.mark.slow
+def test_with_a_device_to_itself_there_is_no_second_try(mine):
+    with (mine / "space.py").open("a") as file:
+        file.write("\nSHARES['greedy'] = 1\n")
+    with pytest.raises(RunError, match="out of memory: CUDA out of memory"):
+        search(mine, "greedy")
+    (failed,) = raynas.load(mine / "run").history.failed
+    assert failed.outcome.out_of_memory
+    assert not failed.alone
+
+
+@pytest.mark.slow
+def test_until_memory_was_measured_auto_gives_whole_devices(mine):
+    text = (mine / "space.py").read_text().replace("def resources", "def unused")
+    (mine / "space.py").write_text(text)
+    ran = spans(search(mine, "small", "small", "small", gpus_per_trial="auto").history)
+    order = sorted(ran.values())
+    assert all(end <= begin for (_, end), (begin, _) in pairwise(order))
+
+
+def test_what_no_node_has_fails_with_the_reason_and_nonsense_before_anything_starts(mine):
+    with pytest.raises(RunError, match="asks for 1 CPUs and 7 GPUs on one node, and the nodes"):
+        search(mine, "vast")
+    with (mine / "space.py").open("a") as file:
+        file.write("\ndef resources(architecture): return {'gpu': 1}\n")
+    with pytest.raises(ConfigError, match="no resource 'gpu': did you mean 'gpus'"):
+        search(mine, "small", output=mine / "other")
+    assert not (mine / "other").exists()
