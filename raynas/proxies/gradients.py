@@ -18,7 +18,9 @@ def snip(subject: Subject) -> float:
 
     It is the gradient of the loss by a mask over the weights, where the mask is one everywhere.
     """
-    return sum(float((weight.detach() * gradient).abs().sum()) for weight, gradient in subject.slopes)
+    return sum(
+        float((weight.detach() * gradient).abs().sum()) for weight, gradient in subject.slopes
+    )
 
 
 def grasp(subject: Subject) -> float:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from raynas.errors import SpaceError, TrialError
 from raynas.proxies.subject import Subject
-from raynas.proxies.watch import Watch
+from raynas.proxies.watch import watching
 
 _aten = torch.ops.aten
 # ReLU and what has its shape from afar; ReLU6 is hardtanh to torch.
@@ -56,7 +56,7 @@ def kernel(subject: Subject) -> Tensor:
         total = total + (signs @ signs.T).double().add_(signs.shape[1]).div_(2)
 
     child = subject.copy()
-    with torch.no_grad(), Watch(_GATES, add):
+    with torch.no_grad(), watching(_GATES, add):
         child(subject.batch.inputs)
     if not total.ndim:
         raise SpaceError("naswot needs ReLUs or their kin: the network has none")

@@ -6,35 +6,21 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from torch import Tensor
-from torch.utils._python_dispatch import TorchDispatchMode
+
+from raynas.costs.intercept import Intercept
 
 
-class Watch(TorchDispatchMode):
-    """Within it, some operations are shown before they are computed.
+def watching(operations: Collection[Any], show: Callable[[Tensor, Any], None]) -> Intercept:
+    """Return a context within which some operations are shown before they are computed.
 
-    Hooks of modules would not see ``torch.nn.functional.relu`` or ``x.mean((2, 3))``, and would
-    see what an operation in place has left of its input.
+    Args:
+        operations: Members of ``torch.ops.aten``.
+        show: Is given an operation's first argument, and the second or none.
     """
 
-    def __init__(self, operations: Collection[Any], show: Callable[[Tensor, Any], None]) -> None:
-        """Prepare.
+    def compute(func: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+        if func.overloadpacket in operations:
+            show(args[0], args[1] if len(args) > 1 else None)
+        return func(*args, **kwargs)
 
-        Args:
-            operations: Members of ``torch.ops.aten``.
-            show: Is given an operation's first argument, and the second or none.
-        """
-        super().__init__()
-        self._operations = operations
-        self._show = show
-
-    def __torch_dispatch__(
-        self,
-        func: Any,
-        types: Sequence[type],  # noqa: ARG002 - as torch calls it
-        args: Sequence[Any] = (),
-        kwargs: Mapping[str, Any] | None = None,
-    ) -> Any:
-        """Show an operation, if it is among those watched, then compute it."""
-        if func.overloadpacket in self._operations:
-            self._show(args[0], args[1] if len(args) > 1 else None)
-        return func(*args, **(kwargs or {}))
+    return Intercept(compute)

@@ -11,7 +11,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from raynas.errors import SpaceError, TrialError
 from raynas.proxies.subject import Subject
-from raynas.proxies.watch import Watch
+from raynas.proxies.watch import watching
 from raynas.rng import probe_generator
 
 _POOLS: Final = (torch.ops.aten.mean, torch.ops.aten._adaptive_avg_pool2d)  # noqa: SLF001
@@ -23,10 +23,10 @@ _STEP: Final = 0.01
 def zen(subject: Subject, repeats: int = _REPEATS) -> float:
     """Return the mean score of random weights on noise (Lin et al., 2021, arXiv:2102.01063).
 
-    log E‖f(x) - f(x + 0.01 ε)‖₁ + Σ log σ, f being the features before the global average
-    pooling, σ what each batch normalisation divides by.
+    log E‖f(x) - f(x + 0.01 ε)‖₁ + Σ log s, f being the features before the global average
+    pooling, s what each batch normalisation divides by.
 
-    Differs from the authors' code: σ is that of the batch, not a moving average over the repeats.
+    Differs from the authors' code: s is that of the batch, not a moving average over the repeats.
 
     Raises:
         SpaceError: The examples are no images, or no global average pooling ends the network.
@@ -78,7 +78,7 @@ def _features(child: nn.Module, images: Tensor) -> Tensor:
         if given.ndim == 4 and sorted(axis % 4 for axis in axes or ()) in ([2, 3], [1, 1]):
             found[:] = [given]
 
-    with Watch(_POOLS, keep):
+    with watching(_POOLS, keep):
         child(images)
     if not found:
         raise SpaceError(
@@ -88,7 +88,7 @@ def _features(child: nn.Module, images: Tensor) -> Tensor:
 
 
 def _noting(scales: list[Tensor]) -> Any:
-    def note(norm: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+    def note(norm: Any, inputs: tuple[Tensor, ...]) -> None:
         given = inputs[0]
         variance = given.var([axis for axis in range(given.ndim) if axis != 1]).mean()
         scales.append((variance + norm.eps).sqrt())
