@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from raynas.costs.intercept import Intercept
 from raynas.errors import SpaceError, TrialError
 from raynas.proxies.subject import Subject
-from raynas.proxies.watch import watching
 from raynas.rng import probe_generator
 
 _POOLS: Final = (torch.ops.aten.mean, torch.ops.aten._adaptive_avg_pool2d)  # noqa: SLF001
@@ -74,17 +75,23 @@ def _features(child: nn.Module, images: Tensor) -> Tensor:
     """Return what enters the last global average pooling."""
     found: list[Tensor] = []
 
-    def keep(given: Tensor, axes: Any) -> None:
-        if given.ndim == 4 and sorted(axis % 4 for axis in axes or ()) in ([2, 3], [1, 1]):
-            found[:] = [given]
+    def compute(operation: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+        if operation.overloadpacket in _POOLS and _over_all_pixels(*args[:2]):
+            found[:] = [args[0]]
+        return operation(*args, **kwargs)
 
-    with watching(_POOLS, keep):
+    with Intercept(compute):
         child(images)
     if not found:
         raise SpaceError(
             "zen needs a global average pooling at the end of the network: it has none"
         )
     return found[0]
+
+
+def _over_all_pixels(given: Tensor, axes: Any = None) -> bool:
+    """Say whether a mean is over height and width, or pools to a size of 1 x 1."""
+    return given.ndim == 4 and sorted(axis % 4 for axis in axes or ()) in ([2, 3], [1, 1])
 
 
 def _noting(scales: list[Tensor]) -> Any:
