@@ -25,8 +25,9 @@ _MOST_EPOCHS: Final = 10_000  # of one of them; longer searches are scaled up
 class Sketch:
     """Trainings that never were: random curves, at the pace of those that were timed.
 
-    The accuracy rises towards a random end, so that trials keep their order. Ends are drawn
-    uniformly, for a scheduler that only compares cares for nothing else.
+    The accuracy rises towards a random end, and trials keep their order: where real curves cross,
+    schedulers that compare stop somewhat more trials. Ends are drawn uniformly, for to compare
+    nothing else matters.
 
     Attributes:
         space: Where the architectures live.
