@@ -34,7 +34,7 @@ def check(  # noqa: PLR0913 - a command's arguments are its options
     sample: Annotated[int, typer.Option(help="Architectures to look at.")] = 100,
     time_limit: Annotated[
         float, typer.Option(help="Seconds after which nothing new is looked at.")
-    ] = 20.0,
+    ] = 15.0,
     seed: Annotated[int | None, typer.Option(help="Seed of everything.", show_default="0")] = None,
     data_dir: s.DataDir = None,
     download: s.Download = None,

@@ -6,15 +6,18 @@ import math
 import os
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
+import numpy as np
+
 from raynas.costs import Costs, training_bytes
+from raynas.data import Split
 from raynas.errors import ConfigError, RaynasError, SpaceError
-from raynas.execution.worker import Assignment, Workshop, begin
+from raynas.execution.worker import TRAINING, Assignment, Workshop, begin
 from raynas.experiment.experiment import Experiment
 from raynas.experiment.forecast import forecast
 from raynas.experiment.parts import Parts, look_up
@@ -43,7 +46,7 @@ class Limits:
     """
 
     sample: int = 100
-    seconds: float = 20.0
+    seconds: float = 15.0
 
     def __post_init__(self) -> None:
         """Check both."""
@@ -58,7 +61,7 @@ class Limits:
 class _Look:
     """What was seen of the sample so far."""
 
-    costs: dict[Architecture, Costs] = field(default_factory=dict)
+    costs: list[tuple[Architecture, Costs]] = field(default_factory=list)
     memory: list[int] = field(default_factory=list)
     pace: list[float] = field(default_factory=list)
     losses: list[float] = field(default_factory=list)
@@ -97,6 +100,7 @@ def preflight(
     with _threads(experiment.cpus_per_trial):
         _look_at_sample(look, workshop, parts, limits, started)
         _train_some(look, workshop, parts, started + limits.seconds)
+    cast = forecast(parts.plan, _called(experiment.scheduler), workers, look.pace)
     return Preflight(
         space=_called(experiment.space),
         size=parts.space.space.size,
@@ -106,17 +110,23 @@ def preflight(
         classes=parts.data.classes,
         device=device,
         asked=limits.sample,
-        tried=look.tried,
-        reasons=tuple(look.reasons.most_common()),
-        params=Spread.of([costs.params for costs in look.costs.values()]),
-        flops=Spread.of([costs.flops for costs in look.costs.values()]),
-        memory=Spread.of(look.memory),
-        memory_measured=device == "cuda",
-        epoch_seconds=Spread.of(look.pace),
-        loss=look.losses[0],
-        forecast=forecast(parts.plan, _called(experiment.scheduler), workers, look.pace),
+        forecast=cast,
         seconds=time.monotonic() - started,
+        **_spreads(look),
     )
+
+
+def _spreads(look: _Look) -> dict[str, Any]:
+    """Return what the sample has shown, by field of ``Preflight``."""
+    return {
+        "tried": look.tried,
+        "reasons": tuple(look.reasons.most_common()),
+        "params": Spread.of([costs.params for _, costs in look.costs]),
+        "flops": Spread.of([costs.flops for _, costs in look.costs]),
+        "memory": Spread.of(look.memory),
+        "epoch_seconds": Spread.of(look.pace),
+        "loss": look.losses[0],
+    }
 
 
 def _look_at_sample(
@@ -132,7 +142,7 @@ def _look_at_sample(
             training, costs = _begun(workshop, parts, architecture)
             size = training.recipe.batch_size
             look.memory.append(training_bytes(training.child, parts.data.input_shape, size))
-            look.costs[architecture] = costs
+            look.costs.append((architecture, costs))
     if not look.costs:
         raise SpaceError(f"none of {look.tried} sampled architectures can be built: {_most(look)}")
 
@@ -158,9 +168,10 @@ def _begun(workshop: Workshop, parts: Parts, architecture: Architecture) -> tupl
 
     from raynas.training.examples import Examples  # noqa: PLC0415
 
-    recipe = workshop.recipe.with_overrides(architecture.under("training"))
-    step = parts.data.train.take(slice(recipe.batch_size))  # type: ignore[arg-type]
-    examples = Examples.of(step, parts.data, torch.device(workshop.device))
+    recipe = workshop.recipe.with_overrides(architecture.under(TRAINING))
+    examples = Examples.of(
+        _first(parts.data.train, recipe.batch_size), parts.data, torch.device(workshop.device)
+    )
     seed = training_seed(parts.plan.seed, 0)
     assignment = Assignment(0, dict(architecture), parts.plan.epochs, seed, checkpoint="")
     return begin(workshop, assignment, examples)
@@ -172,8 +183,7 @@ def _epoch_seconds(look: _Look, training: Training, parts: Parts, until: float) 
     from raynas.training.train import evaluate  # noqa: PLC0415
 
     device = training.examples.inputs.device
-    some = parts.data.valid.take(slice(_SCORED))  # type: ignore[arg-type]
-    valid = Examples.of(some, parts.data, device)
+    valid = Examples.of(_first(parts.data.valid, _SCORED), parts.data, device)
     steps: list[float] = []
     scorings: list[float] = []
     while len(steps) < min(_TRIES, training.epochs) and not (steps and time.monotonic() > until):
@@ -187,12 +197,15 @@ def _epoch_seconds(look: _Look, training: Training, parts: Parts, until: float) 
     return learning + min(scorings) * len(parts.data.valid) / len(valid)
 
 
-def _telling_first(costs: dict[Architecture, Costs]) -> Iterator[Architecture]:
+def _first(split: Split, count: int) -> Split:
+    return split.take(np.arange(min(count, len(split))))
+
+
+def _telling_first(costs: Sequence[tuple[Architecture, Costs]]) -> Iterator[Architecture]:
     """Yield architectures: those of median, least and most FLOPs, then the others as drawn."""
-    ranked = sorted(costs, key=lambda one: costs[one].flops)
-    first = dict.fromkeys((ranked[len(ranked) // 2], ranked[0], ranked[-1]))
-    yield from first
-    yield from (one for one in costs if one not in first)
+    ranked = [one for one, _ in sorted(costs, key=lambda pair: pair[1].flops)]
+    first = ranked[len(ranked) // 2], ranked[0], ranked[-1]
+    yield from dict.fromkeys((*first, *(one for one, _ in costs)))
 
 
 @contextmanager

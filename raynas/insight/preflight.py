@@ -84,7 +84,6 @@ class Preflight:
         params: Numbers that training fits.
         flops: Multiply-adds of one example.
         memory: Bytes of a training step.
-        memory_measured: Whether that was measured on the device, rather than added up.
         epoch_seconds: Time of an epoch, validation included.
         loss: The loss (nats) of the first real step of training.
         forecast: What the search is going to take.
@@ -104,11 +103,15 @@ class Preflight:
     params: Spread
     flops: Spread
     memory: Spread
-    memory_measured: bool
     epoch_seconds: Spread
     loss: float
     forecast: Forecast
     seconds: float
+
+    @property
+    def memory_measured(self) -> bool:
+        """Whether the memory was measured on the device, rather than added up."""
+        return self.device == "cuda"
 
     @property
     def failed(self) -> int:
@@ -122,6 +125,7 @@ class Preflight:
             "size": self.size if self.size != math.inf else None,
             "reasons": [{"reason": reason, "number": number} for reason, number in self.reasons],
             "failed": self.failed,
+            "memory_measured": self.memory_measured,
         }
 
 
@@ -138,7 +142,7 @@ def print_preflight(console: Console, found: Preflight) -> None:
         ("parameters", found.params, count),
         ("FLOPs of an example", found.flops, count),
         (f"memory of a step, {memory}", found.memory, _size),
-        ("time of an epoch", found.epoch_seconds, duration),
+        ("time of an epoch", found.epoch_seconds, _time),
     )
     for name, spread, words in rows:
         numbers = (words(spread.least), words(spread.median), words(spread.most))
@@ -188,6 +192,10 @@ def _ending(found: Preflight) -> Iterator[str]:
     )
     took = duration(found.seconds)
     yield f"then the winner, trained anew for as long as a trial (this look took {took})"
+
+
+def _time(seconds: float) -> str:
+    return f"{1000 * seconds:.0f} ms" if seconds < 0.95 else duration(seconds)
 
 
 def _size(number: float) -> str:
