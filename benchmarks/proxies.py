@@ -59,6 +59,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--table", type=Path, required=True)
     parser.add_argument("--published", type=Path, required=True)
+    parser.add_argument("--only", nargs="+", choices=NAMES, default=NAMES)
     parser.add_argument("--cells", type=int, default=200)
     parser.add_argument("--channels", type=int, default=16)
     parser.add_argument("--copies", type=int, default=5)
@@ -75,7 +76,7 @@ def main() -> None:
         cells = table["arch_str"][rows].astype(str).tolist()
         accuracy = table[ACCURACY][rows]
     scores, spent = scored(cells, args)
-    done = len(scores["params", KINDS[0]])
+    done = len(next(iter(scores.values())))
     with np.load(args.published) as published:
         theirs = {name: published[column][rows[:done]] for name, column in THEIRS.items()}
     print(f"{done} cells, seed {args.seed}, {args.channels} channels, {args.copies} per stage")
@@ -104,7 +105,7 @@ def scored(
         )
         for kind, batch in batches.items():
             subject = Subject(child, batch, args.seed)
-            for name in NAMES:
+            for name in args.only:
                 values = found.setdefault((name, kind), [])
                 if name in BLIND and kind != KINDS[0]:
                     values.append(found[name, KINDS[0]][-1])
@@ -147,7 +148,7 @@ def report(
     """Print a row per proxy."""
     print(f"{'proxy':10}{'none':>5}{KINDS[0]:>24}{KINDS[1]:>24}", end="")
     print(f"{'published':>11}{'theirs':>8}{'s/cell':>8}")
-    for name in NAMES:
+    for name in dict.fromkeys(name for name, _ in scores):
         first = scores[name, KINDS[0]]
         text = f"{name:10}{int(np.isnan(first).sum()):5}"
         for kind in KINDS:

@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 
 from raynas.cli.bench import bench
+from raynas.cli.check import check
 from raynas.cli.resume import resume
 from raynas.cli.search import search
 from raynas.cli.show import show
@@ -32,6 +33,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
+app.command()(check)
 app.command()(search)
 app.command()(resume)
 app.command()(show)

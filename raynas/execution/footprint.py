@@ -80,24 +80,15 @@ def estimator(
     """
     resident = sum(split.inputs.nbytes + split.labels.nbytes for split in (data.train, data.valid))
 
-    def estimate(architecture: Architecture, device: str) -> float:
-        import torch  # noqa: PLC0415 - deciding must not load torch
-
+    def estimated(architecture: Architecture) -> float:
         batch = recipe.with_overrides(architecture.under(TRAINING)).batch_size
-        with torch.device(device):
+        try:
             child = build(architecture, data.input_shape, data.classes)
             return resident + costs.training_bytes(child, data.input_shape, batch)
-
-    def estimated(architecture: Architecture) -> float:
-        try:
-            return estimate(architecture, "meta")
-        except Exception:  # noqa: BLE001 - not every child can do without memory
-            try:
-                return estimate(architecture, "cpu")
-            except Exception as error:  # noqa: BLE001 - a child is a user's code
-                _LOG.warning(
-                    "%s gets a whole GPU: its memory cannot be estimated: %s", architecture, error
-                )
-                return math.inf
+        except Exception as error:  # noqa: BLE001 - a child is a user's code
+            _LOG.warning(
+                "%s gets a whole GPU: its memory cannot be estimated: %s", architecture, error
+            )
+            return math.inf
 
     return estimated

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import weakref
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import torch
 from torch import Tensor
 
+from raynas.costs.intercept import Intercept
 from raynas.errors import SpaceError, TrialError
 from raynas.proxies.subject import Subject
-from raynas.proxies.watch import Watch
 
 _aten = torch.ops.aten
 # ReLU and what has its shape from afar; ReLU6 is hardtanh to torch.
@@ -19,13 +21,16 @@ _GATES: Final = frozenset(
     for place in ("", "_")
     if hasattr(_aten, f"{name}{place}")
 )
+# Who reads units, and which argument is what it reads.
+_READERS: Final = {_aten.convolution: 0, _aten.mm: 0, _aten.addmm: 1, _aten.linear: 0}
 
 
 def naswot(subject: Subject) -> float:
     """Return log det of the kernel of activation patterns (Mellor et al., 2021, arXiv:2006.04647).
 
-    Differs from the authors' code: a ReLU that several layers read counts once, as it is computed;
-    units of ReLU's kin (GELU, SiLU, Hardswish, …) count as on where their input is positive.
+    Differs from the authors' code: units of ReLU's kin (GELU, SiLU, Hardswish, …) count as on
+    where their input is positive; and a ReLU counts once for every convolution or linear layer
+    that reads it, as if each had its own, as in the networks on which the proxy was published.
 
     Raises:
         SpaceError: There are no such units.
@@ -47,17 +52,45 @@ def kernel(subject: Subject) -> Tensor:
     Raises:
         SpaceError: There are no units that switch.
     """
-    total = torch.zeros((), dtype=torch.float64, device=subject.batch.inputs.device)
-
-    def add(given: Tensor, _: Any) -> None:
-        nonlocal total
-        signs = (given > 0).flatten(1).to(torch.float32).mul_(2).sub_(1)
-        # X Xᵀ + (1 - X)(1 - X)ᵀ for X of zeros and ones; whole numbers, so float32 is exact.
-        total = total + (signs @ signs.T).double().add_(signs.shape[1]).div_(2)
-
+    patterns = _Patterns()
     child = subject.copy()
-    with torch.no_grad(), Watch(_GATES, add):
+    with torch.no_grad(), Intercept(patterns.compute):
         child(subject.batch.inputs)
-    if not total.ndim:
+    if not patterns.alike:
         raise SpaceError("naswot needs ReLUs or their kin: the network has none")
-    return total
+    pairs = zip(patterns.alike, patterns.readers, strict=True)
+    return torch.stack([alike * max(readers, 1) for alike, readers in pairs]).sum(0)
+
+
+class _Patterns:
+    """What units do, and who reads them.
+
+    Attributes:
+        alike: Per layer of units ``[examples, examples]``: how many switch alike.
+        readers: How many convolutions and linear layers read each of them.
+    """
+
+    def __init__(self) -> None:
+        self.alike: list[Tensor] = []
+        self.readers: list[int] = []
+        self._places: dict[int, int] = {}  # of a layer, by the memory that holds its output
+
+    def compute(self, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+        """Compute an operation and take note of it."""
+        packet = func.overloadpacket
+        if packet not in _GATES:
+            if packet in _READERS and (place := self._places.get(_memory(args[_READERS[packet]]))):
+                self.readers[place - 1] += 1
+            return func(*args, **kwargs)
+        signs = (args[0] > 0).flatten(1).to(torch.float32).mul_(2).sub_(1)
+        # X Xᵀ + (1 - X)(1 - X)ᵀ for X of zeros and ones; whole numbers, so float32 is exact.
+        self.alike.append((signs @ signs.T).double().add_(signs.shape[1]).div_(2))
+        self.readers.append(0)
+        made = func(*args, **kwargs)
+        self._places[_memory(made)] = len(self.readers)
+        weakref.finalize(made.untyped_storage(), self._places.pop, _memory(made), None)
+        return made
+
+
+def _memory(tensor: Tensor) -> int:
+    return int(tensor.untyped_storage()._cdata)  # noqa: SLF001 - not the data, which may move

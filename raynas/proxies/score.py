@@ -58,8 +58,7 @@ def score(
 ) -> Scores:
     """Build a child as training does and ask proxies about it; global generators stay as they are.
 
-    Whatever the child raises ends a proxy, not the caller. All arguments and the result can be
-    pickled.
+    Whatever the child raises ends a proxy, not the caller. What goes in and out can be pickled.
 
     Args:
         build: Makes the child: ``build(architecture, input_shape, classes)``.
@@ -76,9 +75,7 @@ def score(
     from raynas.proxies.subject import Subject  # noqa: PLC0415
     from raynas.proxies.table import PROXIES  # noqa: PLC0415
 
-    for name in names:
-        if name not in PROXIES:
-            raise ConfigError(unknown("proxy", name, PROXIES))
+    _check(names)
     device = batch.inputs.device
     found = Scores()
     with torch.random.fork_rng([device] if device.type == "cuda" else []):
@@ -107,6 +104,12 @@ def score_all(
 ) -> list[Scores]:
     """Score several architectures, with equal seeds: see ``score``."""
     return [score(build, one, batch, names, seed=seed) for one in architectures]
+
+
+def _check(names: Iterable[str]) -> None:
+    for name in names:
+        if name not in NAMES:
+            raise ConfigError(unknown("proxy", name, NAMES))
 
 
 def _built(build: Build, architecture: Architecture, batch: Batch, seed: int) -> nn.Module:

@@ -89,7 +89,7 @@ def weights(child: nn.Module) -> dict[str, Tensor]:
     Raises:
         SpaceError: There are none.
     """
-    found = {
+    found: dict[str, Tensor] = {
         name: parameter
         for name, parameter in child.named_parameters()
         if parameter.requires_grad and parameter.ndim > 1

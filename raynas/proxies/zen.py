@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from raynas.costs.intercept import Intercept
 from raynas.errors import SpaceError, TrialError
 from raynas.proxies.subject import Subject
-from raynas.proxies.watch import Watch
 from raynas.rng import probe_generator
 
 _POOLS: Final = (torch.ops.aten.mean, torch.ops.aten._adaptive_avg_pool2d)  # noqa: SLF001
@@ -23,10 +24,10 @@ _STEP: Final = 0.01
 def zen(subject: Subject, repeats: int = _REPEATS) -> float:
     """Return the mean score of random weights on noise (Lin et al., 2021, arXiv:2102.01063).
 
-    log E‖f(x) - f(x + 0.01 ε)‖₁ + Σ log σ, f being the features before the global average
-    pooling, σ what each batch normalisation divides by.
+    log E‖f(x) - f(x + 0.01 ε)‖₁ + Σ log s, f being the features before the global average
+    pooling, s what each batch normalisation divides by.
 
-    Differs from the authors' code: σ is that of the batch, not a moving average over the repeats.
+    Differs from the authors' code: s is that of the batch, not a moving average over the repeats.
 
     Raises:
         SpaceError: The examples are no images, or no global average pooling ends the network.
@@ -74,11 +75,12 @@ def _features(child: nn.Module, images: Tensor) -> Tensor:
     """Return what enters the last global average pooling."""
     found: list[Tensor] = []
 
-    def keep(given: Tensor, axes: Any) -> None:
-        if given.ndim == 4 and sorted(axis % 4 for axis in axes or ()) in ([2, 3], [1, 1]):
-            found[:] = [given]
+    def compute(operation: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+        if operation.overloadpacket in _POOLS and _over_all_pixels(*args[:2]):
+            found[:] = [args[0]]
+        return operation(*args, **kwargs)
 
-    with Watch(_POOLS, keep):
+    with Intercept(compute):
         child(images)
     if not found:
         raise SpaceError(
@@ -87,8 +89,13 @@ def _features(child: nn.Module, images: Tensor) -> Tensor:
     return found[0]
 
 
+def _over_all_pixels(given: Tensor, axes: Any = None) -> bool:
+    """Say whether a mean is over height and width, or pools to a size of 1 x 1."""
+    return given.ndim == 4 and sorted(axis % 4 for axis in axes or ()) in ([2, 3], [1, 1])
+
+
 def _noting(scales: list[Tensor]) -> Any:
-    def note(norm: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+    def note(norm: Any, inputs: tuple[Tensor, ...]) -> None:
         given = inputs[0]
         variance = given.var([axis for axis in range(given.ndim) if axis != 1]).mean()
         scales.append((variance + norm.eps).sqrt())

@@ -1,0 +1,76 @@
+"""`raynas check`."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+
+from raynas.cli import settings as s
+
+
+def check(  # noqa: PLR0913 - a command's arguments are its options
+    space: Annotated[
+        str, typer.Argument(help="Shipped space, package.module or file.py.")
+    ] = "nasbench201",
+    task: Annotated[
+        str | None,
+        typer.Option(
+            help="Shipped task, package.module:Class or file.py:Class.", show_default="digits"
+        ),
+    ] = None,
+    scheduler: Annotated[
+        str | None, typer.Option(help="none, asha, or a reference.", show_default="asha")
+    ] = None,
+    trials: s.Trials = None,
+    epochs: Annotated[
+        int | None, typer.Option(help="Full length of a trial.", show_default="9")
+    ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(help="Trials at once.", min=1, show_default="as many as fit here"),
+    ] = None,
+    sample: Annotated[int, typer.Option(help="Architectures to look at.")] = 100,
+    time_limit: Annotated[
+        float, typer.Option(help="Seconds after which nothing new is looked at.")
+    ] = 15.0,
+    seed: Annotated[int | None, typer.Option(help="Seed of everything.", show_default="0")] = None,
+    data_dir: s.DataDir = None,
+    download: s.Download = None,
+    cpus_per_trial: s.Cpus = None,
+    gpus_per_trial: s.Gpus = None,
+    option: s.Set = None,
+    as_json: Annotated[  # noqa: FBT002 - how typer is told of a flag
+        bool,
+        typer.Option("--json", help="Print JSON, for programs."),
+    ] = False,
+) -> None:
+    """Look at a space before a search: sizes, costs, what fails, and how long it will take.
+
+    Architectures are sampled, built, and some of them trained for a few steps on this machine.
+    """
+    from rich.console import Console  # noqa: PLC0415 - help must not wait for these
+
+    from raynas.experiment.experiment import experiment_from  # noqa: PLC0415
+    from raynas.experiment.preflight import Limits, preflight  # noqa: PLC0415
+    from raynas.insight.preflight import print_preflight  # noqa: PLC0415
+
+    given = s.given(
+        space=space,
+        task=task,
+        scheduler=scheduler,
+        trials=trials,
+        epochs=epochs,
+        seed=seed,
+        data_dir=data_dir,
+        download=download,
+        cpus_per_trial=cpus_per_trial,
+        gpus_per_trial=gpus_per_trial,
+    )
+    experiment = experiment_from(s.with_options({**given, "searcher": "random"}, option))
+    found = preflight(experiment, Limits(sample, time_limit), workers)
+    if as_json:
+        typer.echo(json.dumps(found.as_data(), indent=2))
+    else:
+        print_preflight(Console(highlight=False), found)

@@ -1,0 +1,239 @@
+"""`raynas check`: what it says of a search before it is launched, through the real command."""
+
+import json
+import math
+import re
+
+import numpy as np
+import pytest
+import torch
+from ray_runs import cli, completed
+from rich.console import Console
+
+from raynas.costs import measure, training_bytes
+from raynas.errors import ConfigError
+from raynas.execution.conductor import Plan
+from raynas.experiment.experiment import Experiment
+from raynas.experiment.forecast import forecast
+from raynas.experiment.preflight import Limits, preflight
+from raynas.insight.preflight import Spread, print_preflight
+from raynas.rng import proposal_rng
+from raynas.schedulers.asha import ASHA
+from raynas.schedulers.run_to_end import RunToEnd
+from raynas.searchers.random import RandomSearch
+from search_spaces import mlp
+
+MOODY = """
+from torch import nn
+from raynas import Choice, Space
+
+SPACE = Space({"kind": Choice(["good", "refused", "wrong"], weights=[{good}, 1, 1]),
+    "twin": Choice(list(range(50)))})
+
+
+class Wrong(nn.Module):
+    def __init__(self, features):
+        super().__init__()
+        self.layer = nn.Linear(features, 3)
+
+    def forward(self, x):
+        return self.layer(x.flatten(1)) if self.training else [][0]
+
+
+def build(architecture, input_shape, classes):
+    if architecture["kind"] == "refused":
+        raise ValueError("too wide for its height")
+    if architecture["kind"] == "wrong":
+        return Wrong(64)
+    return nn.Sequential(nn.Flatten(), nn.Linear(64, classes))
+"""
+
+
+def checked(*arguments, cwd=None):
+    status, output, errors = completed(*cli("check", *arguments), cwd=cwd)
+    return status, output, errors
+
+
+@pytest.fixture(scope="module")
+def found():
+    """One look at the perceptrons, for programs."""
+    status, output, errors = checked(
+        *("mlp", "--sample", 6, "--trials", 7, "--epochs", 5, "--workers", 3, "--json")
+    )
+    assert (status, errors) == (0, "")
+    return json.loads(output)
+
+
+def test_what_is_counted_is_right(found):
+    sampled = {mlp.SPACE.sample(proposal_rng(0, number)) for number in range(6)}
+    children = [mlp.build(architecture, (1, 8, 8), 10) for architecture in sampled]
+    costs = [measure(child, (1, 8, 8)) for child in children]
+    memory = [training_bytes(child, (1, 8, 8), 64) for child in children]
+    assert (found["space"], found["size"], found["task"]) == ("mlp", mlp.SPACE.size, "digits")
+    assert (found["tried"], found["failed"], found["reasons"]) == (6, 0, [])
+    assert found["classes"] == 10
+    for name, values in (
+        ("params", [one.params for one in costs]),
+        ("flops", [one.flops for one in costs]),
+    ):
+        spread = found[name]
+        assert (spread["least"], spread["most"]) == (min(values), max(values))
+        assert spread["median"] == np.median(values)
+    if found["device"] == "cpu":
+        assert (found["memory"]["least"], found["memory"]["most"]) == (min(memory), max(memory))
+        assert found["memory_measured"] is False
+    assert found["loss"] == pytest.approx(math.log(10), rel=0.5)
+
+
+def test_the_forecast_is_of_the_search_described(found):
+    cast, pace = found["forecast"], found["epoch_seconds"]
+    assert (cast["trials"], cast["epochs"], cast["workers"]) == (7, 5, 3)
+    assert (cast["scheduler"], cast["full_epochs"]) == ("asha", 35)
+    assert 7 < cast["epochs_expected"] < 35
+    assert 35 / 3 * pace["least"] <= cast["full_seconds"] <= 35 / 3 * pace["most"]
+    assert 0 < cast["seconds_expected"] < 35 * pace["most"]
+
+
+def test_people_are_told_the_same():
+    status, said, errors = checked("mlp", "--sample", 3, "--scheduler", "none")
+    assert (status, errors) == (0, "")
+    assert "space mlp: 18,720 architectures\n" in said
+    assert "3 architectures sampled at random; all of them can be built\n" in said
+    for row in ("parameters", "FLOPs of an example", "memory of a step, ", "time of an epoch"):
+        assert re.search(rf"^{row}.* 3$", said, re.MULTILINE), row
+    assert re.search(r"forward and backward on \w+ work: .* loss \d", said)
+    assert "40 trials of 9 epochs, " in said
+    assert "at most 360 epochs, about " in said
+    assert re.search(r"with scheduler none about 3[456]\d epochs, ", said)  # some are met again
+
+
+def test_what_the_time_was_not_enough_for_is_said():
+    status, said, _ = checked("nasbench201", "--time-limit", "0.001")
+    assert status == 0
+    assert "1 architecture sampled at random (100 were asked for, but time was up" in said
+
+
+def test_failures_are_counted_with_their_reasons(tmp_path):
+    (tmp_path / "moody.py").write_text(MOODY.replace("{good}", "2"))
+    status, output, _ = checked("moody.py", "--sample", 30, "--json", cwd=tmp_path)
+    assert status == 0
+    found = json.loads(output)
+    reasons = {item["reason"]: item["number"] for item in found["reasons"]}
+    assert set(reasons) == {
+        "the network cannot be built: too wide for its height",
+        "IndexError: list index out of range",
+    }
+    assert found["failed"] == sum(reasons.values()) == 30 - found["params"]["measured"]
+
+
+def test_failures_are_told_to_people(tmp_path, capsys):
+    (tmp_path / "moody.py").write_text(MOODY.replace("{good}", "2"))
+    looked = preflight(
+        Experiment(space=str(tmp_path / "moody.py"), searcher="random"), Limits(sample=30)
+    )
+    print_preflight(Console(width=100), looked)
+    said = capsys.readouterr().out
+    share = 100 * looked.failed / 30
+    assert f"{looked.failed} ({share:.3g} %) cannot be built or trained\n" in said
+    assert "x the network cannot be built: too wide for its height\n" in said
+
+
+def test_a_space_of_which_nothing_can_be_built_is_status_2(tmp_path):
+    (tmp_path / "moody.py").write_text(MOODY.replace("{good}", "0.000001"))
+    status, output, errors = checked("moody.py", "--sample", 5, cwd=tmp_path)
+    assert (status, output) == (2, "")
+    assert re.fullmatch(r"raynas: none of 5 sampled architectures can be built: .*\n", errors)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("mpl",), "no space 'mpl': did you mean 'mlp'"),
+        (("mlp", "--task", "digit"), "no task 'digit': did you mean 'digits'"),
+        (("mlp", "--task", "cifar10"), "cifar10 was looked for in"),
+        (("mlp", "--sample", "0"), "sample of at least 1"),
+        (("mlp", "--time-limit", "0"), "time limit above 0"),
+        (("mlp", "--set", "scheduler.etta=3"), "did you mean 'eta'"),
+        (("mlp", "--epochs", "0"), "epochs must be at least 1"),
+    ],
+)
+def test_bad_input_is_one_sentence_and_status_2(monkeypatch, capsys, tmp_path, arguments, says):
+    from raynas.cli.main import main  # noqa: PLC0415 - with the arguments in place
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.argv", ["raynas", "check", *arguments])
+    with pytest.raises(SystemExit) as left:
+        main()
+    said = capsys.readouterr()
+    assert (left.value.code, said.out) == (2, "")
+    assert re.fullmatch(rf"raynas: .*{says}.*\n", said.err)
+
+
+def test_help_loads_nothing_heavy():
+    code = (
+        "import sys; sys.argv = ['raynas', 'check', '--help']\nfrom raynas.cli import main\n"
+        "try:\n    main()\nexcept SystemExit:\n    sys.stderr.write(str("
+        "sorted({'ray', 'torch', 'pandas'} & set(sys.modules))))"
+    )
+    status, output, errors = completed("-c", code)
+    assert (status, errors) == (0, "[]")
+    assert "--time-limit" in output
+
+
+def test_looking_leaves_the_number_of_threads():
+    before = torch.get_num_threads()
+    preflight(Experiment(space="mlp", searcher="random", cpus_per_trial=2), Limits(sample=1))
+    assert torch.get_num_threads() == before
+
+
+@pytest.mark.parametrize("options", [{"sample": 0}, {"seconds": 0.0}, {"seconds": math.nan}])
+def test_limits_are_above_zero(options):
+    with pytest.raises(ConfigError, match="above 0 seconds"):
+        Limits(**options)
+
+
+# The forecast
+
+
+def plan(scheduler, trials=81, epochs=27):
+    return Plan(mlp.SPACE, RandomSearch(mlp.SPACE), scheduler, trials, epochs, seed=0)
+
+
+def test_without_a_scheduler_every_trial_is_trained_to_its_end():
+    cast = forecast(plan(RunToEnd(), trials=40, epochs=10), "none", 4, [2.0])
+    assert cast.full_epochs == 400
+    assert cast.full_seconds == 200.0
+    assert cast.epochs_expected == pytest.approx(400, rel=0.02)  # repeats are answered
+    assert cast.seconds_expected == pytest.approx(200, rel=0.1)
+
+
+def test_asha_takes_what_its_rule_says():
+    # The rule by itself: trials one after the other, each as good at every rung as in the end.
+    rng, totals = np.random.default_rng(0), []
+    for _ in range(300):
+        seen, total = {1: [], 3: [], 9: []}, 0
+        for quality in rng.random(81):
+            for rung, others in seen.items():
+                others.append(quality)
+                better = sum(other > quality for other in others)
+                if better * 3 >= len(others):
+                    total += rung
+                    break
+            else:
+                total += 27
+        totals.append(total)
+    cast = forecast(plan(ASHA()), "asha", 1, [1.0])
+    assert np.mean(totals) == pytest.approx(cast.epochs_expected, rel=0.15)
+    assert cast.seconds_expected == pytest.approx(
+        cast.epochs_expected
+    )  # one worker, a second each
+
+
+def test_long_searches_are_scaled_up():
+    short, long = (forecast(plan(ASHA(), trials, 100), "asha", 2, [0.5]) for trials in (100, 1000))
+    assert long.full_epochs == 100_000
+    assert long.epochs_expected == pytest.approx(10 * short.epochs_expected)
+
+
+def test_a_spread_is_of_what_was_measured():
+    assert Spread.of([3, 1, 2, 10]) == Spread(1, 2.5, 10, 4)
