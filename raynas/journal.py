@@ -24,6 +24,7 @@ from raynas.trial import (
     Finished,
     History,
     Objective,
+    Opened,
     Report,
     Resumed,
     Started,
@@ -33,7 +34,10 @@ from raynas.trial import (
 FORMAT: Final = 1
 _NAME: Final = "journal.jsonl"
 _EVENTS: Final = MappingProxyType(
-    {kind.__name__.lower(): kind for kind in (Started, Report, Finished, Failed, Resumed, Winner)}
+    {
+        kind.__name__.lower(): kind
+        for kind in (Opened, Started, Report, Finished, Failed, Resumed, Winner)
+    }
 )
 
 

@@ -131,6 +131,7 @@ class Simulation:
         self._paused: dict[int, Iterator[Recorded]] = {}
         history = History(objectives)
         self.conductor = Conductor(plan, history, history.apply, lambda: self._now)
+        self.conductor.open(cluster.workers, gpus=0)
 
     @property
     def history(self) -> History:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
+from typing import Final
 
+from raynas.costs import Costs
 from raynas.data import Data
-from raynas.errors import ConfigError
+from raynas.errors import ConfigError, unknown
 from raynas.execution.conductor import Plan
 from raynas.execution.worker import TRAINING
 from raynas.experiment.experiment import Experiment
@@ -21,8 +23,10 @@ from raynas.experiment.starting_points import starting_points
 from raynas.experiment.user_code import blamed
 from raynas.searchers.warm_start import WarmStart
 from raynas.space import Architecture, with_priors
-from raynas.tasks import Source
+from raynas.tasks import Source, Task
 from raynas.training.recipe import Recipe
+
+_LEARNT: Final = ("val_accuracy", "val_loss", "train_loss", "lr")  # reported after every epoch
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +75,29 @@ def look_up(experiment: Experiment) -> Parts:
         data = task.load(Source(experiment.data_dir, experiment.download), experiment.seed)
     if not isinstance(data, Data):
         raise ConfigError(f"a task must load raynas.data.Data, {task.name!r} loads {data!r}")
+    _check_metrics(experiment, task)
     plan = Plan(
-        space.space, searcher, scheduler, experiment.trials, experiment.epochs, experiment.seed
+        space.space,
+        searcher,
+        scheduler,
+        experiment.most_trials,
+        experiment.epochs,
+        experiment.seed,
+        experiment.limits,
     )
     return Parts(space, data, recipe, plan, start)
+
+
+def _check_metrics(experiment: Experiment, task: Task) -> None:
+    """Refuse to optimise, or to wait for, what no trial will report.
+
+    A task that makes trials report more says so in an attribute ``metrics``, a list of names.
+    """
+    reported = [*_LEARNT, *(item.name for item in fields(Costs)), *getattr(task, "metrics", ())]
+    wanted = {"objective": [one.metric for one in experiment.objectives]}
+    if experiment.limits.target:
+        wanted["target"] = [experiment.limits.target.objective.metric]
+    for setting, metrics in wanted.items():
+        for metric in metrics:
+            if metric not in reported:
+                raise ConfigError(f"{setting}: {unknown('metric', metric, reported)}")

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from raynas.errors import ConfigError, RaynasError, RunError
+from raynas.errors import ConfigError, RaynasError, ResourceError, RunError
 from raynas.execution.conductor import Conductor
 from raynas.execution.worker import Assignment
 from raynas.experiment.experiment import Experiment, experiment_from
@@ -19,6 +19,7 @@ from raynas.experiment.folder import WINNER, checkpoints, keep_winner, open_run
 from raynas.experiment.parts import Parts, look_up
 from raynas.experiment.result import Result
 from raynas.insight import Watcher
+from raynas.insight.bounds import ahead, ended_by
 from raynas.insight.tensorboard import TensorBoard
 from raynas.journal import Journal, read
 from raynas.rng import winner_seed
@@ -112,6 +113,8 @@ def run(experiment: Experiment, watchers: Iterable[Watcher] = ()) -> Result:
         conductor = Conductor(parts.plan, history, record, time.time)
         if not conductor.finished or _uncrowned(conductor):
             _execute(experiment, parts, conductor)
+        else:
+            _say_limit(experiment, conductor)
         checkpoints(experiment.output).sweep(conductor.needed)
     return Result(experiment.output, history)
 
@@ -135,9 +138,32 @@ def _execute(experiment: Experiment, parts: Parts, conductor: Conductor) -> None
     )
     build = partial(parts.space.build, **experiment.space_options)
     with opened(share, build, parts.space.home, parts.recipe, parts.data) as session:
+        if experiment.gpu_hours and not session.slots.gpus:
+            raise ResourceError(
+                f"gpu_hours are given as {experiment.gpu_hours:g}, and there is no GPU to hold: "
+                "say --time, or search where there are GPUs"
+            )
+        if not conductor.finished:
+            name = _called(experiment.scheduler)
+            _LOG.info(ahead(parts.plan, conductor.history, session.slots.count, name))
         session.run_trials(conductor, lambda trial: _assignment(experiment, conductor, trial))
+        _say_limit(experiment, conductor)
         if _uncrowned(conductor):
             _crown(experiment, parts, conductor, session)
+
+
+def _called(part: Any) -> str:
+    return part if isinstance(part, str) else type(part).__name__
+
+
+def _say_limit(experiment: Experiment, conductor: Conductor) -> None:
+    """Tell people what has ended the search, if it was a limit, and how to go on."""
+    if limit := conductor.limit:
+        said = ended_by(limit, conductor.plan.limits, conductor.history)
+        option = f"--{limit.replace('_', '-')}"
+        _LOG.info(
+            "%s; to go on: raynas resume %s with another %s", said, experiment.output, option
+        )
 
 
 def _crown(experiment: Experiment, parts: Parts, conductor: Conductor, session: Session) -> None:
@@ -177,7 +203,8 @@ def _crown(experiment: Experiment, parts: Parts, conductor: Conductor, session: 
 def _why_none(history: History) -> str:
     outcomes = (trial.outcome for trial in history.failed)
     reasons = {outcome.reason for outcome in outcomes if isinstance(outcome, Failed)}
-    return f"none of {len(history.trials)} trials finished: {'; '.join(sorted(reasons)[:3])}"
+    why = "; ".join(sorted(reasons)[:3]) or "they were not given the time"
+    return f"none of {len(history.trials)} trials finished: {why}"
 
 
 def _assignment(experiment: Experiment, conductor: Conductor, trial: Trial) -> Assignment:

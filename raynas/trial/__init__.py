@@ -5,14 +5,16 @@ from raynas.trial.events import (
     Failed,
     Finished,
     Objective,
+    Opened,
     Outcome,
     Proposal,
     Report,
     Resumed,
     Started,
+    TrialEvent,
     Winner,
 )
-from raynas.trial.history import History, Losses, Trial
+from raynas.trial.history import History, Losses, Sitting, Trial
 
 __all__ = [
     "Event",
@@ -21,11 +23,14 @@ __all__ = [
     "History",
     "Losses",
     "Objective",
+    "Opened",
     "Outcome",
     "Proposal",
     "Report",
     "Resumed",
+    "Sitting",
     "Started",
     "Trial",
+    "TrialEvent",
     "Winner",
 ]

@@ -59,6 +59,7 @@ class Session:
         bridge = Bridge(conductor, assign)
         if bridge.over:
             return
+        conductor.open(self.slots.count, self.slots.gpus)
         with self._quiet(), tempfile.TemporaryDirectory(prefix="raynas-") as scratch:
             try:
                 self._tuner(bridge, scratch).fit()
