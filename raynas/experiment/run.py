@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shlex
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
@@ -160,10 +161,8 @@ def _say_limit(experiment: Experiment, conductor: Conductor) -> None:
     """Tell people what has ended the search, if it was a limit, and how to go on."""
     if limit := conductor.limit:
         said = ended_by(limit, conductor.plan.limits, conductor.history)
-        option = f"--{limit.replace('_', '-')}"
-        _LOG.info(
-            "%s; to go on: raynas resume %s with another %s", said, experiment.output, option
-        )
+        way_on = f"raynas resume {shlex.quote(str(experiment.output))}"
+        _LOG.info("%s; to go on: %s --%s ...", said, way_on, limit.replace("_", "-"))
 
 
 def _crown(experiment: Experiment, parts: Parts, conductor: Conductor, session: Session) -> None:

@@ -21,15 +21,15 @@ def ahead(plan: Plan, history: History, slots: int, scheduler: str) -> str:
         scheduler: What people call the scheduler.
     """
     limits, epochs = plan.limits, plural(plan.epochs, "epoch")
-    bounds = [f"for {span(limits.time)}"] if limits.time < math.inf else []
-    if limits.gpu_hours < math.inf:
-        bounds.append(f"for {limits.gpu_hours:g} GPU-hours")
     if plan.trials < math.inf:
-        trials = int(plan.trials)
-        text = f"at most {plural(trials, 'trial')} of {epochs}{_training(plan, scheduler)}"
+        trials = plural(int(plan.trials), "trial")
+        text = f"at most {trials} of {epochs}{_training(plan, scheduler)}"
     else:
         text = f"trials of {epochs}"
-    text = " ".join([text, *(["at most"] if bounds else []), " and ".join(bounds)]).rstrip()
+    if limits.time < math.inf:
+        text += f", for at most {span(limits.time)}"
+    if limits.gpu_hours < math.inf:
+        text += f", for at most {limits.gpu_hours:g} GPU-hours"
     text += f" on {plural(slots, 'worker')}"
     if limits.target:
         of = limits.target.objective
