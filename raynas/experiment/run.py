@@ -28,6 +28,7 @@ from raynas.searchers import Keeper
 from raynas.trial import Event, Failed, History, Trial, Winner
 
 if TYPE_CHECKING:
+    from raynas.execution.ray_tune.cluster import Share
     from raynas.execution.ray_tune.session import Session
 
 _LOG = logging.getLogger("raynas")
@@ -97,6 +98,10 @@ def run(experiment: Experiment, watchers: Iterable[Watcher] = ()) -> Result:
     parts = look_up(experiment)
     if parts.start:  # what the run begins with stays what it is, whatever becomes of its source
         experiment = replace(experiment, start_from=[dict(one) for one in parts.start])
+    if experiment.gpus_per_trial or experiment.gpu_hours:
+        from raynas.execution.ray_tune.cluster import look_for_gpus  # noqa: PLC0415 - loads Ray
+
+        look_for_gpus(_share(experiment))
     with ExitStack() as stack:
         journal = Journal(experiment.output)
         stack.callback(journal.close)
@@ -127,16 +132,9 @@ def _uncrowned(conductor: Conductor) -> bool:
 
 def _execute(experiment: Experiment, parts: Parts, conductor: Conductor) -> None:
     """Search on Ray; then train, test and export the winner."""
-    from raynas.execution.ray_tune.cluster import Share  # noqa: PLC0415 - loads Ray
-    from raynas.execution.ray_tune.session import opened  # noqa: PLC0415
+    from raynas.execution.ray_tune.session import opened  # noqa: PLC0415 - loads Ray
 
-    share = Share(
-        cpus=experiment.cpus_per_trial,
-        gpus=experiment.gpus_per_trial,
-        concurrent=experiment.max_concurrent,
-        address=experiment.address,
-        verbose=experiment.verbose,
-    )
+    share = _share(experiment)
     build = partial(parts.space.build, **experiment.space_options)
     with opened(share, build, parts.space.home, parts.recipe, parts.data) as session:
         if experiment.gpu_hours and not session.slots.gpus:
@@ -151,6 +149,18 @@ def _execute(experiment: Experiment, parts: Parts, conductor: Conductor) -> None
         _say_limit(experiment, conductor)
         if _uncrowned(conductor):
             _crown(experiment, parts, conductor, session)
+
+
+def _share(experiment: Experiment) -> Share:
+    from raynas.execution.ray_tune.cluster import Share  # noqa: PLC0415 - loads Ray
+
+    return Share(
+        cpus=experiment.cpus_per_trial,
+        gpus=experiment.gpus_per_trial,
+        concurrent=experiment.max_concurrent,
+        address=experiment.address,
+        verbose=experiment.verbose,
+    )
 
 
 def _called(part: Any) -> str:

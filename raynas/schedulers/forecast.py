@@ -7,7 +7,10 @@ or is answered by an earlier one.
 from __future__ import annotations
 
 import math
-from typing import Protocol, runtime_checkable
+from bisect import insort
+from typing import Final, Protocol, runtime_checkable
+
+import numpy as np
 
 from raynas.schedulers.asha import ASHA, PromotingASHA
 from raynas.schedulers.brackets import Hyperband, Shape, SuccessiveHalving
@@ -15,6 +18,8 @@ from raynas.schedulers.moasha import MOASHA
 from raynas.schedulers.pbt import PBT
 from raynas.schedulers.run_to_end import RunToEnd
 from raynas.schedulers.rungs import Rungs
+
+_SHUFFLES: Final = 32
 
 
 @runtime_checkable
@@ -63,12 +68,27 @@ def _asha(rungs: Rungs, trials: int, epochs: int) -> float:
 
 
 def _promoting(rungs: Rungs, trials: int, epochs: int) -> float:
-    """Count who is promoted: one in eta of those at a rung, and none too early."""
-    total, arrived, trained = 0, trials, 0
+    """Count who is promoted: who has at any time been among the first n / eta of n at a rung."""
+    total, arrived, trained = 0.0, float(trials), 0
     for rung in rungs.below(epochs):
         total += arrived * (rung - trained)
-        arrived, trained = arrived // rungs.eta, rung
+        arrived, trained = _ever_first(round(arrived), rungs.eta), rung
     return total + arrived * (epochs - trained)
+
+
+def _ever_first(count: int, eta: int) -> float:
+    """Return how many that is on average, of ``count`` that come in random order."""
+    rng = np.random.default_rng(0)
+    total = 0
+    for _ in range(_SHUFFLES):
+        ranked: list[int] = []
+        first: set[int] = set()
+        for one in rng.permutation(count).tolist():
+            insort(ranked, one)
+            if size := len(ranked) // eta:  # new among them can be who came and who is the last
+                first |= {ranked[size - 1], min(one, ranked[size - 1])}
+        total += len(first)
+    return total / _SHUFFLES
 
 
 def _brackets(shapes: list[Shape], trials: int, epochs: int) -> float:
