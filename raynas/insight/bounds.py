@@ -35,7 +35,7 @@ def ahead(plan: Plan, history: History, slots: int, scheduler: str) -> str:
         of = limits.target.objective
         text += f", until {of.metric} reaches {metric(of.metric, limits.target.value)}"
     there = len(history.trials)
-    return f"{text}; {plural(there, 'trial')} of them are there already" if there else text
+    return f"{text}; {there} of them there already" if there else text
 
 
 def ended_by(limit: str, limits: Limits, history: History) -> str:
