@@ -24,6 +24,7 @@ from raynas.trial import (
     Finished,
     History,
     Objective,
+    Opened,
     Report,
     Resumed,
     Retried,
@@ -36,7 +37,7 @@ _NAME: Final = "journal.jsonl"
 _EVENTS: Final = MappingProxyType(
     {
         kind.__name__.lower(): kind
-        for kind in (Started, Report, Finished, Failed, Retried, Resumed, Winner)
+        for kind in (Opened, Started, Report, Finished, Failed, Retried, Resumed, Winner)
     }
 )
 

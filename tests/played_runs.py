@@ -16,10 +16,11 @@ class Run:
 
     plan: Plan
     events: list = field(default_factory=list)
+    gpus: float = 0.0
     conductor: Conductor = field(init=False)
 
     def __post_init__(self):
-        history, clock = History(), itertools.count(float(len(self.events)))
+        history, clock = History(), itertools.count(1000.0 * len(self.events))  # hours in between
         for event in self.events:
             history.apply(event)
 
@@ -32,6 +33,11 @@ class Run:
     @property
     def history(self):
         return self.conductor.history
+
+    def opened(self, workers=1):
+        """Let workers come, from when on time counts: a second for every look at the clock."""
+        self.conductor.open(workers, self.gpus)
+        return self
 
     def to_end(self, workers=1, order=None, child=None):
         """Let workers train what is asked for; ``order`` says which of them reports next."""

@@ -90,13 +90,13 @@ def wait_until(condition, started):
 
 
 def events(folder):
-    """Return what a journal says happened, without when and how fast."""
+    """Return what a journal says happened, without when, how fast and by whom."""
     path = Path(folder) / "journal.jsonl"
     lines = path.read_text().splitlines() if path.exists() else []
     read = (json.loads(line) for line in lines)
-    timed = ("at", "seconds")
+    timed = ("at", "seconds", "worker")
     return [
         {name: value for name, value in event.items() if name not in timed}
         for event in read
-        if event["event"] != "run"
+        if event["event"] not in {"run", "opened"}
     ]

@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+import torch
 import yaml
 from ray_runs import cli, completed
 
@@ -91,6 +92,14 @@ REFUSED = {
     "bad value": (["--set", "space.cells=[1"], "'.1' is no YAML value"),
     "no trials": (["--trials", "0"], "trials must be at least 1, got 0"),
     "no epochs": (["--epochs", "-1"], "epochs must be at least 1, got -1"),
+    "no time": (["--time", "2 hours"], "time must be more than 0, .* 2h, 90m, .* got '2 hours'"),
+    "negative time": (["--time", "-5"], "time must be more than 0, .* got '-5'"),
+    "no hours": (["--gpu-hours", "0"], "gpu_hours must be more than 0, got 0"),
+    "no GPU": (["--gpu-hours", "1", "--gpus-per-trial", "0"], "without a GPU never use up"),
+    "no failures": (["--max-failures", "0"], "max_failures must be at least 1, got 0"),
+    "no value of a target": (["--target", "val_accuracy"], "target must be METRIC=VALUE"),
+    "target": (["--target", "val_acc=0.9"], "target: no metric 'val_acc': did you mean"),
+    "metric": (["--objective", "f1:max"], "objective: no metric 'f1': known are"),
     "resources": (["--cpus-per-trial", "nan"], "cpus_per_trial must be 0 or from"),
     "objective": (["--objective", "val_loss:best"], "ends in :min or :max"),
     "file": (["--space", "mine.py"], "there is no file mine.py"),
@@ -110,6 +119,18 @@ def test_bad_input_is_one_sentence_and_status_2(raynas, tmp_path, arguments, say
     assert (status, output) == (2, "")
     assert re.fullmatch(rf"raynas: .*{says}.*\n", errors)
     assert [path.name for path in tmp_path.iterdir()] == ["taken"]
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there are GPUs here")
+@pytest.mark.parametrize("arguments", [["--gpus-per-trial", "0.5"], ["--gpu-hours", "8"]])
+def test_gpus_where_there_are_none_are_refused_before_anything_starts(
+    raynas, tmp_path, arguments, monkeypatch
+):
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    status, output, errors = raynas("search", *arguments)
+    assert (status, output) == (2, "")
+    assert re.fullmatch(r"raynas: GPUs are asked for .* there is none here.*\n", errors)
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("arguments", [["--trails", "3"], ["--trials", "many"], ["--set"]])
@@ -242,7 +263,10 @@ def test_where_no_terminal_is_it_says_plain_lines_and_ray_says_nothing(finished)
     assert "\x1b" not in said + errors
     assert "ray" not in re.sub(r"raynas|array", "", said.lower().replace(str(output), ""))
     winner = history.winner.number
-    assert errors == f"training the winner, trial {winner}, on training and validation data\n"
+    assert errors.splitlines() == [
+        "at most 4 trials of 2 epochs (8 epochs; with asha about 6) on 2 workers",
+        f"training the winner, trial {winner}, on training and validation data",
+    ]
 
 
 @pytest.mark.slow
@@ -257,3 +281,18 @@ def test_a_run_is_shown_to_people_and_to_programs(finished, raynas):
     assert rows[0]["val_accuracy"] == history.best.metrics["val_accuracy"]
     first = json.loads(raynas("show", output, "--json", "--top", 1)[1])
     assert first == rows[:1]
+
+
+@pytest.mark.slow
+def test_the_ledger_of_a_run_adds_up(finished, raynas):
+    output, said, _ = finished
+    books = json.loads(raynas("show", output, "--ledger", "--json")[1])
+    trained = sum(trial.seconds for trial in journal.read(output).history.trials.values())
+    assert books["trained"] == pytest.approx(trained)
+    for shares in ("rungs", "trials", "workers"):
+        assert sum(row["seconds"] for row in books[shares]) == pytest.approx(trained)
+    assert 0 < books["utilisation"] < 1
+    assert f"workers trained {books['utilisation']:.0%} of " in said
+    status, shown, errors = raynas("show", output, "--ledger")
+    assert (status, errors) == (0, "")
+    assert f"{books['utilisation']:.1%} of that" in shown

@@ -99,8 +99,7 @@ def test_one_worker_and_the_same_seed_give_the_same_run(searcher, scheduler):
 @pytest.mark.parametrize(("searcher", "scheduler"), ALL)
 def test_a_run_resumed_from_a_prefix_ends_as_if_never_interrupted(searcher, scheduler):
     whole = Run(plan(searcher, scheduler)).to_end(child=stumble)
-    kinds = {type(event) for event in whole.events}
-    assert kinds - {Resumed} == {Started, Report, Finished, Failed}
+    assert {type(event) for event in whole.events} >= {Started, Report, Finished, Failed}
     for length in range(0, len(whole.events), 1 if searcher in QUICK else 7):
         resumed = Run(plan(searcher, scheduler), whole.events[:length]).to_end(child=stumble)
         assert timeless(resumed.events) == timeless(whole.events), f"after {length} events"

@@ -191,12 +191,13 @@ def test_the_summary_counts_saves_ranks_and_draws():
     assert lines[1] == (
         "training took 18.0 s for 9 epochs; stopping early saved 2 epochs, about 4.0 s"
     )
-    table = lines[3:7]
+    assert lines[2] == ("2.0 s wasted on failed trials; answers from the journal saved 6.0 s")
+    table = lines[4:8]
     assert [row.split()[1] for row in table] == ["trial", "4", "0", "1"]
-    assert lines[8] == (
+    assert lines[9] == (
         "winner: trial 4, val_accuracy 92.00 %, val_loss 0.08, 12.3k parameters, 3.4M FLOPs"
     )
-    assert lines[9:] == [
+    assert lines[10:] == [
         "  a drawing",
         "  of two lines",
         "test_accuracy 88.75 %",

@@ -13,6 +13,10 @@ from raynas.cli import settings as s
 def resume(  # noqa: PLR0913 - a command's arguments are its options
     output: Annotated[Path, typer.Argument(help="Run folder.")],
     trials: s.Trials = None,
+    time: s.Time = None,
+    gpu_hours: s.GpuHours = None,
+    target: s.Target = None,
+    max_failures: s.MaxFailures = None,
     data_dir: s.DataDir = None,
     download: s.Download = None,
     cpus_per_trial: s.Cpus = None,
@@ -27,6 +31,10 @@ def resume(  # noqa: PLR0913 - a command's arguments are its options
 
     changed = s.given(
         trials=trials,
+        time=time,
+        gpu_hours=gpu_hours,
+        target=target,
+        max_failures=max_failures,
         data_dir=data_dir,
         download=download,
         cpus_per_trial=cpus_per_trial,

@@ -66,6 +66,10 @@ def search(  # noqa: PLR0913 - a command's arguments are its options
         ),
     ] = None,
     trials: s.Trials = None,
+    time: s.Time = None,
+    gpu_hours: s.GpuHours = None,
+    target: s.Target = None,
+    max_failures: s.MaxFailures = None,
     epochs: Annotated[
         int | None, typer.Option(help="Full length of a trial.", show_default="9")
     ] = None,
@@ -105,6 +109,10 @@ def search(  # noqa: PLR0913 - a command's arguments are its options
         start_from=start_from,
         scheduler=scheduler,
         trials=trials,
+        time=time,
+        gpu_hours=gpu_hours,
+        target=target,
+        max_failures=max_failures,
         epochs=epochs,
         seed=seed,
         objective=objective,

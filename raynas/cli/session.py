@@ -59,7 +59,7 @@ def follow(experiment: Experiment) -> None:
     output = shlex.quote(str(experiment.output))
     try:
         drawn = find_space(experiment.space, experiment.space_options).draw or draw
-        with CtrlC() as ctrl_c, progress(console, experiment.trials) as watcher:
+        with CtrlC() as ctrl_c, progress(console, experiment.most_trials) as watcher:
             result = run(experiment, [watcher, ctrl_c])
     except KeyboardInterrupt:
         begun = exists(experiment.output)

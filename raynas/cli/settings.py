@@ -10,7 +10,34 @@ import yaml
 
 from raynas.errors import ConfigError
 
-Trials = Annotated[int | None, typer.Option(help="How many trials to start.", show_default="40")]
+Trials = Annotated[
+    int | None,
+    typer.Option(
+        help="How many trials to start.",
+        show_default="40, or as many as --time and --gpu-hours allow",
+    ),
+]
+Time = Annotated[
+    str | None,
+    typer.Option(
+        help="How long to search: 2h, 90m, 30s, 1h30m or seconds.", show_default="no limit"
+    ),
+]
+GpuHours = Annotated[
+    float | None,
+    typer.Option(help="GPU-hours to hold, all workers together.", show_default="no limit"),
+]
+Target = Annotated[
+    str | None,
+    typer.Option(
+        metavar="METRIC=VALUE",
+        help="End when a trial ends with it, as in val_accuracy=0.98.",
+        show_default="none",
+    ),
+]
+MaxFailures = Annotated[
+    int | None, typer.Option(help="End when so many trials have failed.", show_default="no limit")
+]
 Cpus = Annotated[
     float | None, typer.Option(help="CPU cores of a trial; fractions allowed.", show_default="1")
 ]

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from raynas.trial import History
 
 
 def show(
@@ -15,9 +18,13 @@ def show(
         bool,
         typer.Option("--json", help="Print JSON, for programs."),
     ] = False,
+    books: Annotated[  # noqa: FBT002 - how typer is told of a flag
+        bool,
+        typer.Option("--ledger", help="Show where the time went instead."),
+    ] = False,
     top: Annotated[int | None, typer.Option(help="Rows to show.", show_default="all")] = None,
 ) -> None:
-    """Show the leaderboard of a run, also while it goes on."""
+    """Show the leaderboard of a run, or where its time went, also while it goes on."""
     from rich.console import Console  # noqa: PLC0415 - help must not wait for these
 
     from raynas.experiment.result import load  # noqa: PLC0415
@@ -25,8 +32,23 @@ def show(
     from raynas.insight.summary import print_summary  # noqa: PLC0415
 
     history = load(output).history
+    if books:
+        _show_ledger(history, as_json=as_json)
+        return
     top = top or len(history.trials)
     if as_json:
         typer.echo(json.dumps(records(leaderboard(history).head(top)), indent=2))
     else:
         print_summary(Console(highlight=False), history, top=top)
+
+
+def _show_ledger(history: History, *, as_json: bool) -> None:
+    from rich.console import Console  # noqa: PLC0415 - help must not wait for these
+
+    from raynas.insight.ledger import ledger  # noqa: PLC0415
+    from raynas.insight.ledger_view import print_ledger  # noqa: PLC0415
+
+    if as_json:
+        typer.echo(json.dumps(ledger(history).as_data(), indent=2))
+    else:
+        print_ledger(Console(highlight=False), ledger(history))

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from raynas.errors import RaynasError, SchedulerError, SearcherError
+from raynas.execution.limits import Limits
 from raynas.rng import proposal_rng, training_seed
 from raynas.schedulers import Directive, Director, Hold, Resume, Scheduler, Verdict
 from raynas.searchers import Keeper, Searcher, recommended
@@ -18,6 +19,7 @@ from raynas.trial import (
     Failed,
     Finished,
     History,
+    Opened,
     Proposal,
     Report,
     Resumed,
@@ -35,17 +37,19 @@ class Plan:
         space: Where architectures live.
         searcher: Proposes them.
         scheduler: Decides after every epoch who goes on.
-        trials: How many trials to start, those answered from the journal counted.
+        trials: How many trials to start, those answered from the journal counted; may be infinite.
         epochs: The full length of a trial.
         seed: The seed of the run.
+        limits: What ends it sooner.
     """
 
     space: Space
     searcher: Searcher
     scheduler: Scheduler
-    trials: int
+    trials: float
     epochs: int
     seed: int
+    limits: Limits = field(default_factory=Limits)
 
 
 @dataclass(slots=True)
@@ -54,7 +58,8 @@ class Conductor:
 
     Attributes:
         plan: What to do.
-        history: What happened so far; trials in it that have not ended are started first.
+        history: What happened so far; trials in it that have not ended, or were ended by a limit,
+            go on first.
         record: Writes an event down and folds it into ``history``.
         clock: The time, in seconds.
     """
@@ -64,6 +69,7 @@ class Conductor:
     record: Callable[[Event], None]
     clock: Callable[[], float]
     _halfway: deque[int] = field(init=False)
+    _opened: bool = field(init=False, default=False)
     _exhausted: bool = field(init=False, default=False)
 
     def __post_init__(self) -> None:
@@ -77,11 +83,30 @@ class Conductor:
         for trial in self.history.running:
             if not trial.reports and (answer := self._answer(trial.started)):
                 self.record(answer)
-        self._halfway = deque(trial.number for trial in self.history.running)
+        trials = self.history.trials.values()
+        self._halfway = deque(t.number for t in trials if t.outcome is None or t.cut)
+
+    def open(self, slots: int, gpus: float) -> None:
+        """Take note that workers are there, from when on the run's time counts.
+
+        Args:
+            slots: Trials at once.
+            gpus: GPUs of each.
+        """
+        self.record(Opened(self.clock(), slots, gpus))
+        self._opened = True
+
+    @property
+    def limit(self) -> str:
+        """The name of a limit of the run that is reached; nothing while there is none."""
+        now = self.clock() if self._opened else None
+        return self.plan.limits.reached(self.history, now)
 
     @property
     def finished(self) -> bool:
         """Whether nothing further will start."""
+        if self.limit:
+            return True
         return not self._halfway and self._over(self._directive())
 
     @property
@@ -98,7 +123,8 @@ class Conductor:
         Those that run, may go on later or have heirs; and one that would be handed over with the
         weights it has, because it inherited some.
         """
-        needed = {trial.number for trial in self.history.running}
+        trials = self.history.trials.values()
+        needed = {trial.number for trial in trials if trial.outcome is None or trial.cut}
         if (chosen := self.recommended) and chosen.started.inherits:
             needed.add(chosen.number)
         for part in (self.plan.scheduler, self.plan.searcher):
@@ -114,8 +140,13 @@ class Conductor:
         Raises:
             SearcherError: The searcher raised, or proposed what is not in the space.
         """
+        if self.limit:
+            return None
         if self._halfway:
-            return self.history.trials[self._halfway.popleft()]
+            number = self._halfway.popleft()
+            if self.history.trials[number].cut:
+                self.record(Resumed(number, self.clock()))
+            return self.history.trials[number]
         while not self._over(directive := self._directive()):
             if isinstance(directive, Resume):
                 self.record(Resumed(directive.number, self.clock()))
@@ -151,18 +182,26 @@ class Conductor:
         self._halfway.append(number)
 
     def _judge(self, report: Report) -> Verdict:
-        """Decide on the last event, a report; write down what ends its trial."""
+        """Decide on the last event, a report; write down what ends its trial.
+
+        A limit comes after the scheduler, so that its verdict is the same as without one; the
+        time is the report's, for it may be another process that comes to judge it.
+        """
         if report.epoch >= self.history.trials[report.number].started.epochs:
-            self.record(Finished(report.number, at=self.clock()))
+            self.record(Finished(report.number, at=report.at))
             return Verdict.STOP
         try:
             verdict = self.plan.scheduler.decide(report, self.history)
         except Exception as error:  # noqa: BLE001 - a scheduler's fault ends a trial, never the run
             reason = f"the scheduler raised {type(error).__name__}: {error}"
-            self.fail(report.number, reason, detail=traceback.format_exc())
+            self.record(Failed(report.number, reason, traceback.format_exc(), at=report.at))
             return Verdict.STOP
-        if verdict is Verdict.STOP:
-            self.record(Finished(report.number, stopped=True, at=self.clock()))
+        limit = ""
+        if verdict is Verdict.GO:
+            limit = self.plan.limits.reached(self.history, report.at)
+        if verdict is Verdict.STOP or limit:
+            self.record(Finished(report.number, stopped=True, at=report.at, limit=limit))
+            return Verdict.STOP
         return verdict
 
     @property

@@ -63,16 +63,16 @@ class Cluster:
             TrialError: It fails.
             ConfigError: The table has no trainings of that length.
         """
-        if trial.started.inherits:
+        if trial.started.inherits and not getattr(self.table, "inherits", False):
             raise ConfigError(
                 f"trial {trial.number} begins with the weights of trial {trial.started.parent}, "
                 "and a table knows only of trainings from scratch: use another scheduler"
             )
         epochs = trial.started.epochs
-        seen, waited = 0, 0.0
+        seen, waited = trial.started.begin, 0.0
         for length in (*(rung for rung in self.rungs if rung < epochs), epochs):
             for look in self.table.answer(trial.architecture, length, draw):
-                waited += look.seconds
+                waited += look.seconds if look.epoch > trial.started.begin else 0.0
                 if look.epoch > seen:
                     yield replace(look, seconds=waited)
                     seen, waited = look.epoch, 0.0
@@ -131,6 +131,7 @@ class Simulation:
         self._paused: dict[int, Iterator[Recorded]] = {}
         history = History(objectives)
         self.conductor = Conductor(plan, history, history.apply, lambda: self._now)
+        self.conductor.open(cluster.workers, gpus=0)
 
     @property
     def history(self) -> History:

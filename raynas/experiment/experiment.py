@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
@@ -11,13 +12,19 @@ from typing import Any, Final, Literal, get_type_hints
 import yaml
 
 from raynas.errors import ConfigError, unknown
+from raynas.execution.limits import Limits
 from raynas.execution.packing import Resources
+from raynas.experiment import budget
 from raynas.trial import Objective
 
 # What may change when a run is taken up again: how much of it, where, and how loud.
 _FREE: Final = frozenset(
     {
         "trials",
+        "time",
+        "gpu_hours",
+        "target",
+        "max_failures",
         "winner_epochs",
         "output",
         "data_dir",
@@ -29,6 +36,8 @@ _FREE: Final = frozenset(
         "verbose",
     }
 )
+
+_TRIALS: Final = 40  # where nothing else says how much
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +60,13 @@ class Experiment:
         start_from: What to try first: a run folder (its ten best), a JSON file, or a list.
         scheduler: A scheduler's name, reference or instance.
         scheduler_options: Its options.
-        trials: How many trials to start.
+        trials: How many trials to start; none for 40 or, with ``time`` or ``gpu_hours``, for as
+            many as these allow.
+        time: How long to search, in seconds or as in ``1h30m``; what lies between an interruption
+            and ``resume`` does not count, nor does the winner's training.
+        gpu_hours: How many hours of GPUs to hold, all workers together.
+        target: The score at which a trial ends the search, as in ``val_accuracy=0.98``.
+        max_failures: The number of failed trials that ends the search.
         epochs: The full length of a trial.
         winner_epochs: How long the winner is trained anew; none for as long as a trial.
         seed: The seed of everything.
@@ -82,7 +97,11 @@ class Experiment:
     start_from: Any = None
     scheduler: Any = "asha"
     scheduler_options: Mapping[str, Any] = field(default_factory=dict)
-    trials: int = 40
+    trials: int | None = None
+    time: float | str | None = None
+    gpu_hours: float | None = None
+    target: str | None = None
+    max_failures: int | None = None
     epochs: int = 9
     winner_epochs: int | None = None
     seed: int = 0
@@ -103,15 +122,22 @@ class Experiment:
             if isinstance(given := getattr(self, name), str):
                 raise ConfigError(f"{name} must be a list of names, got {given!r}")
         object.__setattr__(self, "data_dir", Path(self.data_dir))
-        for name in ("trials", "epochs", "winner_epochs", "max_concurrent"):
+        for name in ("trials", "epochs", "winner_epochs", "max_concurrent", "max_failures"):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise ConfigError(f"{name} must be at least 1, got {value}")
         if self.seed < 0:
             raise ConfigError(f"seed must not be negative, got {self.seed}")
+        if self.gpu_hours is not None and not 0 < self.gpu_hours < math.inf:
+            raise ConfigError(f"gpu_hours must be more than 0, got {self.gpu_hours}")
+        if self.gpu_hours is not None and self.gpus_per_trial == 0:
+            raise ConfigError(
+                "trials without a GPU never use up gpu_hours, given as "
+                f"{self.gpu_hours}: leave it out, or gpus_per_trial=0"
+            )
         gpus = 1.0 if self.gpus_per_trial == "auto" else self.gpus_per_trial or 0.0
         Resources(self.cpus_per_trial, gpus).checked()
-        self.objectives  # noqa: B018 - raises on a malformed objective
+        self.limits  # noqa: B018 - raises on a malformed objective, time or target
 
     @property
     def objectives(self) -> tuple[Objective, ...]:
@@ -120,12 +146,28 @@ class Experiment:
         Raises:
             ConfigError: The direction is neither ``min`` nor ``max``.
         """
-        metric, _, direction = self.objective.partition(":")
-        if not direction:
-            direction = "max" if "accuracy" in metric else "min"
-        if direction not in ("min", "max"):
-            raise ConfigError(f"an objective ends in :min or :max, got {self.objective!r}")
-        return (Objective(metric, direction),)  # type: ignore[arg-type]  # checked above
+        return (budget.objective(self.objective),)
+
+    @property
+    def most_trials(self) -> float:
+        """How many trials to start at most; infinite where time or GPU-hours bound the search."""
+        if self.trials is not None:
+            return self.trials
+        return _TRIALS if self.time is None and self.gpu_hours is None else math.inf
+
+    @property
+    def limits(self) -> Limits:
+        """What ends the search before there have been so many trials.
+
+        Raises:
+            ConfigError: The time, or the target, is malformed.
+        """
+        return Limits(
+            time=math.inf if self.time is None else budget.seconds(self.time),
+            gpu_hours=self.gpu_hours or math.inf,
+            target=None if self.target is None else budget.target(self.target, self.objectives),
+            max_failures=self.max_failures or math.inf,
+        )
 
     def described(self) -> dict[str, Any]:
         """Return the fields as JSON-ready data; an object is described by its ``repr``."""

@@ -40,6 +40,11 @@ class Sketch:
     pace: Sequence[float]
 
     @property
+    def inherits(self) -> bool:
+        """Whether trainings may go on from others, as a population's children do."""
+        return True
+
+    @property
     def lengths(self) -> tuple[int, ...]:
         """All lengths up to the full one."""
         return tuple(range(1, self.epochs + 1))
@@ -74,8 +79,9 @@ def forecast(plan: Plan, scheduler: str, workers: int, pace: Sequence[float]) ->
         workers: Trials at once.
         pace: Seconds per epoch, of some architectures.
     """
-    full = plan.trials * plan.epochs
-    trials = max(1, min(plan.trials, _MOST_EPOCHS // plan.epochs))
+    count = int(min(plan.trials, _MOST_EPOCHS))  # a search that only time ends has no number
+    full = count * plan.epochs
+    trials = max(1, min(count, _MOST_EPOCHS // plan.epochs))
     table = Sketch(plan.space, plan.epochs, pace)
     epochs = seconds = 0.0
     for seed in range(_PLAYED):
@@ -84,16 +90,17 @@ def forecast(plan: Plan, scheduler: str, workers: int, pace: Sequence[float]) ->
         for moment in simulation:
             end = moment.since
         seconds += end
-        epochs += sum(trial.epoch for trial in simulation.history.trials.values() if trial.trained)
-    larger = plan.trials / trials / _PLAYED
+        trained = (trial for trial in simulation.history.trials.values() if trial.trained)
+        epochs += sum(len(trial.reports) for trial in trained)
+    larger = count / trials / _PLAYED
     mean = math.fsum(pace) / len(pace)
     return Forecast(
-        trials=plan.trials,
+        trials=count,
         epochs=plan.epochs,
         scheduler=scheduler,
         workers=workers,
         full_epochs=full,
-        full_seconds=full * mean / min(workers, plan.trials),
+        full_seconds=full * mean / min(workers, count),
         epochs_expected=epochs * larger,
         seconds_expected=seconds * larger,
     )

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import partial
 from typing import Final
 
 import numpy as np
 
+from raynas.costs import Costs
 from raynas.data import Data
-from raynas.errors import ConfigError
+from raynas.errors import ConfigError, unknown
 from raynas.execution.assess import Assessor
 from raynas.execution.conductor import Plan
 from raynas.execution.worker import TRAINING, Workshop
@@ -30,11 +31,13 @@ from raynas.searchers.inheriting import Inheriting
 from raynas.searchers.screened import Assess, Screened, Screening
 from raynas.searchers.warm_start import WarmStart
 from raynas.space import Architecture, joined, with_priors
-from raynas.tasks import Source
+from raynas.tasks import Source, Task
 from raynas.training.recipe import Recipe
 from raynas.training.tuning import tuned
 
 _TRIED: Final = 3  # networks of which each proxy must have a value
+
+_LEARNT: Final = ("val_accuracy", "val_loss", "train_loss", "lr")  # reported after every epoch
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,15 +88,17 @@ def look_up(experiment: Experiment) -> Parts:
         data = task.load(Source(experiment.data_dir, experiment.download), experiment.seed)
     if not isinstance(data, Data):
         raise ConfigError(f"a task must load raynas.data.Data, {task.name!r} loads {data!r}")
+    _check_metrics(experiment, task)
     dressed = partial(_dressed, experiment, searcher, start)
     assess = _here(experiment, space, recipe, data)
     plan = Plan(
         space.space,
         dressed(assess),
         scheduler,
-        experiment.trials,
+        experiment.most_trials,
         experiment.epochs,
         experiment.seed,
+        experiment.limits,
     )
     return Parts(space, data, recipe, plan, start, dressed)
 
@@ -131,3 +136,18 @@ def _here(experiment: Experiment, space: SpaceModule, recipe: Recipe, data: Data
                 f"{refusals[0]}; leave it out"
             )
     return assessor.assess
+
+
+def _check_metrics(experiment: Experiment, task: Task) -> None:
+    """Refuse to optimise, or to wait for, what no trial will report.
+
+    A task that makes trials report more says so in an attribute ``metrics``, a list of names.
+    """
+    reported = [*_LEARNT, *(item.name for item in fields(Costs)), *getattr(task, "metrics", ())]
+    wanted = {"objective": [one.metric for one in experiment.objectives]}
+    if experiment.limits.target:
+        wanted["target"] = [experiment.limits.target.objective.metric]
+    for setting, metrics in wanted.items():
+        for metric in metrics:
+            if metric not in reported:
+                raise ConfigError(f"{setting}: {unknown('metric', metric, reported)}")

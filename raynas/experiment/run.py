@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shlex
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
@@ -11,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from raynas.errors import ConfigError, RaynasError, RunError
+from raynas.errors import ConfigError, RaynasError, ResourceError, RunError
 from raynas.execution.conductor import Conductor
 from raynas.execution.worker import Assignment
 from raynas.experiment.experiment import Experiment, experiment_from
@@ -19,6 +20,7 @@ from raynas.experiment.folder import WINNER, checkpoints, keep_winner, open_run
 from raynas.experiment.parts import Parts, look_up
 from raynas.experiment.result import Result
 from raynas.insight import Watcher
+from raynas.insight.bounds import ahead, ended_by
 from raynas.insight.tensorboard import TensorBoard
 from raynas.journal import Journal, read
 from raynas.rng import winner_seed
@@ -26,6 +28,7 @@ from raynas.searchers import Keeper
 from raynas.trial import Event, Failed, History, Trial, Winner
 
 if TYPE_CHECKING:
+    from raynas.execution.ray_tune.cluster import Share
     from raynas.execution.ray_tune.session import Session
 
 _LOG = logging.getLogger("raynas")
@@ -95,6 +98,10 @@ def run(experiment: Experiment, watchers: Iterable[Watcher] = ()) -> Result:
     parts = look_up(experiment)
     if parts.start:  # what the run begins with stays what it is, whatever becomes of its source
         experiment = replace(experiment, start_from=[dict(one) for one in parts.start])
+    if experiment.gpus_per_trial or experiment.gpu_hours:
+        from raynas.execution.ray_tune.cluster import look_for_gpus  # noqa: PLC0415 - loads Ray
+
+        look_for_gpus(_share(experiment))
     with ExitStack() as stack:
         journal = Journal(experiment.output)
         stack.callback(journal.close)
@@ -112,6 +119,8 @@ def run(experiment: Experiment, watchers: Iterable[Watcher] = ()) -> Result:
         conductor = Conductor(parts.plan, history, record, time.time)
         if not conductor.finished or _uncrowned(conductor):
             _execute(experiment, parts, conductor)
+        else:
+            _say_limit(experiment, conductor)
         checkpoints(experiment.output).sweep(conductor.needed)
     return Result(experiment.output, history)
 
@@ -123,25 +132,51 @@ def _uncrowned(conductor: Conductor) -> bool:
 
 def _execute(experiment: Experiment, parts: Parts, conductor: Conductor) -> None:
     """Search on Ray; then train, test and export the winner."""
-    from raynas.execution.ray_tune.cluster import Share  # noqa: PLC0415 - loads Ray
-    from raynas.execution.ray_tune.session import opened  # noqa: PLC0415
+    from raynas.execution.ray_tune.session import opened  # noqa: PLC0415 - loads Ray
 
-    share = Share(
+    share = _share(experiment)
+    build = partial(parts.space.build, **experiment.space_options)
+    space = parts.space
+    with opened(share, build, space.home, parts.recipe, parts.data, space.resources) as session:
+        if experiment.gpu_hours and not session.slots.usual.gpus:
+            raise ResourceError(
+                f"gpu_hours are given as {experiment.gpu_hours:g}, and there is no GPU to hold: "
+                "say --time, or search where there are GPUs"
+            )
+        if not conductor.finished:
+            name = _called(experiment.scheduler)
+            _LOG.info(ahead(parts.plan, conductor.history, session.slots.count, name))
+        if experiment.proxies:
+            assess = session.assessor(experiment.proxies, experiment.seed)
+            conductor.plan = replace(conductor.plan, searcher=parts.dressed(assess))
+        session.run_trials(conductor, lambda trial: assignment(experiment, conductor, trial))
+        _say_limit(experiment, conductor)
+        if _uncrowned(conductor):
+            _crown(experiment, parts, conductor, session)
+
+
+def _share(experiment: Experiment) -> Share:
+    from raynas.execution.ray_tune.cluster import Share  # noqa: PLC0415 - loads Ray
+
+    return Share(
         cpus=experiment.cpus_per_trial,
         gpus=experiment.gpus_per_trial,
         concurrent=experiment.max_concurrent,
         address=experiment.address,
         verbose=experiment.verbose,
     )
-    build = partial(parts.space.build, **experiment.space_options)
-    space = parts.space
-    with opened(share, build, space.home, parts.recipe, parts.data, space.resources) as session:
-        if experiment.proxies:
-            assess = session.assessor(experiment.proxies, experiment.seed)
-            conductor.plan = replace(conductor.plan, searcher=parts.dressed(assess))
-        session.run_trials(conductor, lambda trial: assignment(experiment, conductor, trial))
-        if _uncrowned(conductor):
-            _crown(experiment, parts, conductor, session)
+
+
+def _called(part: Any) -> str:
+    return part if isinstance(part, str) else type(part).__name__
+
+
+def _say_limit(experiment: Experiment, conductor: Conductor) -> None:
+    """Tell people what has ended the search, if it was a limit, and how to go on."""
+    if limit := conductor.limit:
+        said = ended_by(limit, conductor.plan.limits, conductor.history)
+        way_on = f"raynas resume {shlex.quote(str(experiment.output))}"
+        _LOG.info("%s; to go on: %s --%s ...", said, way_on, limit.replace("_", "-"))
 
 
 def _crown(experiment: Experiment, parts: Parts, conductor: Conductor, session: Session) -> None:
@@ -187,7 +222,8 @@ def _crown(experiment: Experiment, parts: Parts, conductor: Conductor, session: 
 def _why_none(history: History) -> str:
     outcomes = (trial.outcome for trial in history.failed)
     reasons = {outcome.reason for outcome in outcomes if isinstance(outcome, Failed)}
-    return f"none of {len(history.trials)} trials finished: {'; '.join(sorted(reasons)[:3])}"
+    why = "; ".join(sorted(reasons)[:3]) or "they were not given the time"
+    return f"none of {len(history.trials)} trials finished: {why}"
 
 
 def assignment(experiment: Experiment, conductor: Conductor, trial: Trial) -> Assignment:

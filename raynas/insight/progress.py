@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,8 +17,8 @@ from rich.text import Text
 
 from raynas.insight import Watcher
 from raynas.insight.tally import Tally
-from raynas.insight.wording import count, duration, metric, say
-from raynas.trial import Event, Failed, Finished, History, Objective, Trial
+from raynas.insight.wording import count, duration, metric, plural, say
+from raynas.trial import Event, Failed, Finished, History, Objective, Resumed, Trial
 
 _SHOWN: Final = 8  # running trials in the live view
 _PER_SECOND: Final = 4  # repaints
@@ -27,7 +28,7 @@ Clock = Callable[[], float]
 
 
 @contextmanager
-def progress(console: Console, total: int, clock: Clock = time.time) -> Iterator[Watcher]:
+def progress(console: Console, total: float, clock: Clock = time.time) -> Iterator[Watcher]:
     """Tell people how far a search is while the context is open.
 
     What a resumed run holds already is counted with the first event, and not taken for work of
@@ -36,7 +37,7 @@ def progress(console: Console, total: int, clock: Clock = time.time) -> Iterator
     Args:
         console: Where to. A terminal gets a view that repaints itself four times a second and
             is gone in the end; anything else gets a line per trial that ended.
-        total: How many trials there will be.
+        total: How many trials there will be; infinite if that is open.
         clock: Gives the time in seconds.
     """
     if not console.is_interactive:
@@ -72,12 +73,12 @@ class Pace:
     """How fast the work goes, counted in trials; one half trained counts half.
 
     Attributes:
-        total: How much work there is.
+        total: How much work there is; infinite if that is open.
         first: When the first event of this session came, and the work done by then.
         last: The same of the last event.
     """
 
-    total: int
+    total: float
     first: tuple[float, float] | None = None
     last: tuple[float, float] = (0.0, 0.0)
 
@@ -87,12 +88,12 @@ class Pace:
         self.first = self.first or self.last
 
     def left(self, now: float) -> float | None:
-        """Return about how many seconds it will still take; none while there is no pace yet.
+        """Return about how many seconds it will still take; none while that cannot be said.
 
         Trials side by side are in it, for it is the pace of the whole; so are trials stopped
         early and answered ones, as long as they come as often as before.
         """
-        if self.first is None or self.last[1] <= self.first[1]:
+        if self.first is None or self.last[1] <= self.first[1] or math.isinf(self.total):
             return None
         seconds, work = self.last[0] - self.first[0], self.last[1] - self.first[1]
         at_last_event = (self.total - self.last[1]) * seconds / work
@@ -102,7 +103,7 @@ class Pace:
 class View:
     """The live view: what is done, how long it takes, the best trial, the running ones."""
 
-    def __init__(self, console: Console, total: int, clock: Clock) -> None:
+    def __init__(self, console: Console, total: float, clock: Clock) -> None:
         """Begin now, with nothing to show but the time."""
         self._console = console
         self._clock = clock
@@ -129,14 +130,21 @@ class View:
         if left is not None and ended < total:
             times += f", about {duration(left)} left"
         head = Table.grid(padding=(0, 2))
-        bar = ProgressBar(total, self._pace.last[1], width=_BAR)
-        head.add_row(bar, f"{ended} of {total} trials", Text(times, "dim"))
+        if math.isinf(total):
+            bar, trials = ProgressBar(None, width=_BAR), plural(ended, "trial")
+        else:
+            bar = ProgressBar(total, self._pace.last[1], width=_BAR)
+            trials = f"{ended} of {total} trials"
+        head.add_row(bar, trials, Text(times, "dim"))
         return Group(head, *self._texts)
 
 
 def counted(tally: Tally | None, event: Event, history: History) -> Tally:
-    """Return the tally after ``event``; the first one counts all that ``history`` holds."""
-    if tally is None:
+    """Return the tally after ``event``; the first one counts all that ``history`` holds.
+
+    So does the one after a trial was taken up again, which has been counted as ended.
+    """
+    if tally is None or isinstance(event, Resumed):
         return Tally.of(history)
     if isinstance(event, Finished | Failed):
         tally.add(history.trials[event.number])

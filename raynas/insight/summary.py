@@ -10,6 +10,8 @@ from rich.console import Console
 
 from raynas.insight.drawing import draw as draw_decisions
 from raynas.insight.leaderboard import as_lines, as_table, leaderboard
+from raynas.insight.ledger import ledger, spared
+from raynas.insight.ledger_view import in_short
 from raynas.insight.tally import Tally
 from raynas.insight.wording import count, duration, metric, plural, say
 from raynas.space import Architecture
@@ -34,6 +36,8 @@ def print_summary(
     """
     say(console, counts(history))
     say(console, effort(history))
+    if books := in_short(ledger(history)):
+        say(console, books)
     if history.best is None:
         say(console, "no trial finished" + _first_failure(history))
         return
@@ -59,10 +63,9 @@ def effort(history: History) -> str:
     spent = math.fsum(trial.seconds for trial in history.trials.values())
     epochs = sum(len(trial.reports) for trial in history.trials.values() if trial.trained)
     text = f"training took {duration(spent)} for {plural(epochs, 'epoch')}"
-    saved = [_saved(trial) for trial in history.finished if trial.stopped and trial.trained]
-    if not saved:
+    left, seconds = spared(history)
+    if not left:
         return text
-    left, seconds = sum(epochs for epochs, _ in saved), math.fsum(time for _, time in saved)
     return f"{text}; stopping early saved {plural(left, 'epoch')}, about {duration(seconds)}"
 
 
@@ -89,12 +92,6 @@ def _first_failure(history: History) -> str:
         if isinstance(trial.outcome, Failed):
             return f"; trial {trial.number} failed: {trial.outcome.reason}"
     return ""
-
-
-def _saved(trial: Trial) -> tuple[int, float]:
-    """Return the epochs, and about the seconds, that stopping ``trial`` saved."""
-    left = trial.started.epochs - trial.epoch
-    return left, left * trial.seconds / len(trial.reports)
 
 
 def _scores(trial: Trial) -> str:

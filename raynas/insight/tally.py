@@ -49,8 +49,9 @@ class Tally:
     def of(cls, history: History) -> Self:
         """Count what ``history`` holds."""
         tally = cls()
-        for trial in (*history.finished, *history.failed):
-            tally.add(trial)
+        for trial in history.trials.values():
+            if trial.outcome is not None:
+                tally.add(trial)
         return tally
 
     @property

@@ -20,7 +20,18 @@ from tensorboard.summary.writer.record_writer import RecordWriter
 
 from raynas.insight import hparams
 from raynas.space import Decision
-from raynas.trial import Event, Failed, Finished, History, Objective, Report, Trial, Winner
+from raynas.trial import (
+    Event,
+    Failed,
+    Finished,
+    History,
+    Objective,
+    Opened,
+    Report,
+    Trial,
+    TrialEvent,
+    Winner,
+)
 
 _COSTS: Final = frozenset({"params", "flops"})  # alike in every epoch: one point is enough
 
@@ -56,6 +67,8 @@ class TensorBoard:
         With the first event, trials without a folder (of a run resumed with another folder) are
         written too.
         """
+        if isinstance(event, Opened):
+            return
         if not self._begun:
             self._begin(event, history)
         if isinstance(event, Winner):
@@ -71,7 +84,7 @@ class TensorBoard:
         while self._files:
             self._files.popitem()[1].close()
 
-    def _begin(self, event: Event, history: History) -> None:
+    def _begin(self, event: TrialEvent, history: History) -> None:
         self._begun = True
         for trial in history.trials.values():
             if not (self._folder / run_name(trial.number)).exists():
@@ -84,7 +97,7 @@ class TensorBoard:
         columns = hparams.columns(self._decisions, dict.fromkeys(map(_tag, metrics)))
         self._file(history.trials[event.number]).write(columns, event.at)
 
-    def _follow(self, event: Event, trial: Trial) -> None:
+    def _follow(self, event: TrialEvent, trial: Trial) -> None:
         file = self._file(trial)
         match event:
             case Report():

@@ -39,6 +39,14 @@ def duration(seconds: float) -> str:
     return f"{minutes // 60} h {minutes % 60:02d} min"
 
 
+def span(seconds: float) -> str:
+    """Return a time that was set, exactly, such as ``2 h`` or ``1 h 30 min``."""
+    hours, rest = divmod(seconds, 3600)
+    minutes, rest = divmod(rest, 60)
+    parts = ((hours, "h"), (minutes, "min"), (rest, "s"))
+    return " ".join(f"{number:g} {unit}" for number, unit in parts if number)
+
+
 def status(trial: Trial) -> str:
     """Return what became of a trial."""
     match trial.outcome:

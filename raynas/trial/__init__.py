@@ -5,15 +5,17 @@ from raynas.trial.events import (
     Failed,
     Finished,
     Objective,
+    Opened,
     Outcome,
     Proposal,
     Report,
     Resumed,
     Retried,
     Started,
+    TrialEvent,
     Winner,
 )
-from raynas.trial.history import History, Losses, Trial
+from raynas.trial.history import History, Losses, Sitting, Trial
 
 __all__ = [
     "Event",
@@ -22,12 +24,15 @@ __all__ = [
     "History",
     "Losses",
     "Objective",
+    "Opened",
     "Outcome",
     "Proposal",
     "Report",
     "Resumed",
     "Retried",
+    "Sitting",
     "Started",
     "Trial",
+    "TrialEvent",
     "Winner",
 ]

@@ -63,6 +63,21 @@ class Proposal:
 
 
 @dataclass(frozen=True, slots=True)
+class Opened:
+    """A process takes the run up: workers are there, and the run's time goes on.
+
+    Attributes:
+        at: When, as in ``Started``.
+        slots: Trials at once.
+        gpus: GPUs of each.
+    """
+
+    at: float
+    slots: int = 1
+    gpus: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Started:
     """A trial begins.
 
@@ -105,6 +120,7 @@ class Report:
         metrics: By name; accuracies are fractions, times seconds, ``params`` and ``flops`` counts.
         seconds: Time this epoch took, evaluation included.
         at: When, as in ``Started``.
+        worker: The process that trained it, where that is known.
     """
 
     number: int
@@ -112,6 +128,7 @@ class Report:
     metrics: Mapping[str, float]
     seconds: float = 0.0
     at: float = 0.0
+    worker: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,15 +137,18 @@ class Finished:
 
     Attributes:
         number: The trial's number.
-        stopped: Whether the scheduler ended it early.
+        stopped: Whether it was ended early, by the scheduler or by a limit of the run.
         answered_by: The earlier trial whose reports were taken over instead of training.
         at: When, as in ``Started``.
+        limit: The limit that ended it, if one did. Such a trial is the first to go on when the run
+            is given more.
     """
 
     number: int
     stopped: bool = False
     answered_by: int | None = None
     at: float = 0.0
+    limit: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +191,7 @@ class Retried:
 
 @dataclass(frozen=True, slots=True)
 class Resumed:
-    """A trial that the scheduler had stopped goes on from where it was.
+    """A trial that had been stopped goes on from where it was.
 
     Attributes:
         number: The trial's number.
@@ -200,4 +220,5 @@ class Winner:
 
 
 Outcome = Finished | Failed
-Event = Started | Report | Finished | Failed | Retried | Resumed | Winner
+TrialEvent = Started | Report | Finished | Failed | Retried | Resumed | Winner
+Event = Opened | TrialEvent

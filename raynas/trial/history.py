@@ -14,6 +14,7 @@ from raynas.trial.events import (
     Failed,
     Finished,
     Objective,
+    Opened,
     Outcome,
     Report,
     Resumed,
@@ -24,6 +25,29 @@ from raynas.trial.events import (
 
 Losses = tuple[float, ...]
 """The objectives in their order, each to be minimised."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sitting:
+    """The time one process has searched for; the winner's training is not in it.
+
+    Attributes:
+        opened: Its beginning.
+        until: When something happened last.
+    """
+
+    opened: Opened
+    until: float
+
+    @property
+    def seconds(self) -> float:
+        """How long it took; not negative, should the machine's clock be set back."""
+        return max(self.until - self.opened.at, 0.0)
+
+    @property
+    def gpu_seconds(self) -> float:
+        """How long GPUs were held for it, times their number."""
+        return self.seconds * self.opened.slots * self.opened.gpus
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,13 +108,18 @@ class Trial:
 
     @property
     def stopped(self) -> bool:
-        """Whether the scheduler ended it early."""
+        """Whether it was ended early, by the scheduler or by a limit of the run."""
         return isinstance(self.outcome, Finished) and self.outcome.stopped
 
     @property
     def resumable(self) -> bool:
-        """Whether it could go on from where the scheduler has stopped it."""
+        """Whether it could go on from where it was stopped."""
         return self.stopped and self.trained
+
+    @property
+    def cut(self) -> bool:
+        """Whether a limit of the run, not the scheduler, has stopped it."""
+        return isinstance(self.outcome, Finished) and bool(self.outcome.limit)
 
     @property
     def trained(self) -> bool:
@@ -123,6 +152,7 @@ class History:
             did so. What one has shown still counts when it was taken up again, or failed then.
         failed: Trials that ended without one, in the order they ended.
         winner: The winner, once it was tested.
+        sittings: When processes worked on the run, in their order.
         last: The last event; none before the first.
     """
 
@@ -131,6 +161,7 @@ class History:
     finished: list[Trial] = field(default_factory=list)
     failed: list[Trial] = field(default_factory=list)
     winner: Winner | None = None
+    sittings: list[Sitting] = field(default_factory=list)
     last: Event | None = None
     _running: dict[int, None] = field(default_factory=dict)
     _same: defaultdict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
@@ -171,6 +202,8 @@ class History:
             JournalError: It does not fit what happened before.
         """
         match event:
+            case Opened():
+                self.sittings.append(Sitting(event, event.at))
             case Started():
                 self._start(event)
             case Report():
@@ -186,6 +219,8 @@ class History:
             case Winner():
                 self.winner = event
         self.last = event
+        if self.sittings and not isinstance(event, Winner):
+            self.sittings[-1] = replace(self.sittings[-1], until=event.at)
 
     def _start(self, event: Started) -> None:
         if event.number in self.trials:

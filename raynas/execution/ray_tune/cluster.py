@@ -112,8 +112,29 @@ def _fitting(node: Resources, share: Resources) -> int:
     return int(min(by_cpu, node.gpus * per_device) + 1e-6)
 
 
+def look_for_gpus(share: Share) -> None:
+    """Refuse GPUs that are not there, before a Ray of one's own would be started in vain.
+
+    Raises:
+        ResourceError: There is none on this machine, and no cluster is named.
+    """
+    if ray.is_initialized() or _address(share) != "local":
+        return
+    import torch  # noqa: PLC0415 - slow to load
+
+    if not torch.cuda.device_count():
+        raise ResourceError(
+            "GPUs are asked for (gpus_per_trial or gpu_hours), and there is none here: leave "
+            "that out, or name a cluster with --address"
+        )
+
+
+def _address(share: Share) -> str:
+    return share.address or os.environ.get("RAY_ADDRESS") or "local"  # noqa: TID251 - Ray's own way to be told
+
+
 def _start(share: Share) -> None:
-    address = share.address or os.environ.get("RAY_ADDRESS") or "local"  # noqa: TID251 - Ray's own way to be told
+    address = _address(share)
     try:
         _knock(address)
         ray.init(

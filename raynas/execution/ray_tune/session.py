@@ -69,6 +69,7 @@ class Session:
         bridge = Bridge(conductor, assign, self.shares, Room(self.slots.nodes, self.most))
         if bridge.over:
             return
+        conductor.open(self.slots.count, self.slots.usual.gpus)
         with self._quiet(), tempfile.TemporaryDirectory(prefix="raynas-") as scratch:
             try:
                 self._tuner(bridge, scratch).fit()
@@ -173,6 +174,8 @@ class Examiner:
     def assess(self, architectures: Sequence[Architecture]) -> list[Promise]:
         """Return what proxies say of each."""
         return self._assessor.assess(architectures)
+
+
 def _placed(config: Mapping[str, Any]) -> tune.PlacementGroupFactory:
     return tune.PlacementGroupFactory([{"CPU": config["cpus"], "GPU": config["gpus"]}])
 

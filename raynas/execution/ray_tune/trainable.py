@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import platform
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from types import ModuleType
 from typing import Any
 
@@ -72,7 +74,10 @@ class ChildTrainable(tune.Trainable):  # type: ignore[misc]  # Ray ships no type
             self._workshop = self._packed.unpacked(self._data, self._share)
         if self._events is None:
             self._events = train(self._workshop, self._assignment)
-        return as_result(next(self._events))
+        event = next(self._events)
+        if isinstance(event, Report):
+            event = replace(event, worker=f"{platform.node()}:{os.getpid()}")
+        return as_result(event)
 
     def cleanup(self) -> None:
         """Let go of the child."""

@@ -1,0 +1,76 @@
+"""What is at most to come, and what has ended a search: a line each."""
+
+from __future__ import annotations
+
+import math
+
+from raynas.execution.conductor import Plan
+from raynas.execution.limits import Limits
+from raynas.insight.wording import metric, plural, span
+from raynas.schedulers.forecast import expected_epochs
+from raynas.trial import History
+
+
+def ahead(plan: Plan, history: History, slots: int, scheduler: str) -> str:
+    """Return how much a search may become, and how much is likely, in one line.
+
+    Args:
+        plan: What is to be done.
+        history: What has been.
+        slots: Trials at once.
+        scheduler: What people call the scheduler.
+    """
+    limits, epochs = plan.limits, plural(plan.epochs, "epoch")
+    if plan.trials < math.inf:
+        trials = plural(int(plan.trials), "trial")
+        text = f"at most {trials} of {epochs}{_training(plan, scheduler)}"
+    else:
+        text = f"trials of {epochs}"
+    if limits.time < math.inf:
+        text += f", for at most {span(limits.time)}"
+    if limits.gpu_hours < math.inf:
+        text += f", for at most {limits.gpu_hours:g} GPU-hours"
+    text += f" on {plural(slots, 'worker')}"
+    if limits.target:
+        of = limits.target.objective
+        text += f", until {of.metric} reaches {metric(of.metric, limits.target.value)}"
+    there = len(history.trials)
+    return f"{text}; {there} of them there already" if there else text
+
+
+def ended_by(limit: str, limits: Limits, history: History) -> str:
+    """Return which limit has ended a search, and how to go on, in one line.
+
+    Args:
+        limit: Its name, as ``Limits.reached`` gives it.
+        limits: What was allowed.
+        history: What happened.
+    """
+    match limit:
+        case "time":
+            said = f"the time of {span(limits.time)} is up"
+        case "gpu_hours":
+            said = f"{limits.gpu_hours:g} GPU-hours are used up"
+        case "max_failures":
+            said = f"{plural(int(limits.max_failures), 'trial')} failed"
+        case _:
+            said = _target(limits)
+    cut = sum(trial.cut for trial in history.trials.values())
+    half = f", {plural(cut, 'trial')} stopped half way" if cut else ""
+    return f"{said}: the search ends after {plural(len(history.trials), 'trial')}{half}"
+
+
+def _target(limits: Limits) -> str:
+    if limits.target is None:
+        raise ValueError("a target that was not set cannot be reached")
+    of, value = limits.target.objective, limits.target.value
+    return f"the target is reached, {of.metric} {metric(of.metric, value)}"
+
+
+def _training(plan: Plan, scheduler: str) -> str:
+    trials = int(plan.trials)
+    most = trials * plan.epochs
+    likely = expected_epochs(plan.scheduler, trials, plan.epochs)
+    if likely is None or round(likely) >= most:
+        return f" ({plural(most, 'epoch')})"
+    return f" ({plural(most, 'epoch')}; with {scheduler} about {likely:.0f})"

@@ -1,0 +1,39 @@
+"""What schedulers are expected to ask for, against what they ask for; there is no Ray in sight."""
+
+import pytest
+from played_runs import Run
+
+from raynas.execution.conductor import Plan
+from raynas.schedulers import SCHEDULERS
+from raynas.schedulers.forecast import expected_epochs
+from raynas.searchers.random import RandomSearch
+from raynas.space import Float, Space
+
+SPACE = Space({"lr": Float(0, 1)})  # no architecture comes twice
+UNKNOWN = {"median", "extrapolation"}  # they ask for what the scores say
+
+
+@pytest.mark.parametrize("scheduler", sorted(SCHEDULERS.keys() - UNKNOWN))
+@pytest.mark.parametrize("trials", [12, 40])
+def test_as_much_is_trained_as_was_expected(scheduler, trials):
+    chosen = SCHEDULERS[scheduler]()
+    spent = []
+    for seed in range(12):
+        plan = Plan(SPACE, RandomSearch(SPACE), chosen, trials, 9, seed)
+        history = Run(plan).to_end(workers=2).history
+        spent.append(sum(len(trial.reports) for trial in history.trials.values()))
+    expected = expected_epochs(chosen, trials, 9)
+    assert expected == pytest.approx(sum(spent) / len(spent), rel=0.15)
+
+
+@pytest.mark.parametrize("scheduler", sorted(UNKNOWN))
+def test_what_depends_on_scores_is_not_guessed(scheduler):
+    assert expected_epochs(SCHEDULERS[scheduler](), 40, 9) is None
+
+
+def test_a_scheduler_of_ones_own_may_know():
+    class Halves:
+        def expected_epochs(self, trials, epochs):
+            return trials * epochs / 2
+
+    assert expected_epochs(Halves(), 4, 9) == 18
