@@ -19,6 +19,8 @@ from raynas.experiment.references import (
 )
 from raynas.experiment.starting_points import starting_points
 from raynas.experiment.user_code import blamed
+from raynas.searchers import check
+from raynas.searchers.aim import Aim
 from raynas.searchers.warm_start import WarmStart
 from raynas.space import Architecture, with_priors
 from raynas.tasks import Source
@@ -60,6 +62,7 @@ def look_up(experiment: Experiment) -> Parts:
     start = starting_points(experiment.start_from, space.space) if experiment.start_from else ()
     if start:
         searcher = WarmStart(searcher, start)
+    check(searcher, Aim(experiment.objectives, experiment.epochs))
     scheduler = find_scheduler(experiment.scheduler, experiment.scheduler_options)
     scheduler.check(experiment.epochs)
     recipe = Recipe().with_overrides({**task.recipe, **experiment.training})
