@@ -1,11 +1,15 @@
 """The searcher for whoever does not want to choose one: whom it asks."""
 
+import zlib
+
 import pytest
 import strategies
 from contract import PLAIN, SPACES, search
 
+from raynas.errors import ConfigError
 from raynas.rng import proposal_rng
-from raynas.searchers import make, recommended
+from raynas.searchers import check, make, recommended
+from raynas.searchers.aim import Aim
 from raynas.trial import History
 
 
@@ -33,6 +37,12 @@ def test_with_several_it_is_nsga2():
     assert recommended(make("auto", PLAIN), run.history) is run.history.best
 
 
+@pytest.mark.parametrize("options", [{"fidelities": (3, 9)}, {"features": lambda _: [0.0]}])
+def test_with_several_nothing_is_taken_that_is_not_heeded(options):
+    with pytest.raises(ConfigError, match="features and fidelities are for one objective"):
+        check(make("auto", PLAIN, options), Aim(strategies.ACCURACY_AND_SIZE, epochs=9))
+
+
 def test_a_space_of_one_architecture_is_no_mistake():
     space = SPACES["single"]
     proposal = make("auto", space).propose(History(), strategies.generator(0))
@@ -40,6 +50,16 @@ def test_a_space_of_one_architecture_is_no_mistake():
 
 
 def test_features_and_fidelities_reach_the_gaussian_process():
-    auto = make("auto", PLAIN, {"fidelities": (3, 9), "features": lambda one: [one["u"] == "b"]})
-    proposal = auto.propose(History(), strategies.generator(0))
-    assert (proposal.epochs, proposal.architecture["u"]) == (3, "b")
+    options = {"fidelities": (3, 9), "features": lambda one: [hash_of(one)], "pool": 40}
+    proposals = [
+        make(name, PLAIN, chosen).propose(History(), strategies.generator(0))
+        for name, chosen in (("auto", options), ("gp", options), ("auto", options | {"pool": 400}))
+    ]
+    assert proposals[0] == proposals[1]
+    assert proposals[0].epochs == 3
+    assert hash_of(proposals[0].architecture) < hash_of(proposals[2].architecture)
+
+
+def hash_of(architecture):
+    """A feature that nearly no two architectures have in common."""
+    return zlib.crc32(architecture.to_json().encode()) / 2**32

@@ -276,12 +276,6 @@ def test_nothing_is_trained_twice_until_nothing_is_left(name):
 
 
 @pytest.mark.parametrize("name", ["bananas", "npenas", "nasbot"])
-def test_one_objective_only(name):
-    with pytest.raises(ConfigError, match=r"one objective, got 2.*'nsga2'"):
-        make(name, LETTERS).propose(History(strategies.ACCURACY_AND_SIZE), strategies.generator(0))
-
-
-@pytest.mark.parametrize("name", ["bananas", "npenas", "nasbot"])
 def test_options_are_checked(name):
     with pytest.raises(ConfigError, match=r"random_first.*got 0"):
         make(name, LETTERS, {"random_first": 0})

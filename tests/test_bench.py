@@ -17,6 +17,7 @@ from scipy.stats import ttest_rel
 from typer.testing import CliRunner
 
 from raynas.cli.main import app
+from raynas.cli.settings import by_part
 from raynas.errors import ConfigError
 from raynas.execution.conductor import Plan
 from raynas.execution.simulate import Budget, Cluster, Simulation
@@ -235,6 +236,15 @@ def test_a_run_of_one_seed_can_be_drawn_too(line, tmp_path):
     assert "</svg>" in (tmp_path / "a.svg").read_text()
 
 
+def test_the_longest_name_that_fits_has_the_option():
+    """Parts may hold points, as references do, and options too, as decisions do."""
+    given = ["my.x=1", "my.py:Mine.x=[1, a]", "my.x=2", "my.edge.*.op=b=c"]
+    assert by_part(given, ("my", "my.py:Mine")) == {
+        "my": {"x": 2, "edge.*.op": "b=c"},
+        "my.py:Mine": {"x": [1, "a"]},
+    }
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -245,8 +255,8 @@ def test_a_run_of_one_seed_can_be_drawn_too(line, tmp_path):
         (["--seeds", "0"], "seeds must be at least 1, got 0"),
         (["--workers", "0"], "workers must be at least 1, got 0"),
         (["--first-seed", "-1"], "must not be negative"),
-        (["--set", "evo.x=1"], "no searcher in this bench 'evo'.*evolution"),
-        (["--set", "evolution=1"], "takes PART.OPTION=VALUE, got 'evolution=1'"),
+        (["--set", "evo.x=1"], "PART one of table, scheduler, searcher, evolution, got 'evo.x=1'"),
+        (["--set", "evolution=1"], "takes PART.OPTION=VALUE .* got 'evolution=1'"),
         (["--set", "evolution.size=1"], "no option of searcher 'evolution' 'size'"),
         (["--searcher", "evolutoin"], "did you mean 'evolution'"),
         (["--scheduler", "ash"], "no scheduler 'ash'"),

@@ -102,6 +102,15 @@ REFUSED = {
     "metric": (["--objective", "f1:max"], "objective: no metric 'f1': known are"),
     "resources": (["--cpus-per-trial", "nan"], "cpus_per_trial must be 0 or from"),
     "objective": (["--objective", "val_loss:best"], "ends in :min or :max"),
+    "objective twice": (["--objective", "params", "--objective", "params:max"], "each once, got"),
+    "one objective only": (
+        ["--searcher", "bananas", "--objective", "val_accuracy", "--objective", "params"],
+        "BANANAS optimises one objective, got 2: use the searcher 'nsga2', or 'auto'",
+    ),
+    "fidelities": (
+        ["--searcher", "gp", "--set", "searcher.fidelities=[3, 10]"],
+        r"fidelities \[3, 10\] end at 10 epochs, and the run trains for 9",
+    ),
     "file": (["--space", "mine.py"], "there is no file mine.py"),
     "data": (
         ["--task", "cifar10"],

@@ -1,5 +1,6 @@
 """Describing an experiment, and finding what it names; nothing trains."""
 
+import json
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
@@ -77,6 +78,15 @@ def test_a_setting_that_cannot_be_is_refused(values, says):
 def test_objectives_have_a_direction(text, metric, direction):
     (objective,) = Experiment(objective=text).objectives
     assert (objective.metric, objective.direction) == (metric, direction)
+
+
+def test_several_objectives_and_one_in_a_list():
+    several = experiment_from({"objective": ["val_accuracy", "params:min"]})
+    assert [one.metric for one in several.objectives] == ["val_accuracy", "params"]
+    assert experiment_from(json.loads(json.dumps(several.described()))) == several
+    assert experiment_from({"objective": ["val_loss"]}) == Experiment(objective="val_loss")
+    with pytest.raises(ConfigError, match="one or more metrics"):
+        Experiment(objective=())
 
 
 def test_a_file_holds_the_same_fields(tmp_path):

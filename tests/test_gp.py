@@ -15,7 +15,8 @@ from sklearn.gaussian_process.kernels import RBF, ConstantKernel
 
 from raynas.errors import ConfigError, SpaceError
 from raynas.rng import proposal_rng
-from raynas.searchers import make
+from raynas.searchers import check, make
+from raynas.searchers.aim import Aim
 from raynas.searchers.gp.acquisition import best_of, expected_improvement, informed, worth
 from raynas.searchers.gp.kernel import Points
 from raynas.searchers.gp.layout import layout
@@ -362,10 +363,13 @@ def test_features_guide_the_first_trainings_and_the_model():
 # Refusals
 
 
-def test_one_objective_only():
-    history = History((Objective(), Objective("params", "min")))
-    with pytest.raises(ConfigError, match=r"one objective, got 2.*'auto'"):
-        make("gp", PLAIN).propose(history, strategies.generator(0))
+@pytest.mark.parametrize("name", ["gp", "auto"])
+def test_full_trainings_are_the_runs(name):
+    searcher = make(name, PLAIN, {"fidelities": (3, 9)})
+    check(searcher, Aim((Objective(),), epochs=9))
+    said = r"fidelities \[3, 9\] end at 9 epochs, and the run trains for 27"
+    with pytest.raises(ConfigError, match=said):
+        check(searcher, Aim((Objective(),), epochs=27))
 
 
 @pytest.mark.parametrize(

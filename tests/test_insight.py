@@ -1,5 +1,6 @@
 import io
 import json
+import math
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ from insight_history import SPACE, architecture, events, play, report, started, 
 from rich.console import Console
 
 from raynas.insight.drawing import draw
+from raynas.insight.front import front
 from raynas.insight.leaderboard import as_lines, as_table, leaderboard, records
 from raynas.insight.progress import Pace, progress
 from raynas.insight.summary import counts, effort, print_summary
@@ -100,6 +102,42 @@ def test_several_objectives_are_columns_once():
     objectives = (Objective(), Objective("params", "min"))
     frame = leaderboard(play(events(), history=History(objectives)))
     assert list(frame.columns).count("params") == 1
+
+
+@given(st.lists(st.tuples(*[st.sampled_from([0.1, 0.2, 0.3, math.nan])] * 2), max_size=9))
+def test_on_the_front_is_whom_nobody_beats(scores):
+    """Against the definition, one pair after the other."""
+    objectives = (Objective("val_accuracy", "max"), Objective("val_loss", "min"))
+    history = History(objectives)
+    for number, (accuracy, loss) in enumerate(scores):
+        last = report_with(report(number, 3, accuracy), val_loss=loss)
+        play([started(number), last, Finished(number)], history=history)
+    short = len(scores)  # better than all, after less training
+    play([started(short), report_with(report(short, 1, 1), val_loss=0)], history=history)
+    play([Finished(short, stopped=True)], history=history)
+    finite = {number: pair for number, pair in enumerate(scores) if not math.isnan(sum(pair))}
+    unbeaten = [
+        number
+        for number, (a, b) in finite.items()
+        if not any(c >= a and d <= b and (c, d) != (a, b) for c, d in finite.values())
+    ]
+    assert front(history) == (unbeaten if scores else [short])
+    frame = leaderboard(history)
+    assert sorted(frame["trial"][frame["front"]]) == front(history)
+    assert {row["trial"]: row["front"] for row in records(frame)} == {
+        number: number in front(history) for number in history.trials
+    }
+
+
+def test_the_front_is_said_and_marked():
+    history = play(events(), history=History((Objective(), Objective("params", "min"))))
+    console = written()
+    print_summary(console, history)
+    said = console.file.getvalue()
+    assert "Pareto front of val_accuracy and params: trials 0, 4\n" in said
+    marked = [line.split()[1] for line in said.splitlines() if " yes " in line]
+    assert marked == ["4", "0"]
+    assert "front" not in leaderboard(play(events())), "with one objective it is the best"
 
 
 def test_the_table_and_the_lines_say_the_same():

@@ -20,9 +20,10 @@ from contract import depends_on_history_and_generator_only as depends
 from contract import leaves_everything_alone as leaves
 from hypothesis import given, settings
 
-from raynas.errors import SearcherError
+from raynas.errors import ConfigError, SearcherError
 from raynas.journal import Journal, read
-from raynas.searchers import SEARCHERS, make
+from raynas.searchers import SEARCHERS, check, make
+from raynas.searchers.aim import Aim
 from raynas.space import Space
 from raynas.space.codec import from_data, to_data
 from raynas.trial import Proposal
@@ -65,6 +66,23 @@ def test_a_searcher_is_frozen_and_begins_with_the_space(name):
     assert searcher == make(name, PLAIN)
     with pytest.raises(FrozenInstanceError):
         searcher.space = PLAIN
+
+
+# Several objectives
+
+TAKE_SEVERAL = {"auto", "random", "nsga2", "optuna"}  # all others take one
+
+
+@pytest.mark.parametrize("name", [name for name in VARIANTS if name != "optuna, cmaes"])
+def test_several_objectives_are_taken_or_refused_before_anything_starts(name):
+    searcher = VARIANTS[name](PLAIN)
+    check(searcher, Aim(strategies.ACCURACY, epochs=4))
+    several = Aim(strategies.ACCURACY_AND_SIZE, epochs=4)
+    if name.split(",")[0] in TAKE_SEVERAL:
+        check(searcher, several)
+    else:
+        with pytest.raises(ConfigError, match=r"one objective, got 2: .*'nsga2', or 'auto'"):
+            check(searcher, several)
 
 
 # In another process

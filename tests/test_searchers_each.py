@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from scipy.stats import chisquare
 
 from raynas.errors import ConfigError, SpaceError
-from raynas.searchers import make
+from raynas.searchers import check, make
+from raynas.searchers.aim import Aim
 from raynas.space import Choice, Float, Int, Space
 from raynas.trial import Failed, Finished, History, Objective, Report, Started
 
@@ -264,4 +265,4 @@ def test_optuna_spreads_what_runs_at_once():
 def test_cmaes_takes_one_objective_only():
     searcher = make("optuna", NUMBERS, {"sampler": "cmaes"})
     with pytest.raises(ConfigError, match="CMA-ES takes one objective, got 2"):
-        searcher.propose(History(strategies.ACCURACY_AND_SIZE), strategies.generator(0))
+        check(searcher, Aim(strategies.ACCURACY_AND_SIZE, epochs=4))

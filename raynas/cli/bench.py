@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from raynas.cli.settings import by_part
 from raynas.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -89,17 +90,16 @@ def bench(  # noqa: PLR0913 - a command's arguments are its options
     from raynas.experiment.bench import Bench  # noqa: PLC0415 - help must not wait for it
 
     searchers = dict(_named(text) for text in searcher.split(","))
-    options = _options(option)
-    for_all = options.pop("searcher", {})
+    options = by_part(option, dict.fromkeys(("table", "scheduler", "searcher", *searchers)))
     given: dict[str, Any] = {} if data is None else {"data": str(data)}
     settings = Bench(
         table=table,
-        table_options={**given, **options.pop("table", {})},
+        table_options={**given, **options.get("table", {})},
         searchers=searchers,
         scheduler=scheduler,
-        scheduler_options=options.pop("scheduler", {}),
+        scheduler_options=options.get("scheduler", {}),
         searcher_options={
-            name: {**for_all, **options.get(name, {})} for name in {**searchers, **options}
+            name: {**options.get("searcher", {}), **options.get(name, {})} for name in searchers
         },
         evaluations=_points("--evaluations", evaluations or ("" if seconds else "150"), _USUAL),
         seconds=_points("--seconds", seconds or "", ()),
@@ -155,20 +155,3 @@ def _points(option: str, text: str, usual: Sequence[int]) -> tuple[float, ...]:
     if len(points) == 1:
         points = [*(point for point in usual if point < points[0]), *points]
     return tuple(int(point) if point.is_integer() else point for point in map(float, points))
-
-
-def _options(assignments: Sequence[str] | None) -> dict[str, dict[str, Any]]:
-    """Return the options of every part."""
-    import yaml  # noqa: PLC0415 - help must not wait for it
-
-    found: dict[str, dict[str, Any]] = {}
-    for assignment in assignments or ():
-        target, equals, text = assignment.partition("=")
-        part, dot, name = target.rpartition(".")
-        if not (equals and dot and part):
-            raise ConfigError(f"--set takes PART.OPTION=VALUE, got {assignment!r}")
-        try:
-            found.setdefault(part, {})[name] = yaml.safe_load(text)
-        except yaml.YAMLError as error:
-            raise ConfigError(f"--set {target}: {text!r} is no value: {error}") from error
-    return found

@@ -75,9 +75,11 @@ def search(  # noqa: PLR0913 - a command's arguments are its options
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of everything.", show_default="0")] = None,
     objective: Annotated[
-        str | None,
+        list[str] | None,
         typer.Option(
-            help="Metric to optimise; :min or :max says which way.", show_default="val_accuracy"
+            help="Metric to optimise; :min or :max says which way. Give it again for several: "
+            "[b]--objective val_accuracy --objective params[/].",
+            show_default="val_accuracy",
         ),
     ] = None,
     output: Annotated[
@@ -115,7 +117,7 @@ def search(  # noqa: PLR0913 - a command's arguments are its options
         max_failures=max_failures,
         epochs=epochs,
         seed=seed,
-        objective=objective,
+        objective=objective or None,  # no list at all, where typer gives an empty one
         output=output,
         data_dir=data_dir,
         download=download,

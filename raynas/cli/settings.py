@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -87,28 +88,44 @@ def given(**settings: Any) -> dict[str, Any]:
     return {name: value for name, value in settings.items() if value is not None}
 
 
-def with_options(settings: dict[str, Any], assignments: list[str] | None) -> dict[str, Any]:
+def with_options(settings: dict[str, Any], assignments: Sequence[str] | None) -> dict[str, Any]:
     """Return ``settings`` with ``part.option=value`` assignments added; later ones win.
 
     Raises:
         ConfigError: An assignment is malformed or its part unknown.
     """
     result = dict(settings)
-    for assignment in assignments or ():
-        target, equals, text = assignment.partition("=")
-        part, dot, option = target.partition(".")
-        if not (equals and dot and option) or part not in _PARTS:
-            raise ConfigError(
-                f"--set takes PART.OPTION=VALUE with PART one of {', '.join(_PARTS)}, "
-                f"got {assignment!r}"
-            )
+    for part, options in by_part(assignments, _PARTS).items():
         field = _PARTS[part]
         others = result.get(field, {})
         if not isinstance(others, dict):
             raise ConfigError(f"{field} must hold options, 'name: value' a line, got {others!r}")
+        result[field] = {**others, **options}
+    return result
+
+
+def by_part(
+    assignments: Sequence[str] | None, parts: Collection[str]
+) -> dict[str, dict[str, Any]]:
+    """Return the options that ``part.option=value`` assignments give each part; later ones win.
+
+    Parts and options may hold points: of several parts that fit, the longest is meant.
+
+    Raises:
+        ConfigError: An assignment is malformed, its part unknown, or its value no YAML.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    for assignment in assignments or ():
+        target, equals, text = assignment.partition("=")
+        part = max((part for part in parts if target.startswith(f"{part}.")), key=len, default="")
+        option = target[len(part) + 1 :]
+        if not (equals and part and option):
+            raise ConfigError(
+                f"--set takes PART.OPTION=VALUE with PART one of {', '.join(parts)}, "
+                f"got {assignment!r}"
+            )
         try:
-            value = yaml.safe_load(text)
+            found.setdefault(part, {})[option] = yaml.safe_load(text)
         except yaml.YAMLError as error:
             raise ConfigError(f"--set {target}: {text!r} is no YAML value") from error
-        result[field] = {**others, option: value}
-    return result
+    return found

@@ -25,7 +25,10 @@ from raynas.experiment.references import find_scheduler, find_searcher, find_spa
 from raynas.experiment.user_code import blamed, load_module
 from raynas.insight.regret import Comparison, Curves, Reached
 from raynas.schedulers.run_to_end import RunToEnd
+from raynas.searchers import check
+from raynas.searchers.aim import Aim
 from raynas.tables import TABLES, Table
+from raynas.trial import Objective
 
 YARDSTICK: Final = "random"
 _POINTS: Final = 31  # of a curve
@@ -219,6 +222,7 @@ def _run(settings: Bench, name: str, seed: int) -> Run:
     if options.get("features") == _FROM_TABLE:
         options["features"] = _features(table)
     searcher = find_searcher(settings.searchers.get(name, YARDSTICK), table.space, options)
+    check(searcher, Aim((Objective(),), epochs))
     plan = Plan(table.space, searcher, scheduler, _ALL_TRIALS, epochs, seed)
     rungs = () if isinstance(scheduler, RunToEnd) else table.lengths
     simulation = Simulation(plan, Cluster(table, settings.workers, rungs), settings.budget)

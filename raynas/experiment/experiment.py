@@ -70,7 +70,9 @@ class Experiment:
         epochs: The full length of a trial.
         winner_epochs: How long the winner is trained anew; none for as long as a trial.
         seed: The seed of everything.
-        objective: The metric to optimise, with ``:min`` or ``:max`` where it is not plain.
+        objective: The metric to optimise, with ``:min`` or ``:max`` where it is not plain; or
+            several: the leaderboard is then ranked by the first, and so is the winner chosen,
+            unless the searcher recommends another trial.
         output: The run folder.
         data_dir: Where data sets lie.
         download: Whether missing data may be fetched.
@@ -105,7 +107,7 @@ class Experiment:
     epochs: int = 9
     winner_epochs: int | None = None
     seed: int = 0
-    objective: str = "val_accuracy"
+    objective: str | tuple[str, ...] = "val_accuracy"
     output: Path = Path("runs/first")
     data_dir: Path = Path("data")
     download: bool = False
@@ -122,6 +124,9 @@ class Experiment:
             if isinstance(given := getattr(self, name), str):
                 raise ConfigError(f"{name} must be a list of names, got {given!r}")
         object.__setattr__(self, "data_dir", Path(self.data_dir))
+        if not isinstance(self.objective, str):
+            names = tuple(self.objective)  # one in a list is one
+            object.__setattr__(self, "objective", names[0] if len(names) == 1 else names)
         for name in ("trials", "epochs", "winner_epochs", "max_concurrent", "max_failures"):
             value = getattr(self, name)
             if value is not None and value < 1:
@@ -144,9 +149,15 @@ class Experiment:
         """What is optimised; losses and costs are minimised unless said otherwise.
 
         Raises:
-            ConfigError: The direction is neither ``min`` nor ``max``.
+            ConfigError: A direction is neither ``min`` nor ``max``; or there is no objective, or
+                one of them twice.
         """
-        return (budget.objective(self.objective),)
+        texts = (self.objective,) if isinstance(self.objective, str) else self.objective
+        objectives = tuple(map(budget.objective, texts))
+        names = [objective.metric for objective in objectives]
+        if not names or len(set(names)) < len(names):
+            raise ConfigError(f"objectives must be one or more metrics, each once, got {names}")
+        return objectives
 
     @property
     def most_trials(self) -> float:
@@ -183,6 +194,14 @@ class Experiment:
             for name in mine
             if name not in _FREE and mine[name] != known[name]
         ]
+
+
+def _objective(text: str) -> Objective:
+    metric, _, direction = text.partition(":")
+    direction = direction or ("max" if "accuracy" in metric else "min")
+    if direction not in ("min", "max"):
+        raise ConfigError(f"an objective ends in :min or :max, got {text!r}")
+    return Objective(metric, direction)  # type: ignore[arg-type]  # checked above
 
 
 def experiment_from(values: Mapping[str, Any], base: Experiment | None = None) -> Experiment:

@@ -26,7 +26,8 @@ from raynas.experiment.references import (
 from raynas.experiment.starting_points import starting_points
 from raynas.experiment.user_code import blamed
 from raynas.options import build
-from raynas.searchers import Searcher
+from raynas.searchers import Searcher, check
+from raynas.searchers.aim import Aim
 from raynas.searchers.inheriting import Inheriting
 from raynas.searchers.screened import Assess, Screened, Screening
 from raynas.searchers.warm_start import WarmStart
@@ -78,6 +79,7 @@ def look_up(experiment: Experiment) -> Parts:
         space = replace(space, space=with_priors(space.space, experiment.priors))
     searcher = find_searcher(experiment.searcher, space.space, experiment.searcher_options)
     start = starting_points(experiment.start_from, space.space) if experiment.start_from else ()
+    check(searcher, Aim(experiment.objectives, experiment.epochs))
     scheduler = find_scheduler(experiment.scheduler, experiment.scheduler_options)
     scheduler.check(experiment.epochs)
     for path in space.space.decisions:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from rich.table import Table
 
+from raynas.insight.front import front
 from raynas.insight.tally import standing
 from raynas.insight.wording import count, duration, metric, status
 from raynas.trial import Failed, Finished, History, Trial
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 _BEFORE: Final = ("rank", "trial", "status")
 _AFTER: Final = ("params", "flops", "epochs", "seconds", "identity", "architecture", "reason")
 _WHOLE: Final = ("rank", "trial", "params", "flops", "epochs")
+_FRONT: Final = "front"
 _HEADS: Final = {"rank": "#", "flops": "FLOPs", "seconds": "time"}
 
 
@@ -27,12 +29,14 @@ def leaderboard(history: History) -> pd.DataFrame:
 
     Ranked are the trials that were trained and finished or were stopped early: the longest
     trained first, of these the least loss (of the first objective) first, as ``History.best``
-    has it. Below them, without a rank, stand the trials answered by another one, the running
+    has it, and that is how the winner is chosen of several too, unless the searcher recommends
+    another one. Below them, without a rank, stand the trials answered by another one, the running
     ones and, last, the failed ones.
 
     Returns:
-        Columns ``rank``, ``trial`` (number), ``status``, each objective's metric, ``params``,
-        ``flops``, ``epochs``, ``seconds`` (of training), ``identity``, ``architecture`` (JSON)
+        Columns ``rank``, ``trial`` (number), ``status``, with several objectives ``front``
+        (whether it is on the Pareto front), each objective's metric, ``params``, ``flops``,
+        ``epochs``, ``seconds`` (of training), ``identity``, ``architecture`` (JSON)
         and ``reason`` (of a failure). What is not known is missing (NA or NaN).
     """
     import pandas as pd  # noqa: PLC0415 - half a second that only tables need
@@ -41,6 +45,8 @@ def leaderboard(history: History) -> pd.DataFrame:
     trials = sorted(history.trials.values(), key=standing)
     rows = [_row(rank, trial, metrics) for rank, trial in enumerate(trials, start=1)]
     frame = pd.DataFrame(rows, columns=[*_BEFORE, *metrics, *_AFTER])
+    if len(history.objectives) > 1:
+        frame.insert(len(_BEFORE), _FRONT, frame["trial"].isin(front(history)))
     floats = dict.fromkeys(["seconds", *metrics], "float64")
     return frame.astype(dict.fromkeys(_WHOLE, "Int64") | floats)
 
@@ -106,6 +112,8 @@ def _plain(name: str, value: Any) -> Any:
         return json.loads(value)
     if isinstance(value, str):
         return value
+    if name == _FRONT:
+        return bool(value)
     number = _known(value)
     return int(number) if name in _WHOLE and number is not None else number
 
@@ -134,6 +142,8 @@ def _cells(frame: pd.DataFrame) -> list[list[str]]:
 def _cell(name: str, value: Any) -> str:
     if isinstance(value, str):
         return value
+    if name == _FRONT:
+        return "yes" if value else ""
     number = _known(value)
     if number is None:
         return ""

@@ -9,6 +9,7 @@ from typing import Final
 from rich.console import Console
 
 from raynas.insight.drawing import draw as draw_decisions
+from raynas.insight.front import front
 from raynas.insight.leaderboard import as_lines, as_table, leaderboard
 from raynas.insight.ledger import ledger, spared
 from raynas.insight.ledger_view import in_short
@@ -48,6 +49,8 @@ def print_summary(
     else:
         for line in as_lines(frame):
             say(console, line)
+    if len(history.objectives) > 1:
+        say(console, "\n" + pareto_front(history))
     say(console, "")
     say(console, winner(history, draw))
 
@@ -67,6 +70,13 @@ def effort(history: History) -> str:
     if not left:
         return text
     return f"{text}; stopping early saved {plural(left, 'epoch')}, about {duration(seconds)}"
+
+
+def pareto_front(history: History) -> str:
+    """Return which trials are on the Pareto front of the objectives, in one line."""
+    names = " and ".join(objective.metric for objective in history.objectives)
+    numbers = ", ".join(map(str, front(history))) or "none"
+    return f"Pareto front of {names}: trials {numbers}"
 
 
 def winner(history: History, draw: Callable[[Architecture], str] = draw_decisions) -> str:

@@ -17,6 +17,7 @@ import numpy as np
 
 from raynas.errors import ConfigError, unknown
 from raynas.options import build
+from raynas.searchers.aim import Aim
 from raynas.searchers.auto import Auto
 from raynas.searchers.bananas import Bananas
 from raynas.searchers.evolution import RegularizedEvolution
@@ -50,6 +51,24 @@ class Searcher(Protocol):
             history: All that happened so far; only read.
             rng: Where all randomness comes from; consumed.
         """
+
+
+@runtime_checkable
+class Particular(Protocol):
+    """A searcher that does not suit every run."""
+
+    def check(self, aim: Aim) -> None:
+        """Raise ``ConfigError`` if it does not suit a run with this aim."""
+
+
+def check(searcher: object, aim: Aim) -> None:
+    """See before anything starts that a searcher suits a run.
+
+    Raises:
+        ConfigError: It does not.
+    """
+    if isinstance(searcher, Particular):
+        searcher.check(aim)
 
 
 @runtime_checkable

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from raynas.errors import ConfigError
+from raynas.searchers.aim import Aim
 from raynas.searchers.gp.rows import Features
 from raynas.searchers.gp.search import GaussianProcess
 from raynas.searchers.nsga2 import NSGA2
@@ -26,11 +28,13 @@ class Auto:
         space: Where architectures live.
         features: What is known of an architecture without training it (see ``GaussianProcess``);
             with one objective.
+        pool: Random architectures among which a feature's place is found; likewise.
         fidelities: Epochs of short and of full trainings, if most are to be short; likewise.
     """
 
     space: Space
     features: Features | None = None
+    pool: int = 1000
     fidelities: tuple[int, int] | None = None
     _one: GaussianProcess | RandomSearch = field(init=False, repr=False, compare=False)
     _several: NSGA2 | RandomSearch = field(init=False, repr=False, compare=False)
@@ -40,10 +44,26 @@ class Auto:
         one: GaussianProcess | RandomSearch = RandomSearch(self.space)
         several: NSGA2 | RandomSearch = RandomSearch(self.space)
         if self.space.size > 1:
-            one = GaussianProcess(self.space, features=self.features, fidelities=self.fidelities)
+            one = GaussianProcess(
+                self.space, features=self.features, pool=self.pool, fidelities=self.fidelities
+            )
             several = NSGA2(self.space)
         object.__setattr__(self, "_one", one)
         object.__setattr__(self, "_several", several)
+
+    def check(self, aim: Aim) -> None:
+        """Refuse what the one that is asked would refuse, or not heed.
+
+        Raises:
+            ConfigError: There is something of the kind.
+        """
+        if len(aim.objectives) == 1 and isinstance(self._one, GaussianProcess):
+            self._one.check(aim)
+        if len(aim.objectives) > 1 and (self.features or self.fidelities):
+            raise ConfigError(
+                "features and fidelities are for one objective: with "
+                f"{len(aim.objectives)}, auto asks NSGA-II, which knows neither"
+            )
 
     def propose(self, history: History, rng: np.random.Generator) -> Proposal | None:
         """Ask the one that suits the objectives."""

@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from raynas.errors import ConfigError
-from raynas.searchers.evidence import Memo, check_objective, due, evidence
+from raynas.searchers.aim import Aim
+from raynas.searchers.evidence import Memo, due, evidence
 from raynas.searchers.mutants import anything, candidates
 from raynas.searchers.predictor.surrogate import Surrogate, learn, most_convincing
 from raynas.searchers.selection import check_mutable
@@ -58,13 +59,16 @@ class Bananas:
         memo = Memo(lambda trials: learn(self.space, trials, self.members))
         object.__setattr__(self, "_memo", memo)
 
-    def propose(self, history: History, rng: np.random.Generator) -> Proposal | None:
-        """Sample at first, then ask the ensemble.
+    def check(self, aim: Aim) -> None:
+        """Refuse several objectives.
 
         Raises:
-            ConfigError: There are several objectives.
+            ConfigError: There are some.
         """
-        check_objective(history, "BANANAS")
+        aim.require_one_objective("BANANAS")
+
+    def propose(self, history: History, rng: np.random.Generator) -> Proposal | None:
+        """Sample at first, then ask the ensemble."""
         if len(history.finished) < self.random_first:
             return anything(self.space, history, rng)
         known = evidence(history.finished)

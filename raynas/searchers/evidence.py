@@ -12,9 +12,8 @@ from typing import Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from raynas.errors import ConfigError
 from raynas.searchers.selection import rank
-from raynas.trial import History, Trial
+from raynas.trial import Trial
 
 Model = TypeVar("Model")
 
@@ -48,19 +47,6 @@ class Evidence:
         """Return some of the rows."""
         trials = tuple(self.trials[row] for row in rows)
         return Evidence(trials, self.targets[rows], self.counts[rows])
-
-
-def check_objective(history: History, searcher: str) -> None:
-    """Check that there is one thing to optimise.
-
-    Raises:
-        ConfigError: There are several objectives.
-    """
-    if len(history.objectives) > 1:
-        raise ConfigError(
-            f"{searcher} optimises one objective, got {len(history.objectives)}: "
-            "use the searcher 'nsga2', or 'auto'"
-        )
 
 
 def evidence(trials: Sequence[Trial]) -> Evidence:

@@ -17,6 +17,7 @@ from itertools import dropwhile, takewhile
 import numpy as np
 
 from raynas.errors import ConfigError
+from raynas.searchers.aim import Aim
 from raynas.searchers.selection import rank, sample_untried, untried
 from raynas.space import Space
 from raynas.trial import History, Proposal, Trial
@@ -44,6 +45,14 @@ class LocalSearch:
         """Check the number of starts."""
         if self.starts < 1:
             raise ConfigError(f"local search needs starts >= 1, got {self.starts}")
+
+    def check(self, aim: Aim) -> None:
+        """Refuse several objectives.
+
+        Raises:
+            ConfigError: There are some.
+        """
+        aim.require_one_objective("local search")
 
     def propose(self, history: History, rng: np.random.Generator) -> Proposal:
         """Propose an untried neighbour of the climb's best, or a random architecture."""

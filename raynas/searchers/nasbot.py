@@ -20,7 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from raynas.errors import ConfigError
-from raynas.searchers.evidence import Evidence, Memo, check_objective, due, evidence
+from raynas.searchers.aim import Aim
+from raynas.searchers.evidence import Evidence, Memo, due, evidence
 from raynas.searchers.mutants import anything, candidates
 from raynas.searchers.selection import check_mutable
 from raynas.searchers.transport.atlas import Atlas, Network
@@ -77,13 +78,16 @@ class Nasbot:
         object.__setattr__(self, "_atlas", Atlas(graph))
         object.__setattr__(self, "_memo", Memo(self._fitted))
 
-    def propose(self, history: History, rng: np.random.Generator) -> Proposal | None:
-        """Sample at first, then ask the process.
+    def check(self, aim: Aim) -> None:
+        """Refuse several objectives.
 
         Raises:
-            ConfigError: There are several objectives.
+            ConfigError: There are some.
         """
-        check_objective(history, "NASBOT")
+        aim.require_one_objective("NASBOT")
+
+    def propose(self, history: History, rng: np.random.Generator) -> Proposal | None:
+        """Sample at first, then ask the process."""
         if len(history.finished) < self.random_first:
             return anything(self.space, history, rng)
         belief = self._belief(history)

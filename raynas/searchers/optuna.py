@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from raynas.errors import ConfigError, SpaceError, unknown
+from raynas.searchers.aim import Aim
 from raynas.space import Architecture, Choice, Space
 from raynas.trial import History, Proposal
 
@@ -77,17 +78,20 @@ class OptunaSearch:
         replay = Replay(self.space, make, relives=name in _KEEP_NOTES)
         object.__setattr__(self, "_replay", replay)
 
-    def propose(self, history: History, rng: np.random.Generator) -> Proposal:
-        """Ask for one, with what is finished, stopped, failed and running told.
+    def check(self, aim: Aim) -> None:
+        """Refuse several objectives if the sampler takes only one.
 
         Raises:
-            ConfigError: There are several objectives, and the sampler takes only one.
+            ConfigError: There are several, and it does.
         """
-        if self._name == "cmaes" and len(history.objectives) > 1:
+        if self._name == "cmaes" and len(aim.objectives) > 1:
             raise ConfigError(
-                f"CMA-ES takes one objective, got {len(history.objectives)}: "
+                f"CMA-ES takes one objective, got {len(aim.objectives)}: "
                 "use another sampler, such as nsgaii"
             )
+
+    def propose(self, history: History, rng: np.random.Generator) -> Proposal:
+        """Ask for one, with what is finished, stopped, failed and running told."""
         architecture: Architecture = self._replay.propose(history, int(rng.integers(2**31)))
         return Proposal(architecture)
 

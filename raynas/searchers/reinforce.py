@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from raynas.searchers.aim import Aim
 from raynas.searchers.controller.learning import Array, Learnt, advantages, check_options
 from raynas.searchers.controller.policy import Policy
 from raynas.searchers.fold import Fold
@@ -85,6 +86,14 @@ class Reinforce:
         policy = Policy(self.space, self.units, self.temperature, self.tanh_constant)
         object.__setattr__(self, "_policy", policy)
         object.__setattr__(self, "_state", Fold(self._begin, self._step))
+
+    def check(self, aim: Aim) -> None:
+        """Refuse several objectives.
+
+        Raises:
+            ConfigError: There are some.
+        """
+        aim.require_one_objective("REINFORCE")
 
     def propose(self, history: History, rng: np.random.Generator) -> Proposal:
         """Draw from the controller."""

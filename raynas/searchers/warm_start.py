@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from raynas.searchers import Searcher, recommended
+from raynas.searchers import Searcher, check, recommended
+from raynas.searchers.aim import Aim
 from raynas.space import Architecture, Space
 from raynas.trial import History, Proposal, Trial
 
@@ -28,6 +29,14 @@ class WarmStart:
     def space(self) -> Space:
         """Where architectures live."""
         return self.searcher.space
+
+    def check(self, aim: Aim) -> None:
+        """Let the searcher refuse what does not suit it.
+
+        Raises:
+            ConfigError: It does.
+        """
+        check(self.searcher, aim)
 
     def propose(self, history: History, rng: np.random.Generator) -> Proposal | None:
         """Propose the next that was given, or what the searcher proposes."""

@@ -11,6 +11,7 @@ from ray.tune.search import Searcher as TuneSearcher
 
 from raynas.errors import SearcherError
 from raynas.execution.ray_tune.param_space import from_config, param_space
+from raynas.searchers.aim import Aim
 from raynas.space import Space
 from raynas.trial import Finished, History, Proposal, Trial
 
@@ -45,6 +46,14 @@ class Borrowed:
                 f"{type(self.searcher).__name__} must be made without space, metric and mode: "
                 "raynas hands over its own"
             )
+
+    def check(self, aim: Aim) -> None:
+        """Refuse several objectives: it is told one.
+
+        Raises:
+            ConfigError: There are some.
+        """
+        aim.require_one_objective(type(self.searcher).__name__)
 
     def propose(self, history: History, rng: np.random.Generator) -> Proposal | None:
         """Tell the searcher what has ended since, and ask it.

@@ -6,14 +6,18 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from ray.tune.search import Searcher as TuneSearcher
 
 from raynas.rng import proposal_rng, training_seed
-from raynas.searchers import make
+from raynas.searchers import check, make
+from raynas.searchers.aim import Aim
 from raynas.space import Architecture, Space
 from raynas.trial import Event, Failed, Finished, History, Objective, Report, Started
+
+# Tune's trainables have no length known beforehand; the count of their reports is epochs.
+_EPOCHS: Final = 1
 
 
 class RaynasSearch(TuneSearcher):  # type: ignore[misc]  # Ray is not typed
@@ -52,6 +56,7 @@ class RaynasSearch(TuneSearcher):  # type: ignore[misc]  # Ray is not typed
         super().__init__(metric=metric, mode=mode)
         self._space = space
         self._searcher = make(searcher, space, options)
+        check(self._searcher, Aim((Objective(metric),), _EPOCHS))
         self._seed = seed
         self._objective = Objective(metric, "min" if mode == "min" else "max")
         self._begin()
@@ -64,8 +69,8 @@ class RaynasSearch(TuneSearcher):  # type: ignore[misc]  # Ray is not typed
             return str(TuneSearcher.FINISHED)
         architecture = proposal.architecture
         identity, seed = self._space.identity(architecture), training_seed(self._seed, number)
-        # Tune's trainables have no length known beforehand; the count of their reports is epochs.
-        self._note(trial_id, Started(number, architecture, identity, 1, seed, proposal.parent))
+        started = Started(number, architecture, identity, _EPOCHS, seed, proposal.parent)
+        self._note(trial_id, started)
         return dict(architecture)
 
     def on_trial_result(self, trial_id: str, result: Mapping[str, Any]) -> None:

@@ -15,6 +15,7 @@ from typing import Final
 import numpy as np
 
 from raynas.errors import ConfigError
+from raynas.searchers.aim import Aim
 from raynas.searchers.gp.acquisition import best_of, worth
 from raynas.searchers.gp.belief import Belief, Believer
 from raynas.searchers.gp.candidates import anywhere, around
@@ -45,8 +46,8 @@ class GaussianProcess:
             zero-cost proxies; what to train first is chosen by their mean place.
         pool: Random architectures among which a feature's place is found.
         fidelities: Epochs of short trainings and of full ones, if most networks are to be trained
-            only for a short time; each is then trained once at each length. The run's epochs are
-            to be those of the full ones.
+            only for a short time; each is then trained once at each length. The run's epochs must
+            be those of the full ones.
         full_share: Of all training time, what full trainings may take with ``fidelities``.
 
     Raises:
@@ -78,17 +79,22 @@ class GaussianProcess:
         object.__setattr__(self, "_rows", Rows(self.space, self.features, self.pool))
         object.__setattr__(self, "_believer", Believer(self._rows))
 
-    def propose(self, history: History, rng: np.random.Generator) -> Proposal | None:
-        """Sample at first, then train what is worth most.
+    def check(self, aim: Aim) -> None:
+        """Refuse several objectives, and full trainings that are not the run's.
 
         Raises:
-            ConfigError: There are several objectives.
+            ConfigError: There are some.
         """
-        if len(history.objectives) > 1:
+        aim.require_one_objective("gp")
+        if self._lengths and self._lengths.full != aim.epochs:
             raise ConfigError(
-                f"gp optimises one objective, got {len(history.objectives)}: "
-                "use the searcher 'nsga2', or 'auto'"
+                f"gp's full trainings must be as long as the run's: fidelities "
+                f"{list(self.fidelities or ())} end at {self._lengths.full} epochs, "
+                f"and the run trains for {aim.epochs}"
             )
+
+    def propose(self, history: History, rng: np.random.Generator) -> Proposal | None:
+        """Sample at first, then train what is worth most."""
         if not self._informed(history):
             return self._short(self._first(history, rng))
         belief = self._believer.after(history, self._full(history))
