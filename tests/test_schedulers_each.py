@@ -1,7 +1,6 @@
 """What single schedulers decide, against papers, counts by hand and Ray Tune."""
 
 import math
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -161,8 +160,6 @@ def test_fronts_go_on_in_their_order(rows, eta):
 
 # Extrapolation
 
-CURVES = Path(__file__).resolve().parents[2] / "shared" / "benchdata" / "nb201_curves200.npz"
-
 
 def test_the_chance_of_a_power_law_is_calibrated():
     rng, below = strategies.generator(0), []
@@ -178,26 +175,6 @@ def test_the_chance_of_a_power_law_is_calibrated():
     for low, high in ((0.0, 0.25), (0.25, 0.75), (0.75, 1.0)):
         here = (chances >= low) & (chances <= high)
         assert abs(chances[here].mean() - truth[here].mean()) < 0.12
-
-
-def stopping(chance):
-    """Play the recorded curves one after the other: what was missed, and what was saved."""
-    curves = 1 - np.load(CURVES)["c10_valid_acc"] / 100
-    best = missed = rivals = saved = 0
-    best = math.inf
-    for curve in curves:
-        stop = 200
-        if best < math.inf:
-            for epoch in range(10, 200, 10):
-                told = [*zip(range(1, epoch + 1), curve[:epoch].tolist(), strict=True)]
-                if chance_below(best, told, 200) <= chance:
-                    stop = epoch
-                    break
-        rivals += curve[-1] < best
-        missed += curve[-1] < best and stop < 200
-        saved += 200 - stop
-        best = min(best, curve[-1]) if stop == 200 else best
-    return missed, rivals, saved / (200 * len(curves))
 
 
 # PBT
