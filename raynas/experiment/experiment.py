@@ -119,7 +119,7 @@ class Experiment:
         if self.gpu_hours is not None and not 0 < self.gpu_hours < math.inf:
             raise ConfigError(f"gpu_hours must be more than 0, got {self.gpu_hours}")
         self._check_share()
-        self.limits  # noqa: B018 - raises on a malformed objective, time or target
+        self.objectives, self.limits  # noqa: B018 - raise on what is malformed
 
     def _check_share(self) -> None:
         for name in ("cpus_per_trial", "gpus_per_trial"):
