@@ -1,6 +1,7 @@
 """Describing an experiment, and finding what it names; nothing trains."""
 
 import json
+import math
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
@@ -28,7 +29,7 @@ def test_what_is_left_out_has_a_default_and_what_is_given_is_read():
     experiment = experiment_from(given)
     assert (experiment.trials, experiment.cpus_per_trial) == (7, 2.0)
     assert experiment.output == Path("runs/x")
-    assert replace(experiment, trials=40, cpus_per_trial=1.0, output=Path("runs/first")) == (
+    assert replace(experiment, trials=None, cpus_per_trial=1.0, output=Path("runs/first")) == (
         Experiment(training={"lr": 0.5})
     )
 
@@ -54,6 +55,12 @@ def test_what_is_left_out_has_a_default_and_what_is_given_is_read():
         ({"cpus_per_trial": 0, "gpus_per_trial": 0}, "a share of a CPU or of a GPU"),
         ({"cpus_per_trial": 0}, "a share of a CPU or of a GPU"),
         ({"objective": "val_loss:down"}, "ends in :min or :max, got 'val_loss:down'"),
+        ({"time": "soon"}, "time must be more than 0, .* got 'soon'"),
+        ({"time": -1}, "time must be more than 0, .* got -1"),
+        ({"gpu_hours": -2}, "gpu_hours must be more than 0, got -2"),
+        ({"gpu_hours": 1, "gpus_per_trial": 0}, "without a GPU never use up gpu_hours"),
+        ({"target": "val_accuracy"}, "target must be METRIC=VALUE"),
+        ({"max_failures": 0}, "max_failures must be at least 1, got 0"),
         ({"training": 3}, "training: .*dictionary"),
         ({"space_options": None}, "space_options: .*dictionary"),
         ({"output": None}, "output: .*path"),
@@ -63,6 +70,20 @@ def test_what_is_left_out_has_a_default_and_what_is_given_is_read():
 def test_a_setting_that_cannot_be_is_refused(values, says):
     with pytest.raises(ConfigError, match=says):
         experiment_from(values)
+
+
+@pytest.mark.parametrize(
+    ("given", "most"),
+    [
+        ({}, 40),
+        ({"trials": 7, "time": "2h"}, 7),
+        ({"time": "2h"}, math.inf),
+        ({"gpu_hours": 8}, math.inf),
+        ({"target": "val_accuracy=0.9", "max_failures": 3}, 40),  # these may never be reached
+    ],
+)
+def test_trials_are_bounded_unless_something_else_bounds_the_search(given, most):
+    assert experiment_from(given).most_trials == most
 
 
 @pytest.mark.parametrize(

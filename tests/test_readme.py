@@ -52,7 +52,7 @@ def test_the_configuration_is_read():
     (example,) = blocks("yaml")
     assert experiment_from(yaml.safe_load(example)).space_options == {"channels": 16, "cells": 1}
     shipped = yaml.safe_load((ROOT / "launch" / "digits.yaml").read_text(encoding="utf-8"))
-    assert experiment_from(shipped).trials == Experiment().trials
+    assert experiment_from(shipped).most_trials == Experiment().most_trials
 
 
 def test_every_command_and_option_shown_exists():

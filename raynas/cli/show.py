@@ -18,7 +18,7 @@ def show(
         bool,
         typer.Option("--json", help="Print JSON, for programs."),
     ] = False,
-    books: Annotated[  # noqa: FBT002 - how typer is told of a flag
+    ledger: Annotated[  # noqa: FBT002 - how typer is told of a flag
         bool,
         typer.Option("--ledger", help="Show where the time went instead."),
     ] = False,
@@ -32,7 +32,7 @@ def show(
     from raynas.insight.summary import print_summary  # noqa: PLC0415
 
     history = load(output).history
-    if books:
+    if ledger:
         _show_ledger(history, as_json=as_json)
         return
     top = top or len(history.trials)

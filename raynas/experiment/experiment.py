@@ -142,7 +142,7 @@ class Experiment:
             )
         gpus = 1.0 if self.gpus_per_trial == "auto" else self.gpus_per_trial or 0.0
         Resources(self.cpus_per_trial, gpus).checked()
-        self.limits  # noqa: B018 - raises on a malformed objective, time or target
+        self.objectives, self.limits  # noqa: B018 - raise on what is malformed
 
     @property
     def objectives(self) -> tuple[Objective, ...]:

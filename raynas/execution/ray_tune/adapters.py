@@ -164,6 +164,16 @@ class TuneScheduler(FIFOScheduler):  # type: ignore[misc]  # Ray ships no types
         stop, go = TrialScheduler.STOP, TrialScheduler.CONTINUE
         return str(stop if verdict is Verdict.STOP else go)
 
+    def on_trial_complete(
+        self,
+        tune_controller: Any,  # noqa: ARG002 - Tune's signature
+        trial: Any,
+        result: Mapping[str, Any],  # noqa: ARG002 - Tune's signature
+    ) -> None:
+        """Let go of Tune's statistics: it keeps some of every number of every trial ever run."""
+        trial.run_metadata.metric_analysis.clear()
+        trial.run_metadata.metric_n_steps.clear()
+
     def on_trial_error(self, tune_controller: Any, trial: Any) -> None:
         """Note how a trial's worker was lost, be it replaced or not."""
         super().on_trial_error(tune_controller, trial)
