@@ -159,15 +159,15 @@ class Policy:
         for t in range(steps):
             gates[t] = _gates(inputs[t] + states[t] @ weights.recurrent)
             states[t + 1], cells[t + 1] = _advance(gates[t], cells[t])
-        logits, squashed = self._scaled(states[1:] @ weights.heads.T + weights.bias)
-        options = batch.options.swapaxes(0, 1)
-        logits += self.vocabulary.prior
-        logits -= logits.max(axis=-1, keepdims=True, where=options, initial=-np.inf)
-        probs = np.exp(logits, where=options, out=np.zeros_like(logits))
+        flat = states[1:].reshape(-1, self.units) @ weights.heads.T + weights.bias
+        logits, squashed = self._scaled(flat.reshape(steps, rows, -1))
+        logits += batch.prior
+        logits -= logits.max(axis=-1, keepdims=True)
+        probs = np.exp(logits)
         totals = probs.sum(axis=-1, keepdims=True)
         probs /= totals
-        taken = np.take_along_axis(logits, batch.tokens.T[..., None], axis=-1) - np.log(totals)
-        return Pass(taken.sum(axis=(0, 2)), gates, cells, states, squashed, probs)
+        taken = logits[_taken(batch)] - np.log(totals[..., 0])
+        return Pass(taken.sum(axis=0), gates, cells, states, squashed, probs)
 
     def gradient(self, parameters: Array, batch: Batch, passed: Pass, credit: Array) -> Array:
         """Return the gradient of the log-probabilities' sum, weighted by ``credit`` (``[rows]``).
@@ -186,7 +186,8 @@ class Policy:
         flat = logits.reshape(-1, self.vocabulary.size)
         np.matmul(flat.T, passed.states[1:].reshape(-1, self.units), out=into.heads)
         flat.sum(axis=0, out=into.bias)
-        gates = _through_time(weights.recurrent, passed, logits @ weights.heads)
+        states = (flat @ weights.heads).reshape(*logits.shape[:2], -1)
+        gates = _through_time(weights.recurrent, passed, states)
         rows = gates.reshape(-1, 4 * self.units)
         np.matmul(passed.states[:-1].reshape(-1, self.units).T, rows, out=into.recurrent)
         _add_rows(into.inputs, _fed(batch).ravel(), rows)
@@ -203,12 +204,17 @@ class Policy:
     def _logit_gradient(self, batch: Batch, passed: Pass, credit: Array) -> Array:
         """Return the gradient with regard to the heads' outputs, ``[steps, rows, tokens]``."""
         result = -passed.probs
-        taken = batch.tokens.T[..., None]
-        np.put_along_axis(result, taken, np.take_along_axis(result, taken, axis=-1) + 1, axis=-1)
+        result[_taken(batch)] += 1
         result *= credit[:, None] / self.temperature
         if passed.squashed is not None and self.tanh_constant is not None:
             result *= self.tanh_constant * (1 - passed.squashed**2)
         return result
+
+
+def _taken(batch: Batch) -> tuple[NDArray[np.int_], ...]:
+    """Return the index of the tokens taken in ``[steps, rows, tokens]``."""
+    rows, steps = batch.tokens.shape
+    return np.arange(steps)[:, None], np.arange(rows), batch.tokens.T
 
 
 def _fed(batch: Batch) -> NDArray[np.int_]:

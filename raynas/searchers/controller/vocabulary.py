@@ -21,11 +21,12 @@ class Batch(NamedTuple):
 
     Attributes:
         tokens: ``[rows, steps]`` the option taken at each step; 0 where padded.
-        options: ``[rows, steps, tokens]`` the options there were; token 0 alone where padded.
+        prior: ``[steps, rows, tokens]`` the logarithm of each option's weight in the space's
+            prior; minus infinity where there was no such option. Where padded, token 0 is left.
     """
 
     tokens: NDArray[np.int_]
-    options: NDArray[np.bool_]
+    prior: NDArray[np.float64]
 
 
 class Vocabulary:
@@ -57,15 +58,15 @@ class Vocabulary:
         """Return architectures as tokens."""
         longest = max(map(len, architectures))
         tokens = np.zeros((len(architectures), longest), dtype=int)
-        options = np.zeros((*tokens.shape, self.size), dtype=bool)
-        options[..., 0] = True
+        prior = np.full((longest, len(architectures), self.size), -np.inf)
+        prior[..., 0] = 0
         for row, architecture in enumerate(architectures):
             for step, (path, value) in enumerate(architecture.items()):
                 span = self.spans[path]
                 tokens[row, step] = span.start + self._decisions[path].domain.values().index(value)
-                options[row, step, 0] = False
-                options[row, step, span] = True
-        return Batch(tokens, options)
+                prior[step, row, 0] = -np.inf
+                prior[step, row, span] = self.prior[span]
+        return Batch(tokens, prior)
 
 
 def _count(decision: Decision) -> int:
