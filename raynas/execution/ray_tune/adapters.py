@@ -170,9 +170,13 @@ class TuneScheduler(FIFOScheduler):  # type: ignore[misc]  # Ray ships no types
         trial: Any,
         result: Mapping[str, Any],  # noqa: ARG002 - Tune's signature
     ) -> None:
-        """Let go of Tune's statistics: it keeps some of every number of every trial ever run."""
+        """Let go of Tune's statistics: of every number of every trial ever run it keeps ten.
+
+        The journal holds what was reported.
+        """
         trial.run_metadata.metric_analysis.clear()
         trial.run_metadata.metric_n_steps.clear()
+        trial.run_metadata.last_result = {}
 
     def on_trial_error(self, tune_controller: Any, trial: Any) -> None:
         """Note how a trial's worker was lost, be it replaced or not."""
