@@ -92,8 +92,9 @@ def wait_until(condition, started):
 def events(folder):
     """Return what a journal says happened, without when, how fast and by whom."""
     path = Path(folder) / "journal.jsonl"
-    lines = path.read_text().splitlines() if path.exists() else []
-    read = (json.loads(line) for line in lines)
+    text = path.read_text() if path.exists() else ""
+    whole = text[: text.rfind("\n") + 1]  # the last line may be being written
+    read = (json.loads(line) for line in whole.splitlines())
     timed = ("at", "seconds", "worker")
     return [
         {name: value for name, value in event.items() if name not in timed}

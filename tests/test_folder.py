@@ -9,14 +9,14 @@ import raynas
 from raynas import journal
 from raynas.errors import ConfigError, JournalError
 from raynas.experiment.experiment import Experiment
-from raynas.experiment.folder import checkpoint, open_run
+from raynas.experiment.folder import checkpoints, open_run
 from raynas.experiment.parts import look_up
 from raynas.experiment.run import recorded
 from raynas.journal import Journal
 from raynas.searchers.random import RandomSearch
 from raynas.space import Choice, Space
 from raynas.tasks.digits import Digits
-from raynas.trial import Failed, Finished, Report, Started
+from raynas.trial import Report, Started
 from search_spaces import mlp
 
 
@@ -91,7 +91,7 @@ def replace_space(space):
 def test_the_run_of_another_experiment_is_refused_and_left_alone(experiment, settings, says):
     opened(experiment)
     wrote(experiment, start(0), Report(0, 1, {"val_accuracy": 0.5}))
-    kept = checkpoint(experiment.output, 0)
+    kept = checkpoints(experiment.output).of(0)
     kept.parent.mkdir()
     kept.write_bytes(b"half trained")
     with (experiment.output / "journal.jsonl").open("ab") as file:
@@ -145,19 +145,6 @@ def test_a_torn_line_is_cut_off_and_said_so(experiment, caplog):
     assert opened(experiment).trials[0].epoch == 0
     assert "the last line of the journal was torn (14 bytes" in caplog.text
     assert (experiment.output / "journal.jsonl").read_bytes() == whole
-
-
-def test_only_the_checkpoints_of_half_trained_trials_are_kept(experiment):
-    opened(experiment)
-    wrote(experiment, start(0), start(1), start(2), Failed(0, "diverged"))
-    wrote(experiment, Report(1, 1, {"val_accuracy": 0.5}), Finished(1, stopped=True))
-    kept = checkpoint(experiment.output, 2)
-    kept.parent.mkdir()
-    for path in (kept, checkpoint(experiment.output, 0), checkpoint(experiment.output, 1)):
-        path.write_bytes(b"weights")
-    (kept.parent / "tmp1234.partial").write_bytes(b"half a checkpoint")
-    opened(experiment)
-    assert list(kept.parent.iterdir()) == [kept]
 
 
 @pytest.mark.parametrize("act", [raynas.load, raynas.resume])

@@ -84,6 +84,15 @@ def test_only_what_is_needed_stays(files):
     }
 
 
+def test_what_a_worker_is_writing_stays_until_the_run_is_taken_up_again(files):
+    partial = files.folder / "tmp1234.partial"
+    partial.write_text("half a checkpoint")
+    files.sweep(set())
+    assert [*files.folder.iterdir()] == [partial]
+    files.clear()
+    assert not [*files.folder.iterdir()]
+
+
 def test_where_there_are_no_links_a_copy_is_made(files, monkeypatch):
     def refuse(*_):
         raise OSError("no links here")

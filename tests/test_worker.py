@@ -165,7 +165,7 @@ def cut(path, name, contents):
 def test_a_parent_that_cannot_be_read_is_a_failure(workshop, assignment, parent, tmp_path):
     for path in spoiled(parent):
         failed = only_event(workshop, replace(assignment, parent=str(path)))
-        assert failed.reason.startswith(f"the parent's weights cannot be read from {path}: ")
+        assert failed.reason.startswith(f"weights to go on with cannot be read from {path}: ")
     assert names(tmp_path / "checkpoints") == []
 
 

@@ -43,8 +43,13 @@ class Checkpoints:
         return target
 
     def sweep(self, needed: Collection[int]) -> None:
-        """Delete the files of all trials but those ``needed``."""
+        """Delete the files of all trials but those ``needed``; workers may be writing others."""
         kept = {path for number in needed for path in (self.of(number), self.bequeathed(number))}
-        for path in self.folder.glob("*"):
+        for path in self.folder.glob("trial-*.pt"):
             if path not in kept:
                 path.unlink(missing_ok=True)
+
+    def clear(self) -> None:
+        """Delete what workers of a killed process have not finished writing."""
+        for path in self.folder.glob("*.partial"):
+            path.unlink(missing_ok=True)

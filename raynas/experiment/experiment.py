@@ -123,6 +123,7 @@ class Experiment:
         for name in ("tune", "proxies"):
             if isinstance(given := getattr(self, name), str):
                 raise ConfigError(f"{name} must be a list of names, got {given!r}")
+            object.__setattr__(self, name, tuple(given))
         object.__setattr__(self, "data_dir", Path(self.data_dir))
         if not isinstance(self.objective, str):
             names = tuple(self.objective)  # one in a list is one

@@ -116,12 +116,14 @@ def run(experiment: Experiment, watchers: Iterable[Watcher] = ()) -> Result:
             for watcher in everyone:
                 watcher.write(event, history)
 
+        files = checkpoints(experiment.output)
+        files.clear()
         conductor = Conductor(parts.plan, history, record, time.time)
         if not conductor.finished or _uncrowned(conductor):
             _execute(experiment, parts, conductor)
         else:
             _say_limit(experiment, conductor)
-        checkpoints(experiment.output).sweep(conductor.needed)
+        files.sweep(conductor.needed)
     return Result(experiment.output, history)
 
 
