@@ -82,7 +82,7 @@ class BOHB:
             return anything(self.space, history, rng)
         good, bad = (Density.around(self._axes, some) for some in self._split(ranked, history))
         wide = good.wider(self.bandwidth_factor)
-        drawn = [wide.draw(rng) for _ in range(self.samples)]
+        drawn = wide.draw(self.samples, rng)
         points = self._axes.rows(drawn)
         promise = good.log(points) - bad.log(points)
         order = np.argsort(-promise, kind="stable").tolist()

@@ -7,14 +7,14 @@ a Gaussian truncated to their range.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import logsumexp, ndtr, ndtri
+from scipy.special import ndtr, ndtri
 
 from raynas.space import Architecture, Choice, Decision, Domain, Space, Value
 
@@ -41,13 +41,30 @@ class Axes:
     def rows(self, architectures: Iterable[Architecture]) -> Floats:
         """Return ``[architectures, decisions]``."""
         rows = [self._row(architecture) for architecture in architectures]
-        return np.array(rows).reshape(-1, len(self.open))
+        return np.concatenate(rows).reshape(len(rows), -1)
 
-    def _coded(self, architecture: Architecture) -> list[float]:
-        return [
-            _code(decision, indices, architecture) if decision.path in architecture else math.nan
-            for decision, indices in zip(self.open, self._codes, strict=True)
-        ]
+    def architecture(self, row: Sequence[float], rng: np.random.Generator) -> Architecture:
+        """Return what a row stands for; where it lacks a value, one is drawn from the prior."""
+
+        def decide(decision: Decision) -> Value:
+            column = self.column.get(decision.path)
+            if column is None or math.isnan(row[column]):
+                return decision.domain.sample(rng)
+            if isinstance(decision.domain, Choice):
+                return decision.domain.values()[int(row[column])]
+            return decision.domain.at(row[column])
+
+        return self.space.walk(decide)
+
+    def _coded(self, architecture: Architecture) -> Floats:
+        return np.array(
+            [
+                _code(decision, indices, architecture)
+                if decision.path in architecture
+                else math.nan
+                for decision, indices in zip(self.open, self._codes, strict=True)
+            ]
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -73,35 +90,32 @@ class Density:
         rows = axes.rows(architectures)
         scale = 1.06 * len(rows) ** (-1 / (4 + len(axes.open)))
         columns = zip(axes.open, rows.T, strict=True)
-        spreads = [_spread(decision, seen[~np.isnan(seen)]) for decision, seen in columns]
-        return cls(axes, rows, _within(axes, scale * np.array(spreads)))
+        spreads = [_spread(decision.domain, seen[~np.isnan(seen)]) for decision, seen in columns]
+        return cls(axes, rows, _bounded(axes, scale * np.array(spreads)))
 
     def wider(self, factor: float) -> Density:
         """Return the density with all bandwidths multiplied."""
-        return Density(self.axes, self.rows, _within(self.axes, factor * self.widths))
+        return Density(self.axes, self.rows, _bounded(self.axes, factor * self.widths))
 
     def log(self, points: Floats) -> Floats:
-        """Return the logarithm of the density of ``points`` ``[points, decisions]``."""
+        """Return the logarithm of the density of ``points`` ``[points, decisions]``.
+
+        Of a number it is the density of its place in [0, 1].
+        """
         total = np.full((len(points), len(self.rows)), -math.log(len(self.rows)))
         columns = zip(self.axes.open, points.T, self.rows.T, self.widths, strict=True)
-        for decision, column, seen, width in columns:
-            here = column[:, None]
-            kernel, prior = _logs(decision.domain, here, seen, width)
-            total += np.where(np.isnan(here), 0.0, np.where(np.isnan(seen), prior, kernel))
-        found: Floats = logsumexp(total, axis=1)
+        for decision, here, seen, width in columns:
+            total += _kernel(decision.domain, here, seen, width)
+        most = total.max(1)
+        found: Floats = most + np.log(np.exp(total - most[:, None]).sum(1))
         return found
 
-    def draw(self, rng: np.random.Generator) -> Architecture:
-        """Return an architecture from the kernel around a random observation."""
-        row = self.rows[rng.integers(len(self.rows))]
-
-        def decide(decision: Decision) -> Value:
-            column = self.axes.column.get(decision.path)
-            if column is None or math.isnan(row[column]):
-                return decision.domain.sample(rng)
-            return _moved(decision.domain, row[column], self.widths[column], rng)
-
-        return self.axes.space.walk(decide)
+    def draw(self, count: int, rng: np.random.Generator) -> list[Architecture]:
+        """Return architectures, each from the kernel around a random observation."""
+        rows = self.rows[rng.integers(len(self.rows), size=count)]
+        columns = zip(self.axes.open, rows.T, self.widths, strict=True)
+        moved = [_moved(decision.domain, seen, width, rng) for decision, seen, width in columns]
+        return [self.axes.architecture(row, rng) for row in np.transpose(moved).tolist()]
 
 
 def _indices(domain: Domain) -> dict[Value, int]:
@@ -113,42 +127,68 @@ def _code(decision: Decision, indices: dict[Value, int], architecture: Architect
     return indices[value] if isinstance(domain, Choice) else domain.unit(value)
 
 
-def _spread(decision: Decision, seen: Floats) -> float:
+def _spread(domain: Domain, seen: Floats) -> float:
     """Return the deviation of what was seen; for options, that of the indicators.
 
     It does not depend on the order of the options, and equals that of the indices of two.
     """
     if not len(seen):
         return 0.0
-    if not isinstance(decision.domain, Choice):
+    if not isinstance(domain, Choice):
         return float(seen.std())
     shares = np.bincount(seen.astype(int)) / len(seen)
     return math.sqrt(max(0.0, 1 - float(shares @ shares)) / 2)
 
 
-def _within(axes: Axes, widths: Floats) -> Floats:
+def _bounded(axes: Axes, widths: Floats) -> Floats:
     """Bound bandwidths; at the upper bound of a choice's, all options are equally likely."""
     most = [1 - 1 / d.domain.count if isinstance(d.domain, Choice) else np.inf for d in axes.open]
     return np.clip(widths, _LEAST, np.array(most))
 
 
-def _logs(domain: Domain, here: Floats, seen: Floats, width: float) -> tuple[Floats, Floats]:
-    """Return the logarithms of the kernel ``[points, observations]`` and of the prior."""
+def _kernel(domain: Domain, here: Floats, seen: Floats, width: float) -> Floats:
     if isinstance(domain, Choice):
-        weights = np.array(domain.weights or [1.0] * domain.count)
-        prior = np.log(weights / weights.sum())[np.nan_to_num(here).astype(int)]
-        other = math.log(width / (domain.count - 1))
-        return np.where(here == seen, math.log1p(-width), other), prior
+        return _options(domain, here, seen, width)
+    return _numbers(here, seen, width)
+
+
+def _options(domain: Choice, here: Floats, seen: Floats, width: float) -> Floats:
+    """Return the logarithm of Aitchison & Aitken's kernel, ``[points, observations]``.
+
+    In the table the last row is for observations without the decision, which follow the prior,
+    and the last column for points without it, of which there is nothing to say.
+    """
+    count = domain.count
+    table = np.full((count + 1, count + 1), math.log(width / (count - 1)))
+    np.fill_diagonal(table, math.log1p(-width))
+    weights = np.array(domain.weights or [1.0] * count)
+    table[-1, :-1] = np.log(weights / weights.sum())
+    table[:, -1] = 0.0
+    at_points, at_rows = (np.nan_to_num(codes, nan=count).astype(int) for codes in (here, seen))
+    found: Floats = table.T[:, at_rows][at_points]
+    return found
+
+
+def _numbers(here: Floats, seen: Floats, width: float) -> Floats:
+    """Return the logarithm of the truncated Gaussian, ``[points, observations]``.
+
+    The prior of the observations without the decision is even on [0, 1]: of density one.
+    """
+    known, active = ~np.isnan(seen), ~np.isnan(here)
+    here, seen = np.nan_to_num(here), np.nan_to_num(seen)
     inside = ndtr((1 - seen) / width) - ndtr(-seen / width)
-    scale = np.log(inside * (width * math.sqrt(2 * math.pi)))
-    return -0.5 * ((here - seen) / width) ** 2 - scale, np.zeros_like(here)
+    peaks = -np.log(inside * (width * math.sqrt(2 * math.pi)))
+    found = np.subtract.outer(here, seen) / width
+    found = np.where(known, peaks - 0.5 * found * found, 0.0)
+    return found * active[:, None]
 
 
-def _moved(domain: Domain, code: float, width: float, rng: np.random.Generator) -> Value:
-    """Draw a value from the kernel around one."""
+def _moved(domain: Domain, seen: Floats, width: float, rng: np.random.Generator) -> Floats:
+    """Draw a code from the kernel around each; where there is none, there will be none."""
     if isinstance(domain, Choice):
-        options = domain.values()
-        away = rng.integers(1, len(options)) if rng.random() < width else 0
-        return options[(int(code) + int(away)) % len(options)]
-    share = rng.uniform(ndtr(-code / width), ndtr((1 - code) / width))
-    return domain.at(code + width * float(ndtri(share)))
+        away = rng.integers(1, domain.count, size=len(seen))
+        away[rng.random(len(seen)) >= width] = 0
+        return (seen + away) % domain.count
+    low, high = ndtr(-seen / width), ndtr((1 - seen) / width)
+    moved: Floats = seen + width * ndtri(low + (high - low) * rng.random(len(seen)))
+    return moved
