@@ -41,7 +41,7 @@ class Axes:
     def rows(self, architectures: Iterable[Architecture]) -> Floats:
         """Return ``[architectures, decisions]``."""
         rows = [self._row(architecture) for architecture in architectures]
-        return np.concatenate(rows).reshape(len(rows), -1)
+        return np.concatenate(rows).reshape(len(rows), len(self.open))
 
     def architecture(self, row: Sequence[float], rng: np.random.Generator) -> Architecture:
         """Return what a row stands for; where it lacks a value, one is drawn from the prior."""
@@ -115,7 +115,9 @@ class Density:
         rows = self.rows[rng.integers(len(self.rows), size=count)]
         columns = zip(self.axes.open, rows.T, self.widths, strict=True)
         moved = [_moved(decision.domain, seen, width, rng) for decision, seen, width in columns]
-        return [self.axes.architecture(row, rng) for row in np.transpose(moved).tolist()]
+        return [
+            self.axes.architecture(row, rng) for row in np.reshape(moved, rows.T.shape).T.tolist()
+        ]
 
 
 def _indices(domain: Domain) -> dict[Value, int]:
