@@ -7,7 +7,7 @@ a Gaussian truncated to their range.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
@@ -43,7 +43,7 @@ class Axes:
         rows = [self._row(architecture) for architecture in architectures]
         return np.concatenate(rows).reshape(len(rows), len(self.open))
 
-    def architecture(self, row: Sequence[float], rng: np.random.Generator) -> Architecture:
+    def architecture(self, row: Floats, rng: np.random.Generator) -> Architecture:
         """Return what a row stands for; where it lacks a value, one is drawn from the prior."""
 
         def decide(decision: Decision) -> Value:
@@ -115,9 +115,8 @@ class Density:
         rows = self.rows[rng.integers(len(self.rows), size=count)]
         columns = zip(self.axes.open, rows.T, self.widths, strict=True)
         moved = [_moved(decision.domain, seen, width, rng) for decision, seen, width in columns]
-        return [
-            self.axes.architecture(row, rng) for row in np.reshape(moved, rows.T.shape).T.tolist()
-        ]
+        codes = np.reshape(moved, rows.T.shape).T
+        return [self.axes.architecture(row, rng) for row in codes]
 
 
 def _indices(domain: Domain) -> dict[Value, int]:
