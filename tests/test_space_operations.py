@@ -258,6 +258,13 @@ def test_units_and_numbers_map_to_each_other(domain, seed):
         assert abs(domain.at(unit) - value) <= 1e-9 * max(abs(domain.low), abs(domain.high))
 
 
+@given(strategies.integers(), strategies.seeds())
+def test_whole_numbers_come_back_from_their_units(domain, seed):
+    value = domain.sample(strategies.generator(seed))
+    assert domain.at(domain.unit(value)) == value
+    assert (domain.at(-1), domain.at(2)) == (domain.low, domain.high)
+
+
 def test_the_widest_log_scale_there_is():
     domain = Float(5e-324, 1.7e308, log=True)
     values = [domain.sample(strategies.generator(seed)) for seed in range(50)]

@@ -20,6 +20,7 @@ from raynas.options import build
 from raynas.searchers.aim import Aim
 from raynas.searchers.auto import Auto
 from raynas.searchers.bananas import Bananas
+from raynas.searchers.bohb import BOHB
 from raynas.searchers.evolution import RegularizedEvolution
 from raynas.searchers.gp.search import GaussianProcess
 from raynas.searchers.local_search import LocalSearch
@@ -104,6 +105,7 @@ SEARCHERS: Final[Mapping[str, type[Searcher]]] = MappingProxyType(
         "reinforce": Reinforce,
         "ppo": PPO,
         "gp": GaussianProcess,
+        "bohb": BOHB,
         "bananas": Bananas,
         "npenas": Npenas,
         "nasbot": Nasbot,

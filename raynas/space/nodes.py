@@ -157,6 +157,10 @@ class Int:
         """Map a number to [0, 1]."""
         return _unit(self, _number(value))
 
+    def at(self, unit: float) -> int:
+        """Map [0, 1] to the nearest number; what lies outside is taken to the nearer bound."""
+        return min(max(round(_at(self, unit)), self.low), self.high)
+
 
 @dataclass(frozen=True, slots=True)
 class Float:
@@ -216,12 +220,7 @@ class Float:
 
     def at(self, unit: float) -> float:
         """Map [0, 1] to a number; what lies outside is taken to the nearer bound."""
-        unit = min(max(unit, 0.0), 1.0)
-        if self.log:
-            number = math.exp(math.log(self.low) * (1 - unit) + math.log(self.high) * unit)
-        else:
-            number = self.low + unit * (self.high - self.low)
-        return float(min(max(number, self.low), self.high))
+        return float(min(max(_at(self, unit), self.low), self.high))
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,6 +276,13 @@ def _unit(domain: Int | Float, value: float) -> float:
         low, high = math.log(domain.low), math.log(domain.high)
         return (math.log(value) - low) / (high - low)
     return (value - domain.low) / (domain.high - domain.low)
+
+
+def _at(domain: Int | Float, unit: float) -> float:
+    unit = min(max(unit, 0.0), 1.0)
+    if domain.log:
+        return math.exp(math.log(domain.low) * (1 - unit) + math.log(domain.high) * unit)
+    return domain.low + unit * (domain.high - domain.low)
 
 
 def _checked_weights(weights: Sequence[float], count: int) -> tuple[float, ...]:
