@@ -1,4 +1,4 @@
-"""Ray Tune's searchers inside raynas, raynas's inside Ray Tune."""
+"""Ray Tune's parts inside raynas, raynas's searchers inside Ray Tune."""
 
 import json
 
@@ -16,6 +16,7 @@ from raynas.trial import Failed, Finished, History, Report, Started
 
 import ray  # isort: skip - raynas sets how quiet it is
 from ray import tune  # isort: skip
+from ray.tune.schedulers import HyperBandForBOHB  # isort: skip
 from ray.tune.search import ConcurrencyLimiter  # isort: skip
 from ray.tune.search.optuna import OptunaSearch  # isort: skip
 
@@ -115,12 +116,12 @@ def test_both_ways_on_a_real_ray(tmp_path):
         space="mlp",
         task="digits",
         searcher=OptunaSearch(seed=0),
-        scheduler="none",
+        scheduler=HyperBandForBOHB(max_t=3, reduction_factor=3),
         trials=3,
-        epochs=1,
+        epochs=3,
         output=tmp_path / "borrowed",
     )
-    assert len(result.history.finished) == 3
+    assert sorted(trial.epoch for trial in result.history.finished) == [1, 1, 3]
 
     ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False)
     try:

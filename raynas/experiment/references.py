@@ -102,10 +102,10 @@ def find_searcher(reference: Any, space: Space, options: Mapping[str, Any]) -> S
     if isinstance(reference, str) and _is_name(reference):
         return searchers.make(reference, space, options)
     found = _load(reference, "SEARCHER") if isinstance(reference, str) else reference
-    if _is_tunes(found):
+    if _is_tunes("search.searcher", "Searcher", found):
         from raynas.execution.ray_tune.borrowed import Borrowed  # noqa: PLC0415 - loads Ray
 
-        return Borrowed(space, found)
+        found = Borrowed(space, found)
     searcher: Searcher = _made(
         f"searcher {_name(reference)}", found, "propose", options, space=space
     )
@@ -116,19 +116,26 @@ def find_scheduler(reference: Any, options: Mapping[str, Any]) -> Scheduler:
     """Return the scheduler meant.
 
     Raises:
-        ConfigError: There is no such scheduler, or an option does not fit.
+        ConfigError: There is no such scheduler, or an option does not fit; or it is Ray Tune's and
+            cannot be led.
     """
     if isinstance(reference, str) and _is_name(reference):
         return schedulers.make(reference, options)
     found = _load(reference, "SCHEDULER") if isinstance(reference, str) else reference
+    if _is_tunes("schedulers.trial_scheduler", "TrialScheduler", found):
+        from raynas.execution.ray_tune.borrowed_scheduler import (  # noqa: PLC0415 - loads Ray
+            BorrowedScheduler,
+        )
+
+        found = BorrowedScheduler(found)
     scheduler: Scheduler = _made(f"scheduler {_name(reference)}", found, "decide", options)
     return scheduler
 
 
-def _is_tunes(found: Any) -> bool:
-    """Say whether this is a Ray Tune searcher, which nobody has without having loaded Ray."""
-    tunes = sys.modules.get("ray.tune.search.searcher")
-    return tunes is not None and isinstance(found, tunes.Searcher)
+def _is_tunes(module: str, kind: str, found: Any) -> bool:
+    """Say whether this is Ray Tune's, which nobody has without having loaded Ray."""
+    tunes = sys.modules.get(f"ray.tune.{module}")
+    return tunes is not None and isinstance(found, getattr(tunes, kind))
 
 
 def _is_name(reference: str) -> bool:
