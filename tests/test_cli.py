@@ -100,7 +100,7 @@ REFUSED = {
     "no value of a target": (["--target", "val_accuracy"], "target must be METRIC=VALUE"),
     "target": (["--target", "val_acc=0.9"], "target: no metric 'val_acc': did you mean"),
     "metric": (["--objective", "f1:max"], "objective: no metric 'f1': known are"),
-    "resources": (["--cpus-per-trial", "nan"], "cpus_per_trial must be 0 or from"),
+    "resources": (["--cpus-per-trial", "nan"], "CPUs of a trial must be 0 or at least"),
     "objective": (["--objective", "val_loss:best"], "ends in :min or :max"),
     "objective twice": (["--objective", "params", "--objective", "params:max"], "each once, got"),
     "one objective only": (

@@ -247,7 +247,8 @@ def test_what_no_node_can_hold_is_refused_at_once(mine):
         ResourceError, match=r"asks for 3 CPUs and 0 GPUs .* have 2 CPUs and 0 GPU"
     ):
         search(mine, "plain", cpus_per_trial=3)
-    if not torch.cuda.is_available():
-        with pytest.raises(ResourceError, match=r"GPUs are asked for .* there is none here"):
-            search(mine, "plain", gpus_per_trial=1)
+    with pytest.raises(
+        ResourceError, match=r"asks for 1 CPUs and 1 GPUs .* have 2 CPUs and 0 GPU"
+    ):
+        search(mine, "plain", gpus_per_trial=1)
     assert events(mine / "run") == []
