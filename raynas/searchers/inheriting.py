@@ -8,7 +8,8 @@ from typing import Final
 
 import numpy as np
 
-from raynas.searchers import Searcher, recommended
+from raynas.searchers import Searcher, check, recommended
+from raynas.searchers.aim import Aim
 from raynas.searchers.selection import rank
 from raynas.space import Space
 from raynas.trial import History, Proposal, Trial
@@ -30,6 +31,14 @@ class Inheriting:
     def space(self) -> Space:
         """Where architectures live."""
         return self.searcher.space
+
+    def check(self, aim: Aim) -> None:
+        """Let the searcher refuse what does not suit it.
+
+        Raises:
+            ConfigError: It does.
+        """
+        check(self.searcher, aim)
 
     def propose(self, history: History, rng: np.random.Generator) -> Proposal | None:
         """Propose what the searcher proposes."""

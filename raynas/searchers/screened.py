@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from scipy.stats import rankdata, spearmanr
 
 from raynas.errors import ConfigError
-from raynas.searchers import Searcher, recommended
+from raynas.searchers import Searcher, check, recommended
+from raynas.searchers.aim import Aim
 from raynas.searchers.selection import rank
 from raynas.space import Architecture, Space
 from raynas.trial import Finished, History, Proposal, Trial
@@ -90,6 +91,14 @@ class Screened:
     def space(self) -> Space:
         """Where architectures live."""
         return self.searcher.space
+
+    def check(self, aim: Aim) -> None:
+        """Let the searcher refuse what does not suit it.
+
+        Raises:
+            ConfigError: It does.
+        """
+        check(self.searcher, aim)
 
     def propose(self, history: History, rng: np.random.Generator) -> Proposal | None:
         """Propose the most promising of several, or the first while proxies are not believed."""
