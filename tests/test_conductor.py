@@ -1,7 +1,8 @@
 """The conductor's promises; there is no Ray in sight."""
 
 import itertools
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from played_runs import Run, learn, stumble, timeless
 
 from raynas.errors import SearcherError, SpaceError
 from raynas.execution.conductor import Plan
+from raynas.execution.limits import Limits
 from raynas.rng import training_seed
 from raynas.schedulers import SCHEDULERS, Verdict
 from raynas.schedulers.asha import ASHA
@@ -57,7 +59,7 @@ class Script:
     proposals: tuple
 
     def propose(self, history, rng):  # noqa: ARG002 - by contract
-        proposal = self.proposals[len(history.trials)]
+        proposal = dict(enumerate(self.proposals)).get(len(history.trials))
         if isinstance(proposal, Exception):
             raise proposal
         return proposal
@@ -128,11 +130,12 @@ def test_with_any_workers_and_kills_every_trial_ends_once(data):
     resumed = [event.number for event in run.events if isinstance(event, Resumed)]
     begun = [event.number for event in run.events if isinstance(event, Started)]
     assert sorted(ends) == sorted([*begun, *resumed])
-    assert begun == list(range(9)) or scheduler == "pbt"
+    assert begun == list(range(len(begun)))
+    assert run.history.trained == 9 or scheduler == "pbt"
     assert not run.history.running
 
 
-def test_what_is_known_is_answered_and_counted():
+def test_what_is_known_is_answered():
     run = Run(scripted(of("a"), of("b"), of("a"), of("a", epochs=2), of("b"))).to_end()
     answers = {trial.number: trial.outcome.answered_by for trial in run.history.finished}
     assert answers == {0: None, 1: None, 2: 0, 3: 0, 4: 1}
@@ -253,8 +256,37 @@ def test_an_exhausted_searcher_ends_the_run():
 def test_a_tiny_space_costs_no_more_training_than_it_has_networks():
     space = Space({"op": Choice(("a", "b")), "depth": Int(1, 2)})
     run = Run(Plan(space, RandomSearch(space), RunToEnd(), 200, 2, seed=1)).to_end()
-    assert len(run.history.trials) == 200
-    assert sum(trial.trained for trial in run.history.trials.values()) == 4
+    assert run.history.trained == run.history.networks == 4
+    assert len(run.history.trials) < 60, "it is over soon after all are known"
+    assert run.conductor.finished
+    resumed = Run(Plan(space, RandomSearch(space), RunToEnd(), 200, 2, seed=1), list(run.events))
+    assert resumed.conductor.finished
+
+
+def test_a_space_whose_networks_all_fail_comes_to_an_end():
+    space = Space({"op": Choice(("a", "b", "c"))})
+    todo = Plan(space, RandomSearch(space), RunToEnd(), math.inf, 2, seed=1)
+    run = Run(todo).to_end(child=lambda trial: iter([Failed(trial.number, "it cannot be built")]))
+    assert run.history.trained == 3
+
+
+def test_what_is_answered_leaves_the_trials_to_others():
+    run = Run(replace(scripted(of("a"), of("a"), of("a"), of("b"), of("c")), trials=2)).to_end()
+    trained = [trial.number for trial in run.history.trials.values() if trial.trained]
+    assert trained == [0, 3]
+    assert not run.conductor.exhausted
+
+
+def test_a_limit_ends_even_a_search_that_only_repeats_itself():
+    space = Space({"op": Choice(("a", "b", "c")), "width": Int(1, 10**6)})
+    times = iter(range(10**6))
+    same = Script((Proposal(space.architecture({"op": "a", "width": 7})),) * 10**4)
+    run = Run(Plan(space, same, RunToEnd(), math.inf, 1, 0, Limits(time=100)))
+    run.conductor.clock = lambda: next(times)
+    run.conductor.open(1, 0)
+    run.to_end()
+    assert run.conductor.limit == "time"
+    assert len(run.history.trials) < 100
 
 
 def retried_once(todo, events=()):

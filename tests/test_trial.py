@@ -182,7 +182,11 @@ def test_nothing_is_best_of_nothing():
 def test_objectives_are_minimised():
     assert Objective("val_accuracy").loss({"val_accuracy": 0.25}) == -0.25
     assert Objective("val_loss", "min").loss({"val_loss": 0.25}) == 0.25
-    assert math.isnan(Objective("val_loss", "min").loss({"val_loss": math.nan}))
+
+
+@pytest.mark.parametrize("direction", ["min", "max"])
+def test_what_is_no_number_is_worse_than_all_else(direction):
+    assert Objective("score", direction).loss({"score": math.nan}) == math.inf
 
 
 def test_the_winner_is_remembered():

@@ -6,7 +6,8 @@ import traceback
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any
+from itertools import islice, takewhile
+from typing import Any, Final
 
 from raynas.errors import RaynasError, SchedulerError, SearcherError
 from raynas.execution.limits import Limits
@@ -28,6 +29,10 @@ from raynas.trial import (
     Trial,
 )
 
+# Proposals in a row, all answered from the history, after which a search is over.
+_PATIENCE: Final = 500
+_KNOWN: Final = 20  # where the history holds every network of the space
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -37,7 +42,8 @@ class Plan:
         space: Where architectures live.
         searcher: Proposes them.
         scheduler: Decides after every epoch who goes on.
-        trials: How many trials to start, those answered from the journal counted; may be infinite.
+        trials: How many trials to train; those answered from the journal come on top. May be
+            infinite.
         epochs: The full length of a trial.
         seed: The seed of the run.
         limits: What ends it sooner.
@@ -140,14 +146,14 @@ class Conductor:
         Raises:
             SearcherError: The searcher raised, or proposed what is not in the space.
         """
-        if self.limit:
-            return None
-        if self._halfway:
+        if self._halfway and not self.limit:
             number = self._halfway.popleft()
             if self.history.trials[number].cut:
                 self.record(Resumed(number, self.clock()))
             return self.history.trials[number]
         while not self._over(directive := self._directive()):
+            if self.limit:
+                return None
             if isinstance(directive, Resume):
                 self.record(Resumed(directive.number, self.clock()))
                 return self.history.trials[directive.number]
@@ -205,9 +211,22 @@ class Conductor:
         return verdict
 
     @property
+    def exhausted(self) -> bool:
+        """Whether nothing new will be proposed, as far as that can be told.
+
+        That is so when the searcher says it; or when the last proposals, one after the other, were
+        all answered from the history, and it holds every network there is or they were many.
+        """
+        all_known = self.history.networks >= self.plan.space.networks
+        patience = _KNOWN if all_known else _PATIENCE
+        last = islice(reversed(self.history.trials.values()), patience)
+        answered = sum(1 for _ in takewhile(lambda trial: not trial.trained, last))
+        return self._exhausted or answered == patience
+
+    @property
     def _closed(self) -> bool:
         """Whether no further trials will begin, only old ones may go on."""
-        return self._exhausted or len(self.history.trials) >= self.plan.trials
+        return self.exhausted or self.history.trained >= self.plan.trials
 
     def _over(self, directive: Directive) -> bool:
         """Say whether nothing further will start, given what the scheduler says comes next."""

@@ -11,15 +11,12 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from heapq import heappop, heappush
-from typing import Final
 
 from raynas.errors import ConfigError, TrialError
 from raynas.execution.conductor import Conductor, Plan
 from raynas.schedulers import Director, Verdict
 from raynas.tables import Recorded, Table
 from raynas.trial import History, Objective, Report, Trial
-
-_PATIENCE: Final = 500  # proposals in a row, answered by the history, after which a search is over
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +100,6 @@ class Simulation:
 
     Attributes:
         conductor: Leads the search.
-        exhausted: Whether the searcher had nothing new to propose while there was budget left.
     """
 
     def __init__(
@@ -116,20 +112,19 @@ class Simulation:
         """Begin at second zero.
 
         Args:
-            plan: What to do; its number of trials bounds those answered from the history too.
+            plan: What to do.
             cluster: On what.
             budget: How much of it.
             objectives: What is optimised.
         """
-        self._plan = plan
         self._cluster = cluster
         self._budget = budget
         self._now = 0.0
-        self._begun = self._ended = 0
-        self.exhausted = False
+        self._ended = 0
         self._queue: list[tuple[float, int, Recorded, Iterator[Recorded]]] = []
         self._paused: dict[int, Iterator[Recorded]] = {}
         history = History(objectives)
+        plan = replace(plan, trials=min(plan.trials, budget.trainings))
         self.conductor = Conductor(plan, history, history.apply, lambda: self._now)
         self.conductor.open(cluster.workers, gpus=0)
 
@@ -137,6 +132,12 @@ class Simulation:
     def history(self) -> History:
         """All that happened so far."""
         return self.conductor.history
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether the searcher had nothing new to propose while there was budget left."""
+        conductor = self.conductor
+        return conductor.exhausted and conductor.history.trained < conductor.plan.trials
 
     def __iter__(self) -> Iterator[Moment]:
         """Go on to the end of the budget or of the search, moment by moment.
@@ -154,7 +155,7 @@ class Simulation:
                 self._await(number, looks)
             else:
                 self._ended += 1
-                if isinstance(self._plan.scheduler, Director):
+                if isinstance(self.conductor.plan.scheduler, Director):
                     self._paused[number] = looks
             self._fill()
             yield self._moment()
@@ -165,21 +166,12 @@ class Simulation:
 
     def _fill(self) -> None:
         """Give every free worker a trial."""
-        while (
-            not self.exhausted
-            and len(self._queue) < self._cluster.workers
-            and self._now < self._budget.seconds
-        ):
-            spent = self._begun >= self._budget.trainings  # old trials may still go on
-            patience = 0 if spent else len(self.history.trials) + _PATIENCE
-            self.conductor.plan = replace(self._plan, trials=min(self._plan.trials, patience))
+        while len(self._queue) < self._cluster.workers and self._now < self._budget.seconds:
             trial = self.conductor.next()
             if trial is None:
-                self.exhausted = not spent and self.conductor.finished
                 return
             looks = self._paused.pop(trial.number, None)
             if looks is None:
-                self._begun += 1
                 looks = self._cluster.looks(trial, self._draw(trial))
             else:
                 self._ended -= 1

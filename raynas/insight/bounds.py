@@ -34,7 +34,7 @@ def ahead(plan: Plan, history: History, slots: int, scheduler: str) -> str:
     if limits.target:
         of = limits.target.objective
         text += f", until {of.metric} reaches {metric(of.metric, limits.target.value)}"
-    there = len(history.trials)
+    there = history.trained
     return f"{text}; {there} of them there already" if there else text
 
 

@@ -7,6 +7,7 @@ import json
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
+from typing import Final
 
 import numpy as np
 
@@ -17,6 +18,8 @@ from raynas.space.graph import Graph
 from raynas.space.nodes import Choice, Node, Value
 
 Decide = Callable[[Decision], Value]
+
+_ENUMERATED: Final = 10_000  # architectures, at most, to look through all of them
 
 
 class Space:
@@ -62,6 +65,13 @@ class Space:
     def size(self) -> int | float:
         """The exact number of architectures (assignments); infinite with a real number in it."""
         return _size(self.roots)
+
+    @cached_property
+    def networks(self) -> int | float:
+        """The number of different networks (identities); of a large space, a bound to it."""
+        if self.canonical is None or self.size > _ENUMERATED:
+            return self.size
+        return len({self.identity(architecture) for architecture in self})
 
     def walk(self, decide: Decide) -> Architecture:
         """Build an architecture, asking ``decide`` for each active decision, parents first."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
@@ -23,14 +24,17 @@ class Objective:
     direction: Literal["max", "min"] = "max"
 
     def loss(self, metrics: Mapping[str, float]) -> float:
-        """Return the metric as something to minimise.
+        """Return the metric as something to minimise; what is no number is worse than all else.
 
         Raises:
             ConfigError: The report does not hold the metric.
         """
         if self.metric not in metrics:
             raise ConfigError(unknown("metric", self.metric, metrics))
-        return -metrics[self.metric] if self.direction == "max" else metrics[self.metric]
+        value = metrics[self.metric]
+        if math.isnan(value):  # it would compare as neither better nor worse than anything
+            return math.inf
+        return -value if self.direction == "max" else value
 
 
 @dataclass(frozen=True, slots=True)

@@ -167,11 +167,22 @@ class History:
     _same: defaultdict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
     _at: defaultdict[int, dict[int, Losses]] = field(default_factory=lambda: defaultdict(dict))
     _place: dict[int, int] = field(default_factory=dict)  # in finished, by number
+    _answered: int = 0
 
     @property
     def running(self) -> Sequence[Trial]:
         """Trials that have not ended, in the order they started."""
         return [self.trials[number] for number in self._running]
+
+    @property
+    def trained(self) -> int:
+        """How many trials were trained or are being, rather than answered by earlier ones."""
+        return len(self.trials) - self._answered
+
+    @property
+    def networks(self) -> int:
+        """How many different networks there are among the trials."""
+        return len(self._same)
 
     @property
     def best(self) -> Trial | None:
@@ -242,6 +253,7 @@ class History:
     def _finish(self, event: Finished) -> None:
         trial = self._live(event.number)
         if event.answered_by is not None:
+            self._answered += 1
             source = self.trials[event.answered_by]
             trial = replace(trial, reports=source.reports, losses=source.losses)
         elif not trial.reports:
@@ -259,6 +271,7 @@ class History:
         self.trials[event.number] = trial = replace(trial, outcome=event)
         del self._running[event.number]
         self.failed.append(trial)
+        self._answered += event.answered_by is not None
 
     def _retry(self, event: Retried) -> None:
         trial = self._live(event.number)
