@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import strategies
 from contract import PLAIN, SPACES
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from scipy.optimize import check_grad
 from scipy.stats import norm
 from sklearn.gaussian_process import GaussianProcessRegressor
@@ -17,14 +17,15 @@ from raynas.errors import ConfigError, SpaceError
 from raynas.rng import proposal_rng
 from raynas.searchers import check, make
 from raynas.searchers.aim import Aim
-from raynas.searchers.gp.acquisition import best_of, expected_improvement, informed, worth
+from raynas.searchers.gp.acquisition import Worth, best_of, expected_improvement, informed
+from raynas.searchers.gp.climb import climb
 from raynas.searchers.gp.kernel import Points
 from raynas.searchers.gp.layout import layout
 from raynas.searchers.gp.model import Prior, condition, target
-from raynas.searchers.gp.observations import observe
+from raynas.searchers.gp.observations import ends, observe
 from raynas.searchers.gp.rows import Rows
 from raynas.space import Choice, Float, Int, Space
-from raynas.trial import Failed, Finished, History, Objective, Report, Started
+from raynas.trial import Failed, Finished, History, Objective, Proposal, Report, Started
 
 
 def networks(space, count, seed=0):
@@ -183,16 +184,58 @@ def test_without_noise_the_worth_is_expected_improvement():
     seen = seen.take(np.unique(seen.who, return_index=True)[1])
     z = strategies.generator(1).normal(size=len(seen))
     posterior = condition(prior.kernel(prior.mean), 0.0, seen, z)
-    values = worth(posterior, seen, fresh)
+    worth = Worth(posterior, seen)
     look = posterior.look(fresh)
     plain = expected_improvement(look.mean - posterior.mean(seen).max(), np.sqrt(look.variance))
-    assert values[len(seen) :] == pytest.approx(plain)
-    assert values[: len(seen)] == pytest.approx(0.0, abs=1e-4), "there is nothing to repeat for"
+    assert worth.first(fresh) == pytest.approx(plain)
+    assert worth.again() == pytest.approx(0.0, abs=1e-4), "there is nothing to repeat for"
 
 
 def test_of_equals_up_to_rounding_the_first_counts():
     assert best_of(np.array([-3.0, 1.0, 1.0 + 1e-12, 0.5])) == 1
     assert best_of(np.array([-np.inf, -2.0, -1.0])) == 2
+
+
+# Climbing
+
+
+@settings(max_examples=20, deadline=None)
+@given(space=strategies.spaces(), seed=strategies.seeds())
+def test_climbing_only_adds_untried_networks_of_the_space(space, seed):
+    rng = strategies.generator(seed)
+    assume(space.size > 1)
+    history = History()
+    train(space, history, space.sample(rng), loss=0.0)
+    (tried,) = history.trials.values()
+    start = [Proposal(one) for one in networks(space, 5, seed + 1)]
+    start = [one for one in start if space.identity(one.architecture) != tried.identity]
+    assume(start)
+    found, values = climb(space, history, start, lambda some: np.arange(len(some)), rng)
+    identities = [space.identity(one.architecture) for one in found]
+    assert len(values) == len(found) == len(set(identities))
+    assert {*identities} >= {space.identity(one.architecture) for one in start}
+    assert tried.identity not in identities
+    for one in found:
+        assert space.architecture(one.architecture) == one.architecture
+
+
+def test_climbing_gets_close_to_the_top_of_a_smooth_hill():
+    space = Space({"x": Float(0, 1), "y": Float(1e-4, 1, log=True), "op": Choice(("a", "b", "c"))})
+    start = [Proposal(one) for one in networks(space, 50)]
+
+    def height(some):
+        rows = [one.architecture for one in some]
+        return np.array(
+            [
+                -((one["x"] - 0.7) ** 2)
+                - (math.log10(one["y"]) / 4 + 0.4) ** 2
+                + (one["op"] == "b")
+                for one in rows
+            ]
+        )
+
+    _, values = climb(space, History(), start, height, strategies.generator(1))
+    assert 1 - values.max() < (1 - height(start).max()) / 10
 
 
 # The searcher
@@ -389,3 +432,40 @@ def test_unusable_options(options):
 def test_a_space_of_one_architecture():
     with pytest.raises(SpaceError, match="single"):
         make("gp", SPACES["single"])
+
+
+def test_what_fails_is_avoided_and_its_like_too():
+    """The best of the space, by what is learnt of the others, cannot be trained."""
+    space = Space({"width": Choice((8, 16, 32, 64)), "depth": Int(1, 8), "x": Float(0, 1)})
+
+    def score(one):
+        return one["width"] / 64 + one["depth"] / 16 - (one["x"] - 0.3) ** 2
+
+    def failures(searcher, seed):
+        history, failed = History(), []
+        for number in range(50):
+            proposal = searcher.propose(history, proposal_rng(seed, number))
+            values = proposal.architecture
+            failed.append(values["width"] == 64)
+            if not failed[-1]:
+                train(space, history, values, loss=-score(values))
+                continue
+            identity = space.identity(values)
+            history.apply(Started(number, values, identity, epochs=1, seed=number))
+            history.apply(Failed(number, "out of memory"))
+        best = score(searcher.recommend(history).architecture)
+        return sum(failed[25:]), best
+
+    outcomes = [failures(make("auto", space), seed) for seed in range(3)]
+    assert np.mean([late for late, _ in outcomes]) < 25 / 4, "less than by chance"
+    assert min(best for _, best in outcomes) > 0.9
+
+
+def test_what_is_lost_says_nothing_of_what_can_be_trained():
+    history = History()
+    for number, text in enumerate(("aaaaa", "bbbbb", "ccccc")):
+        train(PLAIN, history, dict(zip("uvwxy", text, strict=True)), loss=float(number))
+    network = PLAIN.architecture(dict(zip("uvwxy", "abcab", strict=True)))
+    history.apply(Started(3, network, PLAIN.identity(network), epochs=1, seed=3))
+    history.apply(Failed(3, "its worker was lost", lost=True))
+    assert [one.gap for one in ends(history)] == [0.0, 0.0, 0.0]

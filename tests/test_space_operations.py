@@ -110,13 +110,13 @@ def test_neighbours_are_valid_and_one_decision_away(space, seed):
 
 def steps(domain, value):
     """How many steps lead away from a value."""
-    match domain:
-        case Choice():
-            return domain.count - 1
-        case Int(low, high):
-            return (value > low) + (value < high)
-        case Float():
-            return len({domain.at(domain.unit(value) + step) for step in (-0.1, 0.1)} - {value})
+    if isinstance(domain, Choice):
+        return domain.count - 1
+    shares = (0.1,) if isinstance(domain, Int) else (0.1, 0.02)
+    moved = {domain.at(domain.unit(value) + sign * share) for share in shares for sign in (-1, 1)}
+    if isinstance(domain, Int):
+        moved |= {one for one in (value - 1, value + 1) if domain.contains(one)}
+    return len(moved - {value})
 
 
 def test_neighbours_of_a_choice_space_are_all_single_exchanges():

@@ -149,9 +149,11 @@ class Int:
         return (number for number in chain(drawn, every) if number != value)
 
     def steps(self, value: Value) -> Iterator[int]:
-        """Yield the numbers next to ``value``."""
+        """Yield the numbers next to ``value``, and those a tenth of the range away."""
         near = (int(_number(value)) - 1, int(_number(value)) + 1)
-        return (number for number in near if self.low <= number <= self.high)
+        inside = (number for number in near if self.low <= number <= self.high)
+        far = (self.at(self.unit(value) + step) for step in (-_STEP, _STEP))
+        return (number for number in dict.fromkeys((*inside, *far)) if number != value)
 
     def unit(self, value: Value) -> float:
         """Map a number to [0, 1]."""
@@ -209,10 +211,10 @@ class Float:
         return (number for number in chain(moves, (far,)) if number != value)
 
     def steps(self, value: Value) -> Iterator[float]:
-        """Yield a number a tenth of the range below and one above."""
+        """Yield numbers a tenth of the range below and above, and a fiftieth."""
         centre = self.unit(value)
-        near = (self.at(centre - _STEP), self.at(centre + _STEP))
-        return (number for number in near if number != value)
+        near = (self.at(centre + sign * step) for step in (_STEP, _STEP / 5) for sign in (-1, 1))
+        return (number for number in dict.fromkeys(near) if number != value)
 
     def unit(self, value: Value) -> float:
         """Map a number to [0, 1]."""

@@ -7,13 +7,14 @@ best network is worth what it would be worth to learn that it is not the best.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 
 from raynas.searchers.gp.kernel import Points
 from raynas.searchers.gp.layout import Floats
-from raynas.searchers.gp.model import Posterior
+from raynas.searchers.gp.model import Look, Posterior
 
 _TIE: Final = 1e-9
 
@@ -33,30 +34,46 @@ def informed(variance: Floats, noise: float) -> Floats:
     return 1.0 - np.sqrt(noise / (variance + noise))
 
 
-def worth(posterior: Posterior, known: Points, fresh: Points, low: float = 0.0) -> Floats:
-    """Return ``[known + fresh]`` what it is worth to train each once more, or for the first time.
+@dataclass(frozen=True, slots=True)
+class Worth:
+    """What it is worth to train networks, after all that was trained.
 
-    Args:
-        posterior: After all that was trained.
+    Attributes:
+        posterior: What is believed.
         known: Networks that were trained, at least one.
-        fresh: Networks that were not.
         low: The share of full training that the next training is to lack; what it is worth is
             what it says about full ones.
     """
-    both = (known + fresh).at(0.0)
-    full = posterior.look(both)
-    mean = full.mean - full.mean[: len(known)].max()
-    if len(known) > 1:
-        best, second = np.argsort(-full.mean[: len(known)], kind="stable")[:2]
-        mean[best] = full.mean[second] - full.mean[best]
-    value = expected_improvement(mean, np.sqrt(full.variance))
-    if low == 0.0:
-        return value * informed(full.variance, posterior.noise)
-    short = posterior.look(both.at(low))
-    together = posterior.kernel.lasting - (short.white * full.white).sum(0)
-    correlation = np.clip(together / np.sqrt(short.variance * full.variance), 0.0, 1.0)
-    value *= correlation * informed(short.variance, posterior.noise)
-    return value
+
+    posterior: Posterior
+    known: Points
+    low: float = 0.0
+
+    def again(self) -> Floats:
+        """Return ``[known]`` what it is worth to train each of those known once more."""
+        full = self.posterior.look(self.known.at(0.0))
+        mean = full.mean - full.mean.max()
+        if len(mean) > 1:
+            best, second = np.argsort(-full.mean, kind="stable")[:2]
+            mean[best] = full.mean[second] - full.mean[best]
+        return self._of(self.known, full, mean)
+
+    def first(self, fresh: Points) -> Floats:
+        """Return ``[fresh]`` what it is worth to train others for the first time."""
+        full = self.posterior.look(fresh.at(0.0))
+        best = self.posterior.mean(self.known.at(0.0)).max()
+        return self._of(fresh, full, full.mean - best)
+
+    def _of(self, points: Points, full: Look, mean: Floats) -> Floats:
+        posterior = self.posterior
+        value = expected_improvement(mean, np.sqrt(full.variance))
+        if self.low == 0.0:
+            return value * informed(full.variance, posterior.noise)
+        short = posterior.look(points.at(self.low))
+        together = posterior.kernel.lasting - (short.white * full.white).sum(0)
+        correlation = np.clip(together / np.sqrt(short.variance * full.variance), 0.0, 1.0)
+        value *= correlation * informed(short.variance, posterior.noise)
+        return value
 
 
 def best_of(values: Floats) -> int:

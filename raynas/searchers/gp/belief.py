@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from raynas.searchers.gp.chance import Chance, Chances, certain
 from raynas.searchers.gp.kernel import Points
 from raynas.searchers.gp.layout import Floats
 from raynas.searchers.gp.model import Posterior, Prior, condition, target
 from raynas.searchers.gp.observations import (
     Observation,
     due,
+    ends,
     observe,
     points,
     representative,
@@ -39,12 +41,14 @@ class Belief:
         known: They as the kernel compares them, fully trained.
         posterior: What is expected of these and others.
         row: Makes an architecture's row.
+        chance: How likely a network can be trained at all.
     """
 
     trials: tuple[Trial, ...]
     known: Points
     posterior: Posterior
     row: Callable[[Architecture], Floats]
+    chance: Chances = certain
 
     def untried(self, networks: Sequence[Architecture]) -> Points:
         """Return networks of which there is no trial, all different, as fully trained ones."""
@@ -69,6 +73,7 @@ class Believer:
         """Begin without any parameters."""
         self._rows = rows
         self._fitted = lru_cache(2)(self._fit)
+        self._chance_fitted = lru_cache(2)(self._fit)
 
     def after(self, history: History, full: int) -> Belief:
         """Return what is believed after a history in which a trial has been trained.
@@ -90,7 +95,24 @@ class Believer:
             z,
             self._running(history, full),
         )
-        return self._sorted(trained, points(seen, self._rows.of), posterior)
+        belief = self._sorted(trained, points(seen, self._rows.of), posterior)
+        return replace(belief, chance=self._chance(history))
+
+    def _chance(self, history: History) -> Chances:
+        """Return how likely networks can be trained: by the same kernel, fitted to that."""
+        seen = ends(history)
+        if not any(one.gap for one in seen):
+            return certain
+        prior, theta = self._chance_fitted(seen[: due(seen)])
+        heeded = seen[-_HEEDED:]
+        gaps = np.array([one.gap for one in heeded])
+        z = target(gaps, theta[-1]).z
+        if not 0 < gaps.mean() < 1:
+            return certain
+        posterior = condition(
+            prior.kernel(theta), float(np.exp(theta[-2])), points(heeded, self._rows.of), z
+        )
+        return Chance(posterior, failed=float(z[gaps > 0][0]), succeeded=float(z[gaps == 0][0]))
 
     def _fit(self, seen: tuple[Observation, ...]) -> tuple[Prior, Floats]:
         learnt = [seen[at] for at in sample(seen, _FITTED)]

@@ -11,7 +11,7 @@ import numpy as np
 from raynas.searchers.gp.kernel import Points
 from raynas.searchers.gp.layout import Floats
 from raynas.space import Architecture
-from raynas.trial import History, Trial
+from raynas.trial import Failed, History, Trial
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,23 @@ def observe(history: History, trials: Sequence[Trial], full: int) -> tuple[Obser
         lacks = max(0.0, 1.0 - trial.epoch / full)
         seen.append(Observation(first.architecture, first.number, lacks, gap))
     return tuple(seen)
+
+
+def ends(history: History) -> tuple[Observation, ...]:
+    """Return of each network whether it failed (a gap of one) or not (of none).
+
+    What was lost with its worker, or is known from an earlier trial only, says nothing.
+    """
+    seen: dict[int, Observation] = {}
+    for trial in history.trials.values():
+        if trial.outcome is None or not trial.trained:
+            continue
+        if isinstance(trial.outcome, Failed) and trial.outcome.lost:
+            continue
+        first = representative(history, trial)
+        gap = float(isinstance(trial.outcome, Failed))
+        seen[first.number] = Observation(first.architecture, first.number, 0.0, gap)
+    return tuple(seen.values())
 
 
 def representative(history: History, trial: Trial) -> Trial:

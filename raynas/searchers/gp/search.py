@@ -16,10 +16,12 @@ import numpy as np
 
 from raynas.errors import ConfigError
 from raynas.searchers.aim import Aim
-from raynas.searchers.gp.acquisition import best_of, worth
+from raynas.searchers.gp.acquisition import Worth, best_of
 from raynas.searchers.gp.belief import Belief, Believer
 from raynas.searchers.gp.candidates import anywhere, around
+from raynas.searchers.gp.climb import climb
 from raynas.searchers.gp.kernel import Points
+from raynas.searchers.gp.layout import Floats
 from raynas.searchers.gp.lengths import Lengths
 from raynas.searchers.gp.rows import Features, Rows
 from raynas.searchers.mutants import anything
@@ -102,9 +104,11 @@ class GaussianProcess:
             return promoted
         near, far = self._fresh(belief, history, rng)
         if far and len(history.trials) % _EXPLORE == _EXPLORE - 1:
-            look = belief.posterior.look(_points(far, belief))
-            return self._short(far[best_of(look.mean + _OPTIMISM * np.sqrt(look.variance))])
-        return self._most_worth(belief, history, [*near, *far])
+            points = _points(far, belief)
+            look = belief.posterior.look(points)
+            hopes = look.mean + _OPTIMISM * (np.sqrt(look.variance) + belief.chance(points) - 1)
+            return self._short(far[best_of(hopes)])
+        return self._most_worth(belief, history, [*near, *far], rng)
 
     def recommend(self, history: History) -> Trial | None:
         """Return the best by the mean of what is expected of it and of its like.
@@ -147,7 +151,7 @@ class GaussianProcess:
         allowed = [lengths.promotable(trial, history) for trial in belief.trials]
         if not any(allowed):
             return None
-        values = worth(belief.posterior, belief.known, _points([], belief))
+        values = Worth(belief.posterior, belief.known).again()
         chosen = belief.trials[best_of(np.where(allowed, values, -np.inf))]
         return Proposal(chosen.architecture, epochs=lengths.full, parent=chosen.number)
 
@@ -162,16 +166,28 @@ class GaussianProcess:
         return near, far
 
     def _most_worth(
-        self, belief: Belief, history: History, fresh: Sequence[Proposal]
+        self,
+        belief: Belief,
+        history: History,
+        fresh: Sequence[Proposal],
+        rng: np.random.Generator,
     ) -> Proposal | None:
         """Return what is worth most, of new networks and repeats; none if neither is left."""
         lacking = self._lengths.lacking if self._lengths else 0.0
-        values = worth(belief.posterior, belief.known, _points(fresh, belief), lacking)
-        repeatable = [self._repeatable(trial, history) for trial in belief.trials]
-        allowed = np.array([*repeatable, *(True for _ in fresh)])
-        if not allowed.any():
+        worth = Worth(belief.posterior, belief.known, lacking)
+        allowed = np.array([self._repeatable(trial, history) for trial in belief.trials])
+        again = np.where(allowed, worth.again(), -np.inf)
+        values = np.array([])
+
+        def value(some: Sequence[Proposal]) -> Floats:
+            points = _points(some, belief)
+            return worth.first(points) * belief.chance(points)
+
+        if fresh:
+            fresh, values = climb(self.space, history, fresh, value, rng)
+        elif not allowed.any():
             return None
-        chosen = best_of(np.where(allowed, values, -np.inf)) - len(repeatable)
+        chosen = best_of(np.concatenate([again, values])) - len(again)
         if chosen >= 0:
             return self._short(fresh[chosen])
         return Proposal(belief.trials[chosen].architecture, repeat=True)
