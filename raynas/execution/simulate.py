@@ -11,15 +11,13 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from heapq import heappop, heappush
-from typing import Final
 
 from raynas.errors import ConfigError, TrialError
+from raynas.execution.answers import PATIENCE, unscored
 from raynas.execution.conductor import Conductor, Plan
 from raynas.schedulers import Director, Verdict
 from raynas.tables import Recorded, Table
 from raynas.trial import History, Objective, Report, Trial
-
-_PATIENCE: Final = 500  # proposals in a row, answered by the history, after which a search is over
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,8 +147,11 @@ class Simulation:
         yield self._moment()
         while self._queue and self._queue[0][0] <= self._budget.seconds:
             self._now, number, look, looks = heappop(self._queue)
+            fault = unscored(self.history.objectives, look.metrics, look.epoch)
             report = Report(number, look.epoch, look.metrics, look.seconds)
-            if self.conductor.report(report) is Verdict.GO:
+            if fault:
+                self._fail(number, f"the recorded {fault}")
+            elif self.conductor.report(report) is Verdict.GO:
                 self._await(number, looks)
             else:
                 self._ended += 1
@@ -171,7 +172,7 @@ class Simulation:
             and self._now < self._budget.seconds
         ):
             spent = self._begun >= self._budget.trainings  # old trials may still go on
-            patience = 0 if spent else len(self.history.trials) + _PATIENCE
+            patience = 0 if spent else len(self.history.trials) + PATIENCE
             self.conductor.plan = replace(self._plan, trials=min(self._plan.trials, patience))
             trial = self.conductor.next()
             if trial is None:
@@ -189,10 +190,13 @@ class Simulation:
         try:
             look = next(looks)
         except TrialError as error:
-            self.conductor.fail(number, str(error))
-            self._ended += 1
+            self._fail(number, str(error))
         else:
             heappush(self._queue, (self._now + look.seconds, number, look, looks))
+
+    def _fail(self, number: int, reason: str) -> None:
+        self.conductor.fail(number, reason)
+        self._ended += 1
 
     def _draw(self, trial: Trial) -> int:
         """Return which training a trial sees: any one at first, another for each repeat."""
