@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,6 +69,10 @@ class Believer:
         """Begin without any parameters."""
         self._rows = rows
         self._fitted = lru_cache(2)(self._fit)
+
+    def __reduce__(self) -> Any:
+        """Travel without what was fitted, which cannot be pickled and is fitted anew."""
+        return Believer, (self._rows,)
 
     def after(self, history: History, full: int) -> Belief:
         """Return what is believed after a history in which a trial has been trained.
