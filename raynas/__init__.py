@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from raynas.execution.ray_tune.lent import RaynasSearch
     from raynas.experiment.experiment import Experiment
     from raynas.experiment.result import Result, load
     from raynas.experiment.run import resume, run, search
@@ -21,6 +22,7 @@ _HOMES = {
     "Experiment": "raynas.experiment.experiment",
     "Float": "raynas.space",
     "Int": "raynas.space",
+    "RaynasSearch": "raynas.execution.ray_tune.lent",
     "Repeat": "raynas.space",
     "Result": "raynas.experiment.result",
     "Space": "raynas.space",
@@ -35,6 +37,7 @@ __all__ = [
     "Experiment",
     "Float",
     "Int",
+    "RaynasSearch",
     "Repeat",
     "Result",
     "Space",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import fields, is_dataclass
 from typing import Any, TypeVar, get_type_hints
 
 from raynas.errors import ConfigError, unknown
@@ -36,6 +36,35 @@ def build(kind: str, cls: type[T], options: Mapping[str, object], **given: objec
             )
         values[name] = _read(f"option {name!r} of {kind}", hints[name], value)
     return cls(**given, **values)
+
+
+def made(
+    kind: str, found: Any, method: str, options: Mapping[str, object], **given: object
+) -> Any:
+    """Return the part that ``found`` is, or the one it makes of the options.
+
+    Args:
+        kind: How messages call it, such as ``"searcher 'Mine'"``.
+        found: A part, a class of them or a function that makes one.
+        method: What a part must have, by which it is told from a function that makes one.
+        options: What to make it with.
+        given: What it is made with besides, such as the space.
+
+    Raises:
+        ConfigError: It is no such part, or does not take the options.
+    """
+    if isinstance(found, type) or not hasattr(found, method):
+        if not callable(found):
+            raise ConfigError(f"{kind} needs a method {method!r}, and {found!r} has none")
+        if isinstance(found, type) and is_dataclass(found):
+            found = build(kind, found, options, **given)
+        else:
+            found = found(**given, **options)
+    elif options:
+        raise ConfigError(f"{kind} is given ready made and takes no options, got {dict(options)}")
+    if not callable(getattr(found, method, None)):
+        raise ConfigError(f"{kind} needs a method {method!r}, and {found!r} has none")
+    return found
 
 
 def _read(what: str, hint: Any, value: object) -> object:

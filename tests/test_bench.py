@@ -22,6 +22,7 @@ from raynas.errors import ConfigError
 from raynas.execution.conductor import Plan
 from raynas.execution.simulate import Budget, Cluster, Simulation
 from raynas.experiment.bench import Bench, bench, find_table
+from raynas.experiment.user_code import load_module
 from raynas.insight.regret import Curves, Interval
 from raynas.insight.regret_plot import apart
 from raynas.schedulers.run_to_end import RunToEnd
@@ -160,6 +161,38 @@ def test_a_searcher_may_have_what_the_table_knows_without_training(line, tmp_pat
     assert (bench(settings, "line").reached["knowing"].by_trainings.test == 0.9).all()
     with pytest.raises(ConfigError, match=r"a method features.*Line has none"):
         bench(replace(settings, table=line), "line")
+
+
+FOREIGN = """
+from ray.tune.search.optuna import OptunaSearch
+
+SEARCHER = OptunaSearch(seed=0)
+
+
+def make(seed):
+    return OptunaSearch(seed=seed)
+"""
+
+
+def test_a_searcher_of_ray_tunes_runs_under_every_seed_if_it_is_made_for_it(line, tmp_path):
+    (tmp_path / "foreign.py").write_text(FOREIGN)
+    settings = small(line, seeds=3, searchers={"o": f"{tmp_path / 'foreign.py'}:make"})
+    curves = bench(settings, "line").reached["o"].by_trainings.test
+    assert len({tuple(row) for row in curves.tolist()}) == 3
+    assert (bench(settings, "line").reached["o"].by_trainings.test == curves).all()
+    made = load_module(str(tmp_path / "foreign.py")).SEARCHER
+    for ready in (str(tmp_path / "foreign.py"), f"{tmp_path / 'foreign.py'}:SEARCHER", made):
+        with pytest.raises(ConfigError, match=r"'o' is Ray Tune's and .*3 seeds: give"):
+            bench(replace(settings, searchers={"o": ready}), "line")
+    bench(replace(settings, searchers={"o": made}, seeds=1), "line")
+
+
+def test_what_a_searcher_does_not_heed_is_said_once(line, tmp_path, caplog):
+    weighted = TABLE.replace("Choice(range(top))", "Choice(range(top), range(1, top + 1))")
+    (tmp_path / "line.py").write_text(weighted)
+    bench(small(line, searchers={"optuna": "optuna"}), "line")
+    (said,) = (record.message for record in caplog.records)
+    assert said.startswith("Optuna knows no prior weights: those of x0 and 2 more are not heeded")
 
 
 def test_processes_change_nothing_but_the_time(line):

@@ -1,23 +1,26 @@
 """Ray Tune's parts inside raynas, raynas's searchers inside Ray Tune."""
 
-import json
+from functools import partial
 
 import numpy as np
+import optuna
 import pytest
 
 import raynas
-from raynas.errors import SearcherError, SpaceError
+from raynas.errors import ConfigError, SearcherError
+from raynas.execution.ray_tune.borrowed import Borrowed
 from raynas.execution.ray_tune.lent import RaynasSearch
 from raynas.execution.ray_tune.param_space import from_config, param_space
 from raynas.experiment.references import find_searcher
-from raynas.searchers import SEARCHERS
+from raynas.searchers import check
+from raynas.searchers.aim import Aim
 from raynas.space import Choice, Float, Int, Repeat, Space
-from raynas.trial import Failed, Finished, History, Report, Started
+from raynas.trial import Failed, Finished, History, Objective, Report, Started
 
 import ray  # isort: skip - raynas sets how quiet it is
 from ray import tune  # isort: skip
 from ray.tune.schedulers import HyperBandForBOHB  # isort: skip
-from ray.tune.search import ConcurrencyLimiter  # isort: skip
+from ray.tune.search import BasicVariantGenerator, ConcurrencyLimiter  # isort: skip
 from ray.tune.search.optuna import OptunaSearch  # isort: skip
 
 SPACE = Space(
@@ -34,6 +37,10 @@ def loss(architecture):
     return kernel + architecture["blocks"] + abs(np.log10(architecture["lr"]) + 1)
 
 
+def size(value):
+    return len(value) if isinstance(value, str) else abs(value)
+
+
 def test_a_param_space_draws_what_the_space_draws():
     domains = param_space(SPACE)
     assert list(domains) == list(SPACE.decisions)
@@ -47,22 +54,39 @@ def test_a_param_space_draws_what_the_space_draws():
         assert ("op.conv.kernel" in architecture) == (architecture["op"] == "conv")
 
 
-def test_what_tune_has_no_words_for_is_said():
-    with pytest.raises(SpaceError, match="op has weights"):
-        param_space(Space({"op": Choice(["a", "b"], weights=(2.0, 1.0))}))
+WEIGHTED = Space({"op": Choice(["a", "b"], weights=(2.0, 1.0)), "n": Choice([1, 2], (1, 3))})
 
 
-def played(searcher, trials, history=None):
+def test_what_tune_has_no_words_for_is_said_once(caplog):
+    searcher = find_searcher(OptunaSearch(seed=0), WEIGHTED, {})
+    check(searcher, Aim((Objective(),), 1))
+    played(searcher, 20, space=WEIGHTED)
+    assert [record.message for record in caplog.records if record.name == "raynas"] == [
+        "OptunaSearch knows no prior weights: those of op and 1 more are not heeded"
+    ]
+
+
+def test_numbers_too_many_to_count_are_drawn_and_told():
+    wide = Space({"n": Int(1, 2**60), "m": Int(1, 2**60 - 1, log=True), "k": Int(-3, 2**61)})
+    history = played(find_searcher(OptunaSearch(seed=0), wide, {}), 30, space=wide)
+    fresh = find_searcher(OptunaSearch(seed=1), wide, {})
+    for trial in played(fresh, 32, history, space=wide).trials.values():
+        assert wide.architecture(trial.architecture) == trial.architecture
+    assert len({trial.identity for trial in history.trials.values()}) == 32
+
+
+def played(searcher, trials, history=None, space=SPACE):
     """Ask one trial after the other and score it at once."""
+    score = loss if space is SPACE else lambda architecture: sum(map(size, architecture.values()))
     history = history or History()
     for number in range(len(history.trials), trials):
         proposal = searcher.propose(history, np.random.default_rng(number))
-        identity = SPACE.identity(proposal.architecture)
+        identity = space.identity(proposal.architecture)
         history.apply(Started(number, proposal.architecture, identity, 1, 0))
         if number % 7 == 3:
             history.apply(Failed(number, "does not fit"))
         else:
-            history.apply(Report(number, 1, {"val_accuracy": -loss(proposal.architecture)}))
+            history.apply(Report(number, 1, {"val_accuracy": -score(proposal.architecture)}))
             history.apply(Finished(number))
     return history
 
@@ -81,6 +105,53 @@ def test_a_fresh_tune_searcher_is_told_of_what_was():
     assert np.mean(losses[-12:]) < np.mean(losses[:12])
 
 
+def make_optuna(seed, space=None):
+    assert space is None or space is SPACE
+    return OptunaSearch(seed=seed)
+
+
+def with_sampler(sampler, seed):
+    return OptunaSearch(seed=None, sampler=sampler(seed=seed))
+
+
+def first(searcher):
+    return searcher.propose(History(), np.random.default_rng(0)).architecture
+
+
+@pytest.mark.parametrize(
+    ("maker", "options"),
+    [
+        (make_optuna, {}),
+        (lambda seed: OptunaSearch(seed=seed), {}),
+        (OptunaSearch, {}),
+        (partial(OptunaSearch, points_to_evaluate=None), {}),
+        (partial(with_sampler, optuna.samplers.RandomSampler), {}),
+        (with_sampler, {"sampler": optuna.samplers.RandomSampler}),
+    ],
+)
+def test_what_makes_a_tune_searcher_is_given_the_seed(maker, options):
+    one, again, other = (find_searcher(maker, SPACE, options, seed) for seed in (1, 1, 2))
+    assert isinstance(one, Borrowed)
+    assert first(one) == first(again) != first(other)
+    told = find_searcher(maker, SPACE, {**options, "seed": 2}, 1)
+    assert first(told) == first(find_searcher(maker, SPACE, options, 2))
+
+
+def test_a_function_that_makes_no_searcher_says_so():
+    for maker, says in (
+        (lambda seed: 1 / 0, "ZeroDivisionError"),  # noqa: ARG005
+        (lambda seed: seed, "7 has none"),
+        (lambda seeds: seeds, "missing .* 'seeds'"),
+    ):
+        with pytest.raises(ConfigError, match=says):
+            find_searcher(maker, SPACE, {}, 7)
+
+
+def test_what_is_no_searcher_of_tunes_is_refused_in_words():
+    with pytest.raises(ConfigError, match=r"BasicVariantGenerator makes trials.*random"):
+        find_searcher(BasicVariantGenerator(), SPACE, {})
+
+
 def test_a_tune_searcher_behind_a_limiter_is_refused_in_words():
     searcher = find_searcher(ConcurrencyLimiter(OptunaSearch(), max_concurrent=1), SPACE, {})
     history = History()
@@ -88,26 +159,6 @@ def test_a_tune_searcher_behind_a_limiter_is_refused_in_words():
     history.apply(Started(0, proposal.architecture, "x", 1, 0))
     with pytest.raises(SearcherError, match="take its limiter off"):
         searcher.propose(history, np.random.default_rng(1))
-
-
-@pytest.mark.parametrize("name", ["random", "evolution"])
-def test_a_raynas_searcher_saved_and_restored_suggests_the_same(name, tmp_path):
-    assert name in SEARCHERS
-    first = RaynasSearch(SPACE, name, metric="score", mode="min")
-    for i in range(20):
-        config = first.suggest(f"t{i}")
-        if i % 5 == 4:
-            first.on_trial_complete(f"t{i}", error=True)
-        elif i % 5 != 3:  # one in five goes on running
-            score = loss(SPACE.architecture(config))
-            first.on_trial_complete(f"t{i}", {"score": score, "training_iteration": 1})
-    first.save(str(tmp_path / "state"))
-    assert json.loads((tmp_path / "state").read_text())
-    second = RaynasSearch(SPACE, name, metric="score", mode="min")
-    second.restore(str(tmp_path / "state"))
-    assert [first.suggest(f"n{i}") for i in range(5)] == [
-        second.suggest(f"n{i}") for i in range(5)
-    ]
 
 
 @pytest.mark.slow

@@ -1,5 +1,6 @@
 """What the README shows is what works."""
 
+import ast
 import re
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from ray_runs import completed
 
 import raynas
 from raynas.cli.main import app
@@ -26,8 +28,8 @@ def blocks(language):
 
 @pytest.fixture
 def files(tmp_path):
-    """Write the README's own-space and own-task examples to the files it names."""
-    for name in ("my_space.py", "my_tasks.py"):
+    """Write the README's examples to the files it names."""
+    for name in ("my_space.py", "my_tasks.py", "my_tuner.py"):
         told, code = re.search(
             rf"This is `({name})`:\n\n```python\n(.*?)```", README, re.DOTALL
         ).groups()
@@ -46,6 +48,14 @@ def test_the_own_space_builds_what_it_samples(files):
 def test_the_own_task_loads(files):
     data = find_task(f"{files / 'my_tasks.py'}:Wine", {}).load(Source(), 0)
     assert (data.classes, data.input_shape) == (3, (13,))
+
+
+@pytest.mark.slow
+def test_the_plain_tuner_finds_the_best_there_is(files):
+    code, output, errors = completed(str(files / "my_tuner.py"), cwd=files)
+    assert code == 0, errors
+    found = ast.literal_eval(output.splitlines()[-1])
+    assert found["width"] >= 48, found
 
 
 def test_the_configuration_is_read():

@@ -78,7 +78,6 @@ def ended(history, architecture, loss, *, epochs=1, stopped_after=None):
             "NSGAIISampler cannot be made",
         ),
         (lambda: make("optuna", LETTERS, {"sampler": "cmaes"}), SpaceError, "u is a Choice"),
-        (lambda: make("optuna", Space({"a": Choice((1, 2), (1, 2))})), SpaceError, "a has some"),
     ],
 )
 def test_what_cannot_be_is_refused_before_anything_starts(make_it, error, says):
@@ -249,6 +248,61 @@ def test_optuna_does_not_take_a_stopped_trial_for_a_finished_one():
         )
     proposals = [searcher.propose(history, strategies.generator(seed)) for seed in range(20)]
     assert sum(proposal.architecture["u"] == "a" for proposal in proposals) < 5
+
+
+WEIGHTED = Space(
+    {
+        "a": Choice({"x": Int(0, 3), "y": None}, (1, 9)),
+        "b": Choice(("p", "q"), (1, 9)),
+        "c": Choice(("r", "s")),
+    }
+)
+
+
+@pytest.mark.parametrize(
+    ("sampler", "options", "begins"),
+    [
+        ("tpe", {}, 10),
+        ("tpe", {"n_startup_trials": 4}, 4),
+        ("nsgaii", {"population_size": 6}, 6),
+        ("random", {}, 25),
+    ],
+)
+def test_optuna_begins_with_what_the_prior_says(sampler, options, begins, caplog):
+    """Later it knows nothing of the weights, and says so, unless all is drawn from the prior."""
+    searcher = make("optuna", WEIGHTED, {"sampler": sampler, "sampler_options": options})
+    check(searcher, Aim(LOSS, epochs=1))
+    says = "prior weights: those of a and 1 more are not heeded after its random trials"
+    assert (says in caplog.text) == (sampler != "random")
+    history = History(LOSS)
+
+    def from_the_prior():
+        """In how many of ten draws the proposal is the prior's."""
+        drawn = [searcher.propose(history, rng(seed)).architecture for seed in range(10)]
+        return sum(one == WEIGHTED.sample(rng(seed)) for seed, one in enumerate(drawn))
+
+    rng = strategies.generator
+    for number in range(25):
+        assert (from_the_prior() == 10) == (number < begins)
+        drawn = searcher.propose(history, rng(number)).architecture
+        ended(history, drawn, float(drawn["b"] == "q"))  # the prior is wrong
+    plain = make("optuna", LETTERS)
+    caplog.clear()
+    check(plain, Aim(LOSS, epochs=1))
+    assert not caplog.text
+
+
+@pytest.mark.parametrize("sampler", ["tpe", "cmaes", "gp"])
+def test_optuna_searches_numbers_too_many_to_count(sampler):
+    """Counted in ones, TPE's densities were no numbers, and Optuna warned of it."""
+    wide = Space({"n": Int(1, 2**60), "m": Int(1, 2**60 - 1, log=True), "k": Int(-3, 2**61)})
+    searcher, history = make("optuna", wide, {"sampler": sampler}), History(LOSS)
+    for number in range(14 if sampler == "gp" else 60):
+        drawn = searcher.propose(history, strategies.generator(number)).architecture
+        assert wide.architecture(drawn) == drawn
+        ended(history, drawn, abs(drawn["n"] / 2**60 - 0.3))
+    losses = [trial.loss for trial in history.finished]
+    assert sampler == "gp" or np.median(losses[40:]) < np.median(losses[:10]) / 2
 
 
 def test_optuna_spreads_what_runs_at_once():

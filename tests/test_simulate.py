@@ -1,7 +1,7 @@
 """Searches under the virtual clock, on tables small enough to know every answer."""
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pytest
@@ -171,6 +171,25 @@ def test_failures_are_told_and_counted():
         "kind c does not train"
     ] * 2
     assert ends(search.history) == [(1, 6.0)]
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_what_is_no_number_is_a_failure_and_costs_its_time(value):
+    class Holed(Toy):
+        def answer(self, architecture, epochs, draw):
+            (look,) = super().answer(architecture, epochs, draw)
+            holed = architecture["size"] == 2
+            metrics = {"val_accuracy": value if holed else 0.5, "val_loss": math.nan}
+            return [replace(look, metrics=metrics)]
+
+    search = simulation(of(2), of(1), of(2), of(3), table=Holed(), trainings=3)
+    *_, last = search
+    reason = f"the recorded val_accuracy is {value} after epoch 3, which is no score"
+    assert [trial.outcome.reason for trial in search.history.failed] == [reason] * 2
+    assert [trial.outcome.at for trial in search.history.failed] == [6.0, 9.0]
+    assert ends(search.history) == [(1, 9.0), (3, 18.0)]
+    assert last.trainings == 3
+    assert search.conductor.recommended.number == 1
 
 
 def test_a_stopped_training_has_cost_its_rung_and_one_that_goes_on_both():

@@ -6,12 +6,12 @@ import traceback
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from itertools import islice, takewhile
-from typing import Any, Final
+from typing import Any
 
-from raynas.errors import RaynasError, SchedulerError, SearcherError
+from raynas.errors import SchedulerError
+from raynas.execution.answers import answer, ask, begin, exhausted
 from raynas.execution.limits import Limits
-from raynas.rng import proposal_rng, training_seed
+from raynas.rng import proposal_rng
 from raynas.schedulers import Directive, Director, Hold, Resume, Scheduler, Verdict
 from raynas.searchers import Keeper, Searcher, recommended
 from raynas.space import Space
@@ -25,13 +25,8 @@ from raynas.trial import (
     Report,
     Resumed,
     Retried,
-    Started,
     Trial,
 )
-
-# Proposals in a row, all answered from the history, after which a search is over.
-_PATIENCE: Final = 500
-_KNOWN: Final = 20  # where the history holds every network of the space
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +82,8 @@ class Conductor:
         if isinstance(self.history.last, Report):
             self._judge(self.history.last)
         for trial in self.history.running:
-            if not trial.reports and (answer := self._answer(trial.started)):
-                self.record(answer)
+            if not trial.reports and (known := answer(trial.started, self.history)):
+                self.record(known)
         trials = self.history.trials.values()
         self._halfway = deque(t.number for t in trials if t.outcome is None or t.cut)
 
@@ -159,7 +154,8 @@ class Conductor:
                 return self.history.trials[directive.number]
             if isinstance(directive, Hold) or (directive is None and self._closed):
                 return None
-            proposal = directive or self._propose()
+            plan = self.plan
+            proposal = directive or ask(plan.searcher, plan.space, self.history, plan.seed)
             if proposal is None:
                 self._exhausted = True
             elif trial := self._start(proposal):
@@ -212,16 +208,8 @@ class Conductor:
 
     @property
     def exhausted(self) -> bool:
-        """Whether nothing new will be proposed, as far as that can be told.
-
-        That is so when the searcher says it; or when the last proposals, one after the other, were
-        all answered from the history, and it holds every network there is or they were many.
-        """
-        all_known = self.history.networks >= self.plan.space.networks
-        patience = _KNOWN if all_known else _PATIENCE
-        last = islice(reversed(self.history.trials.values()), patience)
-        answered = sum(1 for _ in takewhile(lambda trial: not trial.trained, last))
-        return self._exhausted or answered == patience
+        """Whether nothing new will be proposed, as far as that can be told."""
+        return self._exhausted or exhausted(self.history, self.plan.space)
 
     @property
     def _closed(self) -> bool:
@@ -253,62 +241,14 @@ class Conductor:
             )
         return said
 
-    def _propose(self) -> Proposal | None:
-        number = len(self.history.trials)
-        searcher = self.plan.searcher
-        try:
-            proposal = searcher.propose(self.history, proposal_rng(self.plan.seed, number))
-            if proposal is not None:
-                self.plan.space.architecture(proposal.architecture)
-        except RaynasError as error:
-            raise SearcherError(f"{searcher!r}, asked for trial {number}: {error}") from error
-        except Exception as error:
-            raise SearcherError(
-                f"{searcher!r}, asked for trial {number}, raised {type(error).__name__}: {error}"
-            ) from error
-        return proposal
-
     def _start(self, proposal: Proposal) -> Trial | None:
-        number = len(self.history.trials)
-        started = Started(
-            number,
-            proposal.architecture,
-            identity=self.plan.space.identity(proposal.architecture),
-            epochs=min(proposal.epochs or self.plan.epochs, self.plan.epochs),
-            seed=training_seed(self.plan.seed, number),
-            parent=proposal.parent,
-            repeat=proposal.repeat,
-            inherits=proposal.inherits,
-            begin=proposal.begin,
-            scores=proposal.scores,
-            dropped=proposal.dropped,
-            at=self.clock(),
+        plan, number = self.plan, len(self.history.trials)
+        started = begin(
+            proposal, number, plan.space, epochs=plan.epochs, seed=plan.seed, at=self.clock()
         )
-        answer = self._answer(started)
-        if proposal.fault:
-            answer = Failed(number, proposal.fault, proposal.detail, at=started.at)
+        known = answer(started, self.history, proposal)
         self.record(started)
-        if answer is None:
+        if known is None:
             return self.history.trials[number]
-        self.record(answer)
-        return None
-
-    def _answer(self, started: Started) -> Finished | Failed | None:
-        """Look for an ended trial of the same network that was to train at least as long."""
-        if started.repeat:
-            return None
-        for trial in self.history.same(started.identity):
-            if trial.started.epochs < started.epochs or not trial.trained:
-                continue
-            match trial.outcome:
-                case Finished():
-                    return Finished(started.number, trial.stopped, trial.number, started.at)
-                case Failed(lost=False) as failed:
-                    return replace(
-                        failed,
-                        number=started.number,
-                        detail="",
-                        answered_by=trial.number,
-                        at=started.at,
-                    )
+        self.record(known)
         return None

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from heapq import heappop, heappush
 
 from raynas.errors import ConfigError, TrialError
+from raynas.execution.answers import unscored
 from raynas.execution.conductor import Conductor, Plan
 from raynas.schedulers import Director, Verdict
 from raynas.tables import Recorded, Table
@@ -150,8 +151,11 @@ class Simulation:
         yield self._moment()
         while self._queue and self._queue[0][0] <= self._budget.seconds:
             self._now, number, look, looks = heappop(self._queue)
+            fault = unscored(self.history.objectives, look.metrics, look.epoch)
             report = Report(number, look.epoch, look.metrics, look.seconds)
-            if self.conductor.report(report) is Verdict.GO:
+            if fault:
+                self._fail(number, f"the recorded {fault}")
+            elif self.conductor.report(report) is Verdict.GO:
                 self._await(number, looks)
             else:
                 self._ended += 1
@@ -181,10 +185,13 @@ class Simulation:
         try:
             look = next(looks)
         except TrialError as error:
-            self.conductor.fail(number, str(error))
-            self._ended += 1
+            self._fail(number, str(error))
         else:
             heappush(self._queue, (self._now + look.seconds, number, look, looks))
+
+    def _fail(self, number: int, reason: str) -> None:
+        self.conductor.fail(number, reason)
+        self._ended += 1
 
     def _draw(self, trial: Trial) -> int:
         """Return which training a trial sees: any one at first, another for each repeat."""

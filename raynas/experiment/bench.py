@@ -21,7 +21,7 @@ import numpy as np
 from raynas.errors import ConfigError, unknown
 from raynas.execution.conductor import Plan
 from raynas.execution.simulate import Budget, Cluster, Simulation
-from raynas.experiment.references import find_scheduler, find_searcher, find_space
+from raynas.experiment.references import check_seeds, find_scheduler, find_searcher, find_space
 from raynas.experiment.user_code import blamed, load_module
 from raynas.insight.regret import Comparison, Curves, Reached
 from raynas.schedulers.run_to_end import RunToEnd
@@ -44,7 +44,7 @@ class Bench:
     Attributes:
         table: A shipped table's name, ``package.module:Class``, ``file.py:Class`` or a table.
         table_options: What to make it with, such as ``data`` and ``dataset``.
-        searchers: Under a name of your own each, a searcher's name, reference or class.
+        searchers: Under a name of your own each, a searcher's name, reference, class or maker.
         searcher_options: The options of each, by the same names. ``features`` may be ``"table"``:
             what the table knows of an architecture without training it.
         scheduler: A scheduler's name, reference or instance.
@@ -148,6 +148,7 @@ def bench(
         RaynasError: Something in the description does not exist or fit, or a searcher failed.
     """
     table = find_table(settings.table, settings.table_options)
+    check_seeds(settings.searchers, settings.seeds)
     names = list(dict.fromkeys((*settings.searchers, YARDSTICK)))
     seeds = range(settings.first_seed, settings.first_seed + settings.seeds)
     todo = [(searcher, seed) for searcher in names for seed in seeds]
@@ -221,8 +222,9 @@ def _run(settings: Bench, name: str, seed: int) -> Run:
     options = dict(settings.searcher_options.get(name, {}))
     if options.get("features") == _FROM_TABLE:
         options["features"] = _features(table)
-    searcher = find_searcher(settings.searchers.get(name, YARDSTICK), table.space, options)
-    check(searcher, Aim((Objective(),), epochs))
+    searcher = find_searcher(settings.searchers.get(name, YARDSTICK), table.space, options, seed)
+    if seed == settings.first_seed:  # what is to be said of a searcher is said once
+        check(searcher, Aim((Objective(),), epochs))
     plan = Plan(table.space, searcher, scheduler, _ALL_TRIALS, epochs, seed)
     rungs = () if isinstance(scheduler, RunToEnd) else table.lengths
     simulation = Simulation(plan, Cluster(table, settings.workers, rungs), settings.budget)

@@ -77,7 +77,9 @@ def look_up(experiment: Experiment) -> Parts:
         space = replace(space, space=joined(space.space, TRAINING, tuned(recipe, experiment.tune)))
     if experiment.priors:
         space = replace(space, space=with_priors(space.space, experiment.priors))
-    searcher = find_searcher(experiment.searcher, space.space, experiment.searcher_options)
+    searcher = find_searcher(
+        experiment.searcher, space.space, experiment.searcher_options, experiment.seed
+    )
     start = starting_points(experiment.start_from, space.space) if experiment.start_from else ()
     check(searcher, Aim(experiment.objectives, experiment.epochs))
     scheduler = find_scheduler(experiment.scheduler, experiment.scheduler_options)

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import inspect
 import pkgutil
-import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, is_dataclass
+from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
@@ -19,8 +18,17 @@ import numpy as np
 from raynas import schedulers, searchers
 from raynas.errors import ConfigError, unknown
 from raynas.execution.packing import Resources, read_resources
+from raynas.experiment.tunes import (
+    GENERATOR,
+    SCHEDULER,
+    SEARCHER,
+    called,
+    is_function,
+    is_one,
+    makes,
+)
 from raynas.experiment.user_code import SHIPPED, blamed, home_of, load_module
-from raynas.options import build
+from raynas.options import made
 from raynas.schedulers import Scheduler
 from raynas.searchers import Searcher
 from raynas.space import Architecture, Space
@@ -92,8 +100,17 @@ def find_task(reference: Any, options: Mapping[str, Any]) -> Task:
     return task
 
 
-def find_searcher(reference: Any, space: Space, options: Mapping[str, Any]) -> Searcher:
+def find_searcher(
+    reference: Any, space: Space, options: Mapping[str, Any], seed: int = 0
+) -> Searcher:
     """Return the searcher meant, made for ``space``.
+
+    Args:
+        reference: What a user wrote.
+        space: Where architectures live.
+        options: What to make it with.
+        seed: The run's seed, for a searcher that draws from a generator of its own: a function
+            that makes one, or Ray Tune's class, is given it if it takes a ``seed``.
 
     Raises:
         ConfigError: There is no such searcher, or an option does not fit.
@@ -101,15 +118,40 @@ def find_searcher(reference: Any, space: Space, options: Mapping[str, Any]) -> S
     """
     if isinstance(reference, str) and _is_name(reference):
         return searchers.make(reference, space, options)
-    found = _load(reference, "SEARCHER") if isinstance(reference, str) else reference
-    if _is_tunes("search.searcher", "Searcher", found):
+    what, found = f"searcher {_name(reference)}", _loaded(reference, "SEARCHER")
+    if is_function(found) or makes(SEARCHER, found):
+        found, options = called(what, found, options, space=space, seed=seed), {}
+    if is_one(SEARCHER, found):
         from raynas.execution.ray_tune.borrowed import Borrowed  # noqa: PLC0415 - loads Ray
 
         found = Borrowed(space, found)
-    searcher: Searcher = _made(
-        f"searcher {_name(reference)}", found, "propose", options, space=space
-    )
+    if is_one(GENERATOR, found):
+        raise ConfigError(
+            f"Ray Tune's {type(found).__name__} makes trials of its own and cannot be asked: use "
+            "the searcher 'random', or the Searcher in it"
+        )
+    searcher: Searcher = _made(what, found, "propose", options, space=space)
     return searcher
+
+
+def check_seeds(references: Mapping[str, Any], seeds: int) -> None:
+    """Refuse searchers that would propose the same under every seed, so that runs do not differ.
+
+    Args:
+        references: What a user wrote, by name.
+        seeds: How many there are.
+
+    Raises:
+        ConfigError: There is one: Ray Tune's, made already with a generator of its own.
+    """
+    for name, reference in references.items():
+        shipped = isinstance(reference, str) and _is_name(reference)
+        if seeds > 1 and not shipped and is_one(SEARCHER, _loaded(reference, "SEARCHER")):
+            raise ConfigError(
+                f"searcher {name!r} is Ray Tune's and made already, with a seed of its own, and "
+                f"cannot be run with {seeds} seeds: give a function that makes it, such as "
+                "searchers.py:make with def make(seed): return OptunaSearch(seed=seed)"
+            )
 
 
 def find_scheduler(reference: Any, options: Mapping[str, Any]) -> Scheduler:
@@ -121,8 +163,8 @@ def find_scheduler(reference: Any, options: Mapping[str, Any]) -> Scheduler:
     """
     if isinstance(reference, str) and _is_name(reference):
         return schedulers.make(reference, options)
-    found = _load(reference, "SCHEDULER") if isinstance(reference, str) else reference
-    if _is_tunes("schedulers.trial_scheduler", "TrialScheduler", found):
+    found = _loaded(reference, "SCHEDULER")
+    if is_one(SCHEDULER, found):
         from raynas.execution.ray_tune.borrowed_scheduler import (  # noqa: PLC0415 - loads Ray
             BorrowedScheduler,
         )
@@ -132,18 +174,16 @@ def find_scheduler(reference: Any, options: Mapping[str, Any]) -> Scheduler:
     return scheduler
 
 
-def _is_tunes(module: str, kind: str, found: Any) -> bool:
-    """Say whether this is Ray Tune's, which nobody has without having loaded Ray."""
-    tunes = sys.modules.get(f"ray.tune.{module}")
-    return tunes is not None and isinstance(found, getattr(tunes, kind))
-
-
 def _is_name(reference: str) -> bool:
     return not any(sign in reference for sign in ".:/\\")
 
 
 def _name(reference: Any) -> str:
     return repr(getattr(reference, "__name__", reference))
+
+
+def _loaded(reference: Any, attribute: str) -> Any:
+    return _load(reference, attribute) if isinstance(reference, str) else reference
 
 
 def _load(reference: str, attribute: str | None) -> Any:
@@ -158,19 +198,8 @@ def _load(reference: str, attribute: str | None) -> Any:
 
 def _made(what: str, found: Any, method: str, options: Mapping[str, Any], **given: Any) -> Any:
     """Return the part that ``found`` is, or the one it makes of the options."""
-    if isinstance(found, type) or not hasattr(found, method):
-        if not callable(found):
-            raise ConfigError(f"{what} needs a method {method!r}, and {found!r} has none")
-        with blamed(what):
-            if isinstance(found, type) and is_dataclass(found):
-                found = build(what, found, options, **given)
-            else:
-                found = found(**given, **options)
-    elif options:
-        raise ConfigError(f"{what} is given ready made and takes no options, got {dict(options)}")
-    if not callable(getattr(found, method, None)):
-        raise ConfigError(f"{what} needs a method {method!r}, and {found!r} has none")
-    return found
+    with blamed(what):
+        return made(what, found, method, options, **given)
 
 
 def _try_resources(resources: Callable[[Architecture], Any], space: Space) -> None:

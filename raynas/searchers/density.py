@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +37,10 @@ class Axes:
         self.column = {decision.path: i for i, decision in enumerate(self.open)}
         self._codes = [_indices(decision.domain) for decision in self.open]
         self._row = lru_cache(_KEPT)(self._coded)
+
+    def __reduce__(self) -> Any:
+        """Travel without rows, which cannot be pickled and are made anew."""
+        return Axes, (self.space,)
 
     def rows(self, architectures: Iterable[Architecture]) -> Floats:
         """Return ``[architectures, decisions]``."""

@@ -6,12 +6,14 @@ replayed from the history; so a sampler's own state never outlives a proposal.
 Differs from Optuna's own loop: trials count in the order they finish; those that were stopped
 early are told as pruned, and failed ones as pruned before their first report, so that TPE avoids
 their like; samplers that keep notes in the study (CMA-ES, NSGA-II, NSGA-III) make them anew while
-the history is replayed, one trial after another.
+the history is replayed, one trial after another. Prior weights are heeded where Optuna would draw
+at random, at the beginning (``random``: always), and Optuna learns nothing of them.
 """
 
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -22,6 +24,7 @@ import numpy as np
 
 from raynas.errors import ConfigError, SpaceError, unknown
 from raynas.searchers.aim import Aim
+from raynas.searchers.foreign import tell_of_weights, weighted
 from raynas.space import Architecture, Choice, Space
 from raynas.trial import History, Proposal
 
@@ -39,6 +42,7 @@ _SAMPLERS: Final[Mapping[str, str]] = MappingProxyType(
         "random": "RandomSampler",
     }
 )
+_BEGINNINGS: Final = ("n_startup_trials", "population_size")  # what a sampler calls them
 _KEEP_NOTES: Final = frozenset({"cmaes", "nsgaii", "nsgaiii"})
 
 
@@ -79,11 +83,13 @@ class OptunaSearch:
         object.__setattr__(self, "_replay", replay)
 
     def check(self, aim: Aim) -> None:
-        """Refuse several objectives if the sampler takes only one.
+        """Refuse several objectives if the sampler takes only one; say what it does not heed.
 
         Raises:
             ConfigError: There are several, and it does.
         """
+        if self._begins < math.inf:
+            tell_of_weights(self.space, "Optuna", " after its random trials at the beginning")
         if self._name == "cmaes" and len(aim.objectives) > 1:
             raise ConfigError(
                 f"CMA-ES takes one objective, got {len(aim.objectives)}: "
@@ -92,8 +98,19 @@ class OptunaSearch:
 
     def propose(self, history: History, rng: np.random.Generator) -> Proposal:
         """Ask for one, with what is finished, stopped, failed and running told."""
+        if len(history.finished) + len(history.failed) < self._begins and weighted(self.space):
+            return Proposal(self.space.sample(rng))
         architecture: Architecture = self._replay.propose(history, int(rng.integers(2**31)))
         return Proposal(architecture)
+
+    @property
+    def _begins(self) -> float:
+        """How many trials the sampler draws at random before it learns."""
+        known = inspect.signature(_sampler(self._name)).parameters
+        for option in _BEGINNINGS:
+            if option in known:
+                return float(self.sampler_options.get(option, known[option].default))
+        return math.inf
 
     @property
     def _name(self) -> str:
@@ -103,11 +120,6 @@ class OptunaSearch:
 def _check_space(space: Space, sampler: str) -> None:
     for decision in space.decisions.values():
         domain = decision.domain
-        if isinstance(domain, Choice) and domain.weights is not None:
-            raise SpaceError(
-                f"Optuna knows no prior weights, {decision.path} has some: "
-                "leave them out, or use another searcher"
-            )
         if sampler == "cmaes" and (isinstance(domain, Choice) or decision.parent is not None):
             what = "a Choice" if isinstance(domain, Choice) else "conditional"
             raise SpaceError(
@@ -116,10 +128,15 @@ def _check_space(space: Space, sampler: str) -> None:
             )
 
 
-def _make(name: str, options: Mapping[str, Any], seed: int) -> BaseSampler:
+def _sampler(name: str) -> type[BaseSampler]:
     import optuna  # noqa: PLC0415 - slow to load, and only this searcher needs it
 
-    cls: type[BaseSampler] = getattr(optuna.samplers, _SAMPLERS[name])
+    sampler: type[BaseSampler] = getattr(optuna.samplers, _SAMPLERS[name])
+    return sampler
+
+
+def _make(name: str, options: Mapping[str, Any], seed: int) -> BaseSampler:
+    cls = _sampler(name)
     known = inspect.signature(cls).parameters.keys() - {"seed"}
     for option in options:
         if option not in known:

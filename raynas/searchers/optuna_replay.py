@@ -9,6 +9,7 @@ import copy
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from operator import is_
 from typing import Any
 
@@ -22,6 +23,7 @@ from optuna.distributions import (
 from optuna.samplers import BaseSampler
 from optuna.trial import TrialState
 
+from raynas.searchers.foreign import offered, taken, told
 from raynas.space import Architecture, Choice, Decision, Domain, Float, Int, Space, Value
 from raynas.trial import Failed, History, Trial
 
@@ -67,7 +69,7 @@ class Replay:
                 study.add_trial(self._frozen(trial, TrialState.RUNNING))
             study.sampler = self._sampler(seed)
             asked = study.ask()
-            return self._space.walk(lambda decision: _suggest(asked, decision))
+            return self._space.walk(partial(_suggest, asked))
 
     def _begin(self, objectives: int) -> None:
         self._folded: list[Trial] = []
@@ -104,19 +106,26 @@ class Replay:
 
     def _relive(self, trial: Trial) -> None:
         """Let the sampler make its notes, then tell it what was really trained."""
-        self._study.enqueue_trial(dict(trial.architecture))
+        self._study.enqueue_trial(self._params(trial))
         asked = self._study.ask()
         _ = asked.relative_params  # of its own accord, Optuna does not sample for enqueued trials
-        self._space.walk(lambda decision: _suggest(asked, decision))
+        self._space.walk(partial(_suggest, asked))
         self._study.tell(asked, trial.losses)
 
-    def _frozen(self, trial: Trial, state: TrialState, **told: Any) -> optuna.trial.FrozenTrial:
+    def _frozen(self, trial: Trial, state: TrialState, **more: Any) -> optuna.trial.FrozenTrial:
         return optuna.trial.create_trial(
             state=state,
-            params=dict(trial.architecture),
+            params=self._params(trial),
             distributions={path: self._distributions[path] for path in trial.architecture},
-            **told,
+            **more,
         )
+
+    def _params(self, trial: Trial) -> dict[str, Value]:
+        """Return what was decided, in Optuna's words."""
+        return {
+            path: told(self._space.decisions[path].domain, value)
+            for path, value in trial.architecture.items()
+        }
 
 
 def _fork(study: optuna.Study) -> optuna.Study:
@@ -138,9 +147,9 @@ def quiet() -> Iterator[None]:
 
 
 def _distribution(domain: Domain) -> BaseDistribution:
-    match domain:
-        case Choice():
-            return CategoricalDistribution(domain.values())
+    match offered(domain):
+        case Choice() as choice:
+            return CategoricalDistribution(choice.values())
         case Int(low, high, log):
             return IntDistribution(low, high, log=log)
         case Float(low, high, log):
@@ -148,10 +157,13 @@ def _distribution(domain: Domain) -> BaseDistribution:
 
 
 def _suggest(trial: optuna.Trial, decision: Decision) -> Value:
-    match decision.domain:
+    value: Any
+    match offered(decision.domain):
         case Choice() as choice:
-            return trial.suggest_categorical(decision.path, choice.values())
+            value = trial.suggest_categorical(decision.path, choice.values())
         case Int(low, high, log):
-            return int(trial.suggest_int(decision.path, low, high, log=log))
+            value = trial.suggest_int(decision.path, low, high, log=log)
         case Float(low, high, log):
-            return float(trial.suggest_float(decision.path, low, high, log=log))
+            value = trial.suggest_float(decision.path, low, high, log=log)
+    decided: Value = taken(decision.domain, value)
+    return decided

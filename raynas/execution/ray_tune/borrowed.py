@@ -12,6 +12,7 @@ from ray.tune.search import Searcher as TuneSearcher
 from raynas.errors import SearcherError
 from raynas.execution.ray_tune.param_space import from_config, param_space
 from raynas.searchers.aim import Aim
+from raynas.searchers.foreign import tell_of_weights, told
 from raynas.space import Space
 from raynas.trial import Finished, History, Proposal, Trial
 
@@ -48,12 +49,14 @@ class Borrowed:
             )
 
     def check(self, aim: Aim) -> None:
-        """Refuse several objectives: it is told one.
+        """Refuse several objectives: it is told one. Say what it does not heed.
 
         Raises:
             ConfigError: There are some.
         """
-        aim.require_one_objective(type(self.searcher).__name__)
+        name = type(self.searcher).__name__
+        aim.require_one_objective(name)
+        tell_of_weights(self.space, name)
 
     def propose(self, history: History, rng: np.random.Generator) -> Proposal | None:
         """Tell the searcher what has ended since, and ask it.
@@ -90,9 +93,12 @@ class Borrowed:
         """Tell of a trial that another process proposed; inactive decisions need some value."""
         rng = np.random.default_rng(trial.number)
         decided = {
-            path: trial.architecture[path]
-            if path in trial.architecture
-            else decision.domain.sample(rng)
+            path: told(
+                decision.domain,
+                trial.architecture[path]
+                if path in trial.architecture
+                else decision.domain.sample(rng),
+            )
             for path, decision in self.space.decisions.items()
         }
         try:

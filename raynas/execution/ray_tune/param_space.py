@@ -8,6 +8,7 @@ from typing import Any
 from ray import tune
 
 from raynas.errors import SpaceError
+from raynas.searchers.foreign import offered, taken
 from raynas.space import Architecture, Choice, Decision, Float, Int, Space
 
 
@@ -16,9 +17,7 @@ def param_space(space: Space) -> dict[str, Any]:
 
     Tune's searchers know no conditions, so every decision that can become active is sampled;
     ``from_config`` reads those that are. That draws architectures as ``space.sample`` does.
-
-    Raises:
-        SpaceError: Options have weights, for which Tune has no words.
+    Only prior weights, for which Tune has no words, are left out.
     """
     return {path: _domain(decision) for path, decision in space.decisions.items()}
 
@@ -33,23 +32,15 @@ def from_config(space: Space, config: Mapping[str, Any]) -> Architecture:
     def decide(decision: Decision) -> Any:
         if decision.path not in config:
             raise SpaceError(f"the config does not decide {decision.path!r}")
-        value = config[decision.path]
-        # Searchers hand over numpy's numbers, and whole ones where a real one was asked for.
-        value = value.item() if hasattr(value, "item") else value
-        return float(value) if isinstance(decision.domain, Float) else value
+        return taken(decision.domain, config[decision.path])
 
     return space.architecture(space.walk(decide))
 
 
 def _domain(decision: Decision) -> Any:
-    match decision.domain:
-        case Choice(weights=None) as choice:
+    match offered(decision.domain):
+        case Choice() as choice:
             return tune.choice(list(choice.values()))
-        case Choice():
-            raise SpaceError(
-                f"{decision.path} has weights, and Ray Tune's choice has none: leave the weights "
-                "out, or use a searcher of raynas"
-            )
         case Int(low=low, high=high, log=True):
             return tune.lograndint(low, high + 1)
         case Int(low=low, high=high):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -20,6 +19,7 @@ from raynas.execution.assess import Assessor
 from raynas.execution.conductor import Conductor
 from raynas.execution.footprint import Footprint, estimator
 from raynas.execution.packing import Resources, Room, Shares
+from raynas.execution.ray_tune import leading
 from raynas.execution.ray_tune.adapters import Bridge, TuneScheduler, TuneSearcher
 from raynas.execution.ray_tune.cluster import Share, Slots, connected
 from raynas.execution.ray_tune.trainable import ChildTrainable, Packed
@@ -29,7 +29,6 @@ from raynas.space import Architecture
 from raynas.training.recipe import Recipe
 from raynas.trial import History, Trial
 
-_PENDING = "1000"  # the searcher lets no more in than fit
 _RESTARTS = 2  # times a trial whose worker was lost is begun again, from its last checkpoint
 T = TypeVar("T")
 
@@ -70,7 +69,7 @@ class Session:
         if bridge.over:
             return
         conductor.open(self.slots.count, self.slots.usual.gpus)
-        with self._quiet(), tempfile.TemporaryDirectory(prefix="raynas-") as scratch:
+        with self._quiet(), leading(), tempfile.TemporaryDirectory(prefix="raynas-") as scratch:
             try:
                 self._tuner(bridge, scratch).fit()
             except (KeyboardInterrupt, SystemExit) as error:
@@ -123,8 +122,6 @@ class Session:
         return assess
 
     def _tuner(self, bridge: Bridge, scratch: str) -> tune.Tuner:
-        # Tune has no other way to be told how many trials may wait for their actor.
-        os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = _PENDING  # noqa: TID251
         trainable = tune.with_resources(
             tune.with_parameters(ChildTrainable, packed=self.packed, data=self.data),
             _placed,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -74,6 +74,10 @@ class Believer:
         self._rows = rows
         self._fitted = lru_cache(2)(self._fit)
         self._chance_fitted = lru_cache(2)(self._fit)
+
+    def __reduce__(self) -> Any:
+        """Travel without what was fitted, which cannot be pickled and is fitted anew."""
+        return Believer, (self._rows,)
 
     def after(self, history: History, full: int) -> Belief:
         """Return what is believed after a history in which a trial has been trained.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import cached_property, lru_cache
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -32,6 +32,10 @@ class Rows:
         self._size = pool
         self.of = lru_cache(_KEPT)(self._row)
         self.places = lru_cache(_KEPT)(self._places)
+
+    def __reduce__(self) -> Any:
+        """Travel without rows, which cannot be pickled and are made anew."""
+        return Rows, (self._space, self._features, self._size)
 
     @cached_property
     def layout(self) -> Layout:

@@ -1,0 +1,61 @@
+"""A space before samplers that are not raynas's own: Optuna's, and Ray Tune's searchers."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any, Final
+
+from raynas.space import Choice, Domain, Float, Int, Space
+
+# Beyond this many whole numbers Optuna's densities of neighbours round to the same double.
+_COUNTABLE: Final = 2**45
+_LOG = logging.getLogger("raynas")
+
+
+def offered(domain: Domain) -> Domain:
+    """Return a domain as such a sampler gets it: with too many whole numbers, as real ones."""
+    if isinstance(domain, Int) and domain.count > _COUNTABLE:
+        return Float(domain.low, domain.high, log=domain.log)
+    return domain
+
+
+def taken(domain: Domain, value: Any) -> Any:
+    """Return the value of a domain that such a sampler means."""
+    # They hand over numpy's numbers, and whole ones where a real one was asked for.
+    value = value.item() if hasattr(value, "item") else value
+    match domain:
+        case Float():
+            return float(value)
+        case Int(low=low, high=high) if offered(domain) is not domain:
+            return min(max(round(value), low), high)
+    return value
+
+
+def told(domain: Domain, value: Any) -> Any:
+    """Return a value of a domain in the words of such a sampler."""
+    return float(value) if isinstance(offered(domain), Float) else value
+
+
+def weighted(space: Space) -> list[str]:
+    """Return the paths of the decisions that have prior weights."""
+    decisions = space.decisions.values()
+    return [one.path for one in decisions if isinstance(one.domain, Choice) and one.domain.weights]
+
+
+def tell_of_weights(space: Space, searcher: str, but: str = "") -> None:
+    """Say in the log that prior weights are not heeded, if the space has any.
+
+    Args:
+        space: What is searched.
+        searcher: Who does not heed them.
+        but: When they are heeded nevertheless, as the end of a sentence.
+    """
+    if paths := weighted(space):
+        more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
+        _LOG.warning(
+            "%s knows no prior weights: those of %s%s are not heeded%s",
+            searcher,
+            paths[0],
+            more,
+            but,
+        )
