@@ -176,9 +176,9 @@ class Conductor:
         """Take note that a trial ended without a score; ``more`` is as in ``Failed``."""
         self.record(Failed(number, reason, **more, at=self.clock()))
 
-    def retry(self, number: int, reason: str) -> None:
+    def retry(self, number: int, reason: str, **more: Any) -> None:
         """Take note that memory ran out beside others; the trial comes next, to run alone."""
-        self.record(Retried(number, reason, self.clock()))
+        self.record(Retried(number, reason, self.clock(), **more))
         self._halfway.append(number)
 
     def _judge(self, report: Report) -> Verdict:
@@ -261,6 +261,7 @@ class Conductor:
             repeat=proposal.repeat,
             inherits=proposal.inherits,
             begin=proposal.begin,
+            replaces=proposal.replaces,
             scores=proposal.scores,
             dropped=proposal.dropped,
             at=self.clock(),
@@ -284,12 +285,7 @@ class Conductor:
             match trial.outcome:
                 case Finished():
                     return Finished(started.number, trial.stopped, trial.number, started.at)
-                case Failed(lost=False) as failed:
-                    return replace(
-                        failed,
-                        number=started.number,
-                        detail="",
-                        answered_by=trial.number,
-                        at=started.at,
-                    )
+                case Failed(lost=False, reason=reason, out_of_memory=full):
+                    number, by, at = started.number, trial.number, started.at
+                    return Failed(number, reason, answered_by=by, out_of_memory=full, at=at)
         return None

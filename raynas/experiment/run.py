@@ -124,7 +124,7 @@ def run(experiment: Experiment, watchers: Iterable[Watcher] = ()) -> Result:
         else:
             _say_limit(experiment, conductor)
         files.sweep(conductor.needed)
-    return Result(experiment.output, history)
+    return Result(experiment.output, history, experiment.described())
 
 
 def _uncrowned(conductor: Conductor) -> bool:
