@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import traceback
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Final
 
 from raynas.errors import RaynasError, SchedulerError, SearcherError
 from raynas.execution.limits import Limits
@@ -27,6 +28,8 @@ from raynas.trial import (
     Started,
     Trial,
 )
+
+_PATIENCE: Final = 500  # proposals in a row, answered by the history, after which none is new
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +150,7 @@ class Conductor:
             if self.history.trials[number].cut:
                 self.record(Resumed(number, self.clock()))
             return self.history.trials[number]
+        answered = 0
         while not self._over(directive := self._directive()):
             if isinstance(directive, Resume):
                 self.record(Resumed(directive.number, self.clock()))
@@ -158,6 +162,9 @@ class Conductor:
                 self._exhausted = True
             elif trial := self._start(proposal):
                 return trial
+            else:  # of trials without number, there would be no end to these
+                answered += 1
+                self._exhausted = answered >= _PATIENCE and self.plan.trials == math.inf
         return None
 
     def report(self, report: Report) -> Verdict:
