@@ -212,6 +212,13 @@ def test_of_one_that_was_replaced_what_an_heir_has_is_not_wasted():
     assert (wasted["superseded trials"], wasted["failed trials"]) == (2, 2.25)
 
 
+def test_of_two_heirs_the_later_has_more():
+    parent = [started(0, epochs=9), *trained(0, 5), Finished(0, stopped=True)]
+    heirs = [(child(n, 0, begin), *trained(n, 6, begin)) for n, begin in ((1, 2), (2, 4))]
+    happened = [*parent, *itertools.chain(*heirs), child(3, 1, begin=5, replaces=0)]
+    assert ledger(lineage(*happened)).wasted["superseded trials"] == 1
+
+
 def test_what_failed_in_its_first_epoch_has_taken_its_time():
     happened = []
     for number in range(5):
