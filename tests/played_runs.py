@@ -7,7 +7,7 @@ import numpy as np
 
 from raynas.execution.conductor import Conductor, Plan
 from raynas.schedulers import Verdict
-from raynas.trial import Failed, History, Report
+from raynas.trial import Failed, History, Report, Retried
 
 
 @dataclass(slots=True)
@@ -54,8 +54,12 @@ class Run:
         return self
 
     def _told(self, event):
+        spent = {name: getattr(event, name) for name in ("seconds", "worker")}
+        if isinstance(event, Retried):
+            self.conductor.retry(event.number, event.reason, **spent)
+            return Verdict.STOP
         if isinstance(event, Failed):
-            self.conductor.fail(event.number, event.reason, lost=event.lost)
+            self.conductor.fail(event.number, event.reason, lost=event.lost, **spent)
             return Verdict.STOP
         return self.conductor.report(event)
 

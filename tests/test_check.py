@@ -3,6 +3,7 @@
 import json
 import math
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,14 +14,19 @@ from rich.console import Console
 from raynas.costs import measure, training_bytes
 from raynas.errors import ConfigError
 from raynas.execution.conductor import Plan
+from raynas.execution.limits import Limits as RunLimits
+from raynas.execution.simulate import Budget, Cluster, Simulation
 from raynas.experiment.experiment import Experiment
-from raynas.experiment.forecast import forecast
+from raynas.experiment.forecast import Sketch, forecast
 from raynas.experiment.preflight import Limits, preflight
 from raynas.insight.preflight import Spread, print_preflight
 from raynas.rng import proposal_rng
 from raynas.schedulers.asha import ASHA
+from raynas.schedulers.brackets import Hyperband
+from raynas.schedulers.pbt import PBT
 from raynas.schedulers.run_to_end import RunToEnd
 from raynas.searchers.random import RandomSearch
+from raynas.space import Choice, Float, Space
 from search_spaces import mlp
 
 MOODY = """
@@ -155,6 +161,10 @@ def test_a_space_of_which_nothing_can_be_built_is_status_2(tmp_path):
         (("mlp", "--time-limit", "0"), "time limit above 0"),
         (("mlp", "--set", "scheduler.etta=3"), "did you mean 'eta'"),
         (("mlp", "--epochs", "0"), "epochs must be at least 1"),
+        (("mlp", "--time", "soon"), "time must be more than 0"),
+        (("mlp", "--gpu-hours", "-1"), "gpu_hours must be more than 0"),
+        (("mlp", "--tune", "rate"), "no field of the training recipe to tune 'rate'"),
+        (("mlp", "--cpus-per-trial", "4096"), "asks for 4096 CPUs and 0 GPUs, and this machine"),
     ],
 )
 def test_bad_input_is_one_sentence_and_status_2(monkeypatch, capsys, tmp_path, arguments, says):
@@ -167,6 +177,36 @@ def test_bad_input_is_one_sentence_and_status_2(monkeypatch, capsys, tmp_path, a
     said = capsys.readouterr()
     assert (left.value.code, said.out) == (2, "")
     assert re.fullmatch(rf"raynas: .*{says}.*\n", said.err)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there are GPUs here")
+@pytest.mark.parametrize("arguments", [("--gpus-per-trial", "1"), ("--gpu-hours", "8")])
+def test_gpus_where_there_are_none_are_status_2(monkeypatch, capsys, arguments):
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    test_bad_input_is_one_sentence_and_status_2(
+        monkeypatch, capsys, ".", ("mlp", *arguments), "GPUs are asked for .* there is none here"
+    )
+
+
+def test_a_budget_in_time_is_told_as_trials(capsys):
+    described = {"space": "mlp", "searcher": "random", "tune": ["lr"]}
+    looked = preflight(Experiment(**described, time="10m"), Limits(sample=3), workers=2)
+    assert looked.size == math.inf  # a learning rate is any number
+    cast = looked.forecast
+    mean = 600 * 2 / cast.full_epochs
+    assert looked.epoch_seconds.least <= mean <= looked.epoch_seconds.most
+    assert cast.full_trials == math.ceil(cast.full_epochs / 9)
+    assert cast.trials is None
+    assert cast.trials_expected > cast.full_trials  # for asha stops most of them
+    assert cast.seconds_expected == pytest.approx(600, rel=0.01)
+    print_preflight(Console(width=100), looked)
+    said = capsys.readouterr().out
+    assert "trials of 9 epochs for at most 10 min, 2 workers:\n" in said
+    full, most = (f"{number:,}" for number in (cast.full_trials, cast.full_epochs))
+    assert f"  time for about {full} trials to their end, {most} epochs\n" in said
+    likely = f"{cast.trials_expected:,.0f} trials, {cast.epochs_expected:,.0f} epochs, "
+    assert f"  with scheduler asha about {likely}" in said
+    assert json.loads(json.dumps(looked.as_data()))["forecast"]["trials"] is None
 
 
 def test_help_loads_nothing_heavy():
@@ -197,6 +237,14 @@ def test_limits_are_above_zero(options):
 
 def plan(scheduler, trials=81, epochs=27):
     return Plan(mlp.SPACE, RandomSearch(mlp.SPACE), scheduler, trials, epochs, seed=0)
+
+
+LARGE = Space({"lr": Float(0, 1)})
+
+
+def timed(scheduler, trials=math.inf, time=math.inf):
+    searcher = RandomSearch(LARGE)
+    return Plan(LARGE, searcher, scheduler, trials, 9, seed=0, limits=RunLimits(time=time))
 
 
 def test_without_a_scheduler_every_trial_is_trained_to_its_end():
@@ -233,6 +281,48 @@ def test_long_searches_are_scaled_up():
     short, long = (forecast(plan(ASHA(), trials, 100), "asha", 2, [0.5]) for trials in (100, 1000))
     assert long.full_epochs == 100_000
     assert long.epochs_expected == pytest.approx(10 * short.epochs_expected)
+
+
+@pytest.mark.parametrize("scheduler", [RunToEnd(), ASHA(), Hyperband(), PBT()])
+@pytest.mark.parametrize("trials", [1000, math.inf])
+def test_what_is_expected_of_a_search_in_time_is_what_it_does(scheduler, trials):
+    """Against one that is played to its end."""
+    cast = forecast(timed(scheduler, trials, time=900.0), "", 3, [2.0])
+    table = Sketch(LARGE, 9, [2.0])
+    played = replace(timed(scheduler, 10_000, time=900.0), seed=99)
+    simulation = Simulation(played, Cluster(table, 3), Budget(10_000))
+    seconds = [moment.since for moment in simulation][-1]
+    epochs = sum(len(trial.reports) for trial in simulation.history.trials.values())
+    assert cast.epochs_expected == pytest.approx(epochs, rel=0.05)
+    assert cast.trials_expected == pytest.approx(len(simulation.history.trials), rel=0.2)
+    assert cast.seconds_expected == pytest.approx(seconds, rel=0.1)
+    assert cast.epochs_expected <= cast.full_epochs * 1.01
+    assert cast.time == 900.0
+
+
+def test_gpu_hours_are_time_on_the_gpus_that_are_held():
+    held = RunLimits(gpu_hours=0.5)
+    cast = forecast(replace(timed(ASHA(), math.inf), limits=held), "asha", 4, [2.0], gpus=0.25)
+    assert cast.time == 1800.0
+    assert cast.full_epochs == 4 * 900
+    assert cast.seconds_expected == pytest.approx(1800, rel=0.01)
+
+
+def test_a_long_time_is_scaled_up_and_no_further_than_there_is_anything_to_train():
+    short, long = (forecast(timed(ASHA(), math.inf, t), "", 2, [1.0]) for t in (3600.0, 36e4))
+    assert long.epochs_expected == pytest.approx(100 * short.epochs_expected, rel=0.1)
+    assert long.seconds_expected == pytest.approx(36e4, rel=0.01)
+    few = Space({"n": Choice(tuple(range(20)))})
+    scarce = replace(timed(ASHA(), math.inf, 36e4), space=few)
+    assert forecast(scarce, "", 2, [1.0]).epochs_expected <= 20 * 9
+
+
+def test_the_most_that_is_said_of_a_population_is_what_it_trains():
+    for trials in (4, 40, 1000, math.inf):
+        cast = forecast(timed(PBT(), trials), "pbt", 2, [1.0])
+        assert cast.full_epochs == min(trials, 8) * 9
+        assert cast.epochs_expected == pytest.approx(cast.full_epochs)
+        assert cast.trials_expected == pytest.approx(16 if trials >= 16 else 4)
 
 
 def test_a_spread_is_of_what_was_measured():

@@ -142,6 +142,14 @@ def test_gpus_where_there_are_none_are_refused_before_anything_starts(
     assert not list(tmp_path.iterdir())
 
 
+def test_cpus_there_are_not_are_refused_before_anything_starts(raynas, tmp_path, monkeypatch):
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    status, output, errors = raynas("search", "--cpus-per-trial", 4096)
+    assert (status, output) == (2, "")
+    assert re.fullmatch(r"raynas: a trial asks for 4096 CPUs .* ask for less .*\n", errors)
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize("arguments", [["--trails", "3"], ["--trials", "many"], ["--set"]])
 def test_an_option_there_is_not_is_status_2(raynas, arguments):
     status, output, errors = raynas("search", *arguments)
@@ -231,16 +239,16 @@ def test_the_command_line_wins_over_the_file_and_the_file_over_the_defaults(tmp_
     output = tmp_path / "run"
     status, _, errors = completed(
         *cli("search", "--config", "search.yaml", *options, "--output", output),
-        *("--cpus-per-trial", "10000"),
+        *("--address", "127.0.0.1:1"),  # where nobody listens: the run is begun and no more
         cwd=tmp_path,
     )
     assert (status, errors.count("\n")) == (2, 1)
-    assert errors.startswith("raynas: a trial asks for 10000 CPUs and 0 GPUs on one node")
+    assert errors.startswith("raynas: no Ray cluster could be reached at '127.0.0.1:1'")
     recorded = journal.read(output).run["experiment"]
     changed = {
         name: value
         for name, value in recorded.items()
-        if value != Experiment().described()[name] and name not in {"output", "cpus_per_trial"}
+        if value != Experiment().described()[name] and name not in {"output", "address"}
     }
     assert changed == {
         **given,

@@ -18,7 +18,7 @@ from torch import nn
 from raynas.rng import seed_weights
 from raynas.tasks import TASKS, Source
 from raynas.training.examples import Examples
-from raynas.training.inherit import inherit
+from raynas.training.inherit import grouping, in_common, inherit
 from raynas.training.recipe import Recipe
 from raynas.training.sgd import SGD
 from raynas.training.train import Training
@@ -48,7 +48,7 @@ def lived(network, seed=0):
 
 def heir(parent, child):
     """Fill the child from the parent; return the share."""
-    return inherit(child, parent.state_dict())
+    return inherit(child, parent.state_dict(), grouping(parent))
 
 
 def computes_the_same(parent, child, shape=(2, 6, 6)):
@@ -136,6 +136,25 @@ def test_more_groups_of_one_width_compute_the_same(groups):
         return nn.Sequential(first, grouped, nn.ReLU(), last, nn.Flatten())
 
     computes_the_same(*map(network, groups))
+
+
+@pytest.mark.parametrize("counts", [(1, 2), (2, 5)])
+def test_more_groups_of_one_size_are_normalised_as_before(counts):
+    def network(count):
+        norm = nn.GroupNorm(count, 3 * count)
+        first, last = nn.Conv2d(2, 3 * count, 1), nn.Conv2d(3 * count, 3, 6)
+        return nn.Sequential(first, norm, nn.ReLU(), last, nn.Flatten())
+
+    computes_the_same(*map(network, counts))
+
+
+@pytest.mark.parametrize("norm", [nn.InstanceNorm2d, partial(nn.InstanceNorm2d, affine=True)])
+def test_what_normalises_each_channel_by_itself_computes_the_same(norm):
+    def network(width):
+        layers = nn.Conv2d(2, width, 3), norm(width), nn.Conv2d(width, 3, 4), nn.Flatten()
+        return nn.Sequential(*layers)
+
+    computes_the_same(network(3), network(5))
 
 
 def test_a_wider_batch_has_the_same_statistics():
@@ -228,6 +247,17 @@ def test_statistics_follow_their_channels():
         assert new == [*old, fresh, fresh, fresh]
 
 
+def test_a_wider_layer_normalisation_scales_the_old_units_as_before():
+    """It cannot compute the same: the mean is one of all units."""
+    for kind in (nn.LayerNorm, nn.RMSNorm):
+        parent, child = lived(kind(2)), kind(5)
+        assert heir(parent, child) == 2 / 5
+        for name, fresh in child.named_parameters():
+            assert fresh[:2].tolist() == parent.get_parameter(name).tolist()
+            assert fresh[2:].tolist() == ([0, 0, 0] if name == "bias" else [1, 1, 1])
+    assert heir(nn.LayerNorm((2, 3)), nn.LayerNorm((4, 3))) == 0.0
+
+
 # --- what stays, and the share ------------------------------------------------------------------
 
 
@@ -262,6 +292,22 @@ def test_what_has_no_like_in_the_parent_stays_and_is_not_counted():
         assert torch.equal(tensor, kept[name]), name
     for name, tensor in parent.state_dict().items():
         assert torch.equal(tensor, given[name]), name
+
+
+@pytest.mark.parametrize(
+    ("parent", "child"),
+    [
+        (nn.Conv2d(8, 8, 3, groups=8), nn.Conv2d(8, 8, 3)),
+        (nn.Conv2d(8, 8, 3), nn.Conv2d(8, 8, 3, groups=8)),
+        (nn.Conv2d(6, 8, 1, groups=2), nn.Conv2d(12, 8, 1, groups=4)),  # tensors of one shape
+        (nn.Conv2d(8, 8, 3, groups=4), nn.Conv2d(8, 8, 3, groups=2)),
+        (nn.ConvTranspose2d(4, 4, 1, groups=2), nn.ConvTranspose2d(2, 4, 1, groups=2)),
+    ],
+)
+def test_filters_that_read_other_channels_are_not_the_parents(parent, child):
+    fresh = child.weight.clone()
+    heir(parent, child)
+    assert torch.equal(child.weight, fresh)
 
 
 def test_shared_weights_count_once():
@@ -318,18 +364,64 @@ def test_new_units_come_into_use():
     assert (child[0].weight[2:] != fresh).all()
 
 
-def test_momentum_of_the_same_name_and_shape_is_carried_and_the_rest_is_at_rest():
-    old = {"same": torch.ones(2), "wider": torch.ones(2), "gone": torch.ones(2)}
-    names = {"same": 2, "wider": 3, "new": 2}
-    own = SGD([(n, torch.zeros(size, requires_grad=True)) for n, size in names.items()], Recipe())
-    own.inherit(old)
-    assert {name: tensor.tolist() for name, tensor in own.momentum.items()} == {
-        "same": [1, 1],
-        "wider": [0, 0, 0],
-        "new": [0, 0],
-    }
-    old["same"].zero_()
-    assert own.momentum["same"].tolist() == [1, 1]
+def test_momentum_goes_with_the_weights_it_moved_and_what_is_new_is_at_rest():
+    def network(width):
+        wider = nn.Linear(2, width, bias=False)
+        return nn.Sequential(OrderedDict(same=nn.Linear(2, 2), wider=wider))
+
+    child, parent = network(4), network(3).state_dict()
+    narrower = network(1)
+    old = {name: torch.ones_like(tensor) for name, tensor in parent.items()}
+    for one, kept in ((child, [[1, 1]] * 3 + [[0, 0]]), (narrower, [[1, 1]])):
+        own = SGD([*one.named_parameters(), ("new", torch.zeros(2, requires_grad=True))], Recipe())
+        own.inherit({**old, "gone": torch.ones(3)}, in_common(one, parent))
+        assert own.momentum["same.weight"].tolist() == [[1, 1], [1, 1]]
+        assert own.momentum["wider.weight"].tolist() == kept
+        assert own.momentum["new"].tolist() == [0, 0]
+    old["same.weight"].zero_()
+    assert own.momentum["same.weight"].tolist() == [[1, 1], [1, 1]]
+
+
+def test_a_wider_child_takes_the_steps_its_parent_would_have_taken(digits):
+    """As far as the parent's units go: without its momentum, the child would begin at rest."""
+    valid = Examples.of(digits.valid, digits, torch.device("cpu"))
+    few = replace(valid, inputs=valid.inputs[:32], labels=valid.labels[:32])
+    recipe = Recipe(batch_size=16, crop=0, flip=False, weight_decay=0.0)
+
+    def begun(width):
+        seed_weights(width)
+        layers = nn.Flatten(), nn.Linear(64, width, bias=False), nn.ReLU(), nn.Linear(width, 10)
+        return Training(nn.Sequential(*layers), few, recipe, epochs=9, seed=1)
+
+    parent, child, idle = begun(8), begun(12), begun(12)
+    for _ in range(3):
+        parent.step()
+    state = copy.deepcopy(parent.state())
+    child.inherit(state)
+    idle.inherit({**state, "momentum": {}})
+    for heir_of in (child, idle):
+        heir_of.epoch = 3
+        heir_of.step()
+    parent.step()
+    wanted = parent.child[3].weight
+    near, far = ((one.child[3].weight[:, :8] - wanted).norm() for one in (child, idle))
+    assert near < 0.3 * far
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_training_knows_the_groups_of_its_convolutions(digits, known):
+    valid = Examples.of(digits.valid, digits, torch.device("cpu"))
+
+    def begun(groups):
+        conv = nn.Conv2d(1, 8, 1), nn.Conv2d(8, 8, 3, groups=groups, bias=False)
+        head = nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 10)
+        return Training(nn.Sequential(*conv, *head), valid, Recipe(crop=0), epochs=2, seed=1)
+
+    state = begun(8).state()
+    if not known:  # as older checkpoints are
+        del state["groups"]
+    share = begun(1).inherit(state)
+    assert share == ((16 + 90) if known else (16 + 90 + 72)) / (16 + 576 + 90)
 
 
 # --- the shipped spaces -------------------------------------------------------------------------

@@ -52,11 +52,19 @@ def happenings(draw):
                 lost, source = draw(st.booleans()), draw(st.none() | st.integers(0, 9))
                 happen(
                     Failed(
-                        trial.number, draw(texts), draw(texts), lost, source, draw(st.booleans())
+                        *(
+                            trial.number,
+                            draw(texts),
+                            draw(texts),
+                            lost,
+                            source,
+                            draw(st.booleans()),
+                        ),
+                        *(draw(numbers), draw(numbers), draw(texts)),
                     )
                 )
             case "retry" if not trial.alone:
-                happen(Retried(trial.number, draw(texts), draw(numbers)))
+                happen(Retried(trial.number, draw(texts), draw(numbers), draw(numbers)))
             case _:
                 metrics = {**draw(measured), "val_accuracy": draw(numbers)}
                 happen(
@@ -98,6 +106,20 @@ def test_what_is_replayed_is_what_happened(events):
     assert replay.history == folded(events)
     assert replay.run["seed"] == 3
     assert replay.torn == 0
+
+
+def test_what_an_older_journal_does_not_say_is_nothing(tmp_path):
+    born = Started(0, Architecture({"op": "conv"}), "ab12", epochs=2, seed=7, replaces=3)
+    path = written(
+        tmp_path, [born, Retried(0, "full"), Failed(0, "no", seconds=2.5, worker="a:1")]
+    )
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    for line in lines:
+        for name in ("replaces", "seconds", "worker"):
+            line.pop(name, None)
+    path.write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+    trial = journal.read(tmp_path).history.trials[0]
+    assert (trial.started.replaces, trial.seconds) == (None, 0.0)
 
 
 def test_a_number_that_is_none_survives_too(tmp_path):

@@ -169,6 +169,19 @@ def test_with_no_bound_on_trials_the_time_ends_the_search():
     assert run.conductor.recommended is not None
 
 
+@pytest.mark.parametrize("scheduler", ["none", "asha", "hyperband", "pbt"])
+def test_with_no_bound_on_trials_a_space_that_is_exhausted_ends_the_search(scheduler):
+    space = Space({"a": Choice((1, 2, 3))})
+    searcher, limits = RandomSearch(space), Limits(time=1e9)
+    todo = Plan(space, searcher, SCHEDULERS[scheduler](), math.inf, 9, 0, limits)
+    run = Run(todo).opened(2).to_end(workers=2)
+    assert run.conductor.finished
+    assert {trial.identity for trial in run.history.trials.values() if trial.reports} == {
+        space.identity(space.architecture({"a": value})) for value in (1, 2, 3)
+    }
+    assert len(run.history.trials) < 2000
+
+
 @pytest.mark.parametrize(
     ("text", "seconds"),
     [
@@ -215,6 +228,14 @@ def test_what_is_to_come_and_what_ended_it_is_said_in_a_line():
     timed = Run(plan(trials=math.inf, time=20, target=Target(Objective(), 0.98))).opened()
     assert ahead(timed.conductor.plan, timed.history, 1, "none") == (
         "trials of 4 epochs, for at most 20 s on 1 worker, until val_accuracy reaches 98.00 %"
+    )
+    for trials in (math.inf, 1000):
+        population = Run(plan("pbt", trials=trials, epochs=9, time=20))
+        said = ahead(population.conductor.plan, population.history, 2, "pbt")
+        assert said.endswith("trials of 9 epochs (72 epochs), for at most 20 s on 2 workers")
+    endless = Run(plan("hyperband", trials=math.inf, epochs=9, gpu_hours=8))
+    assert ahead(endless.conductor.plan, endless.history, 2, "hyperband") == (
+        "trials of 9 epochs, for at most 8 GPU-hours on 2 workers"
     )
     timed.to_end()
     said = ended_by("time", timed.conductor.plan.limits, timed.history)

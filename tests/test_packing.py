@@ -15,7 +15,7 @@ from raynas.space import Architecture
 from raynas.tasks import Source
 from raynas.tasks.digits import Digits
 from raynas.training.recipe import Recipe
-from raynas.trial import History, Report, Started, Trial
+from raynas.trial import History, Report, Retried, Started, Trial
 from search_spaces import mlp, nasbench201
 
 GIB = 2**30
@@ -207,7 +207,7 @@ def test_a_word_of_the_space_wins_over_a_prediction_and_being_alone_over_both():
     given = Shares(Resources(1.0, 1.0), node, lambda one: said[one["n"]], fraction)
     assert given.of(trial(0), History()) == Resources(1.0, 0.5)
     assert given.of(trial(1), History()) == Resources(2.0, 0.25)
-    assert given.of(trial(0, alone=True), History()) == Resources(1.0, 1.0)
+    assert given.of(trial(0, retried=Retried(0, "full")), History()) == Resources(1.0, 1.0)
 
 
 # Prediction

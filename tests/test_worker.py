@@ -3,6 +3,7 @@
 from dataclasses import replace
 from functools import partial
 from itertools import islice
+from types import SimpleNamespace
 
 import pytest
 
@@ -239,6 +240,32 @@ def test_divergence_is_a_failure_and_leaves_no_checkpoint(workshop, assignment, 
     failed = only_event(replace(workshop, recipe=recipe), plain)
     assert failed.reason.startswith("training diverged: train_loss is ")
     assert names(tmp_path / "checkpoints") == []
+
+
+def test_a_failure_has_taken_the_time_since_the_last_report(workshop, assignment, monkeypatch):
+    now = [0.0]
+    clock = SimpleNamespace(perf_counter=lambda: now[0])
+    monkeypatch.setattr("raynas.execution.worker.time", clock)
+
+    def build(*given):
+        child = mlp.build(*given)
+        steps = []
+
+        def step(*_):
+            now[0] += 0.25
+            steps.append(None)
+            if len(steps) == 35:  # an epoch has 17
+                raise RuntimeError("enough")
+
+        next(child.parameters()).register_hook(step)
+        return child
+
+    events = []
+    for event in train(replace(workshop, build=build), assignment):
+        events.append(event)
+        now[0] += 100  # whoever listens takes his time
+    assert [type(event) for event in events] == [Report, Report, Failed]
+    assert events[-1].seconds == 0.25
 
 
 def test_out_of_memory_is_a_failure(workshop, assignment):

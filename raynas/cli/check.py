@@ -20,10 +20,11 @@ def check(  # noqa: PLR0913 - a command's arguments are its options
             help="Shipped task, package.module:Class or file.py:Class.", show_default="digits"
         ),
     ] = None,
-    scheduler: Annotated[
-        str | None, typer.Option(help="none, asha, or a reference.", show_default="asha")
-    ] = None,
+    tune: s.Tune = None,
+    scheduler: s.Scheduler = None,
     trials: s.Trials = None,
+    time: s.Time = None,
+    gpu_hours: s.GpuHours = None,
     epochs: Annotated[
         int | None, typer.Option(help="Full length of a trial.", show_default="9")
     ] = None,
@@ -59,8 +60,11 @@ def check(  # noqa: PLR0913 - a command's arguments are its options
     given = s.given(
         space=space,
         task=task,
+        tune=s.names(tune),
         scheduler=scheduler,
         trials=trials,
+        time=time,
+        gpu_hours=gpu_hours,
         epochs=epochs,
         seed=seed,
         data_dir=data_dir,

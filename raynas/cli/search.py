@@ -32,13 +32,7 @@ def search(  # noqa: PLR0913 - a command's arguments are its options
             show_default="auto",
         ),
     ] = None,
-    tune: Annotated[
-        str | None,
-        typer.Option(
-            help="Fields of the training recipe to search as well, with commas: lr,weight_decay.",
-            show_default=False,
-        ),
-    ] = None,
+    tune: s.Tune = None,
     proxies: Annotated[
         str | None,
         typer.Option(
@@ -57,14 +51,7 @@ def search(  # noqa: PLR0913 - a command's arguments are its options
             show_default=False,
         ),
     ] = None,
-    scheduler: Annotated[
-        str | None,
-        typer.Option(
-            help="none, asha, asha_promotion, halving, hyperband, median, extrapolation, moasha, "
-            "pbt, or a reference.",
-            show_default="asha",
-        ),
-    ] = None,
+    scheduler: s.Scheduler = None,
     trials: s.Trials = None,
     time: s.Time = None,
     gpu_hours: s.GpuHours = None,
@@ -105,8 +92,8 @@ def search(  # noqa: PLR0913 - a command's arguments are its options
         space=space,
         task=task,
         searcher=searcher,
-        tune=tune.split(",") if tune else None,
-        proxies=proxies.split(",") if proxies else None,
+        tune=s.names(tune),
+        proxies=s.names(proxies),
         inherit_weights=inherit_weights,
         start_from=start_from,
         scheduler=scheduler,

@@ -68,7 +68,7 @@ def follow(experiment: Experiment) -> None:
         )
         say(console, f"\nstopped{way_on}")
         raise typer.Exit(130) from None
-    print_summary(console, result.history, drawn)
+    print_summary(console, result.history, drawn, pending=result.pending)
     say(console, f"\nthe network:   {experiment.output / WINNER}")
     say(console, f"all trials:    raynas show {output}")
     say(console, f"their curves:  tensorboard --logdir {output}")

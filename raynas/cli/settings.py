@@ -11,6 +11,21 @@ import yaml
 
 from raynas.errors import ConfigError
 
+Scheduler = Annotated[
+    str | None,
+    typer.Option(
+        help="none, asha, asha_promotion, halving, hyperband, median, extrapolation, moasha, "
+        "pbt, or a reference.",
+        show_default="asha",
+    ),
+]
+Tune = Annotated[
+    str | None,
+    typer.Option(
+        help="Fields of the training recipe to search as well, with commas: lr,weight_decay.",
+        show_default=False,
+    ),
+]
 Trials = Annotated[
     int | None,
     typer.Option(
@@ -81,6 +96,11 @@ _PARTS = {
     "scheduler": "scheduler_options",
     "screen": "screen_options",
 }
+
+
+def names(text: str | None) -> list[str] | None:
+    """Return what was given with commas in between."""
+    return text.split(",") if text else None
 
 
 def given(**settings: Any) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from raynas.trial import History
+    from raynas.experiment.result import Result
 
 
 def show(
@@ -31,24 +31,26 @@ def show(
     from raynas.insight.leaderboard import leaderboard, records  # noqa: PLC0415
     from raynas.insight.summary import print_summary  # noqa: PLC0415
 
-    history = load(output).history
+    result = load(output)
     if ledger:
-        _show_ledger(history, as_json=as_json)
+        _show_ledger(result, as_json=as_json)
         return
+    history = result.history
     top = top or len(history.trials)
     if as_json:
         typer.echo(json.dumps(records(leaderboard(history).head(top)), indent=2))
     else:
-        print_summary(Console(highlight=False), history, top=top)
+        print_summary(Console(highlight=False), history, top=top, pending=result.pending)
 
 
-def _show_ledger(history: History, *, as_json: bool) -> None:
+def _show_ledger(result: Result, *, as_json: bool) -> None:
     from rich.console import Console  # noqa: PLC0415 - help must not wait for these
 
     from raynas.insight.ledger import ledger  # noqa: PLC0415
     from raynas.insight.ledger_view import print_ledger  # noqa: PLC0415
 
+    books = ledger(result.history, result.pending)
     if as_json:
-        typer.echo(json.dumps(ledger(history).as_data(), indent=2))
+        typer.echo(json.dumps(books.as_data(), indent=2))
     else:
-        print_ledger(Console(highlight=False), ledger(history))
+        print_ledger(Console(highlight=False), books)

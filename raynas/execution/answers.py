@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from itertools import islice, takewhile
 from typing import Final
 
@@ -79,6 +78,7 @@ def begin(
         repeat=proposal.repeat,
         inherits=proposal.inherits,
         begin=proposal.begin,
+        replaces=proposal.replaces,
         scores=proposal.scores,
         dropped=proposal.dropped,
         at=at,
@@ -103,14 +103,9 @@ def answer(
         match trial.outcome:
             case Finished():
                 return Finished(started.number, trial.stopped, trial.number, started.at)
-            case Failed(lost=False) as failed:
-                return replace(
-                    failed,
-                    number=started.number,
-                    detail="",
-                    answered_by=trial.number,
-                    at=started.at,
-                )
+            case Failed(lost=False, reason=reason, out_of_memory=full):
+                number, by, at = started.number, trial.number, started.at
+                return Failed(number, reason, answered_by=by, out_of_memory=full, at=at)
     return None
 
 

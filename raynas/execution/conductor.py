@@ -178,9 +178,9 @@ class Conductor:
         """Take note that a trial ended without a score; ``more`` is as in ``Failed``."""
         self.record(Failed(number, reason, **more, at=self.clock()))
 
-    def retry(self, number: int, reason: str) -> None:
+    def retry(self, number: int, reason: str, **more: Any) -> None:
         """Take note that memory ran out beside others; the trial comes next, to run alone."""
-        self.record(Retried(number, reason, self.clock()))
+        self.record(Retried(number, reason, self.clock(), **more))
         self._halfway.append(number)
 
     def _judge(self, report: Report) -> Verdict:

@@ -6,9 +6,10 @@ at about the same time, where otherwise the first one would take every short tri
 
 from __future__ import annotations
 
+import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING, Any
@@ -96,16 +97,22 @@ def train(workshop: Workshop, assignment: Assignment) -> Iterator[Report | Faile
 
     Whatever the child raises ends its trial, not the worker.
     """
+    since = time.perf_counter()
     try:
         with memory_fails():
-            yield from _reports(workshop, assignment)
-    except TrialMemoryError as error:
-        yield Failed(assignment.number, str(error), out_of_memory=True)
-    except RaynasError as error:
-        yield Failed(assignment.number, str(error))
+            for report in _reports(workshop, assignment):
+                yield report
+                since = time.perf_counter()  # not before: whoever listens takes his time
     except Exception as error:  # noqa: BLE001 - a child is a user's code and may raise anything
-        reason = f"{type(error).__name__}: {error}"
-        yield Failed(assignment.number, reason, detail=traceback.format_exc())
+        failed = _failure(assignment.number, error)
+        yield replace(failed, seconds=time.perf_counter() - since)
+
+
+def _failure(number: int, error: Exception) -> Failed:
+    """Say what has gone wrong: ours in a sentence, a user's with its traceback."""
+    if isinstance(error, RaynasError):
+        return Failed(number, str(error), out_of_memory=isinstance(error, TrialMemoryError))
+    return Failed(number, f"{type(error).__name__}: {error}", detail=traceback.format_exc())
 
 
 def _reports(workshop: Workshop, assignment: Assignment) -> Iterator[Report]:

@@ -197,14 +197,6 @@ class Experiment:
         ]
 
 
-def _objective(text: str) -> Objective:
-    metric, _, direction = text.partition(":")
-    direction = direction or ("max" if "accuracy" in metric else "min")
-    if direction not in ("min", "max"):
-        raise ConfigError(f"an objective ends in :min or :max, got {text!r}")
-    return Objective(metric, direction)  # type: ignore[arg-type]  # checked above
-
-
 def experiment_from(values: Mapping[str, Any], base: Experiment | None = None) -> Experiment:
     """Make an experiment of fields by name; those left out come from ``base``.
 

@@ -10,15 +10,17 @@ from typing import Final
 import numpy as np
 
 from raynas.execution.conductor import Plan
+from raynas.execution.limits import Limits
 from raynas.execution.simulate import Budget, Cluster, Simulation
 from raynas.insight.preflight import Forecast
+from raynas.schedulers.forecast import most_epochs
 from raynas.searchers.random import RandomSearch
 from raynas.space import Architecture, Space
 from raynas.tables import Recorded
 from raynas.tables.table import Scores
 
 _PLAYED: Final = 5  # searches
-_MOST_EPOCHS: Final = 10_000  # of one of them; longer searches are scaled up
+_MOST_EPOCHS: Final = 10_000  # of one of them; longer ones are scaled up
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,9 @@ class Sketch:
         return Scores(math.nan, math.nan)
 
 
-def forecast(plan: Plan, scheduler: str, workers: int, pace: Sequence[float]) -> Forecast:
+def forecast(
+    plan: Plan, scheduler: str, workers: int, pace: Sequence[float], gpus: float = 0.0
+) -> Forecast:
     """Play a search through a few times, with its own scheduler, and say what it took.
 
     Architectures are drawn at random; as in a search, one met again is not trained again.
@@ -78,29 +82,57 @@ def forecast(plan: Plan, scheduler: str, workers: int, pace: Sequence[float]) ->
         scheduler: What people call its scheduler.
         workers: Trials at once.
         pace: Seconds per epoch, of some architectures.
+        gpus: GPUs of each trial.
     """
-    count = int(min(plan.trials, _MOST_EPOCHS))  # a search that only time ends has no number
-    full = count * plan.epochs
-    trials = max(1, min(count, _MOST_EPOCHS // plan.epochs))
-    table = Sketch(plan.space, plan.epochs, pace)
-    epochs = seconds = 0.0
-    for seed in range(_PLAYED):
-        played = replace(plan, searcher=RandomSearch(plan.space), trials=trials, seed=seed)
-        simulation = Simulation(played, Cluster(table, workers), Budget(trials))
-        for moment in simulation:
-            end = moment.since
-        seconds += end
-        trained = (trial for trial in simulation.history.trials.values() if trial.trained)
-        epochs += sum(len(trial.reports) for trial in trained)
-    larger = count / trials / _PLAYED
+    held = workers * gpus
+    time = min(plan.limits.time, 3600 * plan.limits.gpu_hours / held if held else math.inf)
+    most = most_epochs(plan.scheduler, plan.trials, plan.epochs)
+    at_once = min(workers, most / plan.epochs)
     mean = math.fsum(pace) / len(pace)
+    full = min(most, time * at_once / mean)
+    trials, epochs, seconds = _expected(plan, workers, pace, time)
     return Forecast(
-        trials=count,
+        trials=None if plan.trials == math.inf else int(plan.trials),
         epochs=plan.epochs,
         scheduler=scheduler,
         workers=workers,
-        full_epochs=full,
-        full_seconds=full * mean / min(workers, count),
-        epochs_expected=epochs * larger,
-        seconds_expected=seconds * larger,
+        time=None if time == math.inf else time,
+        full_trials=math.ceil(full / plan.epochs),
+        full_epochs=math.floor(full),
+        full_seconds=min(time, max(full * mean / at_once, plan.epochs * max(pace))),
+        trials_expected=trials,
+        epochs_expected=epochs,
+        seconds_expected=seconds,
     )
+
+
+def _expected(
+    plan: Plan, workers: int, pace: Sequence[float], time: float
+) -> tuple[float, float, float]:
+    """Return the trials, epochs and seconds of a search in which schedulers see random curves.
+
+    One that is too long to be played is cut and scaled up, but for one that ends by itself.
+    """
+    most = max(1, int(min(plan.trials, _MOST_EPOCHS // plan.epochs)))
+    table, limits = Sketch(plan.space, plan.epochs, pace), Limits(time=time)
+    begun = trained = epochs = 0
+    seconds, cut = 0.0, False
+    for seed in range(_PLAYED):
+        searcher = RandomSearch(plan.space)
+        played = replace(plan, searcher=searcher, trials=most, seed=seed, limits=limits)
+        simulation = Simulation(played, Cluster(table, workers), Budget(most))
+        seconds += max(moment.since for moment in simulation)
+        reports = [len(t.reports) for t in simulation.history.trials.values() if t.trained]
+        begun, trained = begun + len(simulation.history.trials), trained + len(reports)
+        epochs += sum(reports)
+        cut |= len(simulation.history.trials) >= most
+    larger = 1 / _PLAYED
+    if cut and most < plan.trials:
+        bounds = (
+            (plan.trials, begun),
+            (time, seconds),
+            (most_epochs(plan.scheduler, plan.trials, plan.epochs), epochs),
+            (plan.space.size, trained),
+        )
+        larger = max(larger, min(bound / reached for bound, reached in bounds))
+    return begun * larger, epochs * larger, seconds * larger

@@ -16,6 +16,7 @@ from raynas.execution.assess import Assessor
 from raynas.execution.conductor import Plan
 from raynas.execution.worker import TRAINING, Workshop
 from raynas.experiment.experiment import Experiment
+from raynas.experiment.machine import may_use_gpus
 from raynas.experiment.references import (
     SpaceModule,
     find_scheduler,
@@ -39,6 +40,7 @@ from raynas.training.tuning import tuned
 _TRIED: Final = 3  # networks of which each proxy must have a value
 
 _LEARNT: Final = ("val_accuracy", "val_loss", "train_loss", "lr")  # reported after every epoch
+_ON_GPUS: Final = "peak_memory"  # by trials that have one
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,5 +155,11 @@ def _check_metrics(experiment: Experiment, task: Task) -> None:
         wanted["target"] = [experiment.limits.target.objective.metric]
     for setting, metrics in wanted.items():
         for metric in metrics:
-            if metric not in reported:
-                raise ConfigError(f"{setting}: {unknown('metric', metric, reported)}")
+            if metric in reported or (metric == _ON_GPUS and may_use_gpus(experiment)):
+                continue
+            if metric == _ON_GPUS:
+                raise ConfigError(
+                    f"{setting}: {metric} is measured on GPUs, and trials have none here: "
+                    "params or flops say how large a network is"
+                )
+            raise ConfigError(f"{setting}: {unknown('metric', metric, [*reported, _ON_GPUS])}")

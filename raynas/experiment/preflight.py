@@ -20,6 +20,7 @@ from raynas.errors import ConfigError, RaynasError, SpaceError
 from raynas.execution.worker import TRAINING, Assignment, Workshop, begin
 from raynas.experiment.experiment import Experiment
 from raynas.experiment.forecast import forecast
+from raynas.experiment.machine import check_machine, gpus_here
 from raynas.experiment.parts import Parts, look_up
 from raynas.insight.preflight import Preflight, Spread
 from raynas.rng import proposal_rng, training_seed
@@ -85,14 +86,16 @@ def preflight(
     Raises:
         ConfigError: Something in the experiment does not exist or fit.
         DataError: The data are not there.
+        ResourceError: This machine cannot hold a trial.
         SpaceError: No architecture could be built, or none trained.
     """
     import torch  # noqa: PLC0415 - deciding must not load torch
 
     limits = limits or Limits()
-    device = "cuda" if torch.cuda.is_available() and experiment.gpus_per_trial != 0 else "cpu"
-    workers = workers or _fitting(experiment, torch.cuda.device_count() if device == "cuda" else 0)
     parts = look_up(experiment)
+    check_machine(experiment, parts.space)
+    device = "cuda" if torch.cuda.is_available() and experiment.gpus_per_trial != 0 else "cpu"
+    workers = workers or _fitting(experiment, gpus_here() if device == "cuda" else 0)
     build = partial(parts.space.build, **experiment.space_options)
     workshop = Workshop(build, parts.recipe, parts.data, device)
     look = _Look()
@@ -100,7 +103,8 @@ def preflight(
     with _threads(experiment.cpus_per_trial):
         _look_at_sample(look, workshop, parts, limits, started)
         _train_some(look, workshop, parts, started + limits.seconds)
-    cast = forecast(parts.plan, _called(experiment.scheduler), workers, look.pace)
+    name, gpus = _called(experiment.scheduler), _gpus(experiment)
+    cast = forecast(parts.plan, name, workers, look.pace, gpus)
     return Preflight(
         space=_called(experiment.space),
         size=parts.space.space.size,
@@ -238,9 +242,14 @@ def _fitting(experiment: Experiment, gpus: int) -> int:
     if experiment.cpus_per_trial:
         room.append((os.cpu_count() or 1) / experiment.cpus_per_trial)
     if gpus:
-        share = experiment.gpus_per_trial
-        room.append(gpus / (share if isinstance(share, float) and share else 1.0))
+        room.append(gpus / _gpus(experiment))
     return max(1, int(min(room)))
+
+
+def _gpus(experiment: Experiment) -> float:
+    """Return the GPUs of a trial, where there are any."""
+    share = experiment.gpus_per_trial
+    return share if isinstance(share, float | int) and share else 1.0
 
 
 def _most(look: _Look) -> str:

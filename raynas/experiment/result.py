@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from raynas import journal
+from raynas.experiment.pending import pending
 from raynas.trial import History, Trial, Winner
 
 if TYPE_CHECKING:
@@ -20,10 +22,12 @@ class Result:
     Attributes:
         output: The run folder.
         history: Everything that happened.
+        described: The settings it was last taken up with, as the journal has them.
     """
 
     output: Path
     history: History
+    described: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     @property
     def best(self) -> Trial | None:
@@ -34,6 +38,11 @@ class Result:
     def winner(self) -> Winner | None:
         """The winner and what it reached on the test data; none before it was tested."""
         return self.history.winner
+
+    @property
+    def pending(self) -> Collection[int]:
+        """The trials that the scheduler has paused and may yet let go on."""
+        return pending(self.described, self.history)
 
     def leaderboard(self) -> pd.DataFrame:
         """Return every trial, best first."""
@@ -48,4 +57,5 @@ def load(output: Path | str) -> Result:
     Raises:
         JournalError: There is none.
     """
-    return Result(Path(output), journal.read(Path(output)).history)
+    replay = journal.read(Path(output))
+    return Result(Path(output), replay.history, replay.run.get("experiment", {}))

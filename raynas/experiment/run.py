@@ -17,6 +17,7 @@ from raynas.execution.conductor import Conductor
 from raynas.execution.worker import Assignment
 from raynas.experiment.experiment import Experiment, experiment_from
 from raynas.experiment.folder import WINNER, checkpoints, keep_winner, open_run
+from raynas.experiment.machine import check_machine, share_of
 from raynas.experiment.parts import Parts, look_up
 from raynas.experiment.result import Result
 from raynas.insight import Watcher
@@ -28,7 +29,6 @@ from raynas.searchers import Keeper
 from raynas.trial import Event, Failed, History, Trial, Winner
 
 if TYPE_CHECKING:
-    from raynas.execution.ray_tune.cluster import Share
     from raynas.execution.ray_tune.session import Session
 
 _LOG = logging.getLogger("raynas")
@@ -98,10 +98,7 @@ def run(experiment: Experiment, watchers: Iterable[Watcher] = ()) -> Result:
     parts = look_up(experiment)
     if parts.start:  # what the run begins with stays what it is, whatever becomes of its source
         experiment = replace(experiment, start_from=[dict(one) for one in parts.start])
-    if experiment.gpus_per_trial or experiment.gpu_hours:
-        from raynas.execution.ray_tune.cluster import look_for_gpus  # noqa: PLC0415 - loads Ray
-
-        look_for_gpus(_share(experiment))
+    check_machine(experiment, parts.space)
     with ExitStack() as stack:
         journal = Journal(experiment.output)
         stack.callback(journal.close)
@@ -124,7 +121,7 @@ def run(experiment: Experiment, watchers: Iterable[Watcher] = ()) -> Result:
         else:
             _say_limit(experiment, conductor)
         files.sweep(conductor.needed)
-    return Result(experiment.output, history)
+    return Result(experiment.output, history, experiment.described())
 
 
 def _uncrowned(conductor: Conductor) -> bool:
@@ -136,7 +133,7 @@ def _execute(experiment: Experiment, parts: Parts, conductor: Conductor) -> None
     """Search on Ray; then train, test and export the winner."""
     from raynas.execution.ray_tune.session import opened  # noqa: PLC0415 - loads Ray
 
-    share = _share(experiment)
+    share = share_of(experiment)
     build = partial(parts.space.build, **experiment.space_options)
     space = parts.space
     with opened(share, build, space.home, parts.recipe, parts.data, space.resources) as session:
@@ -155,18 +152,6 @@ def _execute(experiment: Experiment, parts: Parts, conductor: Conductor) -> None
         _say_limit(experiment, conductor)
         if _uncrowned(conductor):
             _crown(experiment, parts, conductor, session)
-
-
-def _share(experiment: Experiment) -> Share:
-    from raynas.execution.ray_tune.cluster import Share  # noqa: PLC0415 - loads Ray
-
-    return Share(
-        cpus=experiment.cpus_per_trial,
-        gpus=experiment.gpus_per_trial,
-        concurrent=experiment.max_concurrent,
-        address=experiment.address,
-        verbose=experiment.verbose,
-    )
 
 
 def _called(part: Any) -> str:

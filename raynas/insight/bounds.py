@@ -7,7 +7,7 @@ import math
 from raynas.execution.conductor import Plan
 from raynas.execution.limits import Limits
 from raynas.insight.wording import metric, plural, span
-from raynas.schedulers.forecast import expected_epochs
+from raynas.schedulers.forecast import expected_epochs, most_epochs
 from raynas.trial import History
 
 
@@ -23,9 +23,10 @@ def ahead(plan: Plan, history: History, slots: int, scheduler: str) -> str:
     limits, epochs = plan.limits, plural(plan.epochs, "epoch")
     if plan.trials < math.inf:
         trials = plural(int(plan.trials), "trial")
-        text = f"at most {trials} of {epochs}{_training(plan, scheduler)}"
+        text = f"at most {trials} of {epochs}"
     else:
         text = f"trials of {epochs}"
+    text += _training(plan, scheduler)
     if limits.time < math.inf:
         text += f", for at most {span(limits.time)}"
     if limits.gpu_hours < math.inf:
@@ -68,9 +69,13 @@ def _target(limits: Limits) -> str:
 
 
 def _training(plan: Plan, scheduler: str) -> str:
-    trials = int(plan.trials)
-    most = trials * plan.epochs
-    likely = expected_epochs(plan.scheduler, trials, plan.epochs)
-    if likely is None or round(likely) >= most:
-        return f" ({plural(most, 'epoch')})"
-    return f" ({plural(most, 'epoch')}; with {scheduler} about {likely:.0f})"
+    """Return how many epochs that can be, if there is an end to them, and how many are likely."""
+    most = most_epochs(plan.scheduler, plan.trials, plan.epochs)
+    if most == math.inf:
+        return ""
+    said = plural(int(most), "epoch")
+    if plan.trials < math.inf:
+        likely = expected_epochs(plan.scheduler, int(plan.trials), plan.epochs)
+        if likely is not None and round(likely) < most:
+            said += f"; with {scheduler} about {likely:.0f}"
+    return f" ({said})"

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Final, TypeVar
 
-from raynas.trial import Failed, History, Sitting, Trial
+from raynas.insight.lineage import lasting, replaced
+from raynas.trial import Failed, History, Report, Retried, Sitting, Trial
+
+Key = TypeVar("Key", int, str)
+
+_UNKNOWN: Final = "not known"  # of a worker
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,8 +23,8 @@ class Share:
     Attributes:
         name: Of what: a trial, a worker, epochs up to a rung.
         trials: How many trials took part.
-        epochs: Epochs trained.
-        seconds: Time spent in them.
+        epochs: Epochs trained to their end.
+        seconds: Time spent, in epochs that failed too.
     """
 
     name: str
@@ -32,15 +37,19 @@ class Share:
 class Ledger:
     """The books of a run, in seconds of one worker unless said otherwise.
 
+    Training by rung, by trial and by worker are three views of the same seconds, and each adds up
+    to ``trained``; what was wasted is a part of them, what was saved is not.
+
     Attributes:
-        trained: Spent in epochs, all workers together.
+        trained: Spent in epochs, those that failed among them, all workers together.
         worked: Spent by processes on the search, all sittings together; wall-clock time.
         held: For how long there were workers, times their number.
         gpu_hours: GPUs held, times hours.
         rungs: Training by the epochs between those after which trials were stopped.
         trials: Training by trial.
         workers: Training by worker process; empty where the journal names none.
-        wasted: Training that led to no score, by reason.
+        wasted: Training of which nothing is left, by reason; what an heir has taken over from a
+            trial that failed or was replaced is not wasted.
         answered: What training would have taken that was answered from the journal.
         stopped: About what training would have taken that stopping early has spared.
     """
@@ -66,91 +75,130 @@ class Ledger:
         return {"utilisation": self.utilisation, **asdict(self)}
 
 
-def ledger(history: History) -> Ledger:
-    """Return the books of a run."""
+def ledger(history: History, pending: Collection[int] = ()) -> Ledger:
+    """Return the books of a run.
+
+    Args:
+        history: What happened.
+        pending: The trials that are paused and may yet go on: these have spared nothing.
+    """
     sittings, trials = history.sittings, [*history.trials.values()]
-    trained = [trial for trial in trials if trial.trained and trial.reports]
+    spells = [spell for trial in trials for spell in _spells(trial)]
     return Ledger(
-        trained=math.fsum(trial.seconds for trial in trained),
+        trained=math.fsum(spell.seconds for spell in spells),
         worked=math.fsum(sitting.seconds for sitting in sittings),
         held=math.fsum(map(_held, sittings)),
         gpu_hours=math.fsum(sitting.gpu_seconds for sitting in sittings) / 3600,
-        rungs=list(_by_rung(trained)),
-        trials=[Share(str(t.number), 1, len(t.reports), t.seconds) for t in trained],
-        workers=list(_by_worker(trained)),
-        wasted=_wasted(trials),
+        rungs=list(_by_rung(trials, spells)),
+        trials=list(_by_trial(spells)),
+        workers=list(_by_worker(spells)),
+        wasted=_wasted(history),
         answered=math.fsum(_donor(trial, history) for trial in trials if not trial.trained),
-        stopped=spared(history)[1],
+        stopped=spared(history, pending)[1],
     )
 
 
-def spared(history: History) -> tuple[int, float]:
+def spared(history: History, pending: Collection[int] = ()) -> tuple[int, float]:
     """Return the epochs, and about the seconds, that the scheduler has spared by stopping trials.
 
     A trial that goes on, or in whose place another was trained on, has spared none.
+
+    Args:
+        history: What happened.
+        pending: As for ``ledger``.
     """
-    trials = [*history.trials.values()]
-    gone = _superseded(trials)
+    going_on = replaced(history).union(pending)
     epochs, seconds = 0, 0.0
-    for trial in trials:
-        if trial.resumable and not trial.cut and trial.number not in gone:
+    for trial in history.trials.values():
+        if trial.resumable and not trial.cut and trial.number not in going_on:
             left = trial.started.epochs - trial.epoch
             epochs += left
-            seconds += left * trial.seconds / len(trial.reports)
+            seconds += left * _seconds(trial.reports) / len(trial.reports)
     return epochs, seconds
+
+
+@dataclass(frozen=True, slots=True)
+class _Spell:
+    """A stretch of work: an epoch, or less that led to nothing."""
+
+    trial: int
+    epoch: int
+    seconds: float
+    worker: str
+    whole: bool
+
+
+def _spells(trial: Trial) -> Iterator[_Spell]:
+    following = min(trial.epoch + 1, trial.started.epochs)  # the one that failed
+    for spell in trial.spells:
+        epoch, whole = following, False
+        if isinstance(spell, Report):
+            epoch, whole = spell.epoch, True
+        elif isinstance(spell, Retried):  # the one that was begun again
+            later = (report.epoch for report in trial.reports if report.at > spell.at)
+            epoch = next(later, following)
+        if whole or spell.seconds:
+            yield _Spell(trial.number, epoch, spell.seconds, spell.worker, whole)
+
+
+def _share(name: str, spells: Sequence[_Spell]) -> Share:
+    trials, epochs = {spell.trial for spell in spells}, sum(spell.whole for spell in spells)
+    return Share(name, len(trials), epochs, _seconds(spells))
+
+
+def _seconds(spells: Sequence[_Spell | Report]) -> float:
+    return math.fsum(spell.seconds for spell in spells)
 
 
 def _held(sitting: Sitting) -> float:
     return sitting.seconds * sitting.opened.slots
 
 
-def _by_rung(trained: Sequence[Trial]) -> Iterator[Share]:
+def _by_rung(trials: Sequence[Trial], spells: Sequence[_Spell]) -> Iterator[Share]:
     """Divide the epochs after each at which the scheduler has stopped a trial, and the last."""
-    stops = {trial.epoch for trial in trained if trial.resumable and not trial.cut}
+    stops = {trial.epoch for trial in trials if trial.resumable and not trial.cut}
     first = 1
-    for last in sorted(stops | {max((trial.epoch for trial in trained), default=0)}):
-        parts = [[r for r in trial.reports if first <= r.epoch <= last] for trial in trained]
-        epochs = [report.seconds for part in parts for report in part]
-        name = f"{first}" if first == last else f"{first} to {last}"
-        if epochs:
-            yield Share(name, sum(map(bool, parts)), len(epochs), math.fsum(epochs))
+    for last in sorted(stops | {max((spell.epoch for spell in spells), default=0)}):
+        part = [spell for spell in spells if first <= spell.epoch <= last]
+        if part:
+            yield _share(f"{first}" if first == last else f"{first} to {last}", part)
         first = last + 1
 
 
-def _by_worker(trained: Sequence[Trial]) -> Iterator[Share]:
-    by_worker: defaultdict[str, list[tuple[int, float]]] = defaultdict(list)
-    for trial in trained:
-        for report in trial.reports:
-            if report.worker:
-                by_worker[report.worker].append((trial.number, report.seconds))
-    for worker, parts in sorted(by_worker.items()):
-        seconds = math.fsum(spent for _, spent in parts)
-        yield Share(worker, len({number for number, _ in parts}), len(parts), seconds)
+def _by_trial(spells: Sequence[_Spell]) -> Iterator[Share]:
+    for trial, part in _grouped(spells, lambda spell: spell.trial):
+        yield _share(str(trial), part)
 
 
-def _wasted(trials: Sequence[Trial]) -> dict[str, float]:
-    wasted = {"failed trials": 0.0, "lost workers": 0.0, "superseded trials": 0.0}
-    gone = _superseded(trials)
-    for trial in trials:
+def _by_worker(spells: Sequence[_Spell]) -> Iterator[Share]:
+    if any(spell.worker for spell in spells):
+        for worker, part in sorted(_grouped(spells, lambda spell: spell.worker or _UNKNOWN)):
+            yield _share(worker, part)
+
+
+def _grouped(
+    spells: Sequence[_Spell], key: Callable[[_Spell], Key]
+) -> Iterable[tuple[Key, list[_Spell]]]:
+    groups: defaultdict[Key, list[_Spell]] = defaultdict(list)
+    for spell in spells:
+        groups[key(spell)].append(spell)
+    return groups.items()
+
+
+def _wasted(history: History) -> dict[str, float]:
+    """Add up what did not last; what was begun again, of whatever trial, is a reason by itself."""
+    wasted = dict.fromkeys(("failed trials", "lost workers", "superseded trials", "retries"), 0.0)
+    until = lasting(history)
+    for trial in history.trials.values():
+        reason = "superseded trials"  # of those that did not fail, only these do not last
         if isinstance(trial.outcome, Failed):
-            wasted["lost workers" if trial.outcome.lost else "failed trials"] += trial.seconds
-        elif trial.number in gone:
-            wasted["superseded trials"] += trial.seconds
+            reason = "lost workers" if trial.outcome.lost else "failed trials"
+        for spell in trial.spells:
+            if isinstance(spell, Retried):
+                wasted["retries"] += spell.seconds
+            elif isinstance(spell, Failed) or spell.epoch > until[trial.number]:
+                wasted[reason] += spell.seconds
     return wasted
-
-
-def _superseded(trials: Sequence[Trial]) -> set[int]:
-    """Return the stopped trials whose places were taken by heirs of others, as in PBT."""
-    parents: defaultdict[int, set[int | None]] = defaultdict(set)
-    for heir in trials:
-        if heir.started.inherits:
-            parents[heir.started.begin].add(heir.started.parent)
-    return {
-        trial.number
-        for trial in trials
-        if trial.resumable and not trial.cut
-        if trial.epoch in parents and trial.number not in parents[trial.epoch]
-    }
 
 
 def _donor(trial: Trial, history: History) -> float:

@@ -6,15 +6,16 @@ import math
 import statistics
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from raynas.insight.wording import count, duration, plural, say
+from raynas.insight.wording import count, duration, plural, say, span
 
-_SHOWN = 3  # reasons of failures
+_SHOWN: Final = 3  # reasons of failures
+_NEARLY: Final = 0.999  # of a time, where numbers are rounded
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,23 +45,29 @@ class Forecast:
     """What a search is going to take.
 
     Attributes:
-        trials: Trials of the search.
+        trials: Trials of the search at most; none if only its time bounds it.
         epochs: The full length of each.
         scheduler: What stops them early.
         workers: Trials at once.
-        full_epochs: Epochs, if no trial stopped early.
+        time: Seconds that it may take; none for as many as it needs.
+        full_trials: Trials begun, if none stopped early.
+        full_epochs: The most epochs that can come of that, within the time.
         full_seconds: The time for these.
-        epochs_expected: Epochs with that scheduler, in the mean over searches played through
-            with random learning curves.
+        trials_expected: Trials begun with that scheduler, in the mean over searches played
+            through with random learning curves.
+        epochs_expected: The epochs of these.
         seconds_expected: The time for these.
     """
 
-    trials: int
+    trials: int | None
     epochs: int
     scheduler: str
     workers: int
+    time: float | None
+    full_trials: int
     full_epochs: int
     full_seconds: float
+    trials_expected: float
     epochs_expected: float
     seconds_expected: float
 
@@ -183,15 +190,23 @@ def _failures(found: Preflight) -> str:
 
 def _ending(found: Preflight) -> Iterator[str]:
     cast = found.forecast
-    trials, epochs = plural(cast.trials, "trial"), plural(cast.epochs, "epoch")
-    yield f"{trials} of {epochs}, {plural(cast.workers, 'worker')}:"
-    yield f"  at most {cast.full_epochs:,} epochs, about {duration(cast.full_seconds)}"
-    yield (
-        f"  with scheduler {cast.scheduler} about {cast.epochs_expected:,.0f} epochs, "
-        f"{duration(cast.seconds_expected)}"
-    )
+    trials = "trials" if cast.trials is None else _many(cast.trials, "trial")
+    bound = "" if cast.time is None else f" for at most {span(round(cast.time))}"
+    yield f"{trials} of {_many(cast.epochs, 'epoch')}{bound}, {_many(cast.workers, 'worker')}:"
+    full = _many(cast.full_epochs, "epoch")
+    if cast.time is not None and cast.full_seconds >= _NEARLY * cast.time:
+        yield f"  time for about {_many(cast.full_trials, 'trial')} to their end, {full}"
+    else:
+        yield f"  at most {full}, about {duration(cast.full_seconds)}"
+    begun, epochs = round(cast.trials_expected), _many(round(cast.epochs_expected), "epoch")
+    likely = epochs if begun == cast.trials else f"{_many(begun, 'trial')}, {epochs}"
+    yield f"  with scheduler {cast.scheduler} about {likely}, {duration(cast.seconds_expected)}"
     took = duration(found.seconds)
     yield f"then the winner, trained anew for as long as a trial (this look took {took})"
+
+
+def _many(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def _time(seconds: float) -> str:

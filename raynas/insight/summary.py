@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Final
 
 from rich.console import Console
@@ -26,6 +26,7 @@ def print_summary(
     history: History,
     draw: Callable[[Architecture], str] = draw_decisions,
     top: int = _TOP,
+    pending: Collection[int] = (),
 ) -> None:
     """Print counts, effort, the best ``top`` trials and the winner.
 
@@ -34,9 +35,10 @@ def print_summary(
         history: What happened.
         draw: Draws an architecture in a few lines of text.
         top: How many trials the leaderboard shows.
+        pending: The trials that are paused and may yet go on.
     """
     say(console, counts(history))
-    say(console, effort(history))
+    say(console, effort(history, pending))
     if books := in_short(ledger(history)):
         say(console, books)
     if history.best is None:
@@ -61,12 +63,12 @@ def counts(history: History) -> str:
     return f"{text}, {len(history.running)} not ended" if history.running else text
 
 
-def effort(history: History) -> str:
+def effort(history: History, pending: Collection[int] = ()) -> str:
     """Return the time spent in training, and what stopping early has saved of it, in one line."""
     spent = math.fsum(trial.seconds for trial in history.trials.values())
     epochs = sum(len(trial.reports) for trial in history.trials.values() if trial.trained)
     text = f"training took {duration(spent)} for {plural(epochs, 'epoch')}"
-    left, seconds = spared(history)
+    left, seconds = spared(history, pending)
     if not left:
         return text
     return f"{text}; stopping early saved {plural(left, 'epoch')}, about {duration(seconds)}"

@@ -47,13 +47,27 @@ def expected_epochs(scheduler: object, trials: int, epochs: int) -> float | None
             return _asha(Rungs(scheduler.grace_epochs, scheduler.eta), trials, epochs)
         case PromotingASHA():
             return _promoting(Rungs(scheduler.grace_epochs, scheduler.eta), trials, epochs)
-        case SuccessiveHalving() | Hyperband():
-            shapes = scheduler.shapes(epochs)
-            return _brackets([*shapes], trials, epochs)
-        case PBT():  # a child trains on from where the one it replaces stood
-            return min(trials, scheduler.population_size) * epochs
+        case PBT() | SuccessiveHalving() | Hyperband():
+            return most_epochs(scheduler, trials, epochs)
         case _:
             return None
+
+
+def most_epochs(scheduler: object, trials: float, epochs: int) -> float:
+    """Return the most epochs that a search can train; infinite where trials are without number.
+
+    Args:
+        scheduler: Who decides.
+        trials: How many trials there are at most; may be infinite.
+        epochs: The full length of each.
+    """
+    match scheduler:
+        case PBT():  # a child trains on from where the one it replaces stood
+            return min(trials, scheduler.population_size) * epochs
+        case SuccessiveHalving() | Hyperband() if trials < math.inf:  # whatever the scores are
+            return _brackets([*scheduler.shapes(epochs)], int(trials), epochs)
+        case _:
+            return trials * epochs
 
 
 def _asha(rungs: Rungs, trials: int, epochs: int) -> float:

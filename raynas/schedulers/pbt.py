@@ -126,7 +126,15 @@ class PBT:
         if ranked and not closed and len(heirs) < self._wanted(ranked):
             parent = ranked[int(rng.integers(min(self._replaced, len(ranked))))]
             child = self._explored(parent.architecture, space, rng)
-            return Proposal(child, repeat=True, parent=parent.number, inherits=True, begin=barrier)
+            weak = ranked[self.population_size - len(heirs) - 1 :][:1]  # none: of one that failed
+            return Proposal(
+                child,
+                repeat=True,
+                parent=parent.number,
+                inherits=True,
+                begin=barrier,
+                replaces=weak[0].number if weak else None,
+            )
         members = [*ranked[: self.population_size - len(heirs)], *heirs]
         return _onwards(members, self._after(barrier, members), history)
 

@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.optim.sgd import sgd
 
 from raynas.errors import SpaceError
+from raynas.training.inherit import Part
 from raynas.training.recipe import Recipe
 
 
@@ -69,8 +70,14 @@ class SGD:
             own.copy_(momentum[name])
 
     @torch.no_grad()
-    def inherit(self, momentum: Mapping[str, Tensor]) -> None:
-        """Take over what has the same name and shape in another architecture; the rest stays."""
+    def inherit(self, momentum: Mapping[str, Tensor], parts: Mapping[str, Part]) -> None:
+        """Take over the momentum of weights that were inherited; what is new is at rest.
+
+        Args:
+            momentum: That of a training of another architecture; left as it is.
+            parts: What weights were, by name.
+        """
         for name, own in self.momentum.items():
-            if name in momentum and momentum[name].shape == own.shape:
-                own.copy_(momentum[name])
+            if name in parts and name in momentum:
+                there, here = parts[name]
+                own[here].copy_(momentum[name][there])

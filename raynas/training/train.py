@@ -25,7 +25,7 @@ from torch.nn import functional
 from raynas.errors import ConfigError, SpaceError, TrialError
 from raynas.rng import epoch_generator, seed_dropout
 from raynas.training.examples import Examples, augmented, cut_out
-from raynas.training.inherit import inherit
+from raynas.training.inherit import grouping, in_common, inherit
 from raynas.training.memory import memory_fails
 from raynas.training.recipe import Recipe
 from raynas.training.sgd import SGD
@@ -143,6 +143,7 @@ class Training:
         return {
             "epoch": self.epoch,
             "child": self.child.state_dict(),
+            "groups": grouping(self.child),
             "momentum": self._optimizer.momentum,
         }
 
@@ -163,8 +164,9 @@ class Training:
         Returns:
             Which share of the child's parameters are its; see ``raynas.training.inherit``.
         """
-        share = inherit(self.child, state["child"])
-        self._optimizer.inherit(state["momentum"])
+        given = state["child"], state.get("groups")
+        share = inherit(self.child, *given)
+        self._optimizer.inherit(state["momentum"], in_common(self.child, *given))
         return share
 
 

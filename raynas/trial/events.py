@@ -48,6 +48,8 @@ class Proposal:
         parent: The number of the trial it was derived from, if any.
         inherits: Whether it begins with the parent's weights, as far as they fit.
         begin: Epochs that count as trained already, those of the weights it inherits.
+        replaces: The number of the stopped trial whose place it takes, if any: that one never
+            goes on.
         scores: What zero-cost proxies say of it, where they were asked.
         dropped: How many other proposals they have ranked below it.
         fault: Why it is not worth trying, if that is known already: the trial then fails at once.
@@ -60,6 +62,7 @@ class Proposal:
     parent: int | None = None
     inherits: bool = False
     begin: int = 0
+    replaces: int | None = None
     scores: Mapping[str, float] = field(default_factory=dict)
     dropped: int = 0
     fault: str = ""
@@ -98,6 +101,7 @@ class Started:
         scores: What zero-cost proxies said of it.
         dropped: How many proposals they have ranked below it, which were not trained.
         at: Seconds since the epoch (of the virtual clock in a simulation).
+        replaces: The stopped trial whose place it takes, if any: that one never goes on.
     """
 
     number: int
@@ -112,6 +116,7 @@ class Started:
     scores: Mapping[str, float] = field(default_factory=dict)
     dropped: int = 0
     at: float = 0.0
+    replaces: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +172,9 @@ class Failed:
         answered_by: The earlier trial that failed in the same way, if this one was not tried.
         out_of_memory: Whether memory ran out, with a whole device to itself if it needs one.
         at: When, as in ``Started``.
+        seconds: Time spent on it since its last report, or since it began; none where that is not
+            known, as of a worker that was lost.
+        worker: The process in which it failed, where that is known.
     """
 
     number: int
@@ -176,6 +184,8 @@ class Failed:
     answered_by: int | None = None
     out_of_memory: bool = False
     at: float = 0.0
+    seconds: float = 0.0
+    worker: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,11 +196,15 @@ class Retried:
         number: The trial's number.
         reason: How memory ran out, in one sentence.
         at: When, as in ``Started``.
+        seconds: Time spent in vain, as in ``Failed``.
+        worker: The process in which it was, where that is known.
     """
 
     number: int
     reason: str
     at: float = 0.0
+    seconds: float = 0.0
+    worker: str = ""
 
 
 @dataclass(frozen=True, slots=True)

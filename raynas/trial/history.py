@@ -60,7 +60,7 @@ class Trial:
         losses: The objectives after the last report, each to be minimised; empty before the first.
         outcome: How it ended; none while it runs.
         known: How many trials had finished when it started: what its searcher could know.
-        alone: Whether it needs a device to itself: memory ran out when it shared one.
+        retried: How memory ran out when it shared a device, if it did.
     """
 
     started: Started
@@ -68,7 +68,7 @@ class Trial:
     losses: Losses = ()
     outcome: Outcome | None = None
     known: int = 0
-    alone: bool = False
+    retried: Retried | None = None
 
     @property
     def number(self) -> int:
@@ -133,9 +133,25 @@ class Trial:
         return self.number if answered_by is None else answered_by
 
     @property
+    def alone(self) -> bool:
+        """Whether it needs a device to itself: memory ran out when it shared one."""
+        return self.retried is not None
+
+    @property
+    def spells(self) -> Sequence[Report | Retried | Failed]:
+        """What ended each stretch of work on it, an epoch or less, and says how long it took.
+
+        Nothing if it was answered by an earlier trial.
+        """
+        if not self.trained:
+            return ()
+        failed = [self.outcome] if isinstance(self.outcome, Failed) else []
+        return [*self.reports, *([self.retried] if self.retried else []), *failed]
+
+    @property
     def seconds(self) -> float:
-        """Training time spent on it; nothing if it was answered by an earlier trial."""
-        return math.fsum(report.seconds for report in self.reports) if self.trained else 0.0
+        """Time spent on its training, in vain or not."""
+        return math.fsum(spell.seconds for spell in self.spells)
 
 
 @dataclass(slots=True)
@@ -277,7 +293,7 @@ class History:
         trial = self._live(event.number)
         if trial.alone:
             raise JournalError(f"trial {event.number} is retried twice")
-        self.trials[event.number] = replace(trial, alone=True)
+        self.trials[event.number] = replace(trial, retried=event)
 
     def _resume(self, event: Resumed) -> None:
         trial = self.trials.get(event.number)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
-from typing import Any
+from typing import Any, Final
 
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
@@ -19,6 +19,13 @@ from raynas.schedulers import Verdict
 from raynas.trial import Failed, Trial
 
 _LOG = logging.getLogger("raynas")
+
+_FACTS: Final = (
+    "detail",
+    "out_of_memory",
+    "seconds",
+    "worker",
+)  # of a failure
 
 
 class Bridge:
@@ -195,11 +202,12 @@ class TuneScheduler(FIFOScheduler):  # type: ignore[misc]  # Ray ships no types
         conductor, number, reason = self._bridge.conductor, event.number, event.reason
         if event.out_of_memory and self._bridge.room.trials[number].shared:
             _LOG.info("trial %d runs again with a GPU to itself: %s", number, reason)
-            conductor.retry(number, reason)
+            conductor.retry(number, reason, seconds=event.seconds, worker=event.worker)
             return
         if conductor.history.trials[number].alone and event.out_of_memory:
             reason = f"{reason} (with a GPU to itself)"
-        conductor.fail(number, reason, detail=event.detail, out_of_memory=event.out_of_memory)
+        facts = {name: getattr(event, name) for name in _FACTS}
+        conductor.fail(number, reason, **facts)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Leave the run behind when Tune pickles its own state, which is never read."""

@@ -112,21 +112,9 @@ def _fitting(node: Resources, share: Resources) -> int:
     return int(min(by_cpu, node.gpus * per_device) + 1e-6)
 
 
-def look_for_gpus(share: Share) -> None:
-    """Refuse GPUs that are not there, before a Ray of one's own would be started in vain.
-
-    Raises:
-        ResourceError: There is none on this machine, and no cluster is named.
-    """
-    if ray.is_initialized() or _address(share) != "local":
-        return
-    import torch  # noqa: PLC0415 - slow to load
-
-    if not torch.cuda.device_count():
-        raise ResourceError(
-            "GPUs are asked for (gpus_per_trial or gpu_hours), and there is none here: leave "
-            "that out, or name a cluster with --address"
-        )
+def joins(share: Share) -> bool:
+    """Say whether trials run on a Ray others have started: it may be larger than this machine."""
+    return ray.is_initialized() or _address(share) != "local"
 
 
 def _address(share: Share) -> str:

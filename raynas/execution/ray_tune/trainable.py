@@ -75,9 +75,7 @@ class ChildTrainable(tune.Trainable):  # type: ignore[misc]  # Ray ships no type
         if self._events is None:
             self._events = train(self._workshop, self._assignment)
         event = next(self._events)
-        if isinstance(event, Report):
-            event = replace(event, worker=f"{platform.node()}:{os.getpid()}")
-        return as_result(event)
+        return as_result(replace(event, worker=f"{platform.node()}:{os.getpid()}"))
 
     def cleanup(self) -> None:
         """Let go of the child."""
