@@ -263,6 +263,8 @@ class Conductor:
             begin=proposal.begin,
             scores=proposal.scores,
             dropped=proposal.dropped,
+            screened=proposal.screened,
+            faults=proposal.faults,
             at=self.clock(),
         )
         answer = self._answer(started)
