@@ -164,6 +164,7 @@ def _data(event: Event) -> dict[str, Any]:
     if isinstance(event, Started):
         data["architecture"] = dict(event.architecture)
         data["scores"] = dict(event.scores)
+        data["faults"] = dict(event.faults)
     elif isinstance(event, Report | Winner):
         data["metrics"] = dict(event.metrics)
     return {"event": type(event).__name__.lower(), **data}

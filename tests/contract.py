@@ -34,12 +34,12 @@ def sampler(name, **options):
 
 
 def promises(architectures):
-    """Proxies of a kind: how much is decided, and chance; of some networks nothing is said."""
+    """Proxies of a kind: how much is decided, and chance; some have no value, some are broken."""
     said = [zlib.crc32(one.to_json().encode()) for one in architectures]
     return [
         Promise({"decisions": float(len(one)), "chance": float(chance)})
-        if chance % 7
-        else Promise(fault="nothing can be said of it", detail="where")
+        if chance % 7 > 1
+        else (Promise(faults={"chance": "it raised"}), Promise())[chance % 7]
         for one, chance in zip(architectures, said, strict=True)
     ]
 

@@ -100,6 +100,7 @@ REFUSED = {
     "no value of a target": (["--target", "val_accuracy"], "target must be METRIC=VALUE"),
     "target": (["--target", "val_acc=0.9"], "target: no metric 'val_acc': did you mean"),
     "metric": (["--objective", "f1:max"], "objective: no metric 'f1': known are"),
+    "proxy": (["--proxies", "sinflow"], "no proxy 'sinflow': did you mean 'synflow'"),
     "resources": (["--cpus-per-trial", "nan"], "CPUs of a trial must be 0 or at least"),
     "objective": (["--objective", "val_loss:best"], "ends in :min or :max"),
     "objective twice": (["--objective", "params", "--objective", "params:max"], "each once, got"),
@@ -128,6 +129,41 @@ def test_bad_input_is_one_sentence_and_status_2(raynas, tmp_path, arguments, say
     assert (status, output) == (2, "")
     assert re.fullmatch(rf"raynas: .*{says}.*\n", errors)
     assert [path.name for path in tmp_path.iterdir()] == ["taken"]
+
+
+FROZEN_SPACE = """
+from torch import nn
+
+from raynas import Int, Space
+
+SPACE = Space({"n": Int(1, 3)})
+
+
+def build(architecture, input_shape, classes):
+    child = nn.Sequential(nn.Flatten(), nn.Linear(64, classes))
+    return child.requires_grad_(False)
+"""
+
+
+def test_proxies_without_a_value_for_any_network_are_refused(raynas, tmp_path):
+    (tmp_path / "frozen.py").write_text(FROZEN_SPACE)
+    settings = ("--space", "frozen.py", "--proxies", "params,fisher,snip")
+    status, output, errors = raynas("search", *settings)
+    assert (status, output) == (2, "")
+    assert re.fullmatch(
+        "raynas: no network sampled from 'frozen.py' has a value for 'fisher' and 'snip', leave "
+        "that out: this proxy needs gradients.*; this proxy needs weights that are trained.*\n",
+        errors,
+    )
+    assert [path.name for path in tmp_path.glob("runs*")] == []
+
+
+def test_proxies_that_kill_whoever_asks_are_refused_and_the_command_lives(raynas, tmp_path):
+    kills = FROZEN_SPACE.replace("    child =", "    import os; os._exit(0)\n    child =")
+    (tmp_path / "deadly.py").write_text(kills)
+    status, _, errors = raynas("search", "--space", "deadly.py", "--proxies", "params")
+    assert status == 2
+    assert "has a value for 'params', leave that out: the process in which proxies" in errors
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there are GPUs here")

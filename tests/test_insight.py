@@ -3,6 +3,7 @@ import json
 import math
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from raynas.insight.drawing import draw
 from raynas.insight.front import front
 from raynas.insight.leaderboard import as_lines, as_table, leaderboard, records
 from raynas.insight.progress import Pace, progress
+from raynas.insight.screening import screening
 from raynas.insight.summary import counts, effort, print_summary
 from raynas.insight.wording import count, duration, metric
 from raynas.trial import Failed, Finished, History, Objective
@@ -335,3 +337,32 @@ def test_insight_needs_neither_ray_nor_torch():
         [sys.executable, "-c", code], cwd=Path(__file__).parent, capture_output=True, check=False
     )
     assert done.stderr.decode().strip() == ""
+
+
+def screened(said, *, off_from=99):
+    """A run of as many trials as accuracies, proxies agreeing with all of them."""
+    for number, accuracy in enumerate(said):
+        how = "off" if number >= off_from else "blind" if number % 5 == 4 else "chosen"
+        asked = {"scores": {"synflow": accuracy, "naswot": 2 * accuracy}, "dropped": 3}
+        yield replace(started(number, 1), screened=how, **(asked if how != "off" else {}))
+        yield report(number, 1, accuracy)
+        yield Finished(number)
+
+
+def test_what_proxies_were_worth_is_said_in_one_line():
+    said = screening(play(screened([0.1, 0.5, 0.3, 0.2, 0.9, 0.4])))
+    assert said == (
+        "synflow, naswot: rank correlation with val_accuracy 1.00 over 6 trials; "
+        "18 proposals dropped"
+    )
+    off = screening(play(screened([0.1, 0.5, 0.3, 0.2, 0.9, 0.4], off_from=4)))
+    assert "over 4 trials; 12 proposals dropped; switched off from trial 4 on" in off
+    assert "too few trials to compare them with; 3 proposals" in screening(play(screened([0.1])))
+
+
+def test_the_summary_has_a_line_on_proxies_where_they_were_asked():
+    for happened, there in ((screened([0.1, 0.5, 0.3, 0.2, 0.9]), True), (events(), False)):
+        console = written()
+        print_summary(console, play(happened))
+        assert ("rank correlation with val_accuracy" in console.file.getvalue()) == there
+    assert screening(History()) == ""

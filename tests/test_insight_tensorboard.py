@@ -4,15 +4,16 @@ import subprocess
 import sys
 import time
 import urllib.request
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from insight_history import SPACE, events, play, winner
+from insight_history import SPACE, events, play, report, started, winner
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.hparams import metadata
 
 from raynas.insight.tensorboard import TensorBoard
-from raynas.trial import Objective
+from raynas.trial import Finished, Objective
 
 
 def board(folder):
@@ -191,3 +192,18 @@ def test_the_hparams_tab_of_a_real_server_shows_decisions_and_metrics(tmp_path, 
     assert ended.pop("trial-0002") == "STATUS_FAILURE"
     assert ended.pop("trial-0005") == "STATUS_UNKNOWN"  # TensorBoard's word for: has not ended
     assert set(ended.values()) == {"STATUS_SUCCESS"}
+
+
+def test_what_proxies_are_worth_is_drawn_over_the_trials_compared(tmp_path):
+    def happened():
+        for number, accuracy in enumerate((0.1, 0.5, 0.3, 0.2, 0.9, 0.4)):
+            how = "off" if number == 5 else "chosen"
+            begun = started(number, 1)
+            yield replace(begun, screened=how, scores={"snip": -accuracy}, dropped=0)
+            yield report(number, 1, accuracy, at=number)
+            yield Finished(number, at=number)
+
+    follow(happened(), tmp_path)
+    assert points(tmp_path / "proxies", "proxies/rank_correlation") == [(4, -1, 3), (5, -1, 4)]
+    follow(events(), tmp_path / "without")
+    assert not (tmp_path / "without" / "proxies").exists()

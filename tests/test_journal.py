@@ -2,6 +2,7 @@ import json
 import math
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -23,6 +24,13 @@ values = st.one_of(texts, st.booleans(), st.integers(-9, 9), st.none(), numbers)
 architectures = st.dictionaries(texts, values, max_size=4).map(Architecture)
 measured = st.dictionaries(texts, numbers | st.integers(0, 2**40), max_size=3)
 
+screening = st.fixed_dictionaries(
+    {
+        "screened": st.sampled_from(["", "chosen", "blind", "off"]),
+        "faults": st.dictionaries(texts, texts, max_size=2),
+    }
+)
+
 
 @st.composite
 def happenings(draw):
@@ -39,7 +47,8 @@ def happenings(draw):
             fields = (draw(texts), draw(st.integers(1, 9)), draw(st.integers(0, 2**63)))
             parent, repeat = draw(st.none() | st.integers(0, 9)), draw(st.booleans())
             number = len(history.trials)
-            happen(Started(number, draw(architectures), *fields, parent, repeat, draw(numbers)))
+            begun = Started(number, draw(architectures), *fields, parent, repeat, draw(numbers))
+            happen(replace(begun, **draw(screening)))
             continue
         trial = history.trials[draw(st.sampled_from(trials))]
         donors = [other.number for other in history.finished]

@@ -152,6 +152,43 @@ def test_what_cannot_be_computed_is_said():
         PROXIES["snip"](subject(lambda: chain(4, 3), batch(shape=(4,))))
 
 
+NEED_GRADIENTS = ("snip", "grasp", "grad_norm", "fisher", "synflow")
+
+
+def frozen():
+    return CNN().requires_grad_(requires_grad=False)
+
+
+class Inferring(nn.Module):
+    """A network that lets no gradient through."""
+
+    def __init__(self):
+        super().__init__()
+        self.net = CNN()
+
+    @torch.no_grad()
+    def forward(self, inputs):
+        return self.net(inputs)
+
+
+class Detached(Inferring):
+    """One whose biases alone are reached by gradients: no weight is."""
+
+    def __init__(self):
+        super().__init__()
+        self.bias = nn.Parameter(torch.zeros(4))
+
+    def forward(self, inputs):
+        return super().forward(inputs) + self.bias
+
+
+@pytest.mark.parametrize("make", [frozen, Inferring, Detached])
+@pytest.mark.parametrize("name", NEED_GRADIENTS)
+def test_without_gradients_there_is_no_value_rather_than_zero(name, make):
+    with pytest.raises(SpaceError, match=r"this proxy needs (gradients|weights that are trained)"):
+        PROXIES[name](subject(make))
+
+
 class Deaf(nn.Module):
     """A network whose output does not depend on its input."""
 
@@ -399,12 +436,28 @@ def test_scoring_is_what_the_table_says_and_can_be_sent_anywhere():
 
 def test_what_the_child_raises_is_a_reason():
     architecture = mlp.SPACE.sample(np.random.default_rng(0))
-    broken = partial(build, fails=range(9))
-    found = score(broken, architecture, batch(shape=(6,)), ("params", "snip"))
+    refused = score(partial(build, fails=range(9)), architecture, batch(shape=(6,)), ("params",))
+    assert refused.values == refused.tracebacks == {}
+    assert refused.refusals == {"params": "the network cannot be built: no such network"}
+
+    class Broken(nn.Linear):
+        def forward(self, _inputs):
+            raise KeyError("lost")
+
+    names = ("params", "snip", "grad_norm")
+    found = score(lambda *_: Broken(6, 4), architecture, batch(shape=(6,)), names[1:])
     assert found.values == {}
-    assert found.refusals == dict.fromkeys(("params", "snip"), "ValueError: no such network")
+    assert found.refusals == dict.fromkeys(names[1:], "KeyError: 'lost'")
+    assert all("in forward" in found.tracebacks[name] for name in names[1:])
     nothing = score(lambda *_: 3, architecture, batch(shape=(6,)), ("params",))
     assert "must return a torch.nn.Module" in nothing.refusals["params"]
+
+
+def test_no_value_is_no_fault():
+    architecture = mlp.SPACE.sample(np.random.default_rng(0))
+    found = score(lambda *_: nn.Tanh(), architecture, batch(shape=(4,)), NAMES)
+    assert {"naswot", "snip", "fisher", "synflow"} <= set(found.refusals)
+    assert not found.tracebacks
 
 
 def test_unknown_names_and_unusable_batches_are_refused():

@@ -81,6 +81,8 @@ def begin(
         replaces=proposal.replaces,
         scores=proposal.scores,
         dropped=proposal.dropped,
+        screened=proposal.screened,
+        faults=proposal.faults,
         at=at,
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from raynas.data import Data
@@ -39,14 +39,12 @@ class Assessor:
         return score_all(build, architectures, self.batch, self.names, seed=self.seed)
 
     def assess(self, architectures: Sequence[Architecture]) -> list[Promise]:
-        """Return what proxies say of each; a fault where none of them says anything."""
+        """Return what proxies say of each."""
         return [
-            Promise(scores.values)
-            if scores.values
-            else Promise(fault=_first(scores.refusals), detail=_first(scores.tracebacks))
+            Promise(
+                scores.values,
+                {name: scores.refusals[name] for name in scores.tracebacks},
+                scores.tracebacks,
+            )
             for scores in self.scores(architectures)
         ]
-
-
-def _first(said: Mapping[str, str]) -> str:
-    return next(iter(said.values()), "")

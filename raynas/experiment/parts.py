@@ -27,6 +27,7 @@ from raynas.experiment.references import (
 from raynas.experiment.starting_points import starting_points
 from raynas.experiment.user_code import blamed
 from raynas.options import build
+from raynas.proxies import NAMES
 from raynas.searchers import Searcher, check
 from raynas.searchers.aim import Aim
 from raynas.searchers.inheriting import Inheriting
@@ -37,7 +38,7 @@ from raynas.tasks import Source, Task
 from raynas.training.recipe import Recipe
 from raynas.training.tuning import tuned
 
-_TRIED: Final = 3  # networks of which each proxy must have a value
+_TRIED: Final = 12  # networks, of one of which each proxy must have a value
 
 _LEARNT: Final = ("val_accuracy", "val_loss", "train_loss", "lr")  # reported after every epoch
 _ON_GPUS: Final = "peak_memory"  # by trials that have one
@@ -129,18 +130,25 @@ def _here(experiment: Experiment, space: SpaceModule, recipe: Recipe, data: Data
     """
     if not experiment.proxies:
         return lambda _: []
-    build_child = partial(space.build, **experiment.space_options)
-    workshop = Workshop(build_child, recipe, data, "cpu")
-    assessor = Assessor.of(workshop, data, experiment.proxies, experiment.seed)
-    rng = np.random.default_rng(0)
-    tried = assessor.scores([space.space.sample(rng) for _ in range(_TRIED)])
     for name in experiment.proxies:
-        refusals = [scores.refusals[name] for scores in tried if name in scores.refusals]
-        if len(refusals) == _TRIED:
-            raise ConfigError(
-                f"the proxy {name!r} cannot be had of the networks of {experiment.space!r}: "
-                f"{refusals[0]}; leave it out"
-            )
+        if name not in NAMES:
+            raise ConfigError(unknown("proxy", name, NAMES))
+    from raynas.execution.ray_tune.apart import missing  # noqa: PLC0415 - loads Ray
+    from raynas.execution.ray_tune.trainable import Packed  # noqa: PLC0415
+
+    build_child = partial(space.build, **experiment.space_options)
+    assessor = Assessor.of(
+        Workshop(build_child, recipe, data, "cpu"), data, experiment.proxies, experiment.seed
+    )
+    packed = Packed.of(build_child, space.home, recipe, "cpu")
+    rng = np.random.default_rng(0)
+    tried = [space.space.sample(rng) for _ in range(_TRIED)]
+    if lacking := missing(packed, assessor.batch, assessor.names, tried, assessor.seed):
+        raise ConfigError(
+            f"no network sampled from {experiment.space!r} has a value for "
+            f"{' and '.join(map(repr, lacking))}, leave that out: "
+            f"{'; '.join(dict.fromkeys(lacking.values()))}"
+        )
     return assessor.assess
 
 

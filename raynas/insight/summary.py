@@ -13,6 +13,7 @@ from raynas.insight.front import front
 from raynas.insight.leaderboard import as_lines, as_table, leaderboard
 from raynas.insight.ledger import ledger, spared
 from raynas.insight.ledger_view import in_short
+from raynas.insight.screening import screening
 from raynas.insight.tally import Tally
 from raynas.insight.wording import count, duration, metric, plural, say
 from raynas.space import Architecture
@@ -41,6 +42,8 @@ def print_summary(
     say(console, effort(history, pending))
     if books := in_short(ledger(history)):
         say(console, books)
+    if proxies := screening(history):
+        say(console, proxies)
     if history.best is None:
         say(console, "no trial finished" + _first_failure(history))
         return

@@ -4,7 +4,8 @@ One event file per trial and process, written with TensorBoard's own records: no
 no torch. A resumed run adds files to the same folders and writes new events only.
 
 Tags are grouped, for TensorBoard shows one group after the other in the order of their names:
-``epoch/`` how well training goes, ``network/`` parameters and FLOPs, ``other/``, ``winner/``.
+``epoch/`` how well training goes, ``network/`` parameters and FLOPs, ``other/``, ``proxies/`` how
+well they rank what is trained (by the number of trials compared), ``winner/``.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.summary.writer.record_writer import RecordWriter
 
 from raynas.insight import hparams
+from raynas.searchers.agreement import agreement
 from raynas.space import Decision
 from raynas.trial import (
     Event,
@@ -59,6 +61,7 @@ class TensorBoard:
         self._decisions = decisions
         self._objectives = objectives
         self._files: dict[int, _File] = {}
+        self._proxies: _File | None = None
         self._begun = False
 
     def write(self, event: Event, history: History) -> None:
@@ -78,11 +81,16 @@ class TensorBoard:
             file.close()
         else:
             self._follow(event, history.trials[event.number])
+            if isinstance(event, Finished):
+                self._compare(event, history)
 
     def close(self) -> None:
-        """Close the files of the trials that have not ended."""
+        """Close the files that more might have been written into."""
         while self._files:
             self._files.popitem()[1].close()
+        if self._proxies is not None:
+            self._proxies.close()
+            self._proxies = None
 
     def _begin(self, event: TrialEvent, history: History) -> None:
         self._begun = True
@@ -109,6 +117,15 @@ class TensorBoard:
             file.write(hparams.row_end(event), event.at)
             file.close()
             del self._files[trial.number]
+
+    def _compare(self, event: Finished, history: History) -> None:
+        """Write how well proxies rank what is trained, if they were asked about this trial."""
+        asked = history.trials[event.number].started.screened in {"chosen", "blind"}
+        if asked and (found := agreement(history)):
+            if self._proxies is None:
+                self._proxies = _File(self._folder / "proxies")
+            tags = {"proxies/rank_correlation": found.spearman}
+            self._proxies.write(_scalars(tags), event.at, found.trials)
 
     def _file(self, trial: Trial) -> _File:
         """Return the trial's open file; a new one begins with the trial's row."""

@@ -17,7 +17,7 @@ def fisher(subject: Subject) -> float:
     al., 2020 (arXiv:1906.04113), and as in Abdelfattah et al., 2021 (arXiv:2101.08134).
 
     Raises:
-        SpaceError: The network has no such layers.
+        SpaceError: The network has no such layers, or none that gradients reach.
     """
     child = subject.copy()
     activations: list[Tensor] = []
@@ -35,7 +35,7 @@ def fisher(subject: Subject) -> float:
             "fisher needs convolutions or linear layers that are modules: the network has none"
         )
     activations = [one for one in activations if one.requires_grad]
-    slopes = gradients(loss, activations) if activations else ()
+    slopes = gradients(loss, activations)
     pairs = zip(activations, slopes, strict=True)
     return sum(float(_saliency(activation, slope)) for activation, slope in pairs)
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from raynas.errors import ConfigError, RaynasError, TrialError, unknown
+from raynas.errors import ConfigError, SpaceError, TrialError, unknown
 from raynas.proxies.batch import Batch
 from raynas.rng import seed_weights
 from raynas.space import Architecture
@@ -30,6 +30,8 @@ NAMES: Final = (
 )
 """Every proxy's name, known without loading torch."""
 
+_WHATEVER: Final = (Exception, SystemExit)  # a child is a user's code and may raise anything
+
 Build = Callable[[Architecture, tuple[int, ...], int], "nn.Module"]
 
 
@@ -40,7 +42,8 @@ class Scores:
     Attributes:
         values: By proxy; finite numbers, more of which is said to be better.
         refusals: Why a proxy has no value, a sentence each.
-        tracebacks: Where that was raised.
+        tracebacks: Where that was raised, if nobody did so on purpose: such a proxy, or the child,
+            is at fault, while a mere refusal is a word on the network.
     """
 
     values: dict[str, float] = field(default_factory=dict)
@@ -81,16 +84,14 @@ def score(
     with torch.random.fork_rng([device] if device.type == "cuda" else []):
         try:
             subject = Subject(_built(build, architecture, batch, seed), batch, seed)
-        except Exception as error:  # noqa: BLE001 - see below
-            found.refusals.update(dict.fromkeys(names, _said(error)))
-            found.tracebacks.update(dict.fromkeys(names, traceback.format_exc()))
+        except _WHATEVER as error:
+            _refuse(found, names, error)
             return found
         for name in names:
             try:
                 found.values[name] = _finite(name, PROXIES[name](subject))
-            except Exception as error:  # noqa: BLE001 - a child is a user's code and may raise anything
-                found.refusals[name] = _said(error)
-                found.tracebacks[name] = traceback.format_exc()
+            except _WHATEVER as error:
+                _refuse(found, [name], error)
     return found
 
 
@@ -116,7 +117,10 @@ def _built(build: Build, architecture: Architecture, batch: Batch, seed: int) ->
     from torch import nn  # noqa: PLC0415 - deciding must not load torch
 
     seed_weights(seed)
-    child = build(architecture, batch.input_shape, batch.classes)
+    try:
+        child = build(architecture, batch.input_shape, batch.classes)
+    except (ValueError, SpaceError) as error:  # as in training
+        raise TrialError(f"the network cannot be built: {error}") from error
     if not isinstance(child, nn.Module):
         raise TrialError(f"build must return a torch.nn.Module, it returned {child!r}")
     return child.to(batch.inputs.device)
@@ -128,5 +132,11 @@ def _finite(name: str, value: float) -> float:
     return value
 
 
-def _said(error: Exception) -> str:
-    return str(error) if isinstance(error, RaynasError) else f"{type(error).__name__}: {error}"
+def _refuse(found: Scores, names: Iterable[str], error: BaseException) -> None:
+    """Take note of why proxies have no value."""
+    if isinstance(error, SpaceError | TrialError):
+        found.refusals.update(dict.fromkeys(names, str(error)))
+        return
+    found.refusals.update(dict.fromkeys(names, f"{type(error).__name__}: {error}"))
+    trace = "".join(traceback.format_exception(error))
+    found.tracebacks.update(dict.fromkeys(names, trace))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -69,7 +70,7 @@ class Subject:
         """Every weight with the gradient of the loss by it.
 
         Raises:
-            SpaceError: As for ``loss`` and ``weights``.
+            SpaceError: As for ``loss``, ``weights`` and ``gradients``.
         """
         child = self.copy()
         found = list(weights(child).values())
@@ -105,9 +106,20 @@ def weights(child: nn.Module) -> dict[str, Tensor]:
 def gradients(
     output: Tensor, by: list[Tensor], *, create_graph: bool = False
 ) -> tuple[Tensor, ...]:
-    """Return the gradient of a scalar by each tensor; zero where it does not depend on it."""
-    if not output.requires_grad:
-        return tuple(torch.zeros_like(tensor) for tensor in by)
-    return torch.autograd.grad(
-        output, by, create_graph=create_graph, allow_unused=True, materialize_grads=True
+    """Return the gradient of a scalar by each tensor; zero where it does not depend on it.
+
+    Raises:
+        SpaceError: It depends on none of them.
+    """
+    found: Sequence[Tensor | None] = ()
+    if by and output.requires_grad:
+        found = torch.autograd.grad(output, by, create_graph=create_graph, allow_unused=True)
+    if all(gradient is None for gradient in found):
+        raise SpaceError(
+            "this proxy needs gradients, and none flow through the network: its parameters are "
+            "frozen, or it computes under torch.no_grad"
+        )
+    return tuple(
+        torch.zeros_like(tensor) if gradient is None else gradient
+        for tensor, gradient in zip(by, found, strict=True)
     )

@@ -2,7 +2,11 @@
 
 Proxies (Abdelfattah et al., 2021, arXiv:2101.08134) rank untrained networks. Off the data sets
 they were found on they may rank no better than chance, so what they say is compared with what
-training says, trial by trial, and they are not asked any more while the two disagree.
+training says, trial by trial, and they are not asked any more once the two disagree.
+
+A network of which a proxy has no value ranks last for it. One that makes a proxy raise does so,
+too; where there is nothing better, it fails, for the proxies are likely to have met what training
+would have met. Neither takes the place of a network that proxies can judge.
 """
 
 from __future__ import annotations
@@ -10,18 +14,16 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy.stats import rankdata, spearmanr
 
 from raynas.errors import ConfigError
 from raynas.searchers import Searcher, check, recommended
+from raynas.searchers.agreement import agreement, promise
 from raynas.searchers.aim import Aim
-from raynas.searchers.selection import rank
 from raynas.space import Architecture, Space
-from raynas.trial import Finished, History, Proposal, Trial
+from raynas.trial import History, Proposal, Trial
 
 _LOG = logging.getLogger("raynas")
 _BLIND: Final = 5  # one in so many trials is not chosen by proxies, to judge them fairly
@@ -32,14 +34,19 @@ class Promise:
     """What proxies say of an architecture.
 
     Attributes:
-        scores: By proxy; more is better.
-        fault: Why there are none; empty if there are.
-        detail: The traceback, where there is one.
+        scores: By proxy; more is better. One that has no value is left out.
+        faults: By proxy that raised, what: a sentence.
+        tracebacks: To those, where there are any.
     """
 
     scores: Mapping[str, float] = field(default_factory=dict)
-    fault: str = ""
-    detail: str = ""
+    faults: Mapping[str, str] = field(default_factory=dict)
+    tracebacks: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def broken(self) -> bool:
+        """Whether nothing is known of it but that a proxy raised."""
+        return bool(self.faults) and not self.scores
 
 
 Assess = Callable[[Sequence[Architecture]], Sequence[Promise]]
@@ -51,15 +58,16 @@ class Screening:
 
     Attributes:
         keep: Share of the proposals that is trained.
-        least: The rank correlation between proxies and training below which they are not asked.
-        trials: After how many trials that is judged.
+        least: The rank correlation between proxies and training that is asked for. Once the 95 %
+            interval of what is seen lies below it, they are not asked any more.
+        trials: After how many trials that is judged first.
 
     Raises:
         ConfigError: One of them is out of range.
     """
 
     keep: float = 0.25
-    least: float = 0.1
+    least: float = 0.25
     trials: int = 15
 
     def __post_init__(self) -> None:
@@ -85,7 +93,7 @@ class Screened:
     assess: Assess
     screening: Screening = Screening()
     _known: dict[str, Promise] = field(default_factory=dict, repr=False, compare=False)
-    _said: list[str] = field(default_factory=list, repr=False, compare=False)
+    _said: set[str] = field(default_factory=set, repr=False, compare=False)
 
     @property
     def space(self) -> Space:
@@ -103,99 +111,100 @@ class Screened:
     def propose(self, history: History, rng: np.random.Generator) -> Proposal | None:
         """Propose the most promising of several, or the first while proxies are not believed."""
         first = self.searcher.propose(history, rng)
-        if first is None or first.repeat or not self._believed(history):
-            return first
-        size = round(1 / self.screening.keep)
-        drawn = (first, *(self.searcher.propose(history, rng) for _ in range(size - 1)))
-        new = {self.space.identity(one.architecture): one for one in reversed(drawn) if one}
-        batch = [*reversed([o for name, o in new.items() if not [*history.same(name)]])]
+        if first is None:
+            return None
+        if not self._believed(history):
+            return replace(first, screened="off")
+        batch = [] if first.repeat else self._batch(first, history, rng)
         if not batch:
             return first
         promises = self._promises([one.architecture for one in batch])
-        at = self._chosen(promises, blind=len(history.trials) % _BLIND == _BLIND - 1)
-        chosen = promises[at]
+        blind = len(history.trials) % _BLIND == _BLIND - 1
+        at = _place(promises, blind=blind)
         return replace(
             batch[at],
-            scores=chosen.scores,
+            scores=promises[at].scores,
             dropped=len(batch) - 1,
-            fault=chosen.fault,
-            detail=chosen.detail,
+            screened="blind" if blind else "chosen",
+            **_noted(promises[at]),
         )
-
-    def _chosen(self, promises: Sequence[Promise], *, blind: bool) -> int:
-        """Return the place of what is proposed; a fault comes first, to be written down."""
-        faults = [at for at, promise in enumerate(promises) if promise.fault]
-        if faults or blind:
-            return [*faults, 0][0]
-        return most_promising([promise.scores for promise in promises])
 
     def recommend(self, history: History) -> Trial | None:
         """Return what the searcher hands over."""
         return recommended(self.searcher, history)
 
+    def _batch(
+        self, first: Proposal, history: History, rng: np.random.Generator
+    ) -> list[Proposal]:
+        """Return several proposals, no network twice and none that was tried before."""
+        size = round(1 / self.screening.keep)
+        drawn = (first, *(self.searcher.propose(history, rng) for _ in range(size - 1)))
+        new = {self.space.identity(one.architecture): one for one in reversed(drawn) if one}
+        return [*reversed([one for name, one in new.items() if not [*history.same(name)]])]
+
     def _promises(self, architectures: Sequence[Architecture]) -> list[Promise]:
         names = [self.space.identity(one) for one in architectures]
         new = {n: a for n, a in zip(names, architectures, strict=True) if n not in self._known}
         if new:
-            self._known.update(zip(new, self.assess([*new.values()]), strict=True))
+            said = self.assess([*new.values()])
+            self._known.update(zip(new, said, strict=True))
+            self._say_faults(said)
         return [self._known[name] for name in names]
 
+    def _say_faults(self, promises: Sequence[Promise]) -> None:
+        """Say of each proxy once that it raised: a network that is dropped leaves no trace."""
+        for one in promises:
+            for name in one.faults.keys() - self._said:
+                self._said.add(name)
+                _LOG.warning(
+                    "the proxy %r raised on a network, which ranks last for it; this is said "
+                    "once: %s\n%s",
+                    name,
+                    one.faults[name],
+                    one.tracebacks.get(name, ""),
+                )
+
     def _believed(self, history: History) -> bool:
-        judged = correlation(history)
+        """Say whether proxies are asked: they are not any more once they were not."""
+        if any(trial.started.screened == "off" for trial in reversed(history.trials.values())):
+            return False
+        judged = agreement(history)
         if judged is None or judged.trials < self.screening.trials:
             return True
-        if judged.spearman >= self.screening.least:
+        if judged.upper >= self.screening.least:
             return True
-        if not self._said:
-            self._said.append(
-                f"proxies and training agree too little (rank correlation {judged.spearman:.2f} "
-                f"over {judged.trials} trials, {self.screening.least:g} is asked for): proposals "
-                "are no longer screened"
+        if "off" not in self._said:
+            self._said.add("off")
+            _LOG.warning(
+                "proxies and training agree too little (rank correlation %.2f over %d trials, "
+                "%.2f at most, %g is asked for): proposals are no longer screened",
+                judged.spearman,
+                judged.trials,
+                judged.upper,
+                self.screening.least,
             )
-            _LOG.warning(self._said[0])
         return False
-
-
-@dataclass(frozen=True, slots=True)
-class Agreement:
-    """How well proxies rank what was trained.
-
-    Attributes:
-        spearman: The rank correlation of the mean rank by proxies with the rank by training.
-        trials: Over so many.
-    """
-
-    spearman: float
-    trials: int
-
-
-def correlation(history: History) -> Agreement | None:
-    """Return how well proxies rank the trials that have ended; none if there are too few."""
-    judged = [
-        trial
-        for trial in history.finished
-        if trial.trained and trial.started.scores and isinstance(trial.outcome, Finished)
-    ]
-    if len(judged) < 3:
-        return None
-    promised = promise([trial.started.scores for trial in judged])
-    places = {trial.number: place for place, trial in enumerate(sorted(judged, key=rank))}
-    trained = [-places[trial.number] for trial in judged]
-    if np.ptp(promised) == 0:
-        return Agreement(0.0, len(judged))
-    return Agreement(float(spearmanr(promised, trained).statistic), len(judged))
-
-
-def promise(scores: Sequence[Mapping[str, float]]) -> NDArray[np.float64]:
-    """Return each architecture's mean rank by proxies, more being better; no value ranks last."""
-    names = sorted({name for one in scores for name in one})
-    if not names:
-        return np.zeros(len(scores))
-    table = np.array([[one.get(name, -np.inf) for name in names] for one in scores])
-    ranks: NDArray[np.float64] = rankdata(table, axis=0).mean(axis=1)
-    return ranks
 
 
 def most_promising(scores: Sequence[Mapping[str, float]]) -> int:
     """Return the place of the highest mean rank, the first of equals."""
     return int(promise(scores).argmax())
+
+
+def _place(promises: Sequence[Promise], *, blind: bool) -> int:
+    """Return the place of what is proposed: nothing broken while there is anything else."""
+    whole = [at for at, one in enumerate(promises) if not one.broken]
+    if not whole or blind:
+        return [*whole, 0][0]
+    return whole[most_promising([promises[at].scores for at in whole])]
+
+
+def _noted(promise: Promise) -> dict[str, Any]:
+    """Return what a proposal says of the proxies that raised."""
+    if not promise.broken:
+        return {"faults": {**promise.faults, **promise.tracebacks}}
+    sentences = "; ".join(dict.fromkeys(promise.faults.values()))
+    return {
+        "fault": f"no proxy could say anything of it: {sentences}",
+        "detail": "\n".join(dict.fromkeys(promise.tracebacks.values())),
+    }

@@ -10,6 +10,8 @@ from typing import Literal
 from raynas.errors import ConfigError, unknown
 from raynas.space.architecture import Architecture
 
+Screen = Literal["", "chosen", "blind", "off"]
+
 
 @dataclass(frozen=True, slots=True)
 class Objective:
@@ -51,7 +53,10 @@ class Proposal:
         replaces: The number of the stopped trial whose place it takes, if any: that one never
             goes on.
         scores: What zero-cost proxies say of it, where they were asked.
-        dropped: How many other proposals they have ranked below it.
+        dropped: How many other proposals were given up for it.
+        screened: How they had a say: it was ``chosen`` by them, taken ``blind`` to judge them by,
+            or they are switched ``off``; empty where nobody meant to ask them.
+        faults: By proxy that raised on it while others did not: the traceback.
         fault: Why it is not worth trying, if that is known already: the trial then fails at once.
         detail: The traceback to that, where there is one.
     """
@@ -65,6 +70,8 @@ class Proposal:
     replaces: int | None = None
     scores: Mapping[str, float] = field(default_factory=dict)
     dropped: int = 0
+    screened: Screen = ""
+    faults: Mapping[str, str] = field(default_factory=dict)
     fault: str = ""
     detail: str = ""
 
@@ -99,7 +106,9 @@ class Started:
         inherits: Whether it begins with the parent's weights, as far as they fit.
         begin: Epochs that count as trained already; the first report is of the one after.
         scores: What zero-cost proxies said of it.
-        dropped: How many proposals they have ranked below it, which were not trained.
+        dropped: How many proposals were given up for it, and not trained.
+        screened: As in ``Proposal``.
+        faults: As in ``Proposal``.
         at: Seconds since the epoch (of the virtual clock in a simulation).
         replaces: The stopped trial whose place it takes, if any: that one never goes on.
     """
@@ -115,6 +124,8 @@ class Started:
     begin: int = 0
     scores: Mapping[str, float] = field(default_factory=dict)
     dropped: int = 0
+    screened: Screen = ""
+    faults: Mapping[str, str] = field(default_factory=dict)
     at: float = 0.0
     replaces: int | None = None
 

@@ -15,16 +15,16 @@ import ray
 from ray import tune
 
 from raynas.data import Data
-from raynas.execution.assess import Assessor
 from raynas.execution.conductor import Conductor
 from raynas.execution.footprint import Footprint, estimator
-from raynas.execution.packing import Resources, Room, Shares
+from raynas.execution.packing import Room, Shares
 from raynas.execution.ray_tune import leading
 from raynas.execution.ray_tune.adapters import Bridge, TuneScheduler, TuneSearcher
 from raynas.execution.ray_tune.cluster import Share, Slots, connected
+from raynas.execution.ray_tune.examiners import Examiners
 from raynas.execution.ray_tune.trainable import ChildTrainable, Packed
 from raynas.execution.worker import Assignment, Workshop
-from raynas.searchers.screened import Assess, Promise
+from raynas.searchers.screened import Assess
 from raynas.space import Architecture
 from raynas.training.recipe import Recipe
 from raynas.trial import History, Trial
@@ -99,27 +99,17 @@ class Session:
         return result
 
     def assessor(self, names: Sequence[str], seed: int) -> Assess:
-        """Return what asks proxies on the cluster: as many actors as trials run, beside them.
+        """Return what asks proxies on the cluster: actors beside the trials that run.
 
-        They take no share of a CPU or GPU, or they would wait for the trials they decide on.
+        One for every network that is asked about at once, if there are as many cores, for the
+        trial they decide on waits for them.
 
         Args:
             names: Which proxies.
             seed: The run's seed.
         """
-        data = ray.put(self.data)
-        start = ray.remote(num_cpus=0, max_restarts=2, max_task_retries=2)(Examiner).remote
-        examiners = [start(self.packed, data, names, seed) for _ in range(self.slots.count)]
-
-        def assess(architectures: Sequence[Architecture]) -> list[Promise]:
-            parts = [architectures[at :: len(examiners)] for at in range(len(examiners))]
-            asked = zip(examiners, parts, strict=True)
-            said = ray.get([one.assess.remote(part) for one, part in asked if part])
-            return [
-                said[at % len(examiners)][at // len(examiners)] for at in range(len(architectures))
-            ]
-
-        return assess
+        cores = int(sum(node.cpus for node in self.slots.nodes))
+        return Examiners(max(cores, 1), self.packed, self.data, names, seed).assess
 
     def _tuner(self, bridge: Bridge, scratch: str) -> tune.Tuner:
         trainable = tune.with_resources(
@@ -158,19 +148,6 @@ class Session:
                 yield
         finally:
             logger.setLevel(level)
-
-
-class Examiner:
-    """An actor that asks proxies."""
-
-    def __init__(self, packed: Packed, data: Data, names: Sequence[str], seed: int) -> None:
-        """Take over what all architectures share."""
-        workshop = packed.unpacked(data, Resources(cpus=1.0, gpus=0.0))
-        self._assessor = Assessor.of(workshop, data, names, seed)
-
-    def assess(self, architectures: Sequence[Architecture]) -> list[Promise]:
-        """Return what proxies say of each."""
-        return self._assessor.assess(architectures)
 
 
 def _placed(config: Mapping[str, Any]) -> tune.PlacementGroupFactory:
