@@ -6,10 +6,14 @@ random, and the same for all). ``cold`` is the first proposal of a fresh searche
 take in all of the history; ``warm`` the median of five more, each after one more training. Each
 searcher is measured in a process of its own.
 
+With ``--spaces``, instead: what it takes on average, and at most, to propose each of the first 200
+trials on those of the shipped spaces, with scores made up of an effect of every decision.
+
 Then 10,000 trainings of evolution are simulated in a process of their own, no proposal answered
 from the history: seconds, and the most memory that the process held.
 
     python benchmarks/deciding.py nb201.npz [searcher ...]
+    python benchmarks/deciding.py nb201.npz reinforce ppo --spaces nasbench201,darts,mobile,mlp
 """
 
 from __future__ import annotations
@@ -22,14 +26,16 @@ import statistics
 import subprocess
 import sys
 import time
+import zlib
 from dataclasses import dataclass, replace
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[_name] = "1"  # before numpy is loaded
 
-FINISHED, MORE = (100, 1000), 5
+FINISHED, MORE, TRIALS = (100, 1000), 5, 200
 
 
 @dataclass(frozen=True)
@@ -84,6 +90,26 @@ def proposing(data: Path, searcher: str) -> dict[str, dict[str, float]]:
     return figures
 
 
+def searching(space: str, searcher: str) -> dict[str, float]:
+    """Return milliseconds per proposal of a search on a shipped space."""
+    from raynas.rng import proposal_rng
+    from raynas.searchers import make
+    from raynas.trial import Finished, History, Report, Started
+
+    module = import_module(f"search_spaces.{space}")
+    mine, history, times = make(searcher, module.SPACE), History(), []
+    for number in range(TRIALS):
+        rng = proposal_rng(0, number)
+        began = time.process_time()
+        one = mine.propose(history, rng).architecture
+        times.append(1000 * (time.process_time() - began))
+        effects = [zlib.crc32(repr(made).encode()) / 2**32 for made in one.items()]
+        history.apply(Started(number, one, module.SPACE.identity(one), 1, seed=0))
+        history.apply(Report(number, 1, {"val_accuracy": statistics.fmean(effects)}))
+        history.apply(Finished(number))
+    return {"mean": statistics.fmean(times), "most": max(times)}
+
+
 def simulating(data: Path) -> dict[str, float]:
     """Return what 10,000 trainings of evolution take."""
     began = time.perf_counter()
@@ -110,8 +136,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("data", type=Path)
     parser.add_argument("searchers", nargs="*")
+    parser.add_argument("--spaces", default="")
     parser.add_argument("--only", help=argparse.SUPPRESS)
     given = parser.parse_args()
+    if given.only and given.spaces:
+        print(json.dumps(searching(given.spaces, given.only)))
+        return
     if given.only:
         simulated = given.only == "simulate"
         print(
@@ -120,6 +150,15 @@ def main() -> None:
         return
     from raynas.searchers import SEARCHERS
 
+    if given.spaces:
+        spaces = given.spaces.split(",")
+        print(f"{'ms per proposal':18}" + "".join(f"{name:>12} mean, most" for name in spaces))
+        for searcher in given.searchers or SEARCHERS:
+            asked = (str(given.data), "--only", searcher, "--spaces")
+            figures = [alone(*asked, name) for name in spaces]
+            cells = (f"{one['mean']:17.2f}{one['most']:6.1f}" for one in figures)
+            print(f"{searcher:18}" + "".join(cells), flush=True)
+        return
     print(f"{'ms per proposal':18}" + "".join(f"{n:>8} cold {n:>8} warm" for n in FINISHED))
     for searcher in given.searchers or SEARCHERS:
         figures = alone(str(given.data), "--only", searcher)

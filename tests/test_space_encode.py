@@ -1,4 +1,4 @@
-"""A space and its architectures as data: JSON, tokens, vectors."""
+"""A space and its architectures as data: JSON, vectors."""
 
 import json
 import math
@@ -9,9 +9,9 @@ import strategies
 from hypothesis import assume, given
 
 from raynas.errors import SpaceError
-from raynas.space import Choice, Float, Int, Repeat, Space
+from raynas.space import Choice, Int, Repeat, Space
 from raynas.space.codec import from_data, to_data
-from raynas.space.encode import axes, from_tokens, token_count, tokens, vector
+from raynas.space.encode import axes, vector
 
 SHIPPED = strategies.shipped_spaces()
 SMALL = Space(
@@ -46,51 +46,6 @@ def test_a_shipped_space_survives_json(name):
 def test_data_that_are_no_space_are_refused(data):
     with pytest.raises(SpaceError, match="no part of a space"):
         from_data(data)
-
-
-@given(strategies.spaces(finite=True), strategies.seeds())
-def test_tokens_bring_back_the_architecture(space, seed):
-    architecture = space.sample(strategies.generator(seed))
-    sequence = tokens(space, architecture)
-    assert len(sequence) == len(architecture)
-    for token, path in zip(sequence, architecture, strict=True):
-        assert 0 <= token < token_count(space.decisions[path])
-    assert from_tokens(space, sequence) == architecture
-
-
-@given(strategies.spaces(finite=True))
-def test_architectures_differ_in_their_tokens(space):
-    assume(space.size <= 500)
-    assert len({tokens(space, architecture) for architecture in space}) == space.size
-
-
-@pytest.mark.parametrize(
-    ("sequence", "says"),
-    [
-        ((0, 1), "end before depth"),
-        ((1, 0, 0), "1 of 3 tokens are left over"),
-        ((2, 0), r"the token of op must be in 0\.\.1, got 2"),
-        ((-1, 0), r"must be in 0\.\.1, got -1"),
-    ],
-)
-def test_sequences_that_are_no_architecture_are_refused(sequence, says):
-    with pytest.raises(SpaceError, match=says):
-        from_tokens(SMALL, sequence)
-
-
-def test_real_numbers_have_no_tokens():
-    space = Space({"a": Choice((1, 2)), "lr": Float(0, 1)})
-    with pytest.raises(SpaceError, match="lr is a real number and has no tokens"):
-        tokens(space, space.sample(strategies.generator(0)))
-    pinned = Space({"lr": Float(0.5, 0.5)})
-    assert from_tokens(pinned, (0,))["lr"] == 0.5
-
-
-def test_large_numbers_cost_no_memory():
-    space = Space({"n": Int(1, 2**40)})
-    architecture = space.architecture({"n": 2**39})
-    assert tokens(space, architecture) == (2**39 - 1,)
-    assert from_tokens(space, (2**39 - 1,)) == architecture
 
 
 def test_a_vector_written_by_hand():

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from operator import is_
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 from raynas.trial import History, Trial
 
 State = TypeVar("State")
 
+_AGE: Final = 8  # the more, the less is folded anew, and the more states are kept
+
 
 class Fold(Generic[State]):
     """A state that takes in one finished trial after another, in the order they finished.
 
-    It is a function of the history: of what was folded in already only the last state is kept, so
-    that the next call goes on from there; another history begins it anew.
+    It is a function of the history. Some states on the way are kept, so that the next call goes on
+    from the last one that still holds: where trials are taken up again and finish anew, another
+    stands in the place of one that was folded in long ago. States must not be changed by what is
+    given them.
     """
 
     def __init__(
@@ -28,18 +32,42 @@ class Fold(Generic[State]):
             step: Makes the next state of one and a finished trial. Of the history, it may look
                 only at what had happened when the trial finished.
         """
-        self._begin = begin
         self._step = step
         self._folded: list[Trial] = []
-        self._state = begin()
+        self._kept = {0: begin()}  # by the number of trials folded in, ascending
 
     def after(self, history: History) -> State:
         """Return the state after all that has finished."""
-        known = len(self._folded)
-        same = known <= len(history.finished) and all(map(is_, self._folded, history.finished))
-        if not same:
-            self._folded, self._state = [], self._begin()
+        self._forget(_in_common(self._folded, history.finished))
+        state = self._kept[len(self._folded)]
         for trial in history.finished[len(self._folded) :]:
-            self._state = self._step(self._state, trial, history)
+            state = self._step(state, trial, history)
             self._folded.append(trial)
-        return self._state
+            self._kept[len(self._folded)] = state
+            self._thin()
+        return state
+
+    def _forget(self, known: int) -> None:
+        """Return to the last kept state that is no further than ``known`` trials."""
+        while next(reversed(self._kept)) > known:
+            self._kept.popitem()
+        del self._folded[next(reversed(self._kept)) :]
+
+    def _thin(self) -> None:
+        """Drop states that have grown too old; of older ones, fewer are left.
+
+        One after ``p`` trials stays for as many further ones as the largest power of two in ``p``,
+        times ``_AGE``. So their number grows with the logarithm of the history, and to go back by
+        ``n`` trials takes less than a third of ``n`` in addition.
+        """
+        newest, power = len(self._folded), 1
+        while (place := newest - _AGE * power - 1) > 0:
+            if place & -place == power:
+                self._kept.pop(place, None)
+            power *= 2
+
+
+def _in_common(folded: list[Trial], finished: list[Trial]) -> int:
+    """Return how many trials the two begin with alike."""
+    same = list(map(is_, folded, finished))
+    return len(same) if all(same) else same.index(False)

@@ -5,10 +5,14 @@ Schulman et al., 2017, arXiv:1707.06347, section 3. Trials that finish after the
 moved on are weighed by how likely it has become to draw them.
 
 Differs from the papers: an architecture is one action, not a sequence of them, so that the ratio
-is one of whole architectures; what was tried before is drawn again only if a few draws bring
-nothing new; the entropy is in the reward, as in ENAS; a trial that a scheduler stopped is rewarded
-for what it had reached by then; from failed trials nothing is learnt; size, batch and learning
-rate suit budgets of a hundred trials rather than twenty thousand.
+is one of whole architectures; a reward is where a trial's score stands among all before it, and
+the entropy is in it, compared with that of the same batch (both as in ``reinforce``, which says
+why); size, batch and learning rate suit budgets of a hundred trials rather than twenty thousand.
+What was tried before is drawn again only if a few draws bring nothing new; it is answered from the
+journal then, and counts like any other draw. Where a scheduler stops trials, those that went on
+longer are better; one that it takes up again counts with what it reached last, in the place where
+it finished first. Failed trials and scores that are no number teach nothing: they are in no batch,
+and are not drawn again as long as there is something new.
 """
 
 from __future__ import annotations
@@ -24,10 +28,10 @@ import numpy as np
 
 from raynas.errors import ConfigError
 from raynas.searchers.aim import Aim
-from raynas.searchers.controller.learning import Array, Learnt, advantages, check_options
+from raynas.searchers.controller.learning import Array, Learnt, Score, advantages, check_options
 from raynas.searchers.controller.policy import Policy
 from raynas.searchers.fold import Fold
-from raynas.searchers.selection import draw_untried
+from raynas.searchers.selection import draw_untried, rank
 from raynas.space import Space
 from raynas.trial import History, Proposal, Trial
 
@@ -37,15 +41,16 @@ class _State(NamedTuple):
 
     Attributes:
         learnt: The controller.
-        baseline: The moving average of rewards; none before the first.
+        scores: Those from which it is learnt, sorted.
         waiting: Finished trials from which nothing is learnt yet.
         finished: How many trials have finished.
         drawn: How many trials the controllers before this one have drawn.
-        log_probs: With which log-probability the waiting and the running ones of those were drawn.
+        log_probs: With which log-probability those of them were drawn that had not finished when
+            the controller last changed.
     """
 
     learnt: Learnt
-    baseline: float | None = None
+    scores: tuple[Score, ...] = ()
     waiting: tuple[Trial, ...] = ()
     finished: int = 0
     drawn: int = 0
@@ -63,26 +68,23 @@ class PPO:
         batch_size: Finished trials per update (20 in NASNet).
         passes: Steps uphill per update.
         clip: How far the ratio of probabilities may move from 1 to be rewarded for it.
-        baseline_decay: Of the moving average with which rewards are compared (0.95 in NASNet).
-        entropy_weight: Of the entropy in the reward (1e-5 in NASNet).
+        entropy_weight: Of the entropy, beside rewards of deviation 1 (1e-5 beside accuracies in
+            NASNet). There is none to compare with in batches of one.
         temperature: Divides the logits.
         tanh_constant: Keeps logits within plus and minus this; none for no bound.
         init_seed: Of the initial weights, which are the same in every run.
 
     Raises:
-        SpaceError: The space holds a real number, or a decision with more options than can be
-            learnt.
         ConfigError: An option is out of range.
     """
 
     space: Space
-    units: int = 64
-    learning_rate: float = 0.01
+    units: int = 32
+    learning_rate: float = 0.02
     batch_size: int = 10
-    passes: int = 4
+    passes: int = 2
     clip: float = 0.2
-    baseline_decay: float = 0.95
-    entropy_weight: float = 1e-5
+    entropy_weight: float = 0.15
     temperature: float = 1.0
     tanh_constant: float | None = 2.5
     init_seed: int = 0
@@ -94,7 +96,6 @@ class PPO:
         check_options(
             learning_rate=self.learning_rate,
             batch_size=self.batch_size,
-            baseline_decay=self.baseline_decay,
             entropy_weight=self.entropy_weight,
         )
         if self.passes < 1 or self.clip <= 0:
@@ -125,37 +126,59 @@ class PPO:
         state = state._replace(finished=state.finished + 1)
         if math.isfinite(trial.loss):
             state = state._replace(waiting=(*state.waiting, trial))
-        if len(state.waiting) < self.batch_size:
-            return state
-        return self._updated(self._accounted(state, history))
+        return state if len(state.waiting) < self.batch_size else self._updated(state, history)
 
-    def _accounted(self, state: _State, history: History) -> _State:
-        """Take note of how likely the controller made what it drew, before it changes."""
-        since = islice(history.trials.values(), state.drawn, None)
-        own = list(takewhile(lambda trial: trial.known < state.finished, since))
-        if not own:
-            return state
-        batch = self._policy.vocabulary.batch([trial.architecture for trial in own])
-        log_probs = self._policy.forward(state.learnt.parameters, batch).log_probs.tolist()
-        new = {trial.number: log_prob for trial, log_prob in zip(own, log_probs, strict=True)}
-        return state._replace(drawn=state.drawn + len(own), log_probs={**state.log_probs, **new})
-
-    def _updated(self, state: _State) -> _State:
-        log_probs = dict(state.log_probs)
-        drawn = np.array([log_probs.pop(trial.number) for trial in state.waiting])
-        losses = np.array([trial.loss for trial in state.waiting])
-        rewards = -losses - self.entropy_weight * drawn
-        advantage, baseline = advantages(rewards, state.baseline, self.baseline_decay)
+    def _updated(self, state: _State, history: History) -> _State:
+        scores = [rank(trial) for trial in state.waiting]
         batch = self._policy.vocabulary.batch([trial.architecture for trial in state.waiting])
+        passed = self._policy.forward(state.learnt.parameters, batch)
+        drawn = np.array(
+            [
+                state.log_probs.get(trial.number, now)
+                for trial, now in zip(state.waiting, passed.log_probs.tolist(), strict=True)
+            ]
+        )
+        advantage = advantages(scores, drawn, self.entropy_weight, state.scores)
         learnt = state.learnt
-        for _ in range(self.passes):
-            passed = self._policy.forward(learnt.parameters, batch)
+        for i in range(self.passes):
+            if i:
+                passed = self._policy.forward(learnt.parameters, batch)
             credit = clipped(np.exp(passed.log_probs - drawn), advantage, self.clip)
             gradient = self._policy.gradient(
                 learnt.parameters, batch, passed, credit / len(credit)
             )
             learnt = learnt.uphill(gradient, self.learning_rate)
-        return state._replace(learnt=learnt, baseline=baseline, waiting=(), log_probs=log_probs)
+        left = self._noted(state, history)
+        scores = sorted((*state.scores, *scores))
+        return left._replace(learnt=learnt, scores=tuple(scores), waiting=())
+
+    def _noted(self, state: _State, history: History) -> _State:
+        """Take note of how likely the controller made what it drew and what is still running."""
+        since = islice(history.trials.values(), state.drawn, None)
+        own = list(takewhile(lambda trial: trial.known < state.finished, since))
+        waiting = {trial.number for trial in state.waiting}
+        log_probs = dict(state.log_probs)
+        if late := [trial for trial in own if trial.number not in waiting]:
+            batch = self._policy.vocabulary.batch([trial.architecture for trial in late])
+            found = self._policy.forward(state.learnt.parameters, batch).log_probs.tolist()
+            log_probs.update(zip((trial.number for trial in late), found, strict=True))
+        to_come = _to_come(log_probs, history, state.finished)
+        return state._replace(drawn=state.drawn + len(own), log_probs=to_come)
+
+
+def _to_come(log_probs: Mapping[int, float], history: History, known: int) -> Mapping[int, float]:
+    """Return those of trials that finish after the first ``known`` ones, or may do so yet.
+
+    Of trials that failed, and of scores that are no number, there would be ever more. That a
+    trial has ended since is known only now, but changes nothing: it is among those that finish
+    after them, or it is never asked for.
+    """
+    ahead = {trial.number for trial in history.finished[known:]}
+    return {
+        number: log_prob
+        for number, log_prob in log_probs.items()
+        if number in ahead or history.trials[number].outcome is None
+    }
 
 
 def clipped(ratio: Array, advantage: Array, clip: float) -> Array:

@@ -3,11 +3,17 @@
 With the entropy in the reward and the squashed logits of ENAS (Pham et al., 2018,
 arXiv:1802.03268).
 
-Differs from the papers: what was tried before is drawn again only if a few draws bring nothing
-new; trials that were drawn before the last update, because others finished first, count as if
-drawn from the controller as it is; a trial that a scheduler stopped is rewarded for what it had
-reached by then; from failed trials nothing is learnt; the learning rate suits budgets of a hundred
-trials rather than ten thousand.
+Differs from the papers: a reward is where a trial's score stands among all before it, rather than
+the score above a moving average, so that neither its scale nor a few networks that learn nothing
+have a say; the entropy is compared with that of the same batch and weighs more, without which
+some hundred rewards of pure chance make up its mind; the learning rate suits budgets of a hundred
+trials rather than ten thousand. What was tried before is drawn again only if a few draws bring
+nothing new; it is answered from the journal then, and counts like any other draw, since it tells
+how likely it has become. Trials that were drawn before the last update, because others finished
+first, count as if drawn from the controller as it is. Where a scheduler stops trials, those that
+went on longer are better; one that it takes up again counts with what it reached last, in the
+place where it finished first. Failed trials and scores that are no number teach nothing: they
+are in no batch, and are not drawn again as long as there is something new.
 """
 
 from __future__ import annotations
@@ -19,10 +25,10 @@ from typing import NamedTuple
 import numpy as np
 
 from raynas.searchers.aim import Aim
-from raynas.searchers.controller.learning import Array, Learnt, advantages, check_options
+from raynas.searchers.controller.learning import Array, Learnt, Score, advantages, check_options
 from raynas.searchers.controller.policy import Policy
 from raynas.searchers.fold import Fold
-from raynas.searchers.selection import draw_untried
+from raynas.searchers.selection import draw_untried, rank
 from raynas.space import Space
 from raynas.trial import History, Proposal, Trial
 
@@ -32,12 +38,12 @@ class _State(NamedTuple):
 
     Attributes:
         learnt: The controller.
-        baseline: The moving average of rewards; none before the first.
+        scores: Those from which it is learnt, sorted.
         waiting: Finished trials from which nothing is learnt yet.
     """
 
     learnt: Learnt
-    baseline: float | None = None
+    scores: tuple[Score, ...] = ()
     waiting: tuple[Trial, ...] = ()
 
 
@@ -49,9 +55,9 @@ class Reinforce:
         space: Where architectures live.
         units: Of the LSTM (64 in ENAS).
         learning_rate: Of Adam (1e-3 and 3.5e-3 in ENAS).
-        batch_size: Finished trials per update.
-        baseline_decay: Of the moving average with which rewards are compared (0.99 in ENAS).
-        entropy_weight: Of the entropy in the reward (1e-4 in ENAS).
+        batch_size: Finished trials per update (10 and 20 in ENAS).
+        entropy_weight: Of the entropy, beside rewards of deviation 1 (1e-4 beside accuracies in
+            ENAS). There is none to compare with in batches of one.
         temperature: Divides the logits.
         tanh_constant: Keeps logits within plus and minus this (1.1 to 2.5 in ENAS); none for no
             bound.
@@ -64,11 +70,10 @@ class Reinforce:
     """
 
     space: Space
-    units: int = 64
-    learning_rate: float = 0.01
-    batch_size: int = 2
-    baseline_decay: float = 0.9
-    entropy_weight: float = 1e-4
+    units: int = 32
+    learning_rate: float = 0.02
+    batch_size: int = 10
+    entropy_weight: float = 0.1
     temperature: float = 1.0
     tanh_constant: float | None = 2.5
     init_seed: int = 0
@@ -80,7 +85,6 @@ class Reinforce:
         check_options(
             learning_rate=self.learning_rate,
             batch_size=self.batch_size,
-            baseline_decay=self.baseline_decay,
             entropy_weight=self.entropy_weight,
         )
         policy = Policy(self.space, self.units, self.temperature, self.tanh_constant)
@@ -110,16 +114,19 @@ class Reinforce:
         return state if len(state.waiting) < self.batch_size else self._updated(state)
 
     def _updated(self, state: _State) -> _State:
-        gradient, baseline = self._gradient(state)
-        return _State(state.learnt.uphill(gradient, self.learning_rate), baseline)
+        learnt = state.learnt.uphill(self._gradient(state), self.learning_rate)
+        scores = sorted((*state.scores, *map(rank, state.waiting)))
+        return _State(learnt, tuple(scores))
 
-    def _gradient(self, state: _State) -> tuple[Array, float | None]:
-        """Return the policy gradient that the waiting trials tell, and the next baseline."""
+    def _gradient(self, state: _State) -> Array:
+        """Return the policy gradient that the waiting trials tell."""
         parameters = state.learnt.parameters
         batch = self._policy.vocabulary.batch([trial.architecture for trial in state.waiting])
         passed = self._policy.forward(parameters, batch)
-        losses = np.array([trial.loss for trial in state.waiting])
-        rewards = -losses - self.entropy_weight * passed.log_probs
-        credit, baseline = advantages(rewards, state.baseline, self.baseline_decay)
-        credit /= len(credit)
-        return self._policy.gradient(parameters, batch, passed, credit), baseline
+        credit = advantages(
+            [rank(trial) for trial in state.waiting],
+            passed.log_probs,
+            self.entropy_weight,
+            state.scores,
+        )
+        return self._policy.gradient(parameters, batch, passed, credit / len(credit))

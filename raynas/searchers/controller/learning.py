@@ -1,8 +1,10 @@
-"""What policy gradients share: rewards against a moving average, and steps uphill."""
+"""What policy gradients share: how good a trial was for its time, and steps uphill."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -52,42 +54,40 @@ class Learnt(NamedTuple):
         return Learnt(step, squares, steps)
 
 
-def advantages(
-    rewards: Iterable[float], baseline: float | None, decay: float
-) -> tuple[Array, float | None]:
-    """Return how far each reward is above the moving average of those before it; and the new one.
+Score = tuple[int, float]
+"""What sorts finished trials, better ones first; see ``selection.rank``."""
 
-    A baseline in which a reward has no part leaves the policy gradient unbiased. The first reward
-    of all is its own baseline.
+
+def advantages(
+    scores: Sequence[Score], log_probs: Array, entropy_weight: float, before: Sequence[Score]
+) -> Array:
+    """Return how much better each trial was than one may expect, its entropy counted.
+
+    Where its score stands among all so far, from the worst at minus to the best at plus the root
+    of three, so that chance has mean 0 and deviation 1. No score's scale has a part in it, nor
+    how far the networks that learnt nothing fall behind; which are what a deviation is made of.
 
     Args:
-        rewards: In order of arrival.
-        baseline: The moving average so far; none before the first reward.
-        decay: The share of it that each reward leaves.
+        scores: Of the trials.
+        log_probs: ``[trials]`` with which they were drawn.
+        entropy_weight: Of how unlikely they were, beside the mean of them all.
+        before: The scores of earlier trials, sorted.
     """
-    above = []
-    for reward in rewards:
-        known = reward if baseline is None else baseline
-        above.append(reward - known)
-        baseline = decay * known + (1 - decay) * reward
-    return np.array(above), baseline
+    every = sorted((*before, *scores))
+    halves = np.array([bisect_left(every, one) + bisect_right(every, one) for one in scores])
+    standing = math.sqrt(3) * (1 - halves / len(every))
+    unlikely: Array = log_probs.mean() - log_probs
+    return standing + entropy_weight * unlikely
 
 
-def check_options(
-    *, learning_rate: float, batch_size: int, baseline_decay: float, entropy_weight: float
-) -> None:
+def check_options(*, learning_rate: float, batch_size: int, entropy_weight: float) -> None:
     """Check what every controller's learning is set by.
 
     Raises:
         ConfigError: An option is out of range.
     """
-    if learning_rate <= 0 or batch_size < 1:
+    if learning_rate <= 0 or batch_size < 1 or entropy_weight < 0:
         raise ConfigError(
-            "a controller needs learning_rate > 0 and batch_size >= 1, "
-            f"got {learning_rate} and {batch_size}"
-        )
-    if not 0 <= baseline_decay < 1 or entropy_weight < 0:
-        raise ConfigError(
-            "a controller needs 0 <= baseline_decay < 1 and entropy_weight >= 0, "
-            f"got {baseline_decay} and {entropy_weight}"
+            "a controller needs learning_rate > 0, batch_size >= 1 and entropy_weight >= 0, "
+            f"got {learning_rate}, {batch_size} and {entropy_weight}"
         )

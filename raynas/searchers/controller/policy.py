@@ -16,13 +16,11 @@ from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from raynas.errors import ConfigError
+from raynas.searchers.controller.lstm import Array, back, forth, halved, stepper
 from raynas.searchers.controller.vocabulary import Batch, Vocabulary
 from raynas.space import Architecture, Decision, Space, Value
-
-Array = NDArray[np.float64]
 
 _INIT: Final = 0.1  # weights begin uniformly within plus and minus this (NAS, ENAS, NASNet)
 
@@ -45,21 +43,24 @@ class Weights(NamedTuple):
 
 
 class Pass(NamedTuple):
-    """What a forward pass keeps for the backward pass; time first, then rows of the batch.
+    """What a forward pass keeps for the backward pass, which uses it up.
 
     Attributes:
         log_probs: ``[rows]`` of whole architectures.
-        gates: ``[steps, rows, 4 * units]`` after their activations.
-        cells: ``[1 + steps, rows, units]``, from the first step's input on.
-        states: ``[1 + steps, rows, units]``, likewise.
-        squashed: ``[steps, rows, tokens]`` tanh of the logits; none without ``tanh_constant``.
-        probs: ``[steps, rows, tokens]``.
+        gates: ``[steps, 4 * units, rows]`` after their activations.
+        cells: ``[1 + steps, units, rows]``, from the first step's input on.
+        states: ``[1 + steps, units, rows]``, likewise.
+        decided: ``[decisions, units]`` the state in which each decision was made.
+        squashed: ``[tokens of all decisions]`` tanh of the logits; none without
+            ``tanh_constant``.
+        probs: ``[tokens of all decisions]``.
     """
 
     log_probs: Array
     gates: Array
     cells: Array
     states: Array
+    decided: Array
     squashed: Array | None
     probs: Array
 
@@ -75,8 +76,6 @@ class Policy:
         tanh_constant: Keeps logits within plus and minus this; none for no bound.
 
     Raises:
-        SpaceError: The space holds a real number, or a decision with more options than can be
-            learnt.
         ConfigError: An option is out of range.
     """
 
@@ -120,29 +119,36 @@ class Policy:
         )
 
     def drawer(self, parameters: Array) -> Callable[[np.random.Generator], Architecture]:
-        """Return what draws architectures; those that begin alike share the work of it."""
-        weights = self.weights(parameters)
-        nothing = np.zeros(self.units)
-        after: dict[tuple[int, ...], tuple[Array, Array, Array]] = {}
+        """Return what draws architectures."""
+        weights, scale = self.weights(parameters), self.tanh_constant
+        inputs, recurrent = halved(weights.inputs), halved(weights.recurrent)
+        heads, bias = weights.heads / self.temperature, weights.bias / self.temperature
+        spans, tokens = self.vocabulary.spans, self.vocabulary.tokens
 
         def draw(rng: np.random.Generator) -> Architecture:
-            state, cell = nothing, nothing
-            rows: tuple[int, ...] = (0,)
+            # The largest of logits with Gumbel noise is a draw from their softmax. A decision is
+            # made once, so that every token has its own; all at once costs what one does.
+            noise = rng.gumbel(size=len(bias))
+            noise += self.vocabulary.prior
+            gates, cell, state = np.empty(4 * self.units), *np.zeros((2, self.units))
+            step = stepper(gates, cell, state)
+            row = 0
 
             def decide(decision: Decision) -> Value:
-                nonlocal state, cell, rows
-                span = self.vocabulary.spans[decision.path]
-                if rows not in after:
-                    gates = _gates(weights.inputs[rows[-1]] + state @ weights.recurrent)
-                    state, cell = _advance(gates, cell)
-                    logits = weights.heads[span] @ state + weights.bias[span]
-                    logits = self._scaled(logits)[0] + self.vocabulary.prior[span]
-                    after[rows] = state, cell, logits
-                state, cell, logits = after[rows]
-                # The largest of logits with Gumbel noise is a draw from their softmax.
-                drawn = int((logits + rng.gumbel(size=len(logits))).argmax())
-                rows = (*rows, 1 + span.start + drawn)
-                return decision.domain.values()[drawn]
+                nonlocal row
+                span = spans[decision.path]
+                np.dot(state, recurrent, out=gates)
+                np.add(gates, inputs[row], out=gates)
+                step()
+                logits = heads[span].dot(state)
+                np.add(logits, bias[span], out=logits)
+                if scale is not None:
+                    np.tanh(logits, out=logits)
+                    np.multiply(logits, scale, out=logits)
+                np.add(logits, noise[span], out=logits)
+                token = int(logits.argmax())
+                row = 1 + span.start + token
+                return tokens[decision.path].draw(token, rng)
 
             return self.space.walk(decide)
 
@@ -151,23 +157,25 @@ class Policy:
     def forward(self, parameters: Array, batch: Batch) -> Pass:
         """Return the log-probabilities of a batch, and what their gradient needs."""
         weights = self.weights(parameters)
-        rows, steps = batch.tokens.shape
-        gates = np.empty((steps, rows, 4 * self.units))
-        cells = np.zeros((1 + steps, rows, self.units))
-        states = np.zeros((1 + steps, rows, self.units))
-        inputs = weights.inputs[_fed(batch)]
-        for t in range(steps):
-            gates[t] = _gates(inputs[t] + states[t] @ weights.recurrent)
-            states[t + 1], cells[t + 1] = _advance(gates[t], cells[t])
-        flat = states[1:].reshape(-1, self.units) @ weights.heads.T + weights.bias
-        logits, squashed = self._scaled(flat.reshape(steps, rows, -1))
-        logits += batch.prior
-        logits -= logits.max(axis=-1, keepdims=True)
+        gates, cells, states = forth(halved(weights.inputs), batch.fed, halved(weights.recurrent))
+        decided = _by_row(states[1:])[batch.place]
+        logits = weights.bias[batch.tokens]
+        for span, here, those in batch.alike:
+            logits[those] += (decided[here] @ weights.heads[span].T).ravel()
+        logits /= self.temperature
+        squashed = None
+        if self.tanh_constant is not None:
+            squashed = np.tanh(logits)
+            logits = self.tanh_constant * squashed
+        logits += self.vocabulary.prior[batch.tokens]
+        logits -= batch.spread(np.maximum.reduceat(logits, batch.starts))
         probs = np.exp(logits)
-        totals = probs.sum(axis=-1, keepdims=True)
-        probs /= totals
-        taken = logits[_taken(batch)] - np.log(totals[..., 0])
-        return Pass(taken.sum(axis=0), gates, cells, states, squashed, probs)
+        totals = np.add.reduceat(probs, batch.starts)
+        probs /= batch.spread(totals)
+        taken = logits[batch.taken] - np.log(totals)
+        log_probs = np.zeros(batch.fed.shape[1])
+        np.add.at(log_probs, batch.row, taken)
+        return Pass(log_probs, gates, cells, states, decided, squashed, probs)
 
     def gradient(self, parameters: Array, batch: Batch, passed: Pass, credit: Array) -> Array:
         """Return the gradient of the log-probabilities' sum, weighted by ``credit`` (``[rows]``).
@@ -175,109 +183,33 @@ class Policy:
         Args:
             parameters: Those of the forward pass.
             batch: That of the forward pass.
-            passed: What the forward pass kept.
+            passed: What the forward pass kept; used up.
             credit: ``[rows]`` the weight of each architecture's log-probability.
         """
         weights = self.weights(parameters)
         result = np.empty_like(parameters)
         into = self.weights(result)
-        into.inputs.fill(0)
-        logits = self._logit_gradient(batch, passed, credit)
-        flat = logits.reshape(-1, self.vocabulary.size)
-        np.matmul(flat.T, passed.states[1:].reshape(-1, self.units), out=into.heads)
-        flat.sum(axis=0, out=into.bias)
-        states = (flat @ weights.heads).reshape(*logits.shape[:2], -1)
-        gates = _through_time(weights.recurrent, passed, states)
-        rows = gates.reshape(-1, 4 * self.units)
-        np.matmul(passed.states[:-1].reshape(-1, self.units).T, rows, out=into.recurrent)
-        _add_rows(into.inputs, _fed(batch).ravel(), rows)
+        logits = batch.by_token(self._logit_gradient(batch, passed, credit))
+        into.heads[:] = logits.T @ passed.decided
+        into.bias[:] = logits.T @ np.ones(len(passed.decided))
+        states = np.zeros((batch.fed.size, self.units))
+        states[batch.place] = logits @ weights.heads
+        states = states.reshape(*batch.fed.shape, -1).swapaxes(1, 2).copy()
+        gates = back(weights.recurrent, passed.gates, passed.cells, states)
+        np.matmul(_by_row(passed.states[:-1]).T, gates, out=into.recurrent)
+        into.inputs[:] = batch.by_input @ gates
         return result
 
-    def _scaled(self, logits: Array) -> tuple[Array, Array | None]:
-        """Apply temperature and squashing; return the tanh too, where there is one."""
-        logits = logits / self.temperature
-        if self.tanh_constant is None:
-            return logits, None
-        squashed = np.tanh(logits)
-        return self.tanh_constant * squashed, squashed
-
     def _logit_gradient(self, batch: Batch, passed: Pass, credit: Array) -> Array:
-        """Return the gradient with regard to the heads' outputs, ``[steps, rows, tokens]``."""
+        """Return the gradient with regard to the heads' outputs."""
         result = -passed.probs
-        result[_taken(batch)] += 1
-        result *= credit[:, None] / self.temperature
+        result[batch.taken] += 1
+        result *= batch.spread(credit[batch.row] / self.temperature)
         if passed.squashed is not None and self.tanh_constant is not None:
             result *= self.tanh_constant * (1 - passed.squashed**2)
         return result
 
 
-def _taken(batch: Batch) -> tuple[NDArray[np.int_], ...]:
-    """Return the index of the tokens taken in ``[steps, rows, tokens]``."""
-    rows, steps = batch.tokens.shape
-    return np.arange(steps)[:, None], np.arange(rows), batch.tokens.T
-
-
-def _fed(batch: Batch) -> NDArray[np.int_]:
-    """Return the row of input weights for every step, ``[steps, rows]``: the token before it."""
-    first = np.zeros((1, len(batch.tokens)), dtype=int)
-    return np.concatenate([first, 1 + batch.tokens.T[:-1]])
-
-
-def _add_rows(into: Array, index: NDArray[np.int_], rows: Array) -> None:
-    """Add each row to the one its index names; ``np.add.at``, but several times as fast."""
-    ranked = np.argsort(index, kind="stable")
-    named, first = np.unique(index[ranked], return_index=True)
-    into[named] += np.add.reduceat(rows[ranked], first)
-
-
-def _gates(total: Array) -> Array:
-    """Return sigmoid(input, forget, output) and tanh(cell) of ``[..., 4 * units]``."""
-    sigmoids = total[..., : 3 * total.shape[-1] // 4]
-    sigmoids *= 0.5  # sigmoid(x) is (1 + tanh(x / 2)) / 2
-    np.tanh(total, out=total)
-    sigmoids += 1
-    sigmoids *= 0.5
-    return total
-
-
-def _parts(gates: Array) -> tuple[Array, Array, Array, Array]:
-    units = gates.shape[-1] // 4
-    return (
-        gates[..., :units],
-        gates[..., units : 2 * units],
-        gates[..., 2 * units : 3 * units],
-        gates[..., 3 * units :],
-    )
-
-
-def _advance(gates: Array, cell: Array) -> tuple[Array, Array]:
-    """Return the next state and cell."""
-    let_in, keep, show, new = _parts(gates)
-    cell = keep * cell + let_in * new
-    return show * np.tanh(cell), cell
-
-
-def _through_time(recurrent: Array, passed: Pass, states: Array) -> Array:
-    """Return the gradient with regard to the gates before their activations.
-
-    Args:
-        recurrent: The recurrent weights.
-        passed: The forward pass.
-        states: ``[steps, rows, units]`` the gradient with regard to each step's state, by way of
-            that step's logits.
-    """
-    let_in, keep, show, new = _parts(passed.gates)
-    shown = np.tanh(passed.cells[1:])
-    opened = show * (1 - shown**2)
-    # What each gate stands before, times the slope of its own activation.
-    behind = np.concatenate([new, passed.cells[:-1], shown, let_in], axis=-1)
-    sigmoids = passed.gates[..., : -states.shape[-1]]
-    behind[..., : -states.shape[-1]] *= sigmoids * (1 - sigmoids)
-    behind[..., -states.shape[-1] :] *= 1 - new**2
-    state = cell = np.zeros_like(states[0])
-    for t in reversed(range(len(states))):
-        state = state + states[t]
-        cell = cell + state * opened[t]
-        behind[t] *= np.concatenate([cell, cell, state, cell], axis=-1)
-        state, cell = behind[t] @ recurrent.T, cell * keep[t]
-    return behind
+def _by_row(values: Array) -> Array:
+    """Return ``[steps, units, rows]`` as ``[steps * rows, units]``."""
+    return values.swapaxes(1, 2).reshape(-1, values.shape[1])

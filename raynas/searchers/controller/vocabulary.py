@@ -1,86 +1,125 @@
-"""A space's options as numbered tokens, and architectures as batches of them."""
+"""A space's tokens, numbered through, and architectures as batches of them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import accumulate, pairwise
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 
-from raynas.errors import SpaceError
-from raynas.space import Architecture, Choice, Decision, Space
-from raynas.space.encode import token_count
+from raynas.searchers.controller.tokens import tokens
+from raynas.space import Architecture, Space
 
-_MOST: Final = 1000  # options of a decision, since each has weights of its own
+Indices = NDArray[np.int_]
 
 
 class Batch(NamedTuple):
-    """Architectures as rows of tokens, padded to the longest.
+    """Architectures as sequences of tokens.
+
+    A decision takes one of a few tokens, so these lie one decision after the other, rather than
+    in a table as wide as the vocabulary; the same decision of all rows together. All of it says
+    only what belongs where, found once and used in every pass.
 
     Attributes:
-        tokens: ``[rows, steps]`` the option taken at each step; 0 where padded.
-        prior: ``[steps, rows, tokens]`` the logarithm of each option's weight in the space's
-            prior; minus infinity where there was no such option. Where padded, token 0 is left.
+        fed: ``[steps, rows]`` the row of input weights at every step: the token before it, or the
+            start. Rows are padded to the longest.
+        row: ``[decisions]`` whose decision it is.
+        place: ``[decisions]`` where its step stands in ravelled ``[steps, rows]``.
+        starts: ``[decisions]`` where its tokens begin among all.
+        counts: ``[decisions]`` how many there are.
+        taken: ``[decisions]`` which one among all was taken.
+        tokens: ``[tokens of all decisions]`` their numbers.
+        alike: The same decision of all rows: its tokens, and where it and its tokens stand here.
+        by_input: ``[1 + tokens, steps * rows]`` sums what comes from each row of input weights.
     """
 
-    tokens: NDArray[np.int_]
-    prior: NDArray[np.float64]
+    fed: Indices
+    row: Indices
+    place: Indices
+    starts: Indices
+    counts: Indices
+    taken: Indices
+    tokens: Indices
+    alike: tuple[tuple[slice, ...], ...]
+    by_input: csr_array
+
+    def spread(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Repeat every decision's value for each of its tokens."""
+        return np.repeat(values, self.counts)
+
+    def by_token(self, values: NDArray[np.float64]) -> csr_array:
+        """Return values of all decisions' tokens as ``[decisions, tokens]``."""
+        ends = np.append(self.starts, len(values))
+        size = len(self.row), self.by_input.shape[0] - 1
+        return csr_array((values, self.tokens, ends), shape=size)
 
 
 class Vocabulary:
-    """Every option of every decision of a space, numbered through.
+    """Every token of every decision of a space, numbered through.
 
     Attributes:
         size: How many tokens there are.
-        spans: Each decision's range of tokens, by path.
-        prior: ``[tokens]`` the logarithm of each option's weight in the space's prior.
+        tokens: Each decision's tokens, by path.
+        spans: Each decision's range of numbers, by path.
+        prior: ``[tokens]`` the logarithm of each token's weight in the space's prior.
     """
 
     def __init__(self, space: Space) -> None:
-        """Number the options.
-
-        Raises:
-            SpaceError: A decision is a real number, or has more options than can be learnt.
-        """
-        decisions = space.decisions.values()
-        ends = accumulate(map(_count, decisions), initial=0)
-        self._decisions = space.decisions
+        """Number the tokens."""
+        self.tokens = {path: tokens(one.domain) for path, one in space.decisions.items()}
+        weights = [one.log_weights for one in self.tokens.values()]
+        ends = accumulate(map(len, weights), initial=0)
         self.spans = {
             path: slice(start, end)
             for path, (start, end) in zip(space.decisions, pairwise(ends), strict=True)
         }
-        self.prior = np.concatenate([_log_weights(decision) for decision in decisions])
+        self.prior = np.concatenate(weights)
         self.size = len(self.prior)
 
     def batch(self, architectures: Sequence[Architecture]) -> Batch:
         """Return architectures as tokens."""
-        longest = max(map(len, architectures))
-        tokens = np.zeros((len(architectures), longest), dtype=int)
-        prior = np.full((longest, len(architectures), self.size), -np.inf)
-        prior[..., 0] = 0
-        for row, architecture in enumerate(architectures):
-            for step, (path, value) in enumerate(architecture.items()):
-                span = self.spans[path]
-                tokens[row, step] = span.start + self._decisions[path].domain.values().index(value)
-                prior[step, row, 0] = -np.inf
-                prior[step, row, span] = self.prior[span]
-        return Batch(tokens, prior)
-
-
-def _count(decision: Decision) -> int:
-    count = token_count(decision)
-    if count > _MOST:
-        raise SpaceError(
-            f"{decision.path} has {count} options, a sequence controller learns at most {_MOST} "
-            "of one decision: write it as a Choice of a few numbers"
+        made = [
+            (self.spans[path], self.tokens[path].index(value))
+            for one in architectures
+            for path, value in one.items()
+        ]
+        lengths = np.array([len(one) for one in architectures])
+        row = np.repeat(np.arange(len(lengths)), lengths)
+        step = np.arange(len(made)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+        begin, end, chosen = np.array([(span.start, span.stop, i) for span, i in made]).T
+        fed = np.zeros((1 + lengths.max(), len(lengths)), dtype=int)
+        fed[1 + step, row] = 1 + begin + chosen
+        fed = fed[:-1]
+        order = np.argsort(begin, kind="stable")
+        row, step, begin, end, chosen = (a[order] for a in (row, step, begin, end, chosen))
+        counts = end - begin
+        starts = np.cumsum(counts) - counts
+        return Batch(
+            fed=fed,
+            row=row,
+            place=step * len(lengths) + row,
+            starts=starts,
+            counts=counts,
+            taken=starts + chosen,
+            tokens=np.arange(counts.sum()) + np.repeat(begin - starts, counts),
+            alike=tuple(_runs(begin, counts, starts)),
+            by_input=csr_array(
+                (np.ones(fed.size), (fed.ravel(), np.arange(fed.size))),
+                shape=(1 + self.size, fed.size),
+            ),
         )
-    return count
 
 
-def _log_weights(decision: Decision) -> NDArray[np.float64]:
-    domain = decision.domain
-    if isinstance(domain, Choice) and domain.weights is not None:
-        return np.log(domain.weights)
-    return np.zeros(token_count(decision))
+def _runs(begin: Indices, counts: Indices, starts: Indices) -> Iterator[tuple[slice, ...]]:
+    """Yield the runs of the same decision, as ``Batch.alike`` has them."""
+    edges = np.flatnonzero(np.diff(begin, prepend=-1, append=-1)).tolist()
+    for first, after in pairwise(edges):
+        low, count, start = (int(a[first]) for a in (begin, counts, starts))
+        yield (
+            slice(low, low + count),
+            slice(first, after),
+            slice(start, start + count * (after - first)),
+        )

@@ -1,0 +1,111 @@
+"""What a controller chooses from at a decision: values, or stretches of a number's axis."""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from raynas.space import Choice, Float, Int, Value
+from raynas.space.nodes import Domain
+
+_STRETCHES: Final = 16  # of a number's axis: a dozen trials must be able to tell them apart
+
+
+class Values:
+    """Each value is a token of its own.
+
+    Attributes:
+        log_weights: ``[tokens]`` the logarithm of each value's weight in the prior.
+    """
+
+    def __init__(self, values: Iterable[Value], log_weights: NDArray[np.float64]) -> None:
+        """Number the values."""
+        self._values = tuple(values)
+        self._index = {value: token for token, value in enumerate(self._values)}
+        self.log_weights = log_weights
+
+    def index(self, value: Value) -> int:
+        """Return the token of a value."""
+        return self._index[value]
+
+    def draw(self, token: int, _: np.random.Generator) -> Value:
+        """Return the token's value."""
+        return self._values[token]
+
+
+class Stretches:
+    """Each token is a stretch of a number's axis; its value is drawn within from the prior.
+
+    Attributes:
+        log_weights: ``[tokens]`` the logarithm of each stretch's share of the axis.
+    """
+
+    def __init__(self, parts: Sequence[Int | Float]) -> None:
+        """Number the stretches, which ascend and have nothing in common."""
+        self._parts = parts
+        self._lows: list[float] = [part.low for part in parts]
+        self.log_weights = _log_widths(parts)
+
+    def index(self, value: Value) -> int:
+        """Return the token of the stretch that holds a number."""
+        return bisect_right(self._lows, value) - 1  # type: ignore[type-var]  # a number here
+
+    def draw(self, token: int, rng: np.random.Generator) -> Value:
+        """Draw a number from a token's stretch."""
+        return self._parts[token].sample(rng)
+
+
+Tokens = Values | Stretches
+
+
+def tokens(domain: Domain) -> Tokens:
+    """Return what there is to choose from: numbers of many values are cut into stretches.
+
+    The log-probability of a number is then that of its stretch. Within a stretch nothing is
+    learnt, so that the density there is the prior's, whatever the controller: a constant, which
+    gradients and ratios of probabilities do without.
+    """
+    match domain:
+        case Choice():
+            return Values(domain.values(), np.log(domain.weights or [1.0] * domain.count))
+        case Int() if domain.count > _STRETCHES:
+            return Stretches(_cut_whole(domain))
+        case Int():
+            every = domain.values()
+            return Values(every, _log_widths([Int(n, n, log=domain.log) for n in every]))
+    if domain.low == domain.high:
+        return Values(domain.values(), np.zeros(1))
+    return Stretches(_cut_real(domain))
+
+
+def _cut_whole(domain: Int) -> list[Int]:
+    """Cut where the axis is, so that a logarithmic one has short stretches of small numbers."""
+    axis = Float(domain.low - 0.5, domain.high + 0.5, log=domain.log)  # it is drawn from there
+    edges = (math.ceil(axis.at(i / _STRETCHES)) for i in range(1, _STRETCHES))
+    lows = sorted({domain.low, *(edge for edge in edges if domain.low < edge <= domain.high)})
+    ends = [*lows, domain.high + 1]
+    return [Int(low, after - 1, log=domain.log) for low, after in pairwise(ends)]
+
+
+def _cut_real(domain: Float) -> list[Float]:
+    # Bounds that nearly meet have fewer numbers between them than there are stretches.
+    edges = {domain.at(i / _STRETCHES) for i in range(1, _STRETCHES)} - {domain.high}
+    lows = sorted({domain.low, *edges})
+    highs = [*(math.nextafter(low, -math.inf) for low in lows[1:]), domain.high]
+    return [Float(low, high, log=domain.log) for low, high in zip(lows, highs, strict=True)]
+
+
+def _log_widths(parts: Sequence[Int | Float]) -> NDArray[np.float64]:
+    if not isinstance(parts[0], Int):
+        return np.zeros(len(parts))  # cut evenly
+    # A half below the lowest and a half above the highest, of numbers to which that is nothing.
+    counts = ((part, part.high - part.low + 1) for part in parts)
+    return np.log(
+        [math.log1p(count / (part.low - 0.5)) if part.log else count for part, count in counts]
+    )
