@@ -14,7 +14,7 @@ from scipy.stats import chisquare, kstest, rankdata
 
 from raynas.errors import ConfigError
 from raynas.searchers import make
-from raynas.searchers.controller.learning import Learnt, advantages
+from raynas.searchers.controller.learning import Learnt, rewarded
 from raynas.searchers.controller.policy import Policy
 from raynas.searchers.controller.tokens import tokens
 from raynas.searchers.controller.vocabulary import Vocabulary
@@ -238,11 +238,11 @@ def test_steps_uphill_are_those_of_adam():
 
 def test_rewards_are_where_a_score_stands_among_all_so_far():
     root, none = 3**0.5, np.zeros(3)
-    alone = advantages([(-1, 0.2), (-1, 0.4), (-1, 0.3)], none, 0.0, ())
+    alone = rewarded([(-1, 0.2), (-1, 0.4), (-1, 0.3)], none, 0.0, ())
     assert alone == pytest.approx([root * 2 / 3, -root * 2 / 3, 0.0])
-    longer = advantages([(-2, 9.0)], none[:1], 0.0, [(-1, 0.1), (-1, 0.2), (-1, 0.3)])
+    longer = rewarded([(-2, 9.0)], none[:1], 0.0, [(-1, 0.1), (-1, 0.2), (-1, 0.3)])
     assert longer == pytest.approx([root * 3 / 4]), "what went on longer is better"
-    same = advantages([(-1, 0.1), (-1, 0.1)], none[:2], 0.0, [(-1, 0.1)])
+    same = rewarded([(-1, 0.1), (-1, 0.1)], none[:2], 0.0, [(-1, 0.1)])
     assert same.tolist() == [0.0, 0.0]
 
 
@@ -250,15 +250,15 @@ def test_rewards_are_where_a_score_stands_among_all_so_far():
 def test_chance_has_a_reward_of_mean_0_and_deviation_1_on_any_scale(seed):
     rng = strategies.generator(seed)
     losses = rng.normal(size=400) ** 3
-    found = advantages([(-1, loss) for loss in losses], np.zeros(400), 0.0, ())
+    found = rewarded([(-1, loss) for loss in losses], np.zeros(400), 0.0, ())
     assert found.mean() == pytest.approx(0, abs=1e-9)
     assert found.std() == pytest.approx(1, abs=1e-2)
-    scaled = advantages([(-1, 1e6 * loss + 5) for loss in losses], np.zeros(400), 0.0, ())
+    scaled = rewarded([(-1, 1e6 * loss + 5) for loss in losses], np.zeros(400), 0.0, ())
     assert (scaled == found).all()
 
 
 def test_what_was_unlikely_is_worth_more():
-    found = advantages([(-1, 0.5)] * 2, np.array([-1.0, -3.0]), 0.1, ())
+    found = rewarded([(-1, 0.5)] * 2, np.array([-1.0, -3.0]), 0.1, ())
     assert found == pytest.approx([-0.1, 0.1])
 
 
@@ -308,11 +308,13 @@ def standing(policy, parameters, quality):
     return dict(zip(EVERY, 3**0.5 * (2 * (worse + alike / 2) @ shares - 1), strict=True))
 
 
-def test_reinforce_climbs_the_gradient_of_the_standing_expected():
-    """With the entropy in the reward."""
+@pytest.mark.parametrize("baseline", [0.0, 0.5])
+def test_reinforce_climbs_the_gradient_of_the_standing_expected(baseline):
+    """With the entropy in the reward, whatever the baseline."""
     options = {"units": 6, "batch_size": 20, "entropy_weight": 0.1, "tanh_constant": None}
     searcher, quality = make("reinforce", CONDITIONAL, options), rewards(CONDITIONAL, 0)
-    begun, rng = searcher._begin(), strategies.generator(1)
+    begun = searcher._begin()._replace(baseline=baseline)
+    rng = strategies.generator(1)
     parameters, samples = begun.learnt.parameters, []
     draw = searcher._policy.drawer(parameters)
     for _ in range(400):
@@ -320,7 +322,7 @@ def test_reinforce_climbs_the_gradient_of_the_standing_expected():
         for _ in range(20):
             drawn = draw(rng)
             finished(history, drawn, quality[drawn])
-        samples.append(searcher._gradient(begun._replace(waiting=tuple(history.finished))))
+        samples.append(searcher._gradient(begun._replace(waiting=tuple(history.finished)))[0])
     # Each is compared with itself as well, so that only 19 of 20 count.
     worth = standing(searcher._policy, parameters, quality)
     expected = enumerated(searcher._policy, parameters, worth, 0.1) * 19 / 20

@@ -28,7 +28,7 @@ import numpy as np
 
 from raynas.errors import ConfigError
 from raynas.searchers.aim import Aim
-from raynas.searchers.controller.learning import Array, Learnt, Score, advantages, check_options
+from raynas.searchers.controller.learning import Array, Learnt, Score, check_options, rewarded
 from raynas.searchers.controller.policy import Policy
 from raynas.searchers.fold import Fold
 from raynas.searchers.selection import draw_untried, rank
@@ -138,7 +138,7 @@ class PPO:
                 for trial, now in zip(state.waiting, passed.log_probs.tolist(), strict=True)
             ]
         )
-        advantage = advantages(scores, drawn, self.entropy_weight, state.scores)
+        advantage = rewarded(scores, drawn, self.entropy_weight, state.scores)
         learnt = state.learnt
         for i in range(self.passes):
             if i:

@@ -4,16 +4,16 @@ With the entropy in the reward and the squashed logits of ENAS (Pham et al., 201
 arXiv:1802.03268).
 
 Differs from the papers: a reward is where a trial's score stands among all before it, rather than
-the score above a moving average, so that neither its scale nor a few networks that learn nothing
-have a say; the entropy is compared with that of the same batch and weighs more, without which
-some hundred rewards of pure chance make up its mind; the learning rate suits budgets of a hundred
-trials rather than ten thousand. What was tried before is drawn again only if a few draws bring
-nothing new; it is answered from the journal then, and counts like any other draw, since it tells
-how likely it has become. Trials that were drawn before the last update, because others finished
-first, count as if drawn from the controller as it is. Where a scheduler stops trials, those that
-went on longer are better; one that it takes up again counts with what it reached last, in the
-place where it finished first. Failed trials and scores that are no number teach nothing: they
-are in no batch, and are not drawn again as long as there is something new.
+the score, so that neither its scale nor a few networks that learn nothing have a say; the entropy
+is compared with that of the same batch and weighs more, without which some hundred rewards of pure
+chance make up its mind; the learning rate suits budgets of a hundred trials rather than ten
+thousand. What was tried before is drawn again only if a few draws bring nothing new; it is
+answered from the journal then, and counts like any other draw, since it tells how likely it has
+become. Trials that were drawn before the last update, because others finished first, count as if
+drawn from the controller as it is. Where a scheduler stops trials, those that went on longer are
+better; one that it takes up again counts with what it reached last, in the place where it finished
+first. Failed trials and scores that are no number teach nothing: they are in no batch, and are not
+drawn again as long as there is something new.
 """
 
 from __future__ import annotations
@@ -24,8 +24,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from raynas.errors import ConfigError
 from raynas.searchers.aim import Aim
-from raynas.searchers.controller.learning import Array, Learnt, Score, advantages, check_options
+from raynas.searchers.controller.learning import Array, Learnt, Score, check_options, rewarded
 from raynas.searchers.controller.policy import Policy
 from raynas.searchers.fold import Fold
 from raynas.searchers.selection import draw_untried, rank
@@ -39,11 +40,13 @@ class _State(NamedTuple):
     Attributes:
         learnt: The controller.
         scores: Those from which it is learnt, sorted.
+        baseline: The moving average of rewards.
         waiting: Finished trials from which nothing is learnt yet.
     """
 
     learnt: Learnt
     scores: tuple[Score, ...] = ()
+    baseline: float = 0.0
     waiting: tuple[Trial, ...] = ()
 
 
@@ -58,14 +61,14 @@ class Reinforce:
         batch_size: Finished trials per update (10 and 20 in ENAS).
         entropy_weight: Of the entropy, beside rewards of deviation 1 (1e-4 beside accuracies in
             ENAS). There is none to compare with in batches of one.
+        baseline_decay: Of the moving average of rewards that is taken from them (0.99 in ENAS,
+            0.95 in NASNet); 1 for none.
         temperature: Divides the logits.
         tanh_constant: Keeps logits within plus and minus this (1.1 to 2.5 in ENAS); none for no
             bound.
         init_seed: Of the initial weights, which are the same in every run.
 
     Raises:
-        SpaceError: The space holds a real number, or a decision with more options than can be
-            learnt.
         ConfigError: An option is out of range.
     """
 
@@ -74,6 +77,7 @@ class Reinforce:
     learning_rate: float = 0.02
     batch_size: int = 10
     entropy_weight: float = 0.1
+    baseline_decay: float = 0.95
     temperature: float = 1.0
     tanh_constant: float | None = 2.5
     init_seed: int = 0
@@ -87,6 +91,8 @@ class Reinforce:
             batch_size=self.batch_size,
             entropy_weight=self.entropy_weight,
         )
+        if not 0 <= self.baseline_decay <= 1:
+            raise ConfigError(f"0 <= baseline_decay <= 1 must hold, got {self.baseline_decay}")
         policy = Policy(self.space, self.units, self.temperature, self.tanh_constant)
         object.__setattr__(self, "_policy", policy)
         object.__setattr__(self, "_state", Fold(self._begin, self._step))
@@ -114,19 +120,19 @@ class Reinforce:
         return state if len(state.waiting) < self.batch_size else self._updated(state)
 
     def _updated(self, state: _State) -> _State:
-        learnt = state.learnt.uphill(self._gradient(state), self.learning_rate)
+        """Make a step; only then do these trials move the baseline, which must not know them."""
+        gradient, reward = self._gradient(state)
+        learnt = state.learnt.uphill(gradient, self.learning_rate)
         scores = sorted((*state.scores, *map(rank, state.waiting)))
-        return _State(learnt, tuple(scores))
+        baseline = state.baseline + (1 - self.baseline_decay) * (reward - state.baseline)
+        return _State(learnt, tuple(scores), baseline)
 
-    def _gradient(self, state: _State) -> Array:
-        """Return the policy gradient that the waiting trials tell."""
+    def _gradient(self, state: _State) -> tuple[Array, float]:
+        """Return the policy gradient that the waiting trials tell, and their mean reward."""
         parameters = state.learnt.parameters
         batch = self._policy.vocabulary.batch([trial.architecture for trial in state.waiting])
         passed = self._policy.forward(parameters, batch)
-        credit = advantages(
-            [rank(trial) for trial in state.waiting],
-            passed.log_probs,
-            self.entropy_weight,
-            state.scores,
-        )
-        return self._policy.gradient(parameters, batch, passed, credit / len(credit))
+        scores = [rank(trial) for trial in state.waiting]
+        reward = rewarded(scores, passed.log_probs, self.entropy_weight, state.scores)
+        credit = (reward - state.baseline) / len(reward)
+        return self._policy.gradient(parameters, batch, passed, credit), float(reward.mean())

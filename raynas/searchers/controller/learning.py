@@ -58,10 +58,10 @@ Score = tuple[int, float]
 """What sorts finished trials, better ones first; see ``selection.rank``."""
 
 
-def advantages(
+def rewarded(
     scores: Sequence[Score], log_probs: Array, entropy_weight: float, before: Sequence[Score]
 ) -> Array:
-    """Return how much better each trial was than one may expect, its entropy counted.
+    """Return how good each trial was for its time, its entropy counted.
 
     Where its score stands among all so far, from the worst at minus to the best at plus the root
     of three, so that chance has mean 0 and deviation 1. No score's scale has a part in it, nor
