@@ -14,7 +14,7 @@ import numpy as np
 
 from raynas.errors import ConfigError
 from raynas.searchers.aim import Aim
-from raynas.searchers.evidence import Memo, due, evidence
+from raynas.searchers.evidence import Memo, ended, evidence, lessons
 from raynas.searchers.mutants import anything, candidates
 from raynas.searchers.predictor.surrogate import Surrogate, learn, most_convincing
 from raynas.searchers.selection import check_mutable
@@ -26,7 +26,8 @@ from raynas.trial import History, Proposal, Trial
 class Bananas:
     """Of many mutants of the best, train the one a random member of an ensemble likes best.
 
-    What was tried before, is running or has failed is not proposed again.
+    What was tried before, is running or has failed is not proposed again, and what is like a
+    network that failed is predicted to be bad.
 
     Attributes:
         space: Where architectures live.
@@ -71,7 +72,7 @@ class Bananas:
         """Sample at first, then ask the ensemble."""
         if len(history.finished) < self.random_first:
             return anything(self.space, history, rng)
-        known = evidence(history.finished)
+        known = evidence(ended(history))
         parents = [known.trials[row] for row in known.best(self.parents)]
         found = candidates(self.space, history, parents, rng, self.candidates)
         if not found:
@@ -84,7 +85,7 @@ class Bananas:
         """Return the network high up both by its own score and by the ensemble's mean."""
         if len(history.finished) < self.random_first:
             return history.best
-        return most_convincing(evidence(history.finished), self._surrogate(history))
+        return most_convincing(evidence(ended(history)), self._surrogate(history))
 
     def _surrogate(self, history: History) -> Surrogate:
-        return self._memo.of(history.finished[: due(len(history.finished), self.random_first)])
+        return self._memo.of(lessons(history, self.random_first))
