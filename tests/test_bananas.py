@@ -27,6 +27,7 @@ from raynas.space import Choice, Int, Repeat, Space
 from raynas.space.graph import Graph, Layer
 from raynas.tables.nasbench201 import nasbench201
 from raynas.trial import Failed, Finished, History, Objective, Report, Resumed, Started
+from search_spaces import darts, mobile
 from search_spaces.nasbench201 import SPACE
 
 TABLE = Path(__file__).resolve().parents[2] / "shared" / "benchdata" / "nb201.npz"
@@ -226,7 +227,46 @@ def test_the_encoding_is_centred_and_holds_what_recurs():
     often = {path for own in seen for path in own if sum(path in one for one in seen) >= 2}
     assert rows.shape == (30, 2 * 30 + len(often))
     has = rows[:, 60:] - rows[:, 60:].min(0)
-    assert has.sum(1).tolist() == [len(own & often) for own in seen]
+    assert (has / has.max()).sum(1) == pytest.approx([len(own & often) for own in seen])
+
+
+@pytest.mark.parametrize("space", [SPACE, darts.SPACE])
+def test_many_paths_are_no_louder_than_few(space):
+    rng = strategies.generator(1)
+    networks = [space.sample(rng) for _ in range(60)]
+    energy = {
+        kind: np.square(Encoding(space, networks, kind).rows(networks)).sum(1).mean()
+        for kind in ("path", "vector", "both")
+    }
+    assert energy["path"] <= 2 + 1e-9
+    assert energy["both"] == pytest.approx(energy["path"] + 0.3**2 * energy["vector"])
+
+
+def test_where_no_path_recurs_the_decisions_speak_as_if_alone():
+    rng = strategies.generator(1)
+    networks = [mobile.SPACE.sample(rng) for _ in range(20)]
+    alone, both, none = (
+        Encoding(mobile.SPACE, networks, kind).rows(networks)
+        for kind in ("vector", "both", "path")
+    )
+    assert (alone == both).all()
+    assert none.shape == (20, 0)
+
+
+@pytest.mark.parametrize("encoding", ["path", "vector", "both"])
+def test_what_is_seen_is_an_option_where_there_is_a_graph(encoding):
+    searcher = make("bananas", SPACE, {"encoding": encoding, "random_first": 4})
+    run = strategies.Search(searcher, trials=12, epochs=1)
+    run.run()
+    surrogate = learn(SPACE, run.history.finished, 5, encoding)
+    widths = {"path": 0, "vector": 60, "both": 60}
+    columns = surrogate.encoding.rows([SPACE.sample(strategies.generator(0))]).shape[1]
+    assert columns == 60 if encoding == "vector" else columns > widths[encoding]
+    if encoding == "vector":
+        assert make("bananas", LETTERS, {"encoding": encoding}).encoding == "vector"
+        return
+    with pytest.raises(ConfigError, match=f"'{encoding}' needs a space that offers a graph"):
+        make("bananas", LETTERS, {"encoding": encoding})
 
 
 @given(space=strategies.spaces(), seed=strategies.seeds())
@@ -364,6 +404,21 @@ def test_nothing_is_trained_twice_until_nothing_is_left(name):
     run.run()
     identities = [trial.identity for trial in run.history.trials.values()]
     assert len(identities) == len(set(identities)) == 27
+
+
+def test_each_network_is_drawn_from_the_ensembles_mean_and_deviation():
+    run = strategies.Search(make("random", LETTERS), trials=24, failing=0)
+    run.run()
+    history, searcher = run.history, make("bananas", LETTERS)
+    proposal = searcher.propose(history, strategies.generator(8))
+    rng = strategies.generator(8)
+    known = evidence(history.finished)
+    parents = [known.trials[row] for row in known.best(searcher.parents)]
+    found = candidates(LETTERS, history, parents, rng, searcher.candidates)
+    surrogate = learn(LETTERS, lessons(history, searcher.random_first), searcher.members)
+    predicted = surrogate.predict([one.architecture for one in found])
+    draws = predicted.mean(0) + predicted.std(0) * rng.standard_normal(len(found))
+    assert proposal == found[int(draws.argmin())]
 
 
 @pytest.mark.parametrize("name", ["bananas", "npenas", "nasbot"])
