@@ -6,7 +6,8 @@ under ``training`` in a space of your own; ``build`` looks at nothing there::
     from raynas.space import Float, Space
     from search_spaces import mlp
 
-    SPACE = Space({**mlp.SPACE.tree, "training": {"lr": Float(1e-3, 1.0, log=True)}})
+    tree = {**mlp.SPACE.tree, "training": {"lr": Float(1e-3, 1.0, log=True)}}
+    SPACE = Space(tree, graph=mlp.graph)
     build = mlp.build
 """
 
@@ -18,9 +19,28 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from raynas.space import Architecture, Choice, Repeat, Space
+from raynas.space.graph import Graph, Layer, chain
 
 if TYPE_CHECKING:
     from torch import nn
+
+_FEATURES: Final = 64  # of an example, for the mass of the first layer: a graph is of any task
+
+
+def graph(architecture: Architecture) -> Graph:
+    """Return the hidden layers, one after the other.
+
+    A layer's mass is its units times the incoming ones, as in NASBOT. What follows the product
+    (activation, normalisation, dropout) is its variant: none of it has mass to speak of.
+
+    Args:
+        architecture: An architecture of ``SPACE``, or of one that adds to it.
+    """
+    variant = _extras(architecture)
+    widths = _widths(architecture)
+    sizes = zip([_FEATURES, *widths], widths, strict=False)
+    return chain([Layer("linear", float(one * other), variant) for one, other in sizes])
+
 
 SPACE: Final = Space(
     {
@@ -28,7 +48,8 @@ SPACE: Final = Space(
         "activation": Choice(("ReLU", "GELU", "SiLU", "Tanh")),  # torch's own names
         "norm": Choice(("none", "batch")),
         "dropout": Choice((0.0, 0.1, 0.3)),
-    }
+    },
+    graph=graph,
 )
 
 
@@ -64,12 +85,17 @@ def build(architecture: Architecture, input_shape: tuple[int, ...], classes: int
 def draw(architecture: Architecture) -> str:
     """Return the network in one line, such as ``input - 64 - 16 - classes  (ReLU)``."""
     widths = " - ".join(map(str, _widths(architecture)))
+    return f"input - {widths} - classes  ({_extras(architecture)})"
+
+
+def _extras(architecture: Architecture) -> str:
+    """Return what follows each linear layer."""
     extras = [str(architecture["activation"])]
     if architecture["norm"] != "none":
         extras.append(f"{architecture['norm']} norm")
     if architecture["dropout"]:
         extras.append(f"dropout {architecture['dropout']}")
-    return f"input - {widths} - classes  ({', '.join(extras)})"
+    return ", ".join(extras)
 
 
 def _widths(architecture: Architecture) -> list[int]:

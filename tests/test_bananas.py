@@ -1,6 +1,7 @@
 """BANANAS, and what it shares with NPENAS: evidence, encoding, ensemble, candidates."""
 
-from dataclasses import replace
+import math
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import networkx as nx
@@ -15,8 +16,8 @@ from raynas.errors import ConfigError
 from raynas.execution.conductor import Plan
 from raynas.execution.simulate import Budget, Cluster, Simulation
 from raynas.schedulers import RunToEnd
-from raynas.searchers import make
-from raynas.searchers.evidence import Memo, due, evidence
+from raynas.searchers import make, recommended
+from raynas.searchers.evidence import Memo, due, ended, evidence, lessons
 from raynas.searchers.mutants import anything, candidates
 from raynas.searchers.predictor import ensemble as perceptrons
 from raynas.searchers.predictor.encoding import Encoding, paths
@@ -25,12 +26,14 @@ from raynas.searchers.predictor.surrogate import learn, most_convincing
 from raynas.space import Choice, Int, Repeat, Space
 from raynas.space.graph import Graph, Layer
 from raynas.tables.nasbench201 import nasbench201
-from raynas.trial import Finished, History, Objective, Report, Started
+from raynas.trial import Failed, Finished, History, Objective, Report, Resumed, Started
+from search_spaces import darts, mobile
 from search_spaces.nasbench201 import SPACE
 
 TABLE = Path(__file__).resolve().parents[2] / "shared" / "benchdata" / "nb201.npz"
 LETTERS = Space({name: Choice(("a", "b", "c", "d")) for name in "uvwxyz"})
 LOSS = (Objective("loss", "min"),)
+INF = math.inf
 
 
 def told(*losses, names=None, networks=None, stopped_after=None):
@@ -78,6 +81,95 @@ def test_trainings_of_one_network_are_one_row():
     places = np.log([3 / 4 - 1 / 8, 1 / 4 - 1 / 8, 2 / 4 - 1 / 8, 4 / 4 - 1 / 8])
     raw = np.array([places[[0, 2]].mean(), places[1], places[3]])
     assert known.targets == pytest.approx((raw - raw.mean()) / raw.std())
+
+
+def failed(history, architecture, name, **more):
+    """Add a failed trial to a history."""
+    number = len(history.trials)
+    history.apply(Started(number, architecture, name, 4, 0, repeat=True))
+    history.apply(Failed(number, "memory ran out", **more))
+
+
+def test_a_failed_network_has_the_place_behind_the_worst():
+    history = told(0.4, 0.1, 0.9, names=["x", "y", "z"])
+    rng = strategies.generator(1)
+    for name in ("p", "q", "y"):
+        failed(history, LETTERS.sample(rng), name)
+    failed(history, LETTERS.sample(rng), "r", lost=True)
+    failed(history, LETTERS.sample(rng), "p", answered_by=3)
+    known = evidence(ended(history))
+    assert [trial.number for trial in known.trials] == [0, 1, 2, 3, 4]
+    assert known.counts.tolist() == [1, 2, 1, 1, 1], "p was answered, y failed the second time"
+    places = np.log([1.5, 0.5, 2.5, 3.5, 3.5])
+    places[1] = (places[1] + np.log(3.5)) / 2
+    assert known.targets == pytest.approx((places - places.mean()) / places.std())
+    assert known.best(9) == known.contenders() == [1, 0, 2], "who has no score is never chosen"
+    assert known.only([1, 2, 4]).best(9) == [0, 1]
+
+
+def test_what_was_shown_before_failing_counts():
+    history = told(0.4, 0.1, stopped_after={0: 2})
+    history.apply(Resumed(0))
+    history.apply(Failed(0, "diverged"))
+    known = evidence(ended(history))
+    assert [trial.number for trial in known.trials] == [0, 1]
+    assert known.scored == 2
+
+
+@given(st.integers(1, 40), st.integers(0, 30), st.integers(10, 12))
+def test_lessons_are_the_same_until_a_tenth_more_has_ended(finished, failures, first):
+    if finished < first:
+        return
+    history = told(*range(finished))
+    for _ in range(failures):
+        failed(history, LETTERS.sample(strategies.generator(0)), "same")
+    learnt = lessons(history, first)
+    assert len(learnt) == due(finished, first) + (due(failures, 1) if failures else 0)
+    assert [trial.number for trial in learnt[: due(finished, first)]] == [
+        *range(due(finished, first))
+    ]
+
+
+@pytest.mark.parametrize("losses", [(INF, 0.3, INF), (INF, INF), (0.1, -INF), (INF,)])
+def test_infinite_losses_are_the_last_places(losses):
+    known = evidence(told(*losses).finished)
+    assert np.isfinite(known.targets).all()
+    assert known.best(9) == sorted(range(len(losses)), key=lambda i: losses[i])
+    contenders = known.contenders()
+    assert [losses[row] for row in contenders] == sorted(
+        [loss for loss in losses if math.isfinite(loss)] or losses
+    )
+
+
+@dataclass(frozen=True)
+class Torn(strategies.Toy):
+    """A tenth of the networks diverges, and every network that begins with an ``a`` fails."""
+
+    def fails_after(self, architecture):
+        return 0 if architecture["u"] == "a" else math.inf
+
+    def metrics(self, architecture, epoch):
+        diverged = self._draw("diverges", architecture.to_json()) < 0.1
+        accuracy = -INF if diverged else super().metrics(architecture, epoch)["val_accuracy"]
+        return {"val_accuracy": accuracy}
+
+
+@pytest.mark.parametrize("name", ["bananas", "npenas", "nasbot"])
+def test_where_networks_fail_is_soon_left_alone(name):
+    shares, random = ([torn(searcher, seed) for seed in range(3)] for searcher in (name, "random"))
+    assert np.mean(shares) < np.mean(random) / 4
+
+
+def torn(name, seed):
+    """Return which share of the later proposals lies where all fail."""
+    run = strategies.Search(make(name, LETTERS), seed=seed, trials=50, epochs=1)
+    run.toy = Torn(LETTERS, seed)
+    run.run()
+    chosen = recommended(run.searcher, run.history)
+    assert math.isfinite(chosen.loss)
+    assert isinstance(chosen.outcome, Finished)
+    late = [trial for trial in run.history.trials.values() if trial.number >= 20]
+    return np.mean([trial.architecture["u"] == "a" for trial in late])
 
 
 @given(finished=st.integers(1, 2000), first=st.integers(1, 50))
@@ -135,7 +227,46 @@ def test_the_encoding_is_centred_and_holds_what_recurs():
     often = {path for own in seen for path in own if sum(path in one for one in seen) >= 2}
     assert rows.shape == (30, 2 * 30 + len(often))
     has = rows[:, 60:] - rows[:, 60:].min(0)
-    assert has.sum(1).tolist() == [len(own & often) for own in seen]
+    assert (has / has.max()).sum(1) == pytest.approx([len(own & often) for own in seen])
+
+
+@pytest.mark.parametrize("space", [SPACE, darts.SPACE])
+def test_many_paths_are_no_louder_than_few(space):
+    rng = strategies.generator(1)
+    networks = [space.sample(rng) for _ in range(60)]
+    energy = {
+        kind: np.square(Encoding(space, networks, kind).rows(networks)).sum(1).mean()
+        for kind in ("path", "vector", "both")
+    }
+    assert energy["path"] <= 2 + 1e-9
+    assert energy["both"] == pytest.approx(energy["path"] + 0.3**2 * energy["vector"])
+
+
+def test_where_no_path_recurs_the_decisions_speak_as_if_alone():
+    rng = strategies.generator(1)
+    networks = [mobile.SPACE.sample(rng) for _ in range(20)]
+    alone, both, none = (
+        Encoding(mobile.SPACE, networks, kind).rows(networks)
+        for kind in ("vector", "both", "path")
+    )
+    assert (alone == both).all()
+    assert none.shape == (20, 0)
+
+
+@pytest.mark.parametrize("encoding", ["path", "vector", "both"])
+def test_what_is_seen_is_an_option_where_there_is_a_graph(encoding):
+    searcher = make("bananas", SPACE, {"encoding": encoding, "random_first": 4})
+    run = strategies.Search(searcher, trials=12, epochs=1)
+    run.run()
+    surrogate = learn(SPACE, run.history.finished, 5, encoding)
+    widths = {"path": 0, "vector": 60, "both": 60}
+    columns = surrogate.encoding.rows([SPACE.sample(strategies.generator(0))]).shape[1]
+    assert columns == 60 if encoding == "vector" else columns > widths[encoding]
+    if encoding == "vector":
+        assert make("bananas", LETTERS, {"encoding": encoding}).encoding == "vector"
+        return
+    with pytest.raises(ConfigError, match=f"'{encoding}' needs a space that offers a graph"):
+        make("bananas", LETTERS, {"encoding": encoding})
 
 
 @given(space=strategies.spaces(), seed=strategies.seeds())
@@ -273,6 +404,21 @@ def test_nothing_is_trained_twice_until_nothing_is_left(name):
     run.run()
     identities = [trial.identity for trial in run.history.trials.values()]
     assert len(identities) == len(set(identities)) == 27
+
+
+def test_each_network_is_drawn_from_the_ensembles_mean_and_deviation():
+    run = strategies.Search(make("random", LETTERS), trials=24, failing=0)
+    run.run()
+    history, searcher = run.history, make("bananas", LETTERS)
+    proposal = searcher.propose(history, strategies.generator(8))
+    rng = strategies.generator(8)
+    known = evidence(history.finished)
+    parents = [known.trials[row] for row in known.best(searcher.parents)]
+    found = candidates(LETTERS, history, parents, rng, searcher.candidates)
+    surrogate = learn(LETTERS, lessons(history, searcher.random_first), searcher.members)
+    predicted = surrogate.predict([one.architecture for one in found])
+    draws = predicted.mean(0) + predicted.std(0) * rng.standard_normal(len(found))
+    assert proposal == found[int(draws.argmin())]
 
 
 @pytest.mark.parametrize("name", ["bananas", "npenas", "nasbot"])

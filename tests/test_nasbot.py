@@ -15,11 +15,13 @@ from scipy.optimize import linprog
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import Kernel as SklearnKernel
 
+from raynas.errors import SearcherError
 from raynas.execution.conductor import Plan
 from raynas.execution.simulate import Budget, Cluster, Simulation
 from raynas.schedulers import RunToEnd
 from raynas.searchers import make
-from raynas.searchers.transport.atlas import Atlas, Network
+from raynas.searchers.transport import otmann
+from raynas.searchers.transport.atlas import Atlas, Distances, Network
 from raynas.searchers.transport.otmann import STRUCTURE, Shelf, profile
 from raynas.searchers.transport.process import (
     Kernel,
@@ -32,6 +34,7 @@ from raynas.searchers.transport.process import (
 from raynas.space import Choice, Space
 from raynas.space.graph import Graph, Layer, decision_chain
 from raynas.tables.nasbench201 import nasbench201
+from search_spaces import darts
 from search_spaces.nasbench201 import SPACE
 
 TABLE = Path(__file__).resolve().parents[2] / "shared" / "benchdata" / "nb201.npz"
@@ -197,6 +200,23 @@ def network(architecture):
     return Network(SPACE.identity(architecture), architecture)
 
 
+def test_a_transport_that_was_not_solved_is_no_distance(monkeypatch):
+    rng = strategies.generator(0)
+    one, other = (darts.SPACE.graph(darts.SPACE.sample(rng)) for _ in range(2))
+    distances(one, other)
+    monkeypatch.setattr(otmann, "_PIVOTS", 1)
+    with pytest.raises(SearcherError, match="solved within 1 pivots, and ended with POT's codes"):
+        distances(one, other)
+
+
+def test_layers_without_mass_count_in_the_places_of_others():
+    layers = Layer("input", 1.0), Layer("add", 0.0), Layer("conv", 4.0, 3)
+    added = Graph(layers, ((0, 1), (1, 2)))
+    without = Graph((layers[0], layers[2]), ((0, 1),))
+    assert np.allclose(distances(added, without), programme(added, without))
+    assert (distances(added, without) > 0).all()
+
+
 # The process
 
 
@@ -294,6 +314,22 @@ def test_the_fit_finds_signal_and_noise():
     ]
     noises = [kernel.noise for kernel in kernels]
     assert noises[0] < 0.05 < noises[1] < 0.3 < noises[2]
+
+
+def test_the_fit_does_not_run_away():
+    """From these scores, in their order, a step of the line search once led to infinity."""
+    letters = np.array(
+        [
+            *"cdcdcdcdcacdcbcdcdcdcdcbcdcbcdcacdcdcbcbcdcdbdcdbdcdcdcdadcdcbbdcdcdddcdbbcdcdcdcdad"
+            "ddcdcdcdaacdcdadcbcddacdcdcdbdcdcccdcdddcbcdabcdcccdcdcdaacbcbcdcccacdadbdbdcdcaaacd"
+            "dacdcacacccdcdcaddbdcdbdccbdcdccaacbddbccdbbcadbcbdddbddbaaacadbdabbaddcdbdcbabcacad"
+        ]
+    ).reshape(-1, 6)
+    apart = np.stack([(letters[:, None] != letters).sum(-1) / 4] * len(STRUCTURE))
+    targets = np.log(np.arange(len(letters)) + 0.5)
+    targets = (targets - targets.mean()) / targets.std()
+    kernel = fit(Distances(apart, apart / 14.4), targets, np.ones(len(letters)))
+    assert np.isfinite([kernel.noise, *kernel.amplitudes, *kernel.weights.ravel()]).all()
 
 
 def test_expected_improvement_is_the_mean_of_what_lies_below():

@@ -1,14 +1,21 @@
 """Architectures as graphs of layers."""
 
+from collections import Counter
+from itertools import combinations
+
 import numpy as np
 import pytest
 import strategies
 from hypothesis import given
 from hypothesis import strategies as st
+from test_darts import renumbered
+from torch import nn
 
 from raynas.errors import SpaceError
+from raynas.searchers.predictor.encoding import paths
+from raynas.searchers.transport.otmann import Shelf, profile
 from raynas.space.graph import Graph, Layer, between_ends, chain, decision_chain
-from search_spaces import nasbench201
+from search_spaces import darts, mlp, mobile, nasbench201
 from search_spaces.nasbench201.cell import NODES, operations
 
 CONV = Layer("conv", 2.0, 3)
@@ -121,3 +128,112 @@ def _through(graph, place=0):
 
 
 POOL = "avg_pool_3x3"
+
+
+# The graphs of the spaces
+
+SPACES = {name: s for name, s in strategies.shipped_spaces().items() if s.graph is not None}
+
+
+def far(one, other):
+    """How far two graphs are by OTMANN, in parts of their mass, for every price of structure."""
+    mass = sum(layer.mass for layer in (*one.layers, *other.layers))
+    return Shelf([profile(other)]).distances(profile(one))[:, 0] / max(mass, 1e-9)
+
+
+def test_every_shipped_space_offers_a_graph():
+    assert SPACES.keys() == strategies.shipped_spaces().keys()
+
+
+@pytest.mark.parametrize("name", SPACES)
+def test_networks_are_the_further_apart_the_more_layers_differ(name):
+    """Medians over random walks: away from a network, one decision after the other."""
+    space, rng, apart = SPACES[name], strategies.generator(1), []
+    for _ in range(12):
+        here = start = space.sample(rng)
+        walk = []
+        for _ in range(9):
+            here = space.mutate(here, rng)
+            walk.append(far(space.graph(start), space.graph(here)))
+        apart.append(walk)
+    medians = np.median(apart, axis=0)
+    assert (medians[8] > medians[3]).all()
+    assert (medians[3] > medians[0]).all()
+    assert (np.array(apart) <= 1 + 1e-9).all()
+
+
+@pytest.mark.parametrize("name", SPACES)
+def test_hardly_two_networks_look_the_same(name):
+    """But for a few cells that sum up the same in another order."""
+    space, rng = SPACES[name], strategies.generator(2)
+    found = [(space.identity(one), one) for one in (space.sample(rng) for _ in range(60))]
+    apart = [
+        far(space.graph(one), space.graph(other)).max()
+        for (mine, one), (theirs, other) in combinations(found, 2)
+        if mine != theirs
+    ]
+    assert np.mean(np.array(apart) < 1e-6) < 0.01
+
+
+@pytest.mark.parametrize("name", SPACES)
+def test_paths_are_few(name):
+    space, rng = SPACES[name], strategies.generator(3)
+    assert max(len(paths(space.graph(space.sample(rng)))) for _ in range(200)) <= 36
+
+
+@given(seed=strategies.seeds())
+def test_equal_cells_of_darts_have_equal_graphs(seed):
+    """Whatever the numbers of their nodes: a memo by identity must not change proposals."""
+    rng = strategies.generator(seed)
+    genotype = darts.to_genotype(darts.SPACE.sample(rng))
+    normal, reduce = (renumbered(cell, rng) for cell in (genotype.normal, genotype.reduce))
+    other = darts.from_genotype(darts.Genotype(normal, range(2, 6), reduce, range(2, 6)))
+    graphs = [darts.SPACE.graph(one) for one in (darts.from_genotype(genotype), other)]
+    assert graphs[0] == graphs[1]
+    assert np.allclose(far(*graphs), 0, atol=1e-9)
+
+
+def test_the_cells_of_darts_v2_as_layers():
+    graph = darts.SPACE.graph(darts.from_genotype(darts.GENOTYPES["DARTS_V2"]))
+    named = Counter((layer.kind, layer.variant) for layer in graph.layers)
+    assert named == {
+        ("input", None): 1,
+        ("output", None): 1,
+        **{(f"{cell} input {i}", None): 1 for cell in ("normal", "reduction") for i in (0, 1)},
+        **{(f"{cell} sum", None): 4 for cell in ("normal", "reduction")},
+        ("normal conv", "separable 3x3"): 5,
+        ("normal conv", "dilated 3x3"): 1,
+        ("reduction pool", "max"): 5,
+    }
+    found = {tuple(layer[0] for layer in path) for path in paths(graph)}
+    assert ("input", "normal input 0", "normal sum", "output") in found, "a skip"
+    widths = [16, 16, 32, 32, 64, 64]
+    masses = {(layer.kind, layer.variant): layer.mass for layer in graph.layers}
+    assert masses["normal conv", "dilated 3x3"] == sum(w * w + w for w in widths)
+    assert masses["normal conv", "separable 3x3"] == 2 * sum(w * w + w for w in widths)
+    assert masses["reduction pool", "max"] == 32 + 64
+
+
+@given(seed=strategies.seeds())
+def test_the_mass_of_a_perceptron_is_its_weights(seed):
+    """Of its hidden layers, on examples of 64 features."""
+    one = mlp.SPACE.sample(strategies.generator(seed))
+    network = mlp.build(one, (64,), 10)
+    *hidden, _ = (part for part in network.modules() if isinstance(part, nn.Linear))
+    masses = [layer.mass for layer in mlp.SPACE.graph(one).layers if layer.kind == "linear"]
+    assert masses == [part.weight.numel() for part in hidden]
+
+
+@pytest.mark.parametrize("name", mobile.PUBLISHED)
+def test_the_mass_of_a_mobile_network_is_its_convolutions_at_kernel_one(name):
+    one = mobile.PUBLISHED[name]
+    graph = mobile.SPACE.graph(one)
+    convolutions = [
+        part.weight.shape[0] * part.weight.shape[1]
+        for part in mobile.build(one, (3, 224, 224), 10, width=1.0).modules()
+        if isinstance(part, nn.Conv2d)
+    ]
+    mass = sum(layer.mass for layer in graph.layers[1:-1])
+    assert mass == pytest.approx(sum(convolutions), rel=1e-3), "squeezed channels are rounded"
+    kernels = [layer.variant for layer in graph.layers if layer.kind == "block"]
+    assert kernels == [kernel for stage in mobile.stages(one) for kernel, _ in stage.blocks]

@@ -1,4 +1,4 @@
-"""What finished trials say about networks, as numbers from which a model learns."""
+"""What ended trials say about networks, as numbers from which a model learns."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from raynas.searchers.selection import rank
-from raynas.trial import Trial
+from raynas.trial import Failed, History, Trial
 
 Model = TypeVar("Model")
 
@@ -23,53 +23,107 @@ class Evidence:
     """Networks and how good they turned out, one row per network.
 
     Attributes:
-        trials: The best trial of each, in the order in which networks finished first.
+        trials: The best trial of each, in the order in which networks finished first; then the
+            networks that have only failed.
         targets: ``[networks]``, less is better; of deviation 1, or 0 if nothing differs.
         counts: ``[networks]`` how many trainings each target is the mean of.
+        scored: How many networks have a score: the first rows.
     """
 
     trials: tuple[Trial, ...]
     targets: NDArray[np.float64]
     counts: NDArray[np.float64]
+    scored: int
 
     def best(self, count: int) -> list[int]:
-        """Return the rows of so many networks, those of better ones first."""
-        order: list[int] = np.argsort(self.targets, kind="stable")[:count].tolist()
+        """Return the rows of so many networks with a score, those of better ones first."""
+        order: list[int] = np.argsort(self.targets[: self.scored], kind="stable")[:count].tolist()
         return order
 
     def contenders(self) -> list[int]:
-        """Return the rows of the networks that were trained the longest, better ones first."""
-        longest = max(trial.epoch for trial in self.trials)
-        rows = self.best(len(self.trials))
-        return [row for row in rows if self.trials[row].epoch == longest]
+        """Return the rows of the networks that were trained the longest, better ones first.
+
+        Those whose loss is infinite are none, unless there are no others.
+        """
+        rows = self.best(self.scored)
+        longest = max(self.trials[row].epoch for row in rows)
+        rows = [row for row in rows if self.trials[row].epoch == longest]
+        return [row for row in rows if math.isfinite(self.trials[row].loss)] or rows
 
     def only(self, rows: Sequence[int]) -> Evidence:
-        """Return some of the rows."""
+        """Return some of the rows, ascending."""
         trials = tuple(self.trials[row] for row in rows)
-        return Evidence(trials, self.targets[rows], self.counts[rows])
+        scored = bisect_left(rows, self.scored)
+        return Evidence(trials, self.targets[rows], self.counts[rows], scored)
 
 
 def evidence(trials: Sequence[Trial]) -> Evidence:
-    """Return what these finished trials say, at least one of which was trained.
+    """Return what these ended trials say, at least one of which was trained to a score.
 
     A training's target is the logarithm of the share of trainings that are no worse. What the
     objective is and how its values spread does not matter then, the differences among the best
-    count most, and a trial that a scheduler stopped is worse than all that went on.
+    count most, and a trial that a scheduler stopped is worse than all that went on. Who failed has
+    the place behind the worst score, however many did: so their like is avoided, and what tells
+    good networks from better ones stays as loud.
     """
-    trained = [trial for trial in trials if trial.trained]
-    ranked = sorted(map(rank, trained))
-    places: dict[str, list[tuple[float, Trial]]] = {}
-    for trial in trained:
+    failed = [trial for trial in trials if isinstance(trial.outcome, Failed)]
+    scored = [trial for trial in trials if not isinstance(trial.outcome, Failed) and trial.trained]
+    ranked = sorted(map(rank, scored))
+    places: dict[str, list[float]] = {}
+    best: dict[str, Trial] = {}
+    for trial in scored:
         place = bisect_left(ranked, rank(trial)) + bisect_right(ranked, rank(trial))
-        target = math.log(place / (2 * len(ranked)))
-        places.setdefault(trial.identity, []).append((target, trial))
-    targets = np.array([np.mean([target for target, _ in own]) for own in places.values()])
+        places.setdefault(trial.identity, []).append(place / 2)
+        best[trial.identity] = min(best.get(trial.identity, trial), trial, key=rank)
+    with_score = len(best)
+    for trial in failed:
+        places.setdefault(trial.identity, []).append(len(ranked) + 0.5)
+        best.setdefault(trial.identity, trial)
+    targets = np.array([np.mean(np.log(own)) for own in places.values()])
     spread = targets.std()
     return Evidence(
-        tuple(min(own, key=lambda place: rank(place[1]))[1] for own in places.values()),
+        tuple(best.values()),
         (targets - targets.mean()) / (spread if spread > 0 else 1.0),
         np.array([len(own) for own in places.values()], float),
+        with_score,
     )
+
+
+def ended(history: History) -> list[Trial]:
+    """Return the trials that say something: the finished ones, then those that failed."""
+    return [*history.finished, *_failures(history)]
+
+
+def lessons(history: History, first: int) -> list[Trial]:
+    """Return the trials from which a model was to be made for the last time: see ``due``.
+
+    Args:
+        history: What happened; at least ``first`` trials have finished.
+        first: After how many finished trials the first model is made.
+    """
+    failures = _failures(history)
+    finished = history.finished[: due(len(history.finished), first)]
+    return [*finished, *failures[: due(len(failures), 1)]] if failures else finished
+
+
+def _failures(history: History) -> list[Trial]:
+    """Return the failed trials that say something of their network.
+
+    None of those that were lost with their worker or not tried themselves; and of one that failed
+    when it was taken up again, what it had shown before counts.
+    """
+    if not history.failed:
+        return []
+    scored = {trial.number for trial in history.finished}
+    return [
+        trial
+        for trial in history.failed
+        if trial.trained and trial.number not in scored and not _lost(trial)
+    ]
+
+
+def _lost(trial: Trial) -> bool:
+    return isinstance(trial.outcome, Failed) and trial.outcome.lost
 
 
 class Memo(Generic[Model]):

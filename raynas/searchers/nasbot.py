@@ -6,7 +6,8 @@ what is expected of them.
 
 Differs from the paper: the acquisition is climbed by one generation of mutants, of the decisions
 of any space, rather than by an evolution whose mutations know what layers are; scores enter by
-the logarithm of their rank; of many trials the process sees the best and the latest.
+the logarithm of their rank, networks that failed by the last one; of many trials the process
+sees the best and the latest.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from numpy.typing import NDArray
 
 from raynas.errors import ConfigError
 from raynas.searchers.aim import Aim
-from raynas.searchers.evidence import Evidence, Memo, due, evidence
+from raynas.searchers.evidence import Evidence, Memo, ended, evidence, lessons
 from raynas.searchers.mutants import anything, candidates
 from raynas.searchers.selection import check_mutable
 from raynas.searchers.transport.atlas import Atlas, Network
@@ -99,7 +100,8 @@ class Nasbot:
         asked = [self._network(one.architecture) for one in found]
         apart = self._atlas.between(asked, belief.networks)
         mean, deviation = belief.process.at(belief.kernel(apart).T)
-        promise = expected_improvement(belief.expected.min(), mean, deviation)
+        best = belief.expected[: known.scored].min()
+        promise = expected_improvement(best, mean, deviation)
         return found[int(np.argmax(promise))]
 
     def recommend(self, history: History) -> Trial | None:
@@ -111,12 +113,12 @@ class Nasbot:
         return belief.known.trials[rows[int(np.argmin(belief.expected[rows]))]]
 
     def _belief(self, history: History) -> _Belief:
-        known = _modelled(evidence(history.finished))
+        known = _modelled(evidence(ended(history)))
         networks = _networks(known.trials)
         seen = {network.identity for network in networks}
         training = [one for one in _networks(history.running) if one.identity not in seen]
         networks += dict.fromkeys(training)
-        kernel = self._memo.of(history.finished[: due(len(history.finished), self.random_first)])
+        kernel = self._memo.of(lessons(history, self.random_first))
         covariances = kernel(self._atlas.among(networks))
         noise = kernel.noise / known.counts
         process = believing(covariances, noise, known.targets, kernel.noise)
@@ -156,11 +158,11 @@ class _Belief:
 
 
 def _modelled(known: Evidence) -> Evidence:
-    """Return all networks, or of too many the best and the latest."""
-    last = len(known.trials)
-    if last <= _MODELLED:
+    """Return all networks, or of too many the best and the latest, failed ones among these."""
+    if len(known.trials) <= _MODELLED:
         return known
-    latest = range(last - _MODELLED // 2, last)
+    numbers = np.array([trial.number for trial in known.trials])
+    latest = np.argsort(numbers)[-_MODELLED // 2 :].tolist()
     return known.only(sorted({*known.best(_MODELLED // 2), *latest}))
 
 

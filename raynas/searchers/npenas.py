@@ -12,7 +12,7 @@ import numpy as np
 
 from raynas.errors import ConfigError
 from raynas.searchers.aim import Aim
-from raynas.searchers.evidence import Evidence, Memo, due, evidence
+from raynas.searchers.evidence import Evidence, Memo, ended, evidence, lessons
 from raynas.searchers.mutants import anything, candidates
 from raynas.searchers.predictor.surrogate import Surrogate, learn, most_convincing
 from raynas.searchers.selection import check_mutable
@@ -24,7 +24,8 @@ from raynas.trial import History, Proposal, Trial
 class Npenas:
     """Of many mutants of tournament winners, train the one that is predicted to be best.
 
-    What was tried before, is running or has failed is not proposed again.
+    What was tried before, is running or has failed is not proposed again, and what is like a
+    network that failed is predicted to be bad.
 
     Attributes:
         space: Where architectures live.
@@ -71,7 +72,7 @@ class Npenas:
         """Sample at first, then mutate and ask the predictor."""
         if len(history.finished) < self.random_first:
             return anything(self.space, history, rng)
-        parents = self._winners(evidence(history.finished), rng)
+        parents = self._winners(evidence(ended(history)), rng)
         found = candidates(self.space, history, parents, rng, self.candidates)
         if not found:
             return anything(self.space, history, rng)
@@ -82,13 +83,13 @@ class Npenas:
         """Return the network high up both by its own score and by what is predicted of it."""
         if len(history.finished) < self.random_first:
             return history.best
-        return most_convincing(evidence(history.finished), self._surrogate(history))
+        return most_convincing(evidence(ended(history)), self._surrogate(history))
 
     def _winners(self, known: Evidence, rng: np.random.Generator) -> list[Trial]:
         """Return the winners of as many tournaments as there shall be parents."""
-        order = known.best(len(known.trials))
+        order = known.best(known.scored)
         drawn = rng.integers(len(order), size=(self.parents, self.tournament_size)).min(1)
         return [known.trials[order[place]] for place in drawn.tolist()]
 
     def _surrogate(self, history: History) -> Surrogate:
-        return self._memo.of(history.finished[: due(len(history.finished), self.random_first)])
+        return self._memo.of(lessons(history, self.random_first))

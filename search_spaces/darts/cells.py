@@ -8,11 +8,15 @@ from typing import Final
 
 from raynas.errors import SpaceError
 from raynas.space import Architecture, Choice, Node, Space
+from raynas.space.graph import Graph
 from raynas.space.nodes import Value
+from search_spaces.darts import layers
 from search_spaces.darts.genotype import SEARCHED, Edge, Genotype
 
 NODES: Final = (2, 3, 4, 5)
 _CELLS: Final = ("normal", "reduce")
+
+_Node = tuple[Edge, ...]
 
 # Two different nodes before a node: the way to say it that cannot be wrong.
 _PAIRS: Final = {
@@ -26,7 +30,13 @@ def canonical(architecture: Architecture) -> str:
     The number of an intermediate node does not matter: it only says in which order the cell's
     outputs stand side by side.
     """
-    return " ".join(_canonical_cell(_edges(architecture, cell)) for cell in _CELLS)
+    return " ".join(_text(_renumbered(_edges(architecture, cell))) for cell in _CELLS)
+
+
+def graph(architecture: Architecture) -> Graph:
+    """Return both cells as layers, the same for pairs of cells that are the same graphs."""
+    normal, reduction = (_renumbered(_edges(architecture, cell)) for cell in _CELLS)
+    return layers.graph(normal, reduction)
 
 
 def to_genotype(architecture: Architecture) -> Genotype:
@@ -97,8 +107,8 @@ def _decisions(cell: str, edges: Sequence[Edge], concat: Sequence[int]) -> dict[
     return values
 
 
-def _canonical_cell(edges: Sequence[Edge]) -> str:
-    """Return the cell with its nodes renumbered.
+def _renumbered(edges: Sequence[Edge]) -> tuple[_Node, ...]:
+    """Return the edges of each node, ordered, after the nodes were renumbered.
 
     Nodes are ordered by the expressions that they compute of the inputs; among nodes of equal
     expression, the order that gives the least text is taken.
@@ -111,18 +121,22 @@ def _canonical_cell(edges: Sequence[Edge]) -> str:
     for node, term in sorted(enumerate(sums[2:]), key=lambda item: item[1]):
         alike.setdefault(term, []).append(node)
 
-    def text(order: Sequence[int]) -> str:
+    def nodes(order: Sequence[int]) -> tuple[_Node, ...]:
         number = {0: 0, 1: 1} | {2 + node: 2 + place for place, node in enumerate(order)}
-        return "|".join(
-            "+".join(sorted(f"{name}~{number[source]}" for name, source in pairs[node]))
-            for node in order
+        return tuple(
+            tuple(sorted((name, number[source]) for name, source in pairs[node])) for node in order
         )
 
     orders = product(*map(permutations, alike.values()))
-    return min(text([*chain.from_iterable(groups)]) for groups in orders)
+    return min((nodes([*chain.from_iterable(groups)]) for groups in orders), key=_text)
+
+
+def _text(nodes: Sequence[_Node]) -> str:
+    return "|".join("+".join(f"{name}~{source}" for name, source in node) for node in nodes)
 
 
 SPACE: Final = Space(
     {cell: {f"node_{node}": _tree(node) for node in NODES} for cell in _CELLS},
     canonical=canonical,
+    graph=graph,
 )

@@ -7,6 +7,13 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from raynas.space import Architecture, Choice, Repeat, Space
+from raynas.space.graph import Graph, Layer, chain
+
+STEM: Final = 32, 16
+"""Channels within the stem, and leaving it."""
+
+HEAD: Final = 1280
+"""Channels of the last convolution."""
 
 WIDTHS: Final = (
     (16, 24, 32),
@@ -21,20 +28,6 @@ WIDTHS: Final = (
 _BLOCKS: Final = (4, 4, 4, 4, 4, 2)  # the most blocks a stage can have
 _BLOCK: Final = {"kernel": Choice((3, 5, 7)), "expansion": Choice((3, 4, 6))}
 _SQUEEZE: Final = Choice({"no": None, "yes": {"ratio": Choice((0.125, 0.25, 0.5))}})
-
-SPACE: Final = Space(
-    {
-        "activation": Choice(("ReLU", "ReLU6", "Hardswish")),  # torch's own names
-        **{
-            f"stage{number}": {
-                "width": Choice(widths),
-                "squeeze": _SQUEEZE,
-                "blocks": Repeat(_BLOCK, 1, most),
-            }
-            for number, (widths, most) in enumerate(zip(WIDTHS, _BLOCKS, strict=True), start=1)
-        },
-    }
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +44,47 @@ class Stage:
     width: int
     ratio: float
     blocks: tuple[tuple[int, int], ...]
+
+
+def graph(architecture: Architecture) -> Graph:
+    """Return the stem, the blocks and the head, one after the other.
+
+    A block is one layer, its shortcut a part of it, as NASBOT's residual layers are: by shortcuts
+    as edges there would be up to 65,536 paths. Squeeze-and-excitation is a layer behind its block.
+    A layer's mass is NASBOT's, units times incoming units, of all convolutions in it. The
+    activation, everywhere the same, is the variant of stem and head, which have no other.
+
+    Args:
+        architecture: An architecture of ``SPACE``, or of one that adds to it.
+    """
+    activation = str(architecture["activation"])
+    within, entering = STEM
+    layers = [Layer("stem", float(within * (3 + 1 + entering)), activation)]
+    for stage in stages(architecture):
+        for kernel, expansion in stage.blocks:
+            inner = entering * expansion
+            layers.append(Layer("block", float(inner * (entering + 1 + stage.width)), kernel))
+            if stage.ratio:
+                layers.append(Layer("squeeze", 2.0 * inner * stage.ratio * entering))
+            entering = stage.width
+    layers.append(Layer("head", float(entering * HEAD), activation))
+    return chain(layers)
+
+
+SPACE: Final = Space(
+    {
+        "activation": Choice(("ReLU", "ReLU6", "Hardswish")),  # torch's own names
+        **{
+            f"stage{number}": {
+                "width": Choice(widths),
+                "squeeze": _SQUEEZE,
+                "blocks": Repeat(_BLOCK, 1, most),
+            }
+            for number, (widths, most) in enumerate(zip(WIDTHS, _BLOCKS, strict=True), start=1)
+        },
+    },
+    graph=graph,
+)
 
 
 def stages(architecture: Architecture) -> Iterator[Stage]:

@@ -10,9 +10,8 @@ from typing import Final
 from torch import Tensor, nn
 
 from raynas.errors import ConfigError
-from search_spaces.mobile.layout import Stage
+from search_spaces.mobile.layout import HEAD, STEM, Stage
 
-_STEM, _FIRST, _HEAD = 32, 16, 1280  # channels at width 1
 _HALVES: Final = (0, 1, 2, 3, 5)  # the stem, and the stages that halve a 224x224 image to 7x7
 _SMALLEST: Final = 4  # pixels below which nothing is halved
 
@@ -32,14 +31,14 @@ def network(
         raise ConfigError(f"sizes must be above zero: {input_shape=}, {classes=}, {width=}")
     act: type[nn.Module] = getattr(nn, activation)
     halved = halvings(min(input_shape[1:]))
-    channels = scaled(_FIRST, width)
-    stem = _stem(input_shape[0], scaled(_STEM, width), channels, 2 if 0 in halved else 1, act)
+    inner, channels = (scaled(one, width) for one in STEM)
+    stem = _stem(input_shape[0], inner, channels, 2 if 0 in halved else 1, act)
     parts: OrderedDict[str, nn.Module] = OrderedDict(stem=stem)
     for number, stage in enumerate(stages, start=1):
         out = scaled(stage.width, width)
         parts[f"stage{number}"] = _stage(stage, channels, out, 2 if number in halved else 1, act)
         channels = out
-    head = scaled(_HEAD, width)
+    head = scaled(HEAD, width)
     parts["head"] = nn.Sequential(
         *conv(channels, head, 1),
         act(),

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from raynas.errors import ConfigError
 from raynas.space import Architecture, Space
 from raynas.space.encode import vector
 from raynas.space.graph import Graph
@@ -16,9 +18,27 @@ from raynas.space.graph import Graph
 _PATHS: Final = 200  # of a graph, and of a vocabulary, at most
 _OFTEN: Final = 2  # networks that must have a path before anything is learnt from it
 _BESIDE: Final = 0.3  # how loud decisions are beside paths, which say more
+_LOUDEST: Final = 2.0  # paths of a network together: where they are many, each is less so
 
 Path = tuple[object, ...]
 """Kind and variant of the layers along a path, in their order."""
+
+Kind = Literal["path", "vector", "both"]
+"""What of a network is seen: the paths through its graph, its vector of decisions, or both."""
+
+
+def chosen(space: Space, kind: Kind | None) -> Kind:
+    """Return what of a network is seen: if nothing is said, all that the space offers.
+
+    Raises:
+        ConfigError: Paths are asked for, and the space offers no graph.
+    """
+    if kind in ("path", "both") and space.graph is None:
+        raise ConfigError(
+            f"the encoding {kind!r} needs a space that offers a graph of its layers, and this one "
+            "offers none: use 'vector', or give the space one by Space(tree, graph=...)"
+        )
+    return kind or ("vector" if space.graph is None else "both")
 
 
 class Encoding:
@@ -26,15 +46,27 @@ class Encoding:
 
     Of paths (White et al., 2021, arXiv:1910.11858, section 4) only those count that occur in
     several of the networks that are learnt from, the most frequent ones: the rest teach nothing.
+    Of a cell of DARTS some twenty do, which would drown what is decided.
     """
 
-    def __init__(self, space: Space, networks: Sequence[Architecture]) -> None:
-        """Take the paths and the centre from these networks, at least one."""
+    def __init__(
+        self, space: Space, networks: Sequence[Architecture], kind: Kind | None = None
+    ) -> None:
+        """Take the paths and the centre from these networks, at least one.
+
+        Raises:
+            ConfigError: Paths are asked for, and the space offers no graph.
+        """
         self._space = space
-        seen = Counter(path for network in networks for path in self._paths(network))
-        often = [path for path, count in seen.most_common(_PATHS) if count >= _OFTEN]
-        self._column = {path: column for column, path in enumerate(often)}
-        self._scale = 1.0 if space.graph is None else _BESIDE
+        self._kind = chosen(space, kind)
+        self._known: dict[Architecture, Sequence[Path]] = {}
+        self._known |= {network: self._paths(network) for network in networks}
+        seen = Counter(path for network in networks for path in self._known[network])
+        often = [(path, n) for path, n in seen.most_common(_PATHS) if n >= _OFTEN]
+        self._column = {path: column for column, (path, _) in enumerate(often)}
+        shares = np.array([n for _, n in often]) / len(networks)
+        energy = float(shares @ (1 - shares))
+        self._loudness = min(1.0, math.sqrt(_LOUDEST / energy)) if energy else 0.0
         self._centre: NDArray[np.float64] = np.zeros(1)
         self._centre = self.rows(networks).mean(0)
 
@@ -42,14 +74,22 @@ class Encoding:
         """Return ``[networks, features]``, of mean zero over the networks learnt from."""
         has = np.zeros((len(networks), len(self._column)))
         for row, network in zip(has, networks, strict=True):
-            row[[self._column[path] for path in self._paths(network) if path in self._column]] = 1
+            own = self._known.get(network) or self._paths(network)
+            row[[self._column[path] for path in own if path in self._column]] = self._loudness
+        if self._kind == "path":
+            return has - self._centre
         vectors = [vector(self._space, network) for network in networks]
         values = np.array([one.values for one in vectors])
         active = np.array([one.active for one in vectors], float)
-        return np.hstack([self._scale * values, self._scale * active, has]) - self._centre
+        decided = np.hstack([values, active])
+        if self._loudness:
+            decided *= _BESIDE
+        return np.hstack([decided, has]) - self._centre
 
     def _paths(self, network: Architecture) -> Sequence[Path]:
-        return () if self._space.graph is None else paths(self._space.graph(network))
+        if self._kind == "vector" or self._space.graph is None:
+            return ()
+        return paths(self._space.graph(network))
 
 
 def paths(graph: Graph) -> Sequence[Path]:

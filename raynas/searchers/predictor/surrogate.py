@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from raynas.rng import fit_rng
 from raynas.searchers.evidence import Evidence, evidence
-from raynas.searchers.predictor.encoding import Encoding
+from raynas.searchers.predictor.encoding import Encoding, Kind, chosen
 from raynas.searchers.predictor.ensemble import Ensemble, train
 from raynas.space import Architecture, Space
 from raynas.trial import Trial
@@ -39,11 +39,21 @@ class Surrogate:
         return self.ensemble.predict(self.encoding.rows(networks))
 
 
-def learn(space: Space, trials: Sequence[Trial], members: int) -> Surrogate:
-    """Return an ensemble that has learnt from these trials, the same whoever asks for it."""
+def learn(
+    space: Space, trials: Sequence[Trial], members: int, kind: Kind | None = None
+) -> Surrogate:
+    """Return an ensemble that has learnt from these trials, the same whoever asks for it.
+
+    Args:
+        space: Where they live.
+        trials: Finished and failed ones, at least one of which has a score.
+        members: How many perceptrons.
+        kind: How they see networks; none for the default of the space.
+    """
     known = evidence(trials)
-    encoding = Encoding(space, [trial.architecture for trial in known.trials])
-    rows = encoding.rows([trial.architecture for trial in known.trials])
+    networks = [trial.architecture for trial in known.trials]
+    encoding = Encoding(space, networks, chosen(space, kind))
+    rows = encoding.rows(networks)
     ensemble = train(rows, known.targets, fit_rng(len(trials)), members)
     opinions = ensemble.predict(rows)[ensemble.strangers, np.arange(len(rows))]
     identities = (trial.identity for trial in known.trials)

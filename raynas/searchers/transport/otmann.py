@@ -19,6 +19,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from raynas.errors import SearcherError
 from raynas.space.graph import Graph
 
 STRUCTURE: Final = (0.1, 0.25, 0.61, 1.5)
@@ -29,6 +30,7 @@ _OTHER_VARIANT: Final = 0.25
 _FRACTION: Final = 2**20  # of a path length
 _ALL: Final = "", False  # stands for layers of any kind
 _PIVOTS: Final = 100_000  # at most, of the network simplex
+_OPTIMAL: Final = 1  # what it ends with; 3 after too many pivots
 
 Floats = NDArray[np.float64]
 Kind = tuple[str, bool]  # a layer's kind, and whether its variants are numbers
@@ -41,7 +43,7 @@ class Profile:
     Attributes:
         masses: ``[layers]``.
         variants: ``[layers]`` of each layer.
-        kinds: The positions of the layers of each kind.
+        kinds: The positions of the layers of each kind, but for those without mass.
         lengths: Per kind ``[layers, 6]``: how many layers of that kind lie on the shortest, the
             longest and a random path from the input, and likewise to the output.
     """
@@ -59,10 +61,12 @@ def profile(graph: Graph) -> Profile:
     counted = np.column_stack([np.ones(len(each)), *kinds.values()])
     before, behind = _lengths(graph, counted), _lengths(_reversed(graph), counted[::-1])[::-1]
     lengths = np.concatenate([before, behind], axis=1)
+    masses = np.array([layer.mass for layer in graph.layers], float)
+    places = {kind: np.flatnonzero(own & (masses > 0)) for kind, own in kinds.items()}
     return Profile(
-        np.array([layer.mass for layer in graph.layers], float),
+        masses,
         np.array([layer.variant for layer in graph.layers], object),
-        {kind: np.flatnonzero(own) for kind, own in kinds.items()},
+        {kind: own for kind, own in places.items() if own.size},
         {kind: lengths[:, :, i] for i, kind in enumerate((_ALL, *kinds))},
     )
 
@@ -98,7 +102,8 @@ class Shelf:
         self.masses = np.array([one.masses.sum() for one in profiles])
         self._kinds = tuple(dict.fromkeys(kind for one in profiles for kind in one.lengths))
         features = [_features(one, self._kinds) for one in profiles]
-        self._rows = {kind: _row(profiles, features, kind) for kind in self._kinds if kind != _ALL}
+        carried = dict.fromkeys(kind for one in profiles for kind in one.kinds)
+        self._rows = {kind: _row(profiles, features, kind) for kind in carried}
 
     def distances(self, network: Profile) -> Floats:
         """Return ``[prices, networks]``: how far each network is from this one.
@@ -208,13 +213,27 @@ def _gained(masses: Floats, row: _Row, gains: Floats) -> Floats:
 
 
 def _transported(masses: Floats, others: Floats, gains: Floats) -> list[float]:
-    """Return, for every price, the most that carrying mass, or leaving it out, can gain."""
+    """Return, for every price, the most that carrying mass, or leaving it out, can gain.
+
+    Raises:
+        SearcherError: A problem was not solved, which always has a solution.
+    """
+    # Not the public ot.emd: around problems as small as these it takes eight times as long, and
+    # deciding is little else than solving them.
     from ot.lp.emd_wrap import emd_c  # noqa: PLC0415 - slow to load
 
     have, wanted = _with_rest(masses, others), _with_rest(others, masses)
     costs = np.zeros((len(gains), len(have), len(wanted)))
     np.negative(gains, out=costs[:, :-1, :-1])
-    return [-emd_c(have, wanted, cost, _PIVOTS, 1)[1] for cost in costs]
+    solved = [emd_c(have, wanted, cost, _PIVOTS, 1) for cost in costs]
+    if any(status != _OPTIMAL for *_, status in solved):
+        raise SearcherError(
+            f"optimal transport between {len(masses)} and {len(others)} layers must be solved "
+            f"within {_PIVOTS} pivots, and ended with POT's codes "
+            f"{[status for *_, status in solved]}: see to it that the graphs of the space have "
+            "masses of one order of magnitude"
+        )
+    return [-cost for _, cost, *_ in solved]
 
 
 def _with_rest(masses: Floats, others: Floats) -> Floats:

@@ -22,6 +22,7 @@ from raynas.searchers.transport.atlas import Distances
 _SPREAD: Final = 1.0  # of the priors, in logarithms
 _AMPLITUDE, _NOISE = 0.5, 0.1  # of either kernel and of one training, of a target of variance 1
 _CLIMB: Final = 30  # steps of the fit
+_FARTHEST: Final = 8.0  # deviations of the priors from their median, to which the fit may go
 _LEAST: Final = 1e-9  # variance that is left where everything is known
 
 Floats = NDArray[np.float64]
@@ -152,8 +153,15 @@ def fit(apart: Distances, targets: Floats, counts: Floats) -> Kernel:
         away = parameters / _SPREAD**2
         return value + float(parameters @ away) / 2, slopes + away
 
+    # A step of the line search may lead anywhere: out of bounds the kernel would overflow.
+    reach = _FARTHEST * _SPREAD
     best = minimize(
-        loss, np.zeros(len(start)), jac=True, method="L-BFGS-B", options={"maxiter": _CLIMB}
+        loss,
+        np.zeros(len(start)),
+        jac=True,
+        method="L-BFGS-B",
+        bounds=[(-reach, reach)] * len(start),
+        options={"maxiter": _CLIMB},
     )
     return _kernel(start * np.exp(best.x))
 
