@@ -12,7 +12,7 @@ from rich.console import Console
 
 from raynas.costs import measure, training_bytes
 from raynas.errors import ConfigError
-from raynas.execution.conductor import Plan
+from raynas.execution.plan import Plan
 from raynas.experiment.experiment import Experiment
 from raynas.experiment.forecast import forecast
 from raynas.experiment.preflight import Limits, preflight

@@ -3,7 +3,7 @@
 import pytest
 from played_runs import Run
 
-from raynas.execution.conductor import Plan
+from raynas.execution.plan import Plan
 from raynas.schedulers import SCHEDULERS
 from raynas.schedulers.forecast import expected_epochs
 from raynas.searchers.random import RandomSearch

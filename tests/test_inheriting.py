@@ -4,7 +4,8 @@ import pytest
 import strategies
 from hypothesis import given, settings
 
-from raynas.execution.conductor import Conductor, Plan
+from raynas.execution.conductor import Conductor
+from raynas.execution.plan import Plan
 from raynas.experiment.checkpoints import Checkpoints
 from raynas.schedulers import make as make_scheduler
 from raynas.searchers import make

@@ -15,7 +15,7 @@ from scipy.optimize import linprog
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import Kernel as SklearnKernel
 
-from raynas.execution.conductor import Plan
+from raynas.execution.plan import Plan
 from raynas.execution.simulate import Budget, Cluster, Simulation
 from raynas.schedulers import RunToEnd
 from raynas.searchers import make

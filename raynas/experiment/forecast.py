@@ -9,7 +9,7 @@ from typing import Final
 
 import numpy as np
 
-from raynas.execution.conductor import Plan
+from raynas.execution.plan import Plan
 from raynas.execution.simulate import Budget, Cluster, Simulation
 from raynas.insight.preflight import Forecast
 from raynas.searchers.random import RandomSearch

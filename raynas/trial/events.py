@@ -163,6 +163,7 @@ class Failed:
         answered_by: The earlier trial that failed in the same way, if this one was not tried.
         out_of_memory: Whether memory ran out, with a whole device to itself if it needs one.
         at: When, as in ``Started``.
+        fault: Whether a scheduler or a proxy raised, which says nothing about it either.
     """
 
     number: int
@@ -172,6 +173,12 @@ class Failed:
     answered_by: int | None = None
     out_of_memory: bool = False
     at: float = 0.0
+    fault: bool = False
+
+    @property
+    def telling(self) -> bool:
+        """Whether it is the architecture that has failed."""
+        return not (self.lost or self.fault)
 
 
 @dataclass(frozen=True, slots=True)

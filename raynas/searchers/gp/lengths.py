@@ -59,7 +59,7 @@ class Lengths:
     def promotable(self, trial: Trial, history: History) -> bool:
         """Say whether a network was trained, but never fully."""
         return not any(
-            self._is_full(other) or isinstance(other.outcome, Failed)
+            self._is_full(other) or (isinstance(other.outcome, Failed) and other.outcome.telling)
             for other in history.same(trial.identity)
         )
 

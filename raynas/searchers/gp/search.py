@@ -181,7 +181,7 @@ class GaussianProcess:
         if self._lengths or trial.stopped:
             return False
         same = [other for other in history.same(trial.identity) if other.trained]
-        failed = any(isinstance(other.outcome, Failed) for other in same)
+        failed = any(isinstance(o.outcome, Failed) and o.outcome.telling for o in same)
         return not failed and len(same) < self.trainings
 
 
