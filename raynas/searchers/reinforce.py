@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 
@@ -63,6 +63,7 @@ class Reinforce:
         ConfigError: An option is out of range.
     """
 
+    breeds: ClassVar = False
     space: Space
     units: int = 64
     learning_rate: float = 0.01
