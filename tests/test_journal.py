@@ -49,12 +49,9 @@ def happenings(draw):
             case "answer" if donors and not trial.reports:
                 happen(Finished(trial.number, answered_by=draw(st.sampled_from(donors))))
             case "fail":
-                lost, source = draw(st.booleans()), draw(st.none() | st.integers(0, 9))
-                happen(
-                    Failed(
-                        trial.number, draw(texts), draw(texts), lost, source, draw(st.booleans())
-                    )
-                )
+                lost, memory, fault = (draw(st.booleans()) for _ in range(3))
+                *said, source = draw(texts), draw(texts), draw(st.none() | st.integers(0, 9))
+                happen(Failed(trial.number, *said, lost, source, memory, fault=fault))
             case "retry" if not trial.alone:
                 happen(Retried(trial.number, draw(texts), draw(numbers)))
             case _:
