@@ -50,7 +50,7 @@ class Anew:
 
 def conducted(data: Path, searcher: str, trials: int, *, anew: bool = False) -> Any:
     """Return a simulation on the published table."""
-    from raynas.execution.conductor import Plan
+    from raynas.execution.plan import Plan
     from raynas.execution.simulate import Budget, Cluster, Simulation
     from raynas.schedulers.run_to_end import RunToEnd
     from raynas.searchers import make

@@ -28,9 +28,11 @@ def play(**settings: Any) -> Iterator[tuple[int, Any]]:
         parts = look_up(experiment)
         history = History(experiment.objectives)
         conductor = Conductor(parts.plan, history, history.apply, lambda: 0.0)
-        checkpoints(experiment.output).folder.mkdir(parents=True)
+        files = checkpoints(experiment.output)
+        files.folder.mkdir(parents=True)
         spent = 0
         while trial := conductor.next():
+            files.endow(trial, history)
             for _ in _trained(experiment, parts, conductor, trial):
                 spent += 1
                 yield spent, history

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from raynas.execution.conductor import Conductor, Plan
+from raynas.execution.conductor import Conductor
+from raynas.execution.plan import Plan
 from raynas.schedulers import Verdict
 from raynas.trial import Failed, History, Report, Retried
 

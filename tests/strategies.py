@@ -11,7 +11,8 @@ import numpy as np
 from hypothesis import strategies as st
 
 import search_spaces
-from raynas.execution.conductor import Conductor, Plan
+from raynas.execution.conductor import Conductor
+from raynas.execution.plan import Plan
 from raynas.schedulers import SCHEDULERS, Verdict
 from raynas.space import Choice, Float, Int, Repeat, Space
 from raynas.trial import History, Objective, Report

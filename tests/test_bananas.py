@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from raynas.errors import ConfigError
-from raynas.execution.conductor import Plan
+from raynas.execution.plan import Plan
 from raynas.execution.simulate import Budget, Cluster, Simulation
 from raynas.schedulers import RunToEnd
 from raynas.searchers import make, recommended

@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 from raynas.cli.main import app
 from raynas.cli.settings import by_part
 from raynas.errors import ConfigError
-from raynas.execution.conductor import Plan
+from raynas.execution.plan import Plan
 from raynas.execution.simulate import Budget, Cluster, Simulation
 from raynas.experiment.bench import Bench, bench, find_table
 from raynas.experiment.user_code import load_module

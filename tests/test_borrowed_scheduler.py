@@ -5,7 +5,7 @@ import pytest
 from played_runs import Run, learn, stumble, timeless
 
 from raynas.errors import ConfigError
-from raynas.execution.conductor import Plan
+from raynas.execution.plan import Plan
 from raynas.experiment.references import find_scheduler
 from raynas.schedulers import Verdict
 from raynas.searchers.random import RandomSearch

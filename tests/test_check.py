@@ -13,8 +13,8 @@ from rich.console import Console
 
 from raynas.costs import measure, training_bytes
 from raynas.errors import ConfigError
-from raynas.execution.conductor import Plan
 from raynas.execution.limits import Limits as RunLimits
+from raynas.execution.plan import Plan
 from raynas.execution.simulate import Budget, Cluster, Simulation
 from raynas.experiment.experiment import Experiment
 from raynas.experiment.forecast import Sketch, forecast

@@ -84,6 +84,18 @@ REFUSED = {
         "did you mean 'population_size'",
     ),
     "scheduler option": (["--set", "scheduler.etta=3"], "did you mean 'eta'"),
+    "population": (
+        ["--scheduler", "pbt", "--trials", "8"],
+        "pbt needs trials > population_size, got 8 trials for a population of 8",
+    ),
+    "who decides on lengths": (
+        ["--scheduler", "hyperband", "--set", "searcher.fidelities=[3,9]"],
+        "'hyperband' decides how long .*, and with fidelities so does the searcher",
+    ),
+    "no parents": (
+        ["--searcher", "bohb", "--inherit-weights"],
+        "the searcher 'bohb' names none: leave it out, or use one of auto, .*, evolution, ",
+    ),
     "recipe": (["--set", "training.learning_rate=1"], "no field of the training recipe"),
     "recipe value": (["--set", "training.lr=.nan"], "lr of the training recipe must be a finite"),
     "negative": (["--set", "training.lr=-0.1"], "0.0 <= lr .* got -0.1"),

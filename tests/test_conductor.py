@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from played_runs import Run, learn, stumble, timeless
 
 from raynas.errors import SearcherError, SpaceError
-from raynas.execution.conductor import Plan
 from raynas.execution.limits import Limits
+from raynas.execution.plan import Plan
 from raynas.rng import training_seed
 from raynas.schedulers import SCHEDULERS, Verdict
 from raynas.schedulers.asha import ASHA

@@ -5,7 +5,7 @@ import math
 import pytest
 from played_runs import Run, learn
 
-from raynas.execution.conductor import Plan
+from raynas.execution.plan import Plan
 from raynas.schedulers import SCHEDULERS
 from raynas.schedulers.forecast import expected_epochs, most_epochs
 from raynas.searchers.random import RandomSearch

@@ -4,10 +4,13 @@ import pytest
 import strategies
 from hypothesis import given, settings
 
-from raynas.execution.conductor import Conductor, Plan
+from raynas.errors import ConfigError
+from raynas.execution.conductor import Conductor
+from raynas.execution.plan import Plan
 from raynas.experiment.checkpoints import Checkpoints
+from raynas.experiment.suitability import check_parents
 from raynas.schedulers import make as make_scheduler
-from raynas.searchers import make
+from raynas.searchers import SEARCHERS, make
 from raynas.searchers.inheriting import Inheriting
 from raynas.space import Choice, Space
 from raynas.trial import Started
@@ -42,6 +45,19 @@ def test_a_searcher_without_parents_stays_as_it_is():
     alone = strategies.Search(make("random", SPACE), trials=20)
     wrapped = strategies.Search(inheriting("random"), trials=20)
     assert alone.run() == wrapped.run()
+
+
+@pytest.mark.parametrize("name", SEARCHERS)
+def test_searchers_say_whether_their_proposals_have_parents(name):
+    run = strategies.Search(make(name, SPACE), trials=30, failing=0)
+    run.run()
+    parents = {trial.started.parent for trial in run.history.trials.values()} - {None}
+    assert bool(parents) == getattr(SEARCHERS[name], "breeds", True)
+    if parents:
+        check_parents(make(name, SPACE))
+        return
+    with pytest.raises(ConfigError, match=f"the searcher '{name}' names none: .*evolution"):
+        check_parents(make(name, SPACE))
 
 
 def test_what_is_needed_is_what_runs_waits_or_has_heirs():

@@ -32,6 +32,21 @@ screening = st.fixed_dictionaries(
 )
 
 
+failing = st.fixed_dictionaries(
+    {
+        "reason": texts,
+        "detail": texts,
+        "lost": st.booleans(),
+        "answered_by": st.none() | st.integers(0, 9),
+        "out_of_memory": st.booleans(),
+        "at": numbers,
+        "seconds": numbers,
+        "worker": texts,
+        "fault": st.booleans(),
+    }
+)
+
+
 @st.composite
 def happenings(draw):
     """Draw the events of a run: trials side by side, each way to end, maybe a winner."""
@@ -58,20 +73,7 @@ def happenings(draw):
             case "answer" if donors and not trial.reports:
                 happen(Finished(trial.number, answered_by=draw(st.sampled_from(donors))))
             case "fail":
-                lost, source = draw(st.booleans()), draw(st.none() | st.integers(0, 9))
-                happen(
-                    Failed(
-                        *(
-                            trial.number,
-                            draw(texts),
-                            draw(texts),
-                            lost,
-                            source,
-                            draw(st.booleans()),
-                        ),
-                        *(draw(numbers), draw(numbers), draw(texts)),
-                    )
-                )
+                happen(Failed(trial.number, **draw(failing)))
             case "retry" if not trial.alone:
                 happen(Retried(trial.number, draw(texts), draw(numbers), draw(numbers)))
             case _:

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from played_runs import Run, stumble, timeless
 
 from raynas.errors import ConfigError
-from raynas.execution.conductor import Plan
 from raynas.execution.limits import Limits, Target
+from raynas.execution.plan import Plan
 from raynas.experiment import budget
 from raynas.insight.bounds import ahead, ended_by
 from raynas.schedulers import SCHEDULERS

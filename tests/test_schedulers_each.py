@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from played_runs import Run, learn, timeless
 
-from raynas.execution.conductor import Plan
+from raynas.execution.plan import Plan
 from raynas.schedulers import make
 from raynas.schedulers.asha import ASHA, PromotingASHA
 from raynas.schedulers.brackets import Hyperband, SuccessiveHalving

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from raynas.errors import ConfigError, SearcherError, TrialError
-from raynas.execution.conductor import Conductor, Plan
+from raynas.execution.conductor import Conductor
+from raynas.execution.plan import Plan
 from raynas.execution.simulate import Budget, Cluster, Simulation
 from raynas.schedulers import SCHEDULERS
 from raynas.schedulers.asha import ASHA

@@ -93,10 +93,11 @@ def answer(
     """Return how a trial ends that need not be run; none if it must be.
 
     Its own proposal may say that it is not worth trying; or an ended trial of the same network,
-    that was to train at least as long, has shown what becomes of it.
+    that was to train at least as long, has shown what becomes of it. One that failed for no fault
+    of its network says nothing.
     """
     if proposal is not None and proposal.fault:
-        return Failed(started.number, proposal.fault, proposal.detail, at=started.at)
+        return Failed(started.number, proposal.fault, proposal.detail, at=started.at, fault=True)
     if started.repeat:
         return None
     for trial in history.same(started.identity):
@@ -105,7 +106,7 @@ def answer(
         match trial.outcome:
             case Finished():
                 return Finished(started.number, trial.stopped, trial.number, started.at)
-            case Failed(lost=False, reason=reason, out_of_memory=full):
+            case Failed(telling=True, reason=reason, out_of_memory=full):
                 number, by, at = started.number, trial.number, started.at
                 return Failed(number, reason, answered_by=by, out_of_memory=full, at=at)
     return None

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import traceback
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Final
 
-from raynas.errors import SchedulerError
+from raynas.errors import ConfigError, SchedulerError, SearcherError
 from raynas.execution.answers import answer, ask, begin, exhausted
-from raynas.execution.limits import Limits
+from raynas.execution.guidance import Fault, Guidance, paused_last
+from raynas.execution.plan import Plan
 from raynas.rng import proposal_rng
-from raynas.schedulers import Directive, Director, Hold, Resume, Scheduler, Verdict
-from raynas.searchers import Keeper, Searcher, recommended
-from raynas.space import Space
+from raynas.schedulers import Begin, Directive, Director, Hold, Resume, Verdict
+from raynas.searchers import recommended
 from raynas.trial import (
     Event,
     Failed,
@@ -28,29 +27,7 @@ from raynas.trial import (
     Trial,
 )
 
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What is searched, how, and how much of it.
-
-    Attributes:
-        space: Where architectures live.
-        searcher: Proposes them.
-        scheduler: Decides after every epoch who goes on.
-        trials: How many trials to train; those answered from the journal come on top. May be
-            infinite.
-        epochs: The full length of a trial.
-        seed: The seed of the run.
-        limits: What ends it sooner.
-    """
-
-    space: Space
-    searcher: Searcher
-    scheduler: Scheduler
-    trials: float
-    epochs: int
-    seed: int
-    limits: Limits = field(default_factory=Limits)
+_FAULTS: Final = 5  # of a scheduler in a row, after which it is not asked any more
 
 
 @dataclass(slots=True)
@@ -69,6 +46,7 @@ class Conductor:
     history: History
     record: Callable[[Event], None]
     clock: Callable[[], float]
+    _guidance: Guidance = field(init=False)
     _halfway: deque[int] = field(init=False)
     _opened: bool = field(init=False, default=False)
     _exhausted: bool = field(init=False, default=False)
@@ -79,6 +57,7 @@ class Conductor:
         It may have been killed between two events that belong together: a report and the verdict
         on it, a trial's start and the answer to it.
         """
+        self._guidance = Guidance(self.plan.scheduler, self.plan.space, self.plan.seed)
         if isinstance(self.history.last, Report):
             self._judge(self.history.last)
         for trial in self.history.running:
@@ -108,7 +87,7 @@ class Conductor:
         """Whether nothing further will start."""
         if self.limit:
             return True
-        return not self._halfway and self._over(self._directive())
+        return not self._halfway and self._over(self._directive)
 
     @property
     def recommended(self) -> Trial | None:
@@ -128,10 +107,7 @@ class Conductor:
         needed = {trial.number for trial in trials if trial.outcome is None or trial.cut}
         if (chosen := self.recommended) and chosen.started.inherits:
             needed.add(chosen.number)
-        for part in (self.plan.scheduler, self.plan.searcher):
-            if isinstance(part, Director | Keeper):
-                needed |= set(part.keeps(self.history))
-        return needed
+        return needed | self._guidance.kept(self.plan.searcher, self.history)
 
     def next(self) -> Trial | None:
         """Return the next trial to train; none if, for now or once ``finished``, there is none.
@@ -140,25 +116,24 @@ class Conductor:
 
         Raises:
             SearcherError: The searcher raised, or proposed what is not in the space.
+            SchedulerError: The scheduler raised again and again.
         """
         if self._halfway and not self.limit:
             number = self._halfway.popleft()
             if self.history.trials[number].cut:
                 self.record(Resumed(number, self.clock()))
             return self.history.trials[number]
-        while not self._over(directive := self._directive()):
+        faults = 0
+        while not self._over(directive := self._directive):
             if self.limit:
                 return None
-            if isinstance(directive, Resume):
-                self.record(Resumed(directive.number, self.clock()))
-                return self.history.trials[directive.number]
-            if isinstance(directive, Hold) or (directive is None and self._closed):
+            if isinstance(directive, Fault):
+                faults += 1
+                if not self._blame(directive, faults):
+                    return None
+            elif self._waits(directive):
                 return None
-            plan = self.plan
-            proposal = directive or ask(plan.searcher, plan.space, self.history, plan.seed)
-            if proposal is None:
-                self._exhausted = True
-            elif trial := self._start(proposal):
+            elif trial := self._follow(directive):
                 return trial
         return None
 
@@ -192,11 +167,10 @@ class Conductor:
         if report.epoch >= self.history.trials[report.number].started.epochs:
             self.record(Finished(report.number, at=report.at))
             return Verdict.STOP
-        try:
-            verdict = self.plan.scheduler.decide(report, self.history)
-        except Exception as error:  # noqa: BLE001 - a scheduler's fault ends a trial, never the run
-            reason = f"the scheduler raised {type(error).__name__}: {error}"
-            self.record(Failed(report.number, reason, traceback.format_exc(), at=report.at))
+        verdict = self._guidance.verdict(report, self.history)
+        if isinstance(verdict, Fault):
+            reason, detail = verdict.reason, verdict.detail
+            self.record(Failed(report.number, reason, detail, fault=True, at=report.at))
             return Verdict.STOP
         limit = ""
         if verdict is Verdict.GO:
@@ -216,30 +190,84 @@ class Conductor:
         """Whether no further trials will begin, only old ones may go on."""
         return self.exhausted or self.history.trained >= self.plan.trials
 
-    def _over(self, directive: Directive) -> bool:
-        """Say whether nothing further will start, given what the scheduler says comes next."""
-        may_resume = isinstance(self.plan.scheduler, Director) and self.history.running
-        none_left = self._closed and directive is None and not may_resume
-        return none_left or directive is Hold.END
+    @property
+    def _directive(self) -> Directive | Fault:
+        return self._guidance.directive(self.history, closed=self._closed)
 
-    def _directive(self) -> Directive:
-        scheduler = self.plan.scheduler
-        if not isinstance(scheduler, Director):
-            return None
-        rng = proposal_rng(self.plan.seed, len(self.history.trials))
-        try:
-            said = scheduler.direct(self.history, self.plan.space, rng, closed=self._closed)
-        except Exception as error:
+    def _over(self, directive: Directive | Fault) -> bool:
+        """Say whether nothing further will start, given what the scheduler says comes next."""
+        may_resume = isinstance(self.plan.scheduler, Director) and bool(self.history.running)
+        if isinstance(directive, Fault):  # see _blame
+            may_resume = may_resume or paused_last(self.history) is not None
+        elif not (directive is None or isinstance(directive, Begin)):
+            return directive is Hold.END
+        return self._closed and not may_resume
+
+    def _waits(self, directive: Directive) -> bool:
+        """Say whether nothing starts for now."""
+        asks_nobody = isinstance(directive, Resume | Proposal)
+        return isinstance(directive, Hold) or (self._closed and not asks_nobody)
+
+    def _follow(self, directive: Directive) -> Trial | None:
+        """Do what the scheduler says; return the trial that is to be trained, if it led to one."""
+        match directive:
+            case Resume(number):
+                self.record(Resumed(number, self.clock()))
+                return self.history.trials[number]
+            case Proposal():
+                return self._start(directive)
+            case _:
+                return self._begin(surely=directive is Begin.TRAINED)
+
+    def _blame(self, fault: Fault, faults: int) -> bool:
+        """Let the trial that was to come fail by the scheduler's fault; say whether there is one.
+
+        That is what the searcher proposes or, if no more trials begin, the one that was stopped
+        last. While others run, the scheduler may know better after their next reports.
+
+        Raises:
+            SchedulerError: This is one fault too many in a row.
+        """
+        if faults > _FAULTS:
             raise SchedulerError(
-                f"{scheduler!r}, asked what comes next, raised {type(error).__name__}: {error}"
-            ) from error
-        if said is Hold.WAIT and not self.history.running:
-            raise SchedulerError(f"{scheduler!r} waits for trials, and none is running")
-        if isinstance(said, Resume) and not self.history.trials[said.number].resumable:
-            raise SchedulerError(
-                f"{scheduler!r} takes up trial {said.number}, which it had not stopped"
+                f"{fault.reason}, {faults} times in a row; mend {self.plan.scheduler!r} and take "
+                "the run up again"
             )
-        return said
+        if not self._closed:
+            self._begin(fault)
+            if not self._exhausted:
+                return True
+        if self.history.running or (paused := paused_last(self.history)) is None:
+            return False
+        self.record(Resumed(paused.number, self.clock()))
+        self.fail(paused.number, fault.reason, detail=fault.detail, fault=True)
+        return True
+
+    def _begin(self, fault: Fault | None = None, *, surely: bool = False) -> Trial | None:
+        """Begin what the searcher proposes, to fail by a ``fault``; return it if it is trained."""
+        proposal = self._propose(surely=surely)
+        if proposal is None:
+            self._exhausted = True
+            return None
+        if fault is not None:
+            proposal = replace(proposal, fault=fault.reason, detail=fault.detail)
+        return self._start(proposal)
+
+    def _propose(self, *, surely: bool) -> Proposal | None:
+        """Ask the searcher; where there must ``surely`` be something to train, there is."""
+        plan, number = self.plan, len(self.history.trials)
+        proposal = ask(plan.searcher, plan.space, self.history, plan.seed)
+        if proposal is not None:
+            try:
+                self._guidance.check(proposal, plan.epochs)
+            except ConfigError as error:
+                raise SearcherError(
+                    f"{plan.searcher!r}, asked for trial {number}: {error}"
+                ) from error
+        if not surely:
+            return proposal
+        drawn = proposal or Proposal(plan.space.sample(proposal_rng(plan.seed, number)))
+        return replace(drawn, repeat=True)
 
     def _start(self, proposal: Proposal) -> Trial | None:
         plan, number = self.plan, len(self.history.trials)

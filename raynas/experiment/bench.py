@@ -19,9 +19,10 @@ from typing import Any, Final
 import numpy as np
 
 from raynas.errors import ConfigError, unknown
-from raynas.execution.conductor import Plan
+from raynas.execution.plan import Plan
 from raynas.execution.simulate import Budget, Cluster, Simulation
 from raynas.experiment.references import check_seeds, find_scheduler, find_searcher, find_space
+from raynas.experiment.suitability import check_scheduler
 from raynas.experiment.user_code import blamed, load_module
 from raynas.insight.regret import Comparison, Curves, Reached
 from raynas.schedulers.run_to_end import RunToEnd
@@ -218,13 +219,13 @@ def _run(settings: Bench, name: str, seed: int) -> Run:
     table = find_table(settings.table, settings.table_options)
     epochs = settings.epochs or table.lengths[-1]
     scheduler = find_scheduler(settings.scheduler, settings.scheduler_options)
-    scheduler.check(epochs)
     options = dict(settings.searcher_options.get(name, {}))
     if options.get("features") == _FROM_TABLE:
         options["features"] = _features(table)
     searcher = find_searcher(settings.searchers.get(name, YARDSTICK), table.space, options, seed)
     if seed == settings.first_seed:  # what is to be said of a searcher is said once
         check(searcher, Aim((Objective(),), epochs))
+    check_scheduler(scheduler, settings.scheduler, searcher, epochs, _ALL_TRIALS)
     plan = Plan(table.space, searcher, scheduler, _ALL_TRIALS, epochs, seed)
     rungs = () if isinstance(scheduler, RunToEnd) else table.lengths
     simulation = Simulation(plan, Cluster(table, settings.workers, rungs), settings.budget)

@@ -8,6 +8,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
+from raynas.trial import History, Trial
+
 
 @dataclass(frozen=True, slots=True)
 class Checkpoints:
@@ -41,6 +43,14 @@ class Checkpoints:
                 shutil.copyfile(source, partial)
                 partial.replace(target)
         return target
+
+    def endow(self, heir: Trial, history: History) -> None:
+        """Set aside the weights that a trial inherits, if any, as they are when it begins.
+
+        It may wait for room, and its parent go on meanwhile.
+        """
+        if heir.started.inherits and heir.started.parent is not None:
+            self.bequeath(history.trials[heir.started.parent].donor, heir.number)
 
     def sweep(self, needed: Collection[int]) -> None:
         """Delete the files of all trials but those ``needed``; workers may be writing others."""

@@ -9,8 +9,8 @@ from typing import Final
 
 import numpy as np
 
-from raynas.execution.conductor import Plan
 from raynas.execution.limits import Limits
+from raynas.execution.plan import Plan
 from raynas.execution.simulate import Budget, Cluster, Simulation
 from raynas.insight.preflight import Forecast
 from raynas.schedulers.forecast import most_epochs

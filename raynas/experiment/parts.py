@@ -13,7 +13,7 @@ from raynas.costs import Costs
 from raynas.data import Data
 from raynas.errors import ConfigError, unknown
 from raynas.execution.assess import Assessor
-from raynas.execution.conductor import Plan
+from raynas.execution.plan import Plan
 from raynas.execution.worker import TRAINING, Workshop
 from raynas.experiment.experiment import Experiment
 from raynas.experiment.machine import may_use_gpus
@@ -25,6 +25,7 @@ from raynas.experiment.references import (
     find_task,
 )
 from raynas.experiment.starting_points import starting_points
+from raynas.experiment.suitability import check_parents, check_scheduler
 from raynas.experiment.user_code import blamed
 from raynas.options import build
 from raynas.proxies import NAMES
@@ -86,7 +87,10 @@ def look_up(experiment: Experiment) -> Parts:
     start = starting_points(experiment.start_from, space.space) if experiment.start_from else ()
     check(searcher, Aim(experiment.objectives, experiment.epochs))
     scheduler = find_scheduler(experiment.scheduler, experiment.scheduler_options)
-    scheduler.check(experiment.epochs)
+    asked, trials = experiment.scheduler, experiment.most_trials
+    check_scheduler(scheduler, asked, searcher, experiment.epochs, trials)
+    if experiment.inherit_weights:
+        check_parents(searcher)
     for path in space.space.decisions:
         part, _, name = path.partition(".")
         if part == TRAINING:

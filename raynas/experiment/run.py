@@ -26,7 +26,7 @@ from raynas.insight.tensorboard import TensorBoard
 from raynas.journal import Journal, read
 from raynas.rng import winner_seed
 from raynas.searchers import Keeper
-from raynas.trial import Event, Failed, History, Trial, Winner
+from raynas.trial import Event, Failed, History, Started, Trial, Winner
 
 if TYPE_CHECKING:
     from raynas.execution.ray_tune.session import Session
@@ -106,15 +106,19 @@ def run(experiment: Experiment, watchers: Iterable[Watcher] = ()) -> Result:
         board = TensorBoard(experiment.output, parts.space.space.decisions, experiment.objectives)
         stack.callback(board.close)
         everyone = (board, *watchers)
+        files = checkpoints(experiment.output)
+        files.clear()
+        for trial in history.running:  # the process before may have died just after it began
+            files.endow(trial, history)
 
         def record(event: Event) -> None:
             history.apply(event)
             journal.append(event)
+            if isinstance(event, Started):
+                files.endow(history.trials[event.number], history)
             for watcher in everyone:
                 watcher.write(event, history)
 
-        files = checkpoints(experiment.output)
-        files.clear()
         conductor = Conductor(parts.plan, history, record, time.time)
         if not conductor.finished or _uncrowned(conductor):
             _execute(experiment, parts, conductor)
@@ -214,12 +218,8 @@ def _why_none(history: History) -> str:
 
 
 def assignment(experiment: Experiment, conductor: Conductor, trial: Trial) -> Assignment:
-    """Return what a worker is told of a trial, whose checkpoints are put in order first."""
+    """Return what a worker is told of a trial, once checkpoints that nobody needs are deleted."""
     files, started = checkpoints(experiment.output), trial.started
-    parent = Path()
-    if started.inherits and started.parent is not None:
-        donor = conductor.history.trials[started.parent].donor
-        parent = files.bequeath(donor, trial.number)
     files.sweep(conductor.needed)
     return Assignment(
         trial.number,
@@ -227,7 +227,7 @@ def assignment(experiment: Experiment, conductor: Conductor, trial: Trial) -> As
         started.epochs,
         started.seed,
         str(files.of(trial.number)),
-        parent=str(parent) if started.inherits else "",
+        parent=str(files.bequeathed(trial.number)) if started.inherits else "",
         begin=started.begin,
         keep=isinstance(conductor.plan.searcher, Keeper) or started.inherits,
     )

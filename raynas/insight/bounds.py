@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 
-from raynas.execution.conductor import Plan
 from raynas.execution.limits import Limits
+from raynas.execution.plan import Plan
 from raynas.insight.wording import metric, plural, span
 from raynas.schedulers.forecast import expected_epochs, most_epochs
 from raynas.trial import History

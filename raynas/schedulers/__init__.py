@@ -21,24 +21,29 @@ from raynas.schedulers.median import MedianStopping
 from raynas.schedulers.moasha import MOASHA
 from raynas.schedulers.pbt import PBT
 from raynas.schedulers.run_to_end import RunToEnd
-from raynas.schedulers.verdict import Directive, Hold, Resume, Verdict
+from raynas.schedulers.verdict import Begin, Directive, Hold, Resume, Verdict
 from raynas.space import Space
 from raynas.trial import History, Report
 
 __all__ = [
     "SCHEDULERS",
+    "Begin",
     "Directive",
     "Director",
     "Hold",
     "Resume",
     "Scheduler",
+    "TrialsWanted",
     "Verdict",
     "make",
 ]
 
 
 class Scheduler(Protocol):
-    """Decides, report by report, whether a trial goes on."""
+    """Decides, report by report, whether a trial goes on.
+
+    One that makes sense only of trials of the run's full length has a true ``one_length``.
+    """
 
     def check(self, epochs: int) -> None:
         """Raise ``ConfigError`` if this makes no sense for trials of at most ``epochs``.
@@ -71,6 +76,17 @@ class Director(Protocol):
 
     def keeps(self, history: History) -> Collection[int]:
         """Return the stopped trials whose checkpoints may still be needed."""
+
+
+@runtime_checkable
+class TrialsWanted(Protocol):
+    """A scheduler that makes no sense of too few trials."""
+
+    def check_trials(self, trials: float) -> None:
+        """Raise ``ConfigError`` if so many, which may be infinite, are too few.
+
+        Called once, before anything starts.
+        """
 
 
 SCHEDULERS: Final[Mapping[str, type[Scheduler]]] = MappingProxyType(

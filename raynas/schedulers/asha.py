@@ -3,26 +3,25 @@
 Differs from the paper: there is one bracket. ``ASHA`` stops a trial for good that is not among the
 best of its rung, as Ray Tune does, which needs no checkpoints; ``PromotingASHA`` pauses it, and
 promotes it when enough worse ones have come, as the paper has it, but lets a trial that may be
-promoted at once go on rather than stop and start it.
+promoted at once go on rather than stop and start it. Of the paused ones, so many per rung stay
+promotable as come next after the best 1/eta, to keep few checkpoints; who falls farther behind is
+out, even where later ones are so much worse that the paper would promote it after all.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from itertools import takewhile
-from typing import Final
 
 import numpy as np
 
+from raynas.errors import ConfigError
 from raynas.schedulers.memo import Memo
 from raynas.schedulers.rungs import Rungs
 from raynas.schedulers.standing import Standing, Standings
 from raynas.schedulers.verdict import Resume, Verdict
 from raynas.space import Space
 from raynas.trial import History, Report
-
-_SPARE: Final = 8  # checkpoints kept per rung of trials that come next after the promoted ones
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,20 +73,24 @@ class PromotingASHA:
     Attributes:
         grace_epochs: The first rung, in epochs.
         eta: Factor between rungs; one in ``eta`` goes on.
+        spare: How many at each rung, behind the best 1/eta, may still be promoted; the checkpoints
+            of as many are kept.
 
     Raises:
-        ConfigError: ``grace_epochs`` is below one, or ``eta`` below two.
+        ConfigError: ``grace_epochs`` is below one, ``eta`` below two, or ``spare`` below none.
     """
 
     grace_epochs: int = 1
     eta: int = 3
-    _standings: Memo[Standings] = field(
-        default_factory=lambda: Memo(Standings), init=False, repr=False, compare=False
-    )
+    spare: int = 16
+    _standings: Memo[Standings] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Check the options."""
         Rungs(self.grace_epochs, self.eta).check("asha_promotion")
+        if self.spare < 0:
+            raise ConfigError(f"asha_promotion needs spare >= 0, got {self.spare}")
+        object.__setattr__(self, "_standings", Memo(lambda: Standings(self._room)))
 
     def check(self, epochs: int) -> None:
         """Refuse runs that would end before the first rung."""
@@ -121,12 +124,11 @@ class PromotingASHA:
         return None
 
     def keeps(self, history: History) -> Collection[int]:
-        """Return the paused trials that may soon be promoted; another would begin anew."""
-        kept: list[int] = []
-        for rung in self._reached(history):
-            last = len(rung) // self.eta + _SPARE
-            kept += takewhile(lambda number: rung.of(number) < last, rung.waiting(history))  # noqa: B023
-        return kept
+        """Return the paused trials that may be promoted; no other is."""
+        return [number for rung in self._reached(history) for number in rung.waiting(history)]
+
+    def _room(self, count: int) -> int:
+        return count // self.eta + self.spare
 
     def _reached(self, history: History) -> Sequence[Standing]:
         standings = self._standings.of(history)

@@ -14,6 +14,7 @@ import math
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate, count
+from typing import ClassVar
 
 import numpy as np
 
@@ -78,6 +79,7 @@ class Unfinished:
 class _Brackets:
     """What synchronous schedulers share; each says what shapes its brackets have."""
 
+    one_length: ClassVar = True
     _unfinished: Memo[Unfinished] = field(
         default_factory=lambda: Memo(Unfinished), init=False, repr=False, compare=False
     )

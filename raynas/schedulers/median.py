@@ -21,14 +21,18 @@ class Averages:
     def __init__(self) -> None:
         """Begin before anything has finished."""
         self._seen = 0
+        self._cut: list[int] = []  # places of those that a limit has stopped: they may yet go on
         self._after: defaultdict[int, list[float]] = defaultdict(list)
 
     def after(self, history: History, epoch: int) -> Sequence[float]:
         """Return the averages up to an epoch of all that finished and got there, ascending."""
-        for trial in history.finished[self._seen :]:
+        finished = history.finished
+        places = [*self._cut, *range(self._seen, len(finished))]
+        self._cut = [place for place in places if finished[place].cut]
+        for trial in (finished[place] for place in places):
             if trial.trained and not trial.stopped:
                 self._take_in(trial, history.objectives[0])
-        self._seen = len(history.finished)
+        self._seen = len(finished)
         return self._after[epoch]
 
     def _take_in(self, trial: Trial, objective: Objective) -> None:
@@ -42,7 +46,7 @@ class MedianStopping:
     """Stop a trial whose best so far is worse than the median of the others' running averages.
 
     The others are those that have finished, their averages taken up to the same epoch. None of
-    them was stopped: this scheduler takes nothing up again, so that stopped trials stay so.
+    them was stopped: this scheduler takes nothing up again.
 
     Attributes:
         grace_epochs: Nothing is stopped before.

@@ -14,16 +14,16 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Final
+from typing import ClassVar, Final
 
 import numpy as np
 
 from raynas.errors import ConfigError
 from raynas.schedulers.memo import Memo
 from raynas.schedulers.rungs import best_first
-from raynas.schedulers.verdict import Directive, Hold, Resume, Verdict
+from raynas.schedulers.verdict import Begin, Directive, Hold, Resume, Verdict
 from raynas.space import Architecture, Choice, Decision, Domain, Float, Int, Space, Value
-from raynas.trial import History, Proposal, Report, Trial
+from raynas.trial import Failed, History, Proposal, Report, Trial
 
 _TRAINING: Final = "training."  # decisions below this are hyper-parameters of training
 _FACTORS: Final = (0.8, 1.2)
@@ -61,8 +61,9 @@ class Way:
 class PBT:
     """Train a population, members of which replace each other; the searcher begins it.
 
-    The run ends when the population has trained to its full length. Once no more trials may
-    begin, the weak stay.
+    Who of the first fails is replaced by the next proposal; one that repeats a known network is
+    trained. The run ends when the population has trained to its full length. Once no more trials
+    may begin, the weak stay.
 
     Attributes:
         population_size: How many members there are.
@@ -75,6 +76,7 @@ class PBT:
         ConfigError: An option is out of range.
     """
 
+    one_length: ClassVar = True
     population_size: int = 8
     interval: int = 2
     quantile: float = 0.25
@@ -107,6 +109,14 @@ class PBT:
                 f"{epochs}: lower the one or raise the other"
             )
 
+    def check_trials(self, trials: float) -> None:
+        """Refuse runs that would end with the trials that found the population."""
+        if trials <= self.population_size:
+            raise ConfigError(
+                f"pbt needs trials > population_size, got {trials:g} trials for a population of "
+                f"{self.population_size}: nobody could take a weak member's place"
+            )
+
     def decide(self, report: Report, history: History) -> Verdict:
         """Pause a member whenever it is to be judged."""
         epochs = history.trials[report.number].started.epochs
@@ -119,7 +129,7 @@ class PBT:
         """Let children take the places of the weak, then the others go on."""
         members, barrier = self._way.of(history).here(history, self)
         if barrier == self.interval and len(members) < self.population_size and not closed:
-            return None
+            return Begin.TRAINED  # what the journal answers has no weights to pass on
         if barrier is None or any(_below(trial, barrier, history) for trial in members):
             return _onwards(members, barrier, history)
         ranked, heirs = judged(members, barrier, history)
@@ -147,8 +157,14 @@ class PBT:
         return [trial.number for trial in members if trial.resumable]
 
     def founders(self, history: History) -> list[Trial]:
-        """Return the first that were trained; what the journal answered has no weights."""
-        founders = (t for t in history.trials.values() if t.trained and not t.started.begin)
+        """Return the first that were trained, but those that failed before they were judged."""
+        reached = history.at(self.interval)
+        founders = (
+            trial
+            for trial in history.trials.values()
+            if trial.trained and not trial.started.begin
+            if trial.number in reached or not isinstance(trial.outcome, Failed)
+        )
         return list(islice(founders, self.population_size))
 
     def onwards(self, members: Sequence[Trial], barrier: int, history: History) -> _Step | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
 
 from raynas.schedulers.rungs import Place, place
@@ -11,13 +11,24 @@ from raynas.trial import History, Losses
 
 
 class Standing:
-    """Those who reported after one epoch, best first."""
+    """Those who reported after one epoch, best first.
 
-    def __init__(self, epoch: int) -> None:
-        """Begin without anybody."""
+    So many of the best are contenders: they may yet go on from here. Whoever has ever been behind
+    that many is out for good, even if there is room for more later on, when others are worse: what
+    it would need to go on is then gone. That follows from the order in which they came.
+    """
+
+    def __init__(self, epoch: int, room: Callable[[int], int]) -> None:
+        """Begin without anybody.
+
+        Args:
+            epoch: Their epoch.
+            room: How many contenders there are among so many.
+        """
         self._epoch = epoch
+        self._room = room
         self._all: list[Place] = []
-        self._open: list[Place] = []  # those who may yet go on from here, and some who cannot
+        self._open: list[Place] = []  # contenders, and some who went on or failed
         self._reached: Mapping[int, Losses] = {}
 
     def catch_up(self, history: History) -> None:
@@ -27,6 +38,9 @@ class Standing:
             for number in [*self._reached][len(self._all) :]:
                 insort(self._all, place(number, self._reached[number]))
                 insort(self._open, place(number, self._reached[number]))
+                room = self._room(len(self._all))
+                while self._open and bisect_left(self._all, self._open[-1]) >= room:
+                    del self._open[-1]
 
     def __len__(self) -> int:
         """Return how many they are."""
@@ -45,7 +59,7 @@ class Standing:
         return bisect_left(self._all, place(number, self._reached[number])[:2])
 
     def waiting(self, history: History) -> Iterator[int]:
-        """Yield those who were stopped here and can go on, best first.
+        """Yield the contenders who were stopped here and can go on, best first.
 
         Who went on from here, or failed, never waits here again; as these are the best most of
         all, forgetting those at the head keeps the way to the first who waits short.
@@ -61,14 +75,19 @@ class Standing:
 class Standings:
     """All rungs of a history."""
 
-    def __init__(self) -> None:
-        """Begin without any."""
+    def __init__(self, room: Callable[[int], int] = lambda count: count) -> None:
+        """Begin without any.
+
+        Args:
+            room: How many contenders there are among so many; all, if nothing else is said.
+        """
+        self._room = room
         self._rungs: dict[int, Standing] = {}
         self._longest = self._seen = 0
 
     def at(self, history: History, epoch: int) -> Standing:
         """Return who stands how after ``epoch``."""
-        standing = self._rungs.setdefault(epoch, Standing(epoch))
+        standing = self._rungs.setdefault(epoch, Standing(epoch, self._room))
         standing.catch_up(history)
         return standing
 

@@ -15,6 +15,12 @@ class Verdict(Enum):
     STOP = "stop"
 
 
+class Begin(Enum):
+    """What the searcher is asked for."""
+
+    TRAINED = "trained"  # a trial that is trained even if the history holds its network
+
+
 class Hold(Enum):
     """Why nothing starts now."""
 
@@ -33,5 +39,6 @@ class Resume:
     number: int
 
 
-Directive = Resume | Proposal | Hold | None
-"""What to do next: take up a trial, begin one, nothing; or, if none, as the searcher proposes."""
+Directive = Resume | Proposal | Begin | Hold | None
+"""What to do next: take up a trial, begin this one or what the searcher proposes, nothing; or, if
+none, as the searcher proposes and the history answers."""

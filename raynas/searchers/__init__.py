@@ -36,7 +36,10 @@ from raynas.trial import History, Proposal, Trial
 
 
 class Searcher(Protocol):
-    """Proposes architectures; raises ``SpaceError`` when made for a space it cannot express."""
+    """Proposes architectures; raises ``SpaceError`` when made for a space it cannot express.
+
+    One whose proposals never have a parent has a false ``breeds``.
+    """
 
     @property
     def space(self) -> Space:

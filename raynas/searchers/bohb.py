@@ -7,13 +7,14 @@ Differs from the paper: every epoch after which trials report is a budget, and w
 have reported counts; what was tried before is not proposed again; conditional decisions follow the
 prior where an observation does not have them, rather than being imputed; options have a bandwidth
 that does not depend on their order; numbers have truncated kernels in the densities, too. As in
-the authors' code, failed networks are bad ones, unless their worker was lost.
+the authors' code, failed networks are bad ones, unless it was not they that failed.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import numpy as np
 
@@ -42,6 +43,7 @@ class BOHB:
         ConfigError: An option is out of range.
     """
 
+    breeds: ClassVar = False
     space: Space
     min_points: int | None = None
     top_share: float = 0.15
@@ -111,10 +113,6 @@ class BOHB:
     ) -> tuple[Sequence[Architecture], Sequence[Architecture]]:
         """Return the good and the bad ones; they overlap while there are few (equation 3)."""
         good = max(self._least, int(self.top_share * len(ranked)))
-        failed = [t.architecture for t in history.failed if not _lost(t.outcome)]
+        failed = [t.architecture for t in history.failed if t.infeasible]
         known = [*ranked, *failed]
         return ranked[:good], known[-max(self._least, len(known) - good) :]
-
-
-def _lost(outcome: object) -> bool:
-    return isinstance(outcome, Failed) and outcome.lost

@@ -109,7 +109,7 @@ def lessons(history: History, first: int) -> list[Trial]:
 def _failures(history: History) -> list[Trial]:
     """Return the failed trials that say something of their network.
 
-    None of those that were lost with their worker or not tried themselves; and of one that failed
+    None of those that failed for another reason or were not tried themselves; and of one that failed
     when it was taken up again, what it had shown before counts.
     """
     if not history.failed:
@@ -118,12 +118,8 @@ def _failures(history: History) -> list[Trial]:
     return [
         trial
         for trial in history.failed
-        if trial.trained and trial.number not in scored and not _lost(trial)
+        if trial.trained and trial.number not in scored and trial.infeasible
     ]
-
-
-def _lost(trial: Trial) -> bool:
-    return isinstance(trial.outcome, Failed) and trial.outcome.lost
 
 
 class Memo(Generic[Model]):

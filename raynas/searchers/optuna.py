@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import numpy as np
 
@@ -63,6 +63,7 @@ class OptunaSearch:
         ConfigError: There is no such sampler, or it does not take these options.
     """
 
+    breeds: ClassVar = False
     space: Space
     sampler: str = "tpe"
     sampler_options: Mapping[str, Any] = field(default_factory=dict)

@@ -25,7 +25,7 @@ from optuna.trial import TrialState
 
 from raynas.searchers.foreign import offered, taken, told
 from raynas.space import Architecture, Choice, Decision, Domain, Float, Int, Space, Value
-from raynas.trial import Failed, History, Trial
+from raynas.trial import History, Trial
 
 
 class Replay:
@@ -62,8 +62,8 @@ class Replay:
             study = _fork(self._study)
             for trial in history.failed:
                 # From a failed trial no sampler learns; one pruned before its first report, TPE
-                # takes to be worse than all that reported. A lost worker says nothing.
-                if isinstance(trial.outcome, Failed) and not trial.outcome.lost:
+                # takes to be worse than all that reported. Only its own failure says so much.
+                if trial.infeasible:
                     study.add_trial(self._frozen(trial, TrialState.PRUNED))
             for trial in history.running:
                 study.add_trial(self._frozen(trial, TrialState.RUNNING))

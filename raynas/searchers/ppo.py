@@ -22,7 +22,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import islice, takewhile
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 
@@ -78,6 +78,7 @@ class PPO:
         ConfigError: An option is out of range.
     """
 
+    breeds: ClassVar = False
     space: Space
     units: int = 32
     learning_rate: float = 0.02

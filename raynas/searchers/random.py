@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -18,6 +19,7 @@ class RandomSearch:
         space: Where architectures live.
     """
 
+    breeds: ClassVar = False
     space: Space
 
     def propose(self, history: History, rng: np.random.Generator) -> Proposal:  # noqa: ARG002 - by contract

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 
@@ -72,6 +72,7 @@ class Reinforce:
         ConfigError: An option is out of range.
     """
 
+    breeds: ClassVar = False
     space: Space
     units: int = 32
     learning_rate: float = 0.02

@@ -186,6 +186,7 @@ class Failed:
         seconds: Time spent on it since its last report, or since it began; none where that is not
             known, as of a worker that was lost.
         worker: The process in which it failed, where that is known.
+        fault: Whether a scheduler or a proxy raised, which says nothing about it either.
     """
 
     number: int
@@ -197,6 +198,12 @@ class Failed:
     at: float = 0.0
     seconds: float = 0.0
     worker: str = ""
+    fault: bool = False
+
+    @property
+    def telling(self) -> bool:
+        """Whether it is the architecture that has failed."""
+        return not (self.lost or self.fault)
 
 
 @dataclass(frozen=True, slots=True)

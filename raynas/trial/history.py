@@ -122,6 +122,11 @@ class Trial:
         return isinstance(self.outcome, Finished) and bool(self.outcome.limit)
 
     @property
+    def infeasible(self) -> bool:
+        """Whether its architecture has failed, rather than its worker or a scheduler."""
+        return isinstance(self.outcome, Failed) and self.outcome.telling
+
+    @property
     def trained(self) -> bool:
         """Whether it was trained itself, rather than answered by an earlier trial."""
         return self.outcome is None or self.outcome.answered_by is None

@@ -91,12 +91,18 @@ class TuneSearcher(Searcher):  # type: ignore[misc]  # Ray ships no types
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
         """Return what the worker is told and what it gets, None for not now, or FINISHED."""
-        trial = self._bridge.guarded(lambda: self._admission.next(self._ask), None)
+        trial = self._bridge.guarded(self._admitted, None)
         if trial is None:
             return None if self._bridge.error is None and self._may_go_on else Searcher.FINISHED
         self._live[trial_id] = trial.number
         share = self._bridge.room.trials[trial.number]
         return {"assignment": asdict(self._bridge.assign(trial)), **asdict(share)}
+
+    def _admitted(self) -> Trial | None:
+        """Return the trial to start now; none once a limit is reached, not even one that waits."""
+        if self._bridge.conductor.limit:
+            return None
+        return self._admission.next(self._ask)
 
     @property
     def _may_go_on(self) -> bool:

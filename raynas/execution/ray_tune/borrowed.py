@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from ray.tune.search import Searcher as TuneSearcher
@@ -30,6 +30,7 @@ class Borrowed:
         searcher: The Ray Tune searcher, made without a space, metric and mode.
     """
 
+    breeds: ClassVar = False
     space: Space
     searcher: TuneSearcher
     _told: dict[int, bool] = field(default_factory=dict, repr=False, compare=False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from raynas.errors import ConfigError
-from raynas.trial import Failed, History, Trial
+from raynas.trial import History, Trial
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +59,7 @@ class Lengths:
     def promotable(self, trial: Trial, history: History) -> bool:
         """Say whether a network was trained, but never fully."""
         return not any(
-            self._is_full(other) or isinstance(other.outcome, Failed)
-            for other in history.same(trial.identity)
+            self._is_full(other) or other.infeasible for other in history.same(trial.identity)
         )
 
     def _is_full(self, trial: Trial) -> bool:

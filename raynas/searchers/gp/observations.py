@@ -53,16 +53,15 @@ def observe(history: History, trials: Sequence[Trial], full: int) -> tuple[Obser
 def ends(history: History) -> tuple[Observation, ...]:
     """Return of each network whether it failed (a gap of one) or not (of none).
 
-    What was lost with its worker, or is known from an earlier trial only, says nothing.
+    Other failures, and what is known from an earlier trial only, say nothing.
     """
     seen: dict[int, Observation] = {}
     for trial in history.trials.values():
         if trial.outcome is None or not trial.trained:
             continue
-        if isinstance(trial.outcome, Failed) and trial.outcome.lost:
+        if isinstance(trial.outcome, Failed) and not trial.infeasible:
             continue
-        first = representative(history, trial)
-        gap = float(isinstance(trial.outcome, Failed))
+        first, gap = representative(history, trial), float(trial.infeasible)
         seen[first.number] = Observation(first.architecture, first.number, 0.0, gap)
     return tuple(seen.values())
 

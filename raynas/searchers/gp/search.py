@@ -27,7 +27,7 @@ from raynas.searchers.gp.rows import Features, Rows
 from raynas.searchers.mutants import anything
 from raynas.searchers.selection import check_mutable, untried
 from raynas.space import Space
-from raynas.trial import Failed, History, Proposal, Trial
+from raynas.trial import History, Proposal, Trial
 
 _PARENTS: Final = 8
 _EXPLORE: Final = 8  # every eighth proposal looks elsewhere
@@ -197,7 +197,7 @@ class GaussianProcess:
         if self._lengths or trial.stopped:
             return False
         same = [other for other in history.same(trial.identity) if other.trained]
-        failed = any(isinstance(other.outcome, Failed) for other in same)
+        failed = any(other.infeasible for other in same)
         return not failed and len(same) < self.trainings
 
 

@@ -1,0 +1,62 @@
+"""The adapter that Ray Tune asks for trials, asked without a Ray."""
+
+from dataclasses import dataclass
+
+from played_runs import Run, learn
+
+from raynas.execution.limits import Limits
+from raynas.execution.packing import Resources, Room, Shares
+from raynas.execution.plan import Plan
+from raynas.execution.ray_tune.adapters import Bridge, TuneSearcher
+from raynas.schedulers import Verdict
+from raynas.schedulers.run_to_end import RunToEnd
+from raynas.searchers.random import RandomSearch
+from raynas.space import Choice, Space
+from raynas.trial import Resumed, Started
+
+SPACE = Space({"gpus": Choice((0.5, 1.0)), "n": Choice(range(50))})
+NODE = (Resources(16.0, 1.0),)
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a worker would be told."""
+
+    number: int
+
+
+def tuned(run):
+    """Play Ray Tune: ask for trials and let those that were given report, to the end."""
+    shares = Shares(Resources(1.0, 0.5), NODE, lambda one: {"gpus": one["gpus"]})
+    searcher = TuneSearcher(Bridge(run.conductor, lambda t: Told(t.number), shares, Room(NODE)))
+    live = {}
+    for asked in map(str, range(5000)):
+        reached, given = run.conductor.limit, searcher.suggest(asked)
+        if isinstance(given, dict):
+            assert not reached, "it starts after a limit was reached"
+            live[asked] = learn(run.history.trials[given["assignment"]["number"]])
+        elif given == TuneSearcher.FINISHED and not live:
+            return run
+        for trial_id, reports in [*live.items()]:
+            if run.conductor.report(next(reports)) is Verdict.STOP:
+                del live[trial_id]
+                searcher.on_trial_complete(trial_id)
+    raise AssertionError("it never ends")
+
+
+def test_what_waits_for_room_does_not_start_once_a_limit_is_reached_but_later():
+    waited = 0
+    for seconds in range(20, 60):
+        plan = Plan(SPACE, RandomSearch(SPACE), RunToEnd(), 12, 5, 0, Limits(time=seconds))
+        run = tuned(Run(plan).opened(2))
+        assert run.conductor.limit == "time"
+        left = [trial.number for trial in run.history.running]  # these were waiting
+        waited += len(left)
+        more = Plan(SPACE, RandomSearch(SPACE), RunToEnd(), 12, 5, 0)
+        again = Run(more, list(run.events)).opened(2)
+        before = len(again.events)
+        tuned(again)
+        begun = [e for e in again.events[before:] if isinstance(e, Started | Resumed)]
+        assert not {event.number for event in begun if isinstance(event, Started)} & {*left}
+        assert [trial.epoch for trial in again.history.trials.values()] == [5] * 12
+    assert waited
