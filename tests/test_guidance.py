@@ -258,7 +258,7 @@ def test_what_a_scheduler_or_a_proxy_broke_is_trained_when_it_is_proposed_again(
     scheduler, searcher
 ):
     run = Run(plan(scheduler, trials=3, epochs=2, searcher=searcher)).to_end()
-    first, again, answered = run.history.trials.values()
+    first, again, answered, *_ = run.history.trials.values()
     assert first.outcome.fault
     assert first.outcome.detail
     assert [report.epoch for report in again.reports] == [1, 2]

@@ -109,8 +109,8 @@ def lessons(history: History, first: int) -> list[Trial]:
 def _failures(history: History) -> list[Trial]:
     """Return the failed trials that say something of their network.
 
-    None of those that failed for another reason or were not tried themselves; and of one that failed
-    when it was taken up again, what it had shown before counts.
+    None of those that failed for another reason or were not tried themselves; and of one that
+    failed when it was taken up again, what it had shown before counts.
     """
     if not history.failed:
         return []
