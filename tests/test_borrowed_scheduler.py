@@ -157,8 +157,9 @@ def test_what_is_answered_from_the_journal_takes_no_place():
 
     for scheduler in TUNES:
         made = find_scheduler(TUNES[scheduler](), {})
-        run = Run(Plan(SPACE, Again(), made, 16, EPOCHS, 0)).to_end(child=climb)
-        assert sum(trial.trained for trial in run.history.trials.values()) == 8
+        run = Run(Plan(SPACE, Again(), made, 8, EPOCHS, 0)).to_end(child=climb)
+        assert run.history.trained == 8
+        assert len(run.history.trials) > 8
         assert not run.history.failed
         assert ended_once(run)
 

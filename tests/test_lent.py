@@ -12,7 +12,7 @@ from ray_runs import completed
 import raynas
 from raynas.errors import ConfigError, SearcherError, SpaceError
 from raynas.execution.conductor import Plan
-from raynas.execution.ray_tune import leading, lent
+from raynas.execution.ray_tune import leading
 from raynas.execution.ray_tune.lent import RaynasSearch
 from raynas.execution.simulate import Budget, Cluster, Simulation
 from raynas.schedulers.run_to_end import RunToEnd
@@ -228,13 +228,12 @@ def test_what_is_known_is_not_trained_again():
 def test_what_is_known_to_be_at_fault_is_not_trained():
     search = scripted(of("a", fault="too large", detail="where"), of("b"))
     assert search.suggest("one")["u"] == "b"
-    assert outcomes(search) == [Failed(0, "too large", "where"), None]
+    assert outcomes(search) == [Failed(0, "too large", "where", fault=True), None]
 
 
 @pytest.mark.parametrize("name", SEARCHERS)
-def test_a_small_space_is_used_up(name, monkeypatch):
+def test_a_small_space_is_used_up(name):
     """Every network is trained, failures once; repeats only where the searcher wants them."""
-    monkeypatch.setattr(lent, "PATIENCE", 60)  # Optuna takes its time
     search = RaynasSearch(LETTERS, name, metric="score", mode="min")
     failed, seen = [], []
     for i in range(60):

@@ -115,7 +115,7 @@ def _expected(
     """
     most = max(1, int(min(plan.trials, _MOST_EPOCHS // plan.epochs)))
     table, limits = Sketch(plan.space, plan.epochs, pace), Limits(time=time)
-    begun = trained = epochs = 0
+    trained = epochs = 0
     seconds, cut = 0.0, False
     for seed in range(_PLAYED):
         searcher = RandomSearch(plan.space)
@@ -123,16 +123,15 @@ def _expected(
         simulation = Simulation(played, Cluster(table, workers), Budget(most))
         seconds += max(moment.since for moment in simulation)
         reports = [len(t.reports) for t in simulation.history.trials.values() if t.trained]
-        begun, trained = begun + len(simulation.history.trials), trained + len(reports)
-        epochs += sum(reports)
-        cut |= len(simulation.history.trials) >= most
+        trained, epochs = trained + len(reports), epochs + sum(reports)
+        cut |= len(reports) >= most
     larger = 1 / _PLAYED
     if cut and most < plan.trials:
         bounds = (
-            (plan.trials, begun),
+            (plan.trials, trained),
             (time, seconds),
             (most_epochs(plan.scheduler, plan.trials, plan.epochs), epochs),
             (plan.space.size, trained),
         )
         larger = max(larger, min(bound / reached for bound, reached in bounds))
-    return begun * larger, epochs * larger, seconds * larger
+    return trained * larger, epochs * larger, seconds * larger

@@ -214,7 +214,7 @@ def _why_none(history: History) -> str:
     outcomes = (trial.outcome for trial in history.failed)
     reasons = {outcome.reason for outcome in outcomes if isinstance(outcome, Failed)}
     why = "; ".join(sorted(reasons)[:3]) or "they were not given the time"
-    return f"none of {len(history.trials)} trials finished: {why}"
+    return f"none of {history.trained} trials finished: {why}"
 
 
 def assignment(experiment: Experiment, conductor: Conductor, trial: Trial) -> Assignment:

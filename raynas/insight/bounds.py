@@ -58,7 +58,7 @@ def ended_by(limit: str, limits: Limits, history: History) -> str:
             said = _target(limits)
     cut = sum(trial.cut for trial in history.trials.values())
     half = f", {plural(cut, 'trial')} stopped half way" if cut else ""
-    return f"{said}: the search ends after {plural(len(history.trials), 'trial')}{half}"
+    return f"{said}: the search ends after {plural(history.trained, 'trial')}{half}"
 
 
 def _target(limits: Limits) -> str:

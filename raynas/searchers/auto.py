@@ -29,12 +29,14 @@ class Auto:
         features: What is known of an architecture without training it (see ``GaussianProcess``);
             with one objective.
         pool: Random architectures among which a feature's place is found; likewise.
+        shortlist: Of how many networks features are asked before each training; likewise.
         fidelities: Epochs of short and of full trainings, if most are to be short; likewise.
     """
 
     space: Space
     features: Features | None = None
     pool: int = 1000
+    shortlist: int | None = None
     fidelities: tuple[int, int] | None = None
     _one: GaussianProcess | RandomSearch = field(init=False, repr=False, compare=False)
     _several: NSGA2 | RandomSearch = field(init=False, repr=False, compare=False)
@@ -45,7 +47,11 @@ class Auto:
         several: NSGA2 | RandomSearch = RandomSearch(self.space)
         if self.space.size > 1:
             one = GaussianProcess(
-                self.space, features=self.features, pool=self.pool, fidelities=self.fidelities
+                self.space,
+                features=self.features,
+                pool=self.pool,
+                shortlist=self.shortlist,
+                fidelities=self.fidelities,
             )
             several = NSGA2(self.space)
         object.__setattr__(self, "_one", one)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -47,6 +48,8 @@ class GaussianProcess:
         features: Numbers that say something about an architecture without training it, such as
             zero-cost proxies; what to train first is chosen by their mean place.
         pool: Random architectures among which a feature's place is found.
+        shortlist: Of how many networks features are asked before each training, those that are
+            worth most without them; none for all that are looked at, some hundred.
         fidelities: Epochs of short trainings and of full ones, if most networks are to be trained
             only for a short time; each is then trained once at each length. The run's epochs must
             be those of the full ones.
@@ -62,24 +65,29 @@ class GaussianProcess:
     trainings: int = 3
     features: Features | None = None
     pool: int = 1000
+    shortlist: int | None = None
     fidelities: tuple[int, int] | None = None
     full_share: float = 1 / 3
     _lengths: Lengths | None = field(init=False, repr=False, compare=False)
     _rows: Rows = field(init=False, repr=False, compare=False)
     _believer: Believer = field(init=False, repr=False, compare=False)
+    _scout: Believer | None = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Check the options and that there is something to choose from."""
-        if min(self.random_first, self.trainings, self.pool) < 1:
+        least = self.random_first, self.trainings, self.pool, self.shortlist or 1
+        if min(least) < 1 or self.shortlist == 0:
             raise ConfigError(
-                "gp needs random_first, trainings and pool >= 1, got "
-                f"{self.random_first}, {self.trainings} and {self.pool}"
+                "gp needs random_first, trainings, pool and shortlist >= 1, got "
+                f"{self.random_first}, {self.trainings}, {self.pool} and {self.shortlist}"
             )
         check_mutable(self.space, "gp")
         lengths = Lengths(*self.fidelities, self.full_share) if self.fidelities else None
         object.__setattr__(self, "_lengths", lengths)
         object.__setattr__(self, "_rows", Rows(self.space, self.features, self.pool))
         object.__setattr__(self, "_believer", Believer(self._rows))
+        scout = Believer(Rows(self.space, None, self.pool)) if self.shortlist else None
+        object.__setattr__(self, "_scout", scout)
 
     def check(self, aim: Aim) -> None:
         """Refuse several objectives, and full trainings that are not the run's.
@@ -103,12 +111,14 @@ class GaussianProcess:
         if promoted := self._promoted(belief, history):
             return promoted
         near, far = self._fresh(belief, history, rng)
+        scout = self._scout.after(history, self._full(history)) if self._scout else belief
         if far and len(history.trials) % _EXPLORE == _EXPLORE - 1:
-            points = _points(far, belief)
-            look = belief.posterior.look(points)
-            hopes = look.mean + _OPTIMISM * (np.sqrt(look.variance) + belief.chance(points) - 1)
+            points = _points(far, scout)
+            look = scout.posterior.look(points)
+            hopes = look.mean + _OPTIMISM * (np.sqrt(look.variance) + scout.chance(points) - 1)
             return self._short(far[best_of(hopes)])
-        return self._most_worth(belief, history, [*near, *far], rng)
+        fresh = self._climbed(scout, history, [*near, *far], rng)
+        return self._most_worth(belief, history, fresh)
 
     def recommend(self, history: History) -> Trial | None:
         """Return the best by the mean of what is expected of it and of its like.
@@ -165,29 +175,34 @@ class GaussianProcess:
             far = [last]
         return near, far
 
+    def _climbed(
+        self, belief: Belief, history: History, fresh: Sequence[Proposal], rng: np.random.Generator
+    ) -> Sequence[Proposal]:
+        """Return untried networks, these and others nearby; no more than are asked for."""
+        if not fresh:
+            return ()
+        value = partial(self._value, belief)
+        fresh, values = climb(self.space, history, fresh, value, rng)
+        return [fresh[at] for at in np.argsort(-values, kind="stable")[: self.shortlist]]
+
+    def _value(self, belief: Belief, fresh: Sequence[Proposal]) -> Floats:
+        """Return ``[fresh]`` what they are worth, as likely as they can be trained."""
+        lacking = self._lengths.lacking if self._lengths else 0.0
+        points = _points(fresh, belief)
+        return Worth(belief.posterior, belief.known, lacking).first(points) * belief.chance(points)
+
     def _most_worth(
-        self,
-        belief: Belief,
-        history: History,
-        fresh: Sequence[Proposal],
-        rng: np.random.Generator,
+        self, belief: Belief, history: History, fresh: Sequence[Proposal]
     ) -> Proposal | None:
         """Return what is worth most, of new networks and repeats; none if neither is left."""
         lacking = self._lengths.lacking if self._lengths else 0.0
-        worth = Worth(belief.posterior, belief.known, lacking)
         allowed = np.array([self._repeatable(trial, history) for trial in belief.trials])
-        again = np.where(allowed, worth.again(), -np.inf)
-        values = np.array([])
-
-        def value(some: Sequence[Proposal]) -> Floats:
-            points = _points(some, belief)
-            return worth.first(points) * belief.chance(points)
-
-        if fresh:
-            fresh, values = climb(self.space, history, fresh, value, rng)
-        elif not allowed.any():
+        if not (fresh or allowed.any()):
             return None
-        chosen = best_of(np.concatenate([again, values])) - len(again)
+        again = Worth(belief.posterior, belief.known, lacking).again()
+        first = self._value(belief, fresh) if fresh else np.array([])
+        values = np.concatenate([np.where(allowed, again, -np.inf), first])
+        chosen = best_of(values) - len(again)
         if chosen >= 0:
             return self._short(fresh[chosen])
         return Proposal(belief.trials[chosen].architecture, repeat=True)
