@@ -90,8 +90,8 @@ class Pace:
     def left(self, now: float) -> float | None:
         """Return about how many seconds it will still take; none while that cannot be said.
 
-        Trials side by side are in it, for it is the pace of the whole; so are trials stopped
-        early and answered ones, as long as they come as often as before.
+        Trials side by side are in it, for it is the pace of the whole; so are those stopped
+        early, as long as they come as often as before.
         """
         if self.first is None or self.last[1] <= self.first[1] or math.isinf(self.total):
             return None
@@ -152,8 +152,8 @@ def counted(tally: Tally | None, event: Event, history: History) -> Tally:
 
 
 def work(history: History) -> float:
-    """Return the work done, in trials; a running one counts by the share of its epochs."""
-    ended = len(history.finished) + len(history.failed)
+    """Return the work done, in trials that are trained; a running one counts by its epochs."""
+    ended = history.trained - len(history.running)
     return ended + sum(trial.epoch / trial.started.epochs for trial in history.running)
 
 

@@ -34,7 +34,7 @@ class Tally:
     Attributes:
         finished: Trained to their end.
         stopped: Trained, and stopped early.
-        answered: Scored by an earlier trial's reports.
+        answered: Known from an earlier trial, and not trained.
         failed: Ended without a score.
         best: The first of them in standing, if any has a score.
     """
@@ -56,20 +56,21 @@ class Tally:
 
     @property
     def ended(self) -> int:
-        """How many trials have ended."""
-        return self.finished + self.stopped + self.answered + self.failed
+        """How many trials that were trained have ended."""
+        return self.finished + self.stopped + self.failed
 
     def add(self, trial: Trial) -> None:
         """Count a trial that has ended."""
-        if isinstance(trial.outcome, Failed):
-            self.failed += 1
-            return
         if not trial.trained:
             self.answered += 1
+        elif isinstance(trial.outcome, Failed):
+            self.failed += 1
         elif trial.stopped:
             self.stopped += 1
         else:
             self.finished += 1
+        if isinstance(trial.outcome, Failed):
+            return
         self.best = min(filter(None, (self.best, trial)), key=standing)
 
     def __str__(self) -> str:
