@@ -87,3 +87,12 @@ def test_every_entry_of_a_table_is_listed(row, table):
 def test_every_public_name_can_be_had():
     for name in raynas.__all__:
         assert getattr(raynas, name) is not None
+
+
+@pytest.mark.slow
+def test_features_of_ones_own_inform_a_search(tmp_path):
+    (example,) = (block for block in blocks("python") if "shortlist" in block)
+    (tmp_path / "informed.py").write_text(example, encoding="utf-8")
+    code, _, errors = completed(str(tmp_path / "informed.py"), cwd=tmp_path)
+    assert code == 0, errors
+    assert (tmp_path / "runs/informed/winner/network.pt2").exists()
