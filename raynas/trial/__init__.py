@@ -15,7 +15,8 @@ from raynas.trial.events import (
     TrialEvent,
     Winner,
 )
-from raynas.trial.history import History, Losses, Sitting, Trial
+from raynas.trial.history import History
+from raynas.trial.trial import Losses, Sitting, Trial
 
 __all__ = [
     "Event",

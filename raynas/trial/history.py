@@ -2,161 +2,24 @@
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from raynas.errors import JournalError
-from raynas.space.architecture import Architecture
 from raynas.trial.events import (
     Event,
     Failed,
     Finished,
     Objective,
     Opened,
-    Outcome,
     Report,
     Resumed,
     Retried,
     Started,
     Winner,
 )
-
-Losses = tuple[float, ...]
-"""The objectives in their order, each to be minimised."""
-
-
-@dataclass(frozen=True, slots=True)
-class Sitting:
-    """The time one process has searched for; the winner's training is not in it.
-
-    Attributes:
-        opened: Its beginning.
-        until: When something happened last.
-    """
-
-    opened: Opened
-    until: float
-
-    @property
-    def seconds(self) -> float:
-        """How long it took; not negative, should the machine's clock be set back."""
-        return max(self.until - self.opened.at, 0.0)
-
-    @property
-    def gpu_seconds(self) -> float:
-        """How long GPUs were held for it, times their number."""
-        return self.seconds * self.opened.slots * self.opened.gpus
-
-
-@dataclass(frozen=True, slots=True)
-class Trial:
-    """One architecture being trained and scored: what is known of it so far.
-
-    Attributes:
-        started: How it began.
-        reports: One per epoch, ascending.
-        losses: The objectives after the last report, each to be minimised; empty before the first.
-        outcome: How it ended; none while it runs.
-        known: How many trials had finished when it started: what its searcher could know.
-        retried: How memory ran out when it shared a device, if it did.
-    """
-
-    started: Started
-    reports: tuple[Report, ...] = ()
-    losses: Losses = ()
-    outcome: Outcome | None = None
-    known: int = 0
-    retried: Retried | None = None
-
-    @property
-    def number(self) -> int:
-        """The trial's number."""
-        return self.started.number
-
-    @property
-    def architecture(self) -> Architecture:
-        """What is trained."""
-        return self.started.architecture
-
-    @property
-    def identity(self) -> str:
-        """The space's identity of the architecture."""
-        return self.started.identity
-
-    @property
-    def epoch(self) -> int:
-        """Epochs trained so far, those of inherited weights counted."""
-        return self.reports[-1].epoch if self.reports else self.started.begin
-
-    @property
-    def metrics(self) -> Mapping[str, float]:
-        """The last report's metrics; empty before the first."""
-        return self.reports[-1].metrics if self.reports else {}
-
-    @property
-    def loss(self) -> float:
-        """The first objective after the last report, to be minimised.
-
-        Raises:
-            ValueError: Nothing was reported yet.
-        """
-        if not self.losses:
-            raise ValueError(f"trial {self.number} has not reported yet and has no loss")
-        return self.losses[0]
-
-    @property
-    def stopped(self) -> bool:
-        """Whether it was ended early, by the scheduler or by a limit of the run."""
-        return isinstance(self.outcome, Finished) and self.outcome.stopped
-
-    @property
-    def resumable(self) -> bool:
-        """Whether it could go on from where it was stopped."""
-        return self.stopped and self.trained
-
-    @property
-    def cut(self) -> bool:
-        """Whether a limit of the run, not the scheduler, has stopped it."""
-        return isinstance(self.outcome, Finished) and bool(self.outcome.limit)
-
-    @property
-    def infeasible(self) -> bool:
-        """Whether its architecture has failed, rather than its worker or a scheduler."""
-        return isinstance(self.outcome, Failed) and self.outcome.telling
-
-    @property
-    def trained(self) -> bool:
-        """Whether it was trained itself, rather than answered by an earlier trial."""
-        return self.outcome is None or self.outcome.answered_by is None
-
-    @property
-    def donor(self) -> int:
-        """The trial whose weights are those of this one: itself, or the one that answered it."""
-        answered_by = None if self.outcome is None else self.outcome.answered_by
-        return self.number if answered_by is None else answered_by
-
-    @property
-    def alone(self) -> bool:
-        """Whether it needs a device to itself: memory ran out when it shared one."""
-        return self.retried is not None
-
-    @property
-    def spells(self) -> Sequence[Report | Retried | Failed]:
-        """What ended each stretch of work on it, an epoch or less, and says how long it took.
-
-        Nothing if it was answered by an earlier trial.
-        """
-        if not self.trained:
-            return ()
-        failed = [self.outcome] if isinstance(self.outcome, Failed) else []
-        return [*self.reports, *([self.retried] if self.retried else []), *failed]
-
-    @property
-    def seconds(self) -> float:
-        """Time spent on its training, in vain or not."""
-        return math.fsum(spell.seconds for spell in self.spells)
+from raynas.trial.trial import Losses, Sitting, Trial
 
 
 @dataclass(slots=True)
