@@ -1,5 +1,6 @@
 """Whose Ray a search runs on, and what it may take of it."""
 
+import time
 from tempfile import TemporaryDirectory
 
 import pytest
@@ -109,7 +110,10 @@ def test_a_cluster_is_joined_where_it_is_named_and_only_there(tmp_path):
             failed = "none of 2 trials finished: the network cannot be built: only looking"
             assert errors.endswith(f"raynas: {failed}\n")
             assert started.returncode == 1
-            assert not members(started.pid)
+            until = time.monotonic() + PATIENCE
+            while members(started.pid):  # on a busy machine dying takes its time
+                assert time.monotonic() < until, "what it started outlives it"
+                time.sleep(0.1)
             written = (tmp_path / "addresses").read_text()
             (tmp_path / "addresses").unlink()
             return set(written.split())
