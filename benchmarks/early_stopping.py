@@ -23,7 +23,13 @@ ARMS = {
     "random + hyperband": {"searcher": "random", "scheduler": "hyperband"},
     "random + median": {"searcher": "random", "scheduler": "median"},
     "random + extrapolation": {"searcher": "random", "scheduler": "extrapolation"},
+    "auto": {"searcher": "auto", "scheduler": "none"},
     "auto + asha": {"searcher": "auto", "scheduler": "asha"},
+    "auto + asha from 3 epochs": {
+        "searcher": "auto",
+        "scheduler": "asha",
+        "scheduler_options": {"grace_epochs": 3},
+    },
     "bohb + hyperband": {"searcher": "bohb", "scheduler": "hyperband"},
 }
 
