@@ -1,7 +1,5 @@
 """Proxies asked on a real Ray, of two CPUs, about networks that kill whoever looks at them."""
 
-import warnings
-from tempfile import TemporaryDirectory
 from types import ModuleType
 
 import pytest
@@ -37,23 +35,6 @@ def build(architecture, input_shape, classes):
     )
 """
 DIED = "the process in which proxies looked at it died"
-
-
-@pytest.fixture(scope="module")
-def cluster():
-    import ray  # noqa: PLC0415 - only the tests that need it
-
-    import raynas.execution.ray_tune.session  # noqa: F401, PLC0415 - sets Ray's environment
-
-    with TemporaryDirectory(prefix="raynas") as folder, warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Ray's own
-        ray.init(
-            "local", num_cpus=2, _temp_dir=folder, include_dashboard=False, log_to_driver=False
-        )
-        try:
-            yield ray
-        finally:
-            ray.shutdown()
 
 
 @pytest.fixture(scope="module")

@@ -1,10 +1,8 @@
 """Whole searches on a real Ray, of two CPUs, that this process has started: it is left running."""
 
 import json
-import warnings
 from collections import Counter
 from dataclasses import dataclass
-from tempfile import TemporaryDirectory
 
 import pytest
 import torch
@@ -20,23 +18,6 @@ from raynas.trial import Proposal, Report
 from search_spaces import mlp
 
 NET = {"layers": 1, "layers.0.width": 16, "activation": "ReLU", "norm": "batch", "dropout": 0.0}
-
-
-@pytest.fixture(scope="module")
-def cluster():
-    import ray  # noqa: PLC0415 - only the tests that need it
-
-    import raynas.execution.ray_tune.session  # noqa: F401, PLC0415 - sets Ray's environment
-
-    with TemporaryDirectory(prefix="raynas") as folder, warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Ray's own
-        ray.init(
-            "local", num_cpus=2, _temp_dir=folder, include_dashboard=False, log_to_driver=False
-        )
-        try:
-            yield ray
-        finally:
-            ray.shutdown()
 
 
 @pytest.fixture

@@ -60,7 +60,7 @@ class Experiment:
         start_from: What to try first: a run folder (its ten best), a JSON file, or a list.
         scheduler: A scheduler's name, reference or instance.
         scheduler_options: Its options.
-        trials: How many trials to start; none for 40 or, with ``time`` or ``gpu_hours``, for as
+        trials: How many trials to train; none for 40 or, with ``time`` or ``gpu_hours``, for as
             many as these allow.
         time: How long to search, in seconds or as in ``1h30m``; what lies between an interruption
             and ``resume`` does not count, nor does the winner's training.
@@ -162,7 +162,7 @@ class Experiment:
 
     @property
     def most_trials(self) -> float:
-        """How many trials to start at most; infinite where time or GPU-hours bound the search."""
+        """How many trials to train at most; infinite where time or GPU-hours bound the search."""
         if self.trials is not None:
             return self.trials
         return _TRIALS if self.time is None and self.gpu_hours is None else math.inf

@@ -117,8 +117,10 @@ class GaussianProcess:
             look = scout.posterior.look(points)
             hopes = look.mean + _OPTIMISM * (np.sqrt(look.variance) + scout.chance(points) - 1)
             return self._short(far[best_of(hopes)])
-        fresh = self._climbed(scout, history, [*near, *far], rng)
-        return self._most_worth(belief, history, fresh)
+        fresh, values = self._climbed(scout, history, [*near, *far], rng)
+        if scout is not belief and fresh:
+            values = self._value(belief, fresh)
+        return self._most_worth(belief, history, fresh, values)
 
     def recommend(self, history: History) -> Trial | None:
         """Return the best by the mean of what is expected of it and of its like.
@@ -177,13 +179,16 @@ class GaussianProcess:
 
     def _climbed(
         self, belief: Belief, history: History, fresh: Sequence[Proposal], rng: np.random.Generator
-    ) -> Sequence[Proposal]:
-        """Return untried networks, these and others nearby; no more than are asked for."""
+    ) -> tuple[Sequence[Proposal], Floats]:
+        """Return untried networks, these and others nearby, and what they are worth, best first.
+
+        They are no more than are asked for.
+        """
         if not fresh:
-            return ()
-        value = partial(self._value, belief)
-        fresh, values = climb(self.space, history, fresh, value, rng)
-        return [fresh[at] for at in np.argsort(-values, kind="stable")[: self.shortlist]]
+            return (), np.array([])
+        fresh, values = climb(self.space, history, fresh, partial(self._value, belief), rng)
+        order = np.argsort(-values, kind="stable")[: self.shortlist]
+        return [fresh[at] for at in order], values[order]
 
     def _value(self, belief: Belief, fresh: Sequence[Proposal]) -> Floats:
         """Return ``[fresh]`` what they are worth, as likely as they can be trained."""
@@ -192,7 +197,7 @@ class GaussianProcess:
         return Worth(belief.posterior, belief.known, lacking).first(points) * belief.chance(points)
 
     def _most_worth(
-        self, belief: Belief, history: History, fresh: Sequence[Proposal]
+        self, belief: Belief, history: History, fresh: Sequence[Proposal], first: Floats
     ) -> Proposal | None:
         """Return what is worth most, of new networks and repeats; none if neither is left."""
         lacking = self._lengths.lacking if self._lengths else 0.0
@@ -200,7 +205,6 @@ class GaussianProcess:
         if not (fresh or allowed.any()):
             return None
         again = Worth(belief.posterior, belief.known, lacking).again()
-        first = self._value(belief, fresh) if fresh else np.array([])
         values = np.concatenate([np.where(allowed, again, -np.inf), first])
         chosen = best_of(values) - len(again)
         if chosen >= 0:
