@@ -27,20 +27,18 @@ def build(_: Any, input_shape: tuple[int, ...], classes: int, seconds: float) ->
     """Make a child that sleeps half of ``seconds`` in each of its two passes, then guesses."""
     import math
 
+    import torch
     from torch import nn
 
     class Sleeper(nn.Module):
         def __init__(self) -> None:
             super().__init__()
             self.guess = nn.Linear(math.prod(input_shape), classes)
-            self.seconds = 0.0  # measuring the child's costs takes no time
-
-        def train(self, mode: bool = True) -> Any:  # noqa: FBT001, FBT002 - as torch has it
-            self.seconds = seconds / 2
-            return super().train(mode)
 
         def forward(self, inputs: Any) -> Any:
-            time.sleep(self.seconds)
+            # Neither of the two holds where the child's costs are measured.
+            if torch.is_grad_enabled() or torch.is_inference_mode_enabled():
+                time.sleep(seconds / 2)
             return self.guess(inputs.flatten(1))
 
     return Sleeper()

@@ -63,10 +63,16 @@ def winner_seed(seed: int) -> int:
 
 
 def seed_weights(seed: int) -> None:
-    """Seed torch's global generators, from which ``nn.Module`` draws initial weights."""
+    """Seed torch's global generators, from which ``nn.Module`` draws initial weights.
+
+    Those of the CPU and of GPUs that are there; ``torch.manual_seed`` takes a millisecond where
+    there are none.
+    """
     import torch  # noqa: PLC0415 - deciding must not load torch
 
-    torch.manual_seed(seed)
+    torch.default_generator.manual_seed(seed)
+    if torch.cuda.is_available():
+        torch.cuda.manual_seed_all(seed)
 
 
 def seed_dropout(seed: int, epoch: int) -> None:

@@ -1,8 +1,10 @@
 """The adapter that Ray Tune asks for trials, asked without a Ray."""
 
+import json
 from dataclasses import dataclass
 
 from played_runs import Run, learn
+from ray.tune import Experiment, Trainable
 
 from raynas.execution.limits import Limits
 from raynas.execution.packing import Resources, Room, Shares
@@ -25,17 +27,20 @@ class Told:
     number: int
 
 
-def tuned(run):
+def tuned(run, folder):
     """Play Ray Tune: ask for trials and let those that were given report, to the end."""
     shares = Shares(Resources(1.0, 0.5), NODE, lambda one: {"gpus": one["gpus"]})
     searcher = TuneSearcher(Bridge(run.conductor, lambda t: Told(t.number), shares, Room(NODE)))
+    experiment = Experiment("tuned", Trainable, storage_path=str(folder), max_failures=2)
+    searcher.add_configurations([experiment])
     live = {}
-    for asked in map(str, range(5000)):
-        reached, given = run.conductor.limit, searcher.suggest(asked)
-        if isinstance(given, dict):
+    for _ in range(5000):
+        reached, given = run.conductor.limit, searcher.next_trial()
+        if given is not None:
             assert not reached, "it starts after a limit was reached"
-            live[asked] = learn(run.history.trials[given["assignment"]["number"]])
-        elif given == TuneSearcher.FINISHED and not live:
+            number = json.loads(given.config["assignment"])["number"]
+            live[given.trial_id] = learn(run.history.trials[number])
+        elif searcher.is_finished() and not live:
             return run
         for trial_id, reports in [*live.items()]:
             if run.conductor.report(next(reports)) is Verdict.STOP:
@@ -44,18 +49,18 @@ def tuned(run):
     raise AssertionError("it never ends")
 
 
-def test_what_waits_for_room_does_not_start_once_a_limit_is_reached_but_later():
+def test_what_waits_for_room_does_not_start_once_a_limit_is_reached_but_later(tmp_path):
     waited = 0
     for seconds in range(20, 60):
         plan = Plan(SPACE, RandomSearch(SPACE), RunToEnd(), 12, 5, 0, Limits(time=seconds))
-        run = tuned(Run(plan).opened(2))
+        run = tuned(Run(plan).opened(2), tmp_path)
         assert run.conductor.limit == "time"
         left = [trial.number for trial in run.history.running]  # these were waiting
         waited += len(left)
         more = Plan(SPACE, RandomSearch(SPACE), RunToEnd(), 12, 5, 0)
         again = Run(more, list(run.events)).opened(2)
         before = len(again.events)
-        tuned(again)
+        tuned(again, tmp_path)
         begun = [e for e in again.events[before:] if isinstance(e, Started | Resumed)]
         assert not {event.number for event in begun if isinstance(event, Started)} & {*left}
         trained = [trial for trial in again.history.trials.values() if trial.trained]

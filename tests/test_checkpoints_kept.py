@@ -85,7 +85,7 @@ class Site:
         return trial and (trial, Resources(1.0, self.gpus(trial.architecture)))
 
     def _begin(self, conductor, trial):
-        self.files.sweep(conductor.needed)
+        self.files.sweep(lambda: conductor.needed)
         self.most_files = max(self.most_files, len([*self.files.folder.iterdir()]))
         own = self.files.of(trial.number)
         if own.exists():

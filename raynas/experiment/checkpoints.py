@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,10 +52,15 @@ class Checkpoints:
         if heir.started.inherits and heir.started.parent is not None:
             self.bequeath(history.trials[heir.started.parent].donor, heir.number)
 
-    def sweep(self, needed: Collection[int]) -> None:
-        """Delete the files of all trials but those ``needed``; workers may be writing others."""
-        kept = {path for number in needed for path in (self.of(number), self.bequeathed(number))}
-        for path in self.folder.glob("trial-*.pt"):
+    def sweep(self, needed: Callable[[], Collection[int]]) -> None:
+        """Delete the files of all trials but those ``needed``; workers may be writing others.
+
+        Nobody is asked which these are if there are no files.
+        """
+        if not (files := list(self.folder.glob("trial-*.pt"))):
+            return
+        kept = {path for number in needed() for path in (self.of(number), self.bequeathed(number))}
+        for path in files:
             if path not in kept:
                 path.unlink(missing_ok=True)
 

@@ -124,7 +124,7 @@ def run(experiment: Experiment, watchers: Iterable[Watcher] = ()) -> Result:
             _execute(experiment, parts, conductor)
         else:
             _say_limit(experiment, conductor)
-        files.sweep(conductor.needed)
+        files.sweep(lambda: conductor.needed)
     return Result(experiment.output, history, experiment.described())
 
 
@@ -220,7 +220,7 @@ def _why_none(history: History) -> str:
 def assignment(experiment: Experiment, conductor: Conductor, trial: Trial) -> Assignment:
     """Return what a worker is told of a trial, once checkpoints that nobody needs are deleted."""
     files, started = checkpoints(experiment.output), trial.started
-    files.sweep(conductor.needed)
+    files.sweep(lambda: conductor.needed)
     return Assignment(
         trial.number,
         dict(trial.architecture),

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
-from dataclasses import asdict
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import Any, Final
 
+from ray.tune import Experiment, PlacementGroupFactory
+from ray.tune.experiment import Trial as TuneTrial
+from ray.tune.registry import get_trainable_cls
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
-from ray.tune.search import Searcher
+from ray.tune.search import SearchAlgorithm
 
 from raynas.errors import ConfigError, ResourceError
 from raynas.execution.conductor import Conductor
 from raynas.execution.packing import Admission, Resources, Room, Shares
-from raynas.execution.ray_tune.trainable import as_event
+from raynas.execution.ray_tune.trainable import as_config, as_event
 from raynas.execution.worker import Assignment
 from raynas.schedulers import Verdict
 from raynas.trial import Failed, Trial
@@ -79,24 +83,57 @@ class Bridge:
             self.controller.cleanup()
 
 
-class TuneSearcher(Searcher):  # type: ignore[misc]  # Ray ships no types
-    """Hands the conductor's next trial to Tune."""
+class TuneSearcher(SearchAlgorithm):  # type: ignore[misc]  # Ray ships no types
+    """Hands the conductor's next trial to Tune.
+
+    It makes Tune's trials itself: Tune takes milliseconds to make one of what a ``Searcher``
+    suggests, and meanwhile all workers that are free wait.
+    """
 
     def __init__(self, bridge: Bridge) -> None:
         """Serve ``bridge``."""
-        super().__init__(metric=None, mode=None)
         self._bridge = bridge
         self._admission = Admission(bridge.room, bridge.shares.default)
         self._live: dict[str, int] = {}
+        self._spec: Mapping[str, Any] = {}
+        self._kind: type[TuneTrial] = TuneTrial
 
-    def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
-        """Return what the worker is told and what it gets, None for not now, or FINISHED."""
+    @property
+    def total_samples(self) -> int:
+        """How many trials there will be: nobody knows."""
+        return sys.maxsize
+
+    def add_configurations(self, experiments: Sequence[Experiment]) -> None:
+        """Take note of what all trials share."""
+        (experiment,) = experiments
+        self._spec, self._kind = experiment.spec, trials_of(experiment.spec["run"])
+
+    def next_trial(self) -> TuneTrial | None:
+        """Return the trial to start now; none for not now, or if it is over."""
+        if self.is_finished():
+            return None
         trial = self._bridge.guarded(self._admitted, None)
         if trial is None:
-            return None if self._bridge.error is None and self._may_go_on else Searcher.FINISHED
-        self._live[trial_id] = trial.number
-        share = self._bridge.room.trials[trial.number]
-        return {"assignment": asdict(self._bridge.assign(trial)), **asdict(share)}
+            if self._bridge.error is not None or not self._may_go_on:
+                self.set_finished()
+            return None
+        told = self._as_told(trial)
+        self._live[told.trial_id] = trial.number
+        return told
+
+    def _as_told(self, trial: Trial) -> TuneTrial:
+        share, spec = self._bridge.room.trials[trial.number], self._spec
+        return self._kind(
+            spec["run"],
+            config=as_config(self._bridge.assign(trial), share),
+            experiment_tag=str(trial.number),
+            placement_group_factory=_place(share.cpus, share.gpus),
+            stub=True,
+            storage=spec["storage"],
+            max_failures=spec["max_failures"],
+            checkpoint_config=spec["checkpoint_config"],
+            trial_dirname_creator=spec["trial_dirname_creator"],
+        )
 
     def _admitted(self) -> Trial | None:
         """Return the trial to start now; none once a limit is reached, not even one that waits."""
@@ -142,15 +179,29 @@ class TuneSearcher(Searcher):  # type: ignore[misc]  # Ray ships no types
             fail = self._bridge.conductor.fail
             self._bridge.guarded(lambda: fail(number, reason, lost=True), None)
 
-    def save(self, checkpoint_path: str) -> None:
-        """Save nothing: the journal holds everything."""
-
-    def restore(self, checkpoint_path: str) -> None:
-        """Restore nothing: resuming replays the journal."""
-
     def __reduce__(self) -> tuple[Any, ...]:
         """Leave the run behind when Tune pickles its own state, which is never read."""
-        return Searcher, ()
+        return SearchAlgorithm, ()
+
+
+def trials_of(name: str) -> type[TuneTrial]:
+    """Return the class of the trials of a registered trainable, which is looked up once.
+
+    Tune's own trials ask the cluster's key-value store three times each. They are to be made as
+    ``stub``, for that is what keeps Tune from looking the trainable up to see that it is there.
+    """
+    trainable: type[Any] = get_trainable_cls(name)
+
+    class Known(TuneTrial):  # type: ignore[misc]
+        def get_trainable_cls(self) -> type[Any]:
+            return trainable
+
+    return Known
+
+
+@cache  # Tune keeps that of every trial ever run
+def _place(cpus: float, gpus: float) -> PlacementGroupFactory:
+    return PlacementGroupFactory([{"CPU": cpus, "GPU": gpus}])
 
 
 class TuneScheduler(FIFOScheduler):  # type: ignore[misc]  # Ray ships no types

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import tempfile
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import ModuleType
@@ -112,12 +112,8 @@ class Session:
         return Examiners(max(cores, 1), self.packed, self.data, names, seed).assess
 
     def _tuner(self, bridge: Bridge, scratch: str) -> tune.Tuner:
-        trainable = tune.with_resources(
-            tune.with_parameters(ChildTrainable, packed=self.packed, data=self.data),
-            _placed,
-        )
         return tune.Tuner(
-            trainable,
+            tune.with_parameters(ChildTrainable, packed=self.packed, data=self.data),
             tune_config=tune.TuneConfig(
                 search_alg=TuneSearcher(bridge),
                 scheduler=TuneScheduler(bridge),
@@ -148,10 +144,6 @@ class Session:
                 yield
         finally:
             logger.setLevel(level)
-
-
-def _placed(config: Mapping[str, Any]) -> tune.PlacementGroupFactory:
-    return tune.PlacementGroupFactory([{"CPU": config["cpus"], "GPU": config["gpus"]}])
 
 
 @contextmanager

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
+from sys import intern
 from types import ModuleType
 from typing import Any
 
@@ -62,9 +64,8 @@ class ChildTrainable(tune.Trainable):  # type: ignore[misc]  # Ray ships no type
 
     def reset_config(self, new_config: Mapping[str, Any]) -> bool:
         """Begin the next trial in this process."""
-        self._assignment = Assignment(**new_config["assignment"])
         # Tune gives an actor to another trial only if that has the same share.
-        self._share = Resources(new_config["cpus"], new_config["gpus"])
+        self._assignment, self._share = as_told(new_config)
         self._events: Iterator[Report | Failed] | None = None
         return True  # False would lose the trial and its slot without a word to the searcher
 
@@ -82,6 +83,20 @@ class ChildTrainable(tune.Trainable):  # type: ignore[misc]  # Ray ships no type
         self._events = None
 
 
+def as_config(assignment: Assignment, share: Resources) -> dict[str, Any]:
+    """Return what a worker is told and what it gets as Tune's configuration of a trial.
+
+    The assignment is one text: Tune copies, flattens, prints and keeps what it can look into.
+    """
+    return {"assignment": json.dumps(asdict(assignment)), **asdict(share)}
+
+
+def as_told(config: Mapping[str, Any]) -> tuple[Assignment, Resources]:
+    """Return the assignment and the share in a configuration."""
+    assignment = Assignment(**json.loads(config["assignment"]))
+    return assignment, Resources(config["cpus"], config["gpus"])
+
+
 def as_result(event: Report | Failed) -> dict[str, Any]:
     """Return an event as the plain dictionary that crosses to the driver."""
     return {"raynas_event": type(event).__name__, "raynas": asdict(event)}
@@ -94,5 +109,8 @@ def as_event(result: Mapping[str, Any]) -> Report | Failed:
     plain = {k.removeprefix(prefix): v for k, v in flat.items() if not k.startswith(metrics)}
     if result["raynas_event"] == Failed.__name__:
         return Failed(**plain)
-    measured = {k.removeprefix(metrics): v for k, v in flat.items() if k.startswith(metrics)}
+    # Names are the same in all reports of a search: they are held once.
+    measured = {
+        intern(k.removeprefix(metrics)): v for k, v in flat.items() if k.startswith(metrics)
+    }
     return Report(**plain, metrics=measured)
