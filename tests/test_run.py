@@ -121,6 +121,16 @@ def test_a_search_by_names_leaves_a_winner_that_works(tmp_path):
     assert (output / "journal.jsonl").read_bytes() == before
 
 
+def test_a_winner_that_cannot_be_exported_leaves_its_weights_and_that_is_said(mine, caplog):
+    result = search(mine, "looks", epochs=1)
+    assert result.winner.metrics["test_accuracy"] > 0
+    left = {file.name for file in (mine / "run" / "winner").iterdir()}
+    assert {"weights.safetensors", "architecture.json"} <= left
+    assert "network.pt2" not in left
+    (said,) = [r.getMessage() for r in caplog.records if "network.pt2" in r.getMessage()]
+    assert "cannot export this network (GuardOnDataDependent" in said
+
+
 @pytest.mark.slow
 def test_failures_are_rows_and_two_workers_do_it_all_side_by_side(mine):
     kinds = ("meets", "meets", "refuses", "raises", "misfits", "diverges", "raises", "plain")

@@ -8,8 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from raynas.execution.worker import Assignment, Workshop, begin, load
+
+if TYPE_CHECKING:
+    from raynas.training.export import Exported
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,11 +22,11 @@ class Crowned:
 
     Attributes:
         metrics: ``test_accuracy`` (a fraction), ``test_loss`` (nats), ``params``, ``flops``.
-        files: What it was exported to, by name.
+        exported: It, as files.
     """
 
     metrics: Mapping[str, float]
-    files: Mapping[str, bytes]
+    exported: Exported
 
 
 def crown(workshop: Workshop, assignment: Assignment) -> Crowned:

@@ -197,6 +197,12 @@ def _crown(experiment: Experiment, parts: Parts, conductor: Conductor, session: 
         raise RunError(
             f"the winner, trial {chosen.number}, could not be trained and tested: {said}"
         ) from error
+    if missing := crowned.exported.missing:
+        _LOG.warning(
+            "the winner's network.pt2 is missing, for torch cannot export this network (%s); "
+            "weights.safetensors is there, for the network that the space builds",
+            missing.splitlines()[0],
+        )
     card = {
         "space": experiment.described()["space"],
         "space_options": experiment.described()["space_options"],
@@ -206,7 +212,7 @@ def _crown(experiment: Experiment, parts: Parts, conductor: Conductor, session: 
         "classes": parts.data.classes,
         "metrics": dict(crowned.metrics),
     }
-    keep_winner(experiment.output, crowned.files, card)
+    keep_winner(experiment.output, crowned.exported.files, card)
     conductor.record(Winner(chosen.number, crowned.metrics, WINNER, at=time.time()))
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 import torch
 from safetensors.torch import save
@@ -32,20 +34,41 @@ class Normalised(nn.Module):
         return logits
 
 
-def exported(child: nn.Module, data: Data) -> dict[str, bytes]:
-    """Return the files of a trained child by name; it is left on the CPU in evaluation mode.
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """A trained child as files.
 
-    ``network.pt2`` is the whole network, normalisation included, for ``torch.export.load``;
-    ``weights.safetensors`` is the child's own ``state_dict``.
+    Attributes:
+        files: Contents by name.
+        missing: Why ``network.pt2`` is not among them; empty if it is.
+    """
+
+    files: Mapping[str, bytes]
+    missing: str = ""
+
+
+def exported(child: nn.Module, data: Data) -> Exported:
+    """Return the files of a trained child; it is left on the CPU in evaluation mode.
+
+    ``weights.safetensors`` is the child's own ``state_dict``; ``network.pt2`` is the whole
+    network, normalisation included, for ``torch.export.load``. Not every network can be exported:
+    one whose ``forward`` looks at values, or works for one batch size only, cannot.
     """
     child = child.cpu().to(memory_format=torch.contiguous_format).eval()
-    weights = {name: tensor.contiguous() for name, tensor in child.state_dict().items()}
-    example = torch.zeros((2, *data.input_shape))
+    state = {name: tensor.contiguous() for name, tensor in child.state_dict().items()}
+    weights = {"weights.safetensors": save(state)}
+    try:
+        network = _program(Normalised(child, data).eval(), data.input_shape)
+    except Exception as error:  # noqa: BLE001 - what torch.export raises is not documented
+        return Exported(weights, f"{type(error).__name__}: {error}")
+    return Exported({"network.pt2": network, **weights})
+
+
+def _program(network: nn.Module, input_shape: tuple[int, ...]) -> bytes:
+    example, batch = torch.zeros((2, *input_shape)), torch.export.Dim("batch", min=1)
     file = io.BytesIO()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch.export warns of its own internals
-        batch = torch.export.Dim("batch", min=1)
-        network = Normalised(child, data).eval()
         program = torch.export.export(network, (example,), dynamic_shapes=({0: batch},))
         torch.export.save(program, file)
-    return {"network.pt2": file.getvalue(), "weights.safetensors": save(weights)}
+    return file.getvalue()
