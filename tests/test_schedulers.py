@@ -3,6 +3,7 @@
 import copy
 import math
 
+import numpy as np
 import pytest
 import strategies
 from hypothesis import given, settings
@@ -93,12 +94,32 @@ def at_rung(losses, epochs=3):
         yield report, history
 
 
-@given(st.lists(st.integers(-20, 20), min_size=1, max_size=40), st.integers(2, 5))
-def test_the_best_of_each_rung_go_on(losses, eta):
+@given(
+    st.lists(st.integers(-20, 20), min_size=1, max_size=40),
+    st.integers(2, 5),
+    st.none() | st.integers(1, 6),
+)
+def test_the_best_of_each_rung_go_on(losses, eta, recent):
+    asha = ASHA(eta=eta, recent=recent)
     for count, (report, history) in enumerate(at_rung(losses), start=1):
-        allowed = sorted(losses[:count])[: math.ceil(count / eta)]
+        rivals = losses[:count][-recent * eta :] if recent else losses[:count]
+        allowed = sorted(rivals)[: math.ceil(len(rivals) / eta)]
         goes_on = losses[count - 1] <= allowed[-1]
-        assert (ASHA(eta=eta).decide(report, history) is Verdict.GO) == goes_on
+        assert (asha.decide(report, history) is Verdict.GO) == goes_on
+
+
+def test_of_networks_that_get_better_all_the_time_a_part_goes_on_too():
+    noise = strategies.generator(0).normal(size=600)
+    losses = (noise - np.arange(600) / 30).tolist()
+    went_on = {
+        recent: sum(
+            ASHA(recent=recent).decide(report, history) is Verdict.GO
+            for report, history in at_rung(losses)
+        )
+        for recent in (None, ASHA().recent)
+    }
+    assert went_on[None] > 500  # nearly all
+    assert went_on[ASHA().recent] < 270  # a third, and somewhat more where the last are the best
 
 
 def test_ray_tune_decides_alike():
@@ -111,7 +132,7 @@ def test_ray_tune_decides_alike():
         rays = (
             bracket.on_result(trial, 1, report.metrics["val_accuracy"]) == TrialScheduler.CONTINUE
         )
-        ours = ASHA().decide(report, history) is Verdict.GO
+        ours = ASHA(recent=None).decide(report, history) is Verdict.GO
         same += rays == ours
         going_on += ours
     assert same / len(losses) > 0.99
@@ -159,6 +180,7 @@ def test_asha_finds_the_best_for_a_part_of_the_epochs():
         (lambda: make("none", {"eta": 3}), "scheduler 'none' takes no options, got 'eta'"),
         (lambda: make("asha", {"eta": 1}), "eta >= 2, got 1 and 1"),
         (lambda: make("asha", {"grace_epochs": 0}), "grace_epochs >= 1"),
+        (lambda: make("asha", {"recent": 0}), "recent >= 1, or none, got 0"),
         (lambda: make("asha", {"eta": "three"}), "valid integer.*got 'three'"),
         (lambda: make("asha", {"eta": math.nan}), "finite number.*got nan"),
         (lambda: make("asha", {"grace_epochs": 10}).check(9), "10 epochs for trials of 9"),

@@ -1,7 +1,9 @@
 """Asynchronous successive halving (Li et al., 2020, arXiv:1810.05934, Algorithm 2), two variants.
 
 Differs from the paper: there is one bracket. ``ASHA`` stops a trial for good that is not among the
-best of its rung, as Ray Tune does, which needs no checkpoints; ``PromotingASHA`` pauses it, and
+best of its rung, as Ray Tune does, which needs no checkpoints, and compares it with those that
+came last: the networks of a searcher that learns get better all the time, and among all that ever
+came nearly every one would be good enough to go on. ``PromotingASHA`` pauses it, and
 promotes it when enough worse ones have come, as the paper has it, but lets a trial that may be
 promoted at once go on rather than stop and start it. Of the paused ones, so many per rung stay
 promotable as come next after the best 1/eta, to keep few checkpoints; who falls farther behind is
@@ -17,7 +19,7 @@ import numpy as np
 
 from raynas.errors import ConfigError
 from raynas.schedulers.memo import Memo
-from raynas.schedulers.rungs import Rungs
+from raynas.schedulers.rungs import Rungs, place
 from raynas.schedulers.standing import Standing, Standings
 from raynas.schedulers.verdict import Resume, Verdict
 from raynas.space import Space
@@ -26,7 +28,7 @@ from raynas.trial import History, Report
 
 @dataclass(frozen=True, slots=True)
 class ASHA:
-    """Let the best 1/eta of each rung go on, of those that reached it so far.
+    """Let the best 1/eta of each rung go on, of those that reached it of late.
 
     The first to reach a rung always goes on. Rungs are read from the history, which counts what a
     trial reported once, however often it was proposed again and answered from the journal.
@@ -34,13 +36,16 @@ class ASHA:
     Attributes:
         grace_epochs: The first rung, in epochs; nothing is stopped before it.
         eta: Factor between rungs; one in ``eta`` goes on.
+        recent: A trial is compared with so many times ``eta`` trials: itself and those that came
+            to the rung last; none for all that ever came, as in the paper.
 
     Raises:
-        ConfigError: ``grace_epochs`` is below one, or ``eta`` below two.
+        ConfigError: ``grace_epochs`` or ``recent`` is below one, or ``eta`` below two.
     """
 
     grace_epochs: int = 1
     eta: int = 3
+    recent: int | None = 4
     _standings: Memo[Standings] = field(
         default_factory=lambda: Memo(Standings), init=False, repr=False, compare=False
     )
@@ -48,6 +53,8 @@ class ASHA:
     def __post_init__(self) -> None:
         """Check the options."""
         Rungs(self.grace_epochs, self.eta).check("asha")
+        if self.recent is not None and self.recent < 1:
+            raise ConfigError(f"asha needs recent >= 1, or none, got {self.recent}")
 
     def check(self, epochs: int) -> None:
         """Refuse runs that would end before the first rung."""
@@ -61,9 +68,18 @@ class ASHA:
         """Stop a trial that is not among the best 1/eta of those at its rung."""
         if report.epoch not in self.rungs(history.trials[report.number].started.epochs):
             return Verdict.GO
-        rung = self._standings.of(history).at(history, report.epoch)
-        goes_on = rung.better(report.number) * self.eta < len(rung)
-        return Verdict.GO if goes_on else Verdict.STOP
+        better, count = self._compared(report, history)
+        return Verdict.GO if better * self.eta < count else Verdict.STOP
+
+    def _compared(self, report: Report, history: History) -> tuple[int, int]:
+        """Return how many are better at a rung, of how many."""
+        if self.recent is None:
+            rung = self._standings.of(history).at(history, report.epoch)
+            return rung.better(report.number), len(rung)
+        reached = history.at(report.epoch)
+        last = [*reached][-self.recent * self.eta :]
+        own, *_ = places = [place(number, reached[number])[:2] for number in reversed(last)]
+        return sum(other < own for other in places), len(places)
 
 
 @dataclass(frozen=True, slots=True)
