@@ -93,7 +93,7 @@ def test_an_heir_with_a_checkpoint_of_its_own_needs_no_parent(files):
 
 def test_only_what_is_needed_stays(files):
     files.bequeath(0, 7)
-    files.sweep({1, 7})
+    files.sweep(lambda: {1, 7})
     assert {path.name for path in files.folder.iterdir()} == {
         "trial-0001.pt",
         "trial-0007.parent.pt",
@@ -103,7 +103,7 @@ def test_only_what_is_needed_stays(files):
 def test_what_a_worker_is_writing_stays_until_the_run_is_taken_up_again(files):
     partial = files.folder / "tmp1234.partial"
     partial.write_text("half a checkpoint")
-    files.sweep(set())
+    files.sweep(set)
     assert [*files.folder.iterdir()] == [partial]
     files.clear()
     assert not [*files.folder.iterdir()]

@@ -19,7 +19,6 @@ from raynas.searchers.gp.observations import (
     due,
     ends,
     observe,
-    on_the_way,
     points,
     representative,
     sample,
@@ -90,12 +89,8 @@ class Believer:
         trained = [trial for trial in history.finished if trial.trained]
         seen = observe(history, trained, full)
         prefix = due(seen)
-        learnt = trained[:prefix]
-        prior, theta = self._fitted(
-            observe(history, learnt, full) + on_the_way(history, learnt, full)
-        )
-        everything = seen + on_the_way(history, trained, full)
-        heeded = [everything[at] for at in sample(everything, _HEEDED)]
+        prior, theta = self._fitted(observe(history, trained[:prefix], full))
+        heeded = [seen[at] for at in sample(seen, _HEEDED)]
         z = target(np.array([one.gap for one in heeded]), theta[-1]).z
         posterior = condition(
             prior.kernel(theta),

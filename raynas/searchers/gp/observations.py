@@ -50,24 +50,6 @@ def observe(history: History, trials: Sequence[Trial], full: int) -> tuple[Obser
     return tuple(seen)
 
 
-def on_the_way(history: History, trials: Sequence[Trial], full: int) -> tuple[Observation, ...]:
-    """Return what those of these trials that went on had shown where others were stopped.
-
-    Without it the shortest trainings would be known of the worst networks only, and nothing would
-    tell how far a short training can be trusted.
-    """
-    seen: list[Observation] = []
-    for epoch in sorted({trial.epoch for trial in trials if trial.stopped}):
-        passed = [trial for trial in trials if trial.epoch >= epoch]
-        losses = np.array([_loss(history, trial, epoch) for trial in passed])
-        best = float(losses.min())
-        for trial, loss in zip(passed, losses.tolist(), strict=True):
-            if trial.epoch > epoch and np.isfinite(loss):
-                first, lacks = representative(history, trial), max(0.0, 1.0 - epoch / full)
-                seen.append(Observation(first.architecture, first.number, lacks, loss - best))
-    return tuple(seen)
-
-
 def ends(history: History) -> tuple[Observation, ...]:
     """Return of each network whether it failed (a gap of one) or not (of none).
 
