@@ -1,6 +1,7 @@
 """What single schedulers decide, against papers, counts by hand and Ray Tune."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -129,7 +130,7 @@ def verdicts(scheduler, rows):
         history.apply(report)
         yield (
             scheduler.decide(report, history),
-            type(scheduler)(eta=scheduler.eta).decide(report, history),
+            replace(scheduler).decide(report, history),
         )
 
 
