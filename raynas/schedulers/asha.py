@@ -78,8 +78,8 @@ class ASHA:
             return rung.better(report.number), len(rung)
         reached = history.at(report.epoch)
         last = [*reached][-self.recent * self.eta :]
-        own, *_ = places = [place(number, reached[number])[:2] for number in reversed(last)]
-        return sum(other < own for other in places), len(places)
+        own = place(report.number, reached[report.number])[:2]
+        return sum(place(other, reached[other])[:2] < own for other in last), len(last)
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,8 @@ _TINY: Final = 1e-300  # instead of a range of nothing
 class MOASHA:
     """Let the best 1/eta of each rung go on, by fronts and an epsilon-net within the last.
 
-    With one objective it is ``asha`` that compares with all that ever came. Whoever equals one that goes on goes on too.
+    With one objective it is ``asha`` that compares with all that ever came. Whoever equals one
+    that goes on goes on too.
 
     Attributes:
         grace_epochs: The first rung, in epochs; nothing is stopped before it.
