@@ -22,7 +22,7 @@ from raynas.searchers.gp.climb import climb
 from raynas.searchers.gp.kernel import Points
 from raynas.searchers.gp.layout import layout
 from raynas.searchers.gp.model import Prior, condition, target
-from raynas.searchers.gp.observations import ends, observe
+from raynas.searchers.gp.observations import ends, observe, on_the_way
 from raynas.searchers.gp.rows import Rows
 from raynas.space import Choice, Float, Int, Space
 from raynas.trial import Failed, Finished, History, Objective, Proposal, Report, Started
@@ -349,10 +349,23 @@ def test_trials_stopped_early_count_for_what_they_reached():
     seen = observe(history, history.finished, full=4)
     assert [one.low for one in seen] == [0.0] * 3 + [0.75] * 5
     assert [one.gap for one in seen] == [2, 1, 0, 4, 3, 2, 1, 0]
+    assert not on_the_way(history, history.finished, full=4)  # not the worse ones were stopped
     searcher = make("gp", space)
     assert not searcher.recommend(history).stopped
     proposal = searcher.propose(history, proposal_rng(0, 8))
     assert proposal.repeat or proposal.architecture["a"] == 8
+
+
+def test_what_went_on_is_known_where_worse_ones_were_stopped():
+    space, history = Space({"a": Choice(tuple(range(9)))}), History()
+    for value in range(8):
+        train(space, history, {"a": value}, float(value), epochs=4, until=4 if value < 3 else 2)
+    seen = on_the_way(history, history.finished, full=4)
+    assert [(one.network["a"], one.low, one.gap) for one in seen] == [
+        (0, 0.5, 0.0),
+        (1, 0.5, 1.0),
+        (2, 0.5, 2.0),
+    ]
 
 
 def test_short_trainings_first_and_full_ones_for_their_share():

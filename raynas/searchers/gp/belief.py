@@ -19,6 +19,7 @@ from raynas.searchers.gp.observations import (
     due,
     ends,
     observe,
+    on_the_way,
     points,
     representative,
     sample,
@@ -89,8 +90,12 @@ class Believer:
         trained = [trial for trial in history.finished if trial.trained]
         seen = observe(history, trained, full)
         prefix = due(seen)
-        prior, theta = self._fitted(observe(history, trained[:prefix], full))
-        heeded = [seen[at] for at in sample(seen, _HEEDED)]
+        learnt = trained[:prefix]
+        prior, theta = self._fitted(
+            observe(history, learnt, full) + on_the_way(history, learnt, full)
+        )
+        everything = seen + on_the_way(history, trained, full)
+        heeded = [everything[at] for at in sample(everything, _HEEDED)]
         z = target(np.array([one.gap for one in heeded]), theta[-1]).z
         posterior = condition(
             prior.kernel(theta),

@@ -50,6 +50,30 @@ def observe(history: History, trials: Sequence[Trial], full: int) -> tuple[Obser
     return tuple(seen)
 
 
+def on_the_way(history: History, trials: Sequence[Trial], full: int) -> tuple[Observation, ...]:
+    """Return what those of these trials that went on had shown where others were stopped.
+
+    Without it the shortest trainings would be known of the worst networks only, and nothing would
+    tell how far a short training can be trusted. Where those that were stopped are not the worse
+    ones, they were stopped for another reason than the loss, and nothing is compared.
+    """
+    seen: list[Observation] = []
+    for epoch in sorted({trial.epoch for trial in trials if trial.stopped}):
+        reached = [
+            (trial, _loss(history, trial, epoch)) for trial in trials if trial.epoch >= epoch
+        ]
+        passed = [(trial, loss) for trial, loss in reached if trial.epoch > epoch]
+        left = [loss for trial, loss in reached if trial.epoch == epoch]
+        if not passed or np.median(left) <= np.median([loss for _, loss in passed]):
+            continue
+        best = min(loss for _, loss in reached)
+        for trial, loss in passed:
+            if np.isfinite(loss):
+                first, lacks = representative(history, trial), max(0.0, 1.0 - epoch / full)
+                seen.append(Observation(first.architecture, first.number, lacks, loss - best))
+    return tuple(seen)
+
+
 def ends(history: History) -> tuple[Observation, ...]:
     """Return of each network whether it failed (a gap of one) or not (of none).
 
