@@ -106,7 +106,7 @@ class TuneSearcher(SearchAlgorithm):  # type: ignore[misc]  # Ray ships no types
     def add_configurations(self, experiments: Sequence[Experiment]) -> None:
         """Take note of what all trials share."""
         (experiment,) = experiments
-        self._spec, self._kind = experiment.spec, trials_of(experiment.spec["run"])
+        self._spec, self._kind = experiment.spec, _trials_of(experiment.spec["run"])
 
     def next_trial(self) -> TuneTrial | None:
         """Return the trial to start now; none for not now, or if it is over."""
@@ -184,7 +184,7 @@ class TuneSearcher(SearchAlgorithm):  # type: ignore[misc]  # Ray ships no types
         return SearchAlgorithm, ()
 
 
-def trials_of(name: str) -> type[TuneTrial]:
+def _trials_of(name: str) -> type[TuneTrial]:
     """Return the class of the trials of a registered trainable, which is looked up once.
 
     Tune's own trials ask the cluster's key-value store three times each. They are to be made as

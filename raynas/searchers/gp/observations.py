@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
@@ -12,6 +14,8 @@ from raynas.searchers.gp.kernel import Points
 from raynas.searchers.gp.layout import Floats
 from raynas.space import Architecture
 from raynas.trial import Failed, History, Trial
+
+_RUNGS: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +59,12 @@ def on_the_way(history: History, trials: Sequence[Trial], full: int) -> tuple[Ob
 
     Without it the shortest trainings would be known of the worst networks only, and nothing would
     tell how far a short training can be trusted. Where those that were stopped are not the worse
-    ones, they were stopped for another reason than the loss, and nothing is compared.
+    ones, they were stopped for another reason than the loss, and nothing is compared. Some
+    schedulers stop after any epoch; those after which most were stopped are enough.
     """
     seen: list[Observation] = []
-    for epoch in sorted({trial.epoch for trial in trials if trial.stopped}):
+    stopped = Counter(trial.epoch for trial in trials if trial.stopped)
+    for epoch, _ in stopped.most_common(_RUNGS):
         reached = [
             (trial, _loss(history, trial, epoch)) for trial in trials if trial.epoch >= epoch
         ]
