@@ -81,10 +81,22 @@ def test_shares_count_options_wherever_they_stand():
 # The model
 
 
+def test_a_number_is_expected_to_tell_as_much_as_a_choice_between_many():
+    space = Space({"x": Float(0, 1), "y": Float(1e-4, 1, log=True), "op": Choice(range(50))})
+    block = layout(space).blocks[0]
+    rows, others = (
+        np.stack([layout(space).row(one) for one in networks(space, 4000, seed)])
+        for seed in (0, 1)
+    )
+    apart = np.exp(block.tie @ block.mean) * ((rows - others) ** 2).mean(0)
+    x, y, op = apart[0], apart[1], apart[2:].sum()
+    assert np.allclose([x, y], op, rtol=0.05)
+
+
 def test_the_posterior_is_scikit_learns():
     """One block of two numbers, each with a weight of its own, and no other terms."""
     space = Space({"a": Float(0, 1), "b": Float(0, 1)})
-    prior = Prior(layout(space).blocks)
+    prior = Prior.of(layout(space), several=False)
     theta = np.array([0.4, 0.7, 0.2, -0.5, -60.0, math.log(0.05), 0.0])
     seen, asked = points(space, 12), points(space, 40, seed=1)
     asked = replace(asked, who=-1 - asked.who)
@@ -102,7 +114,7 @@ def test_the_posterior_is_scikit_learns():
 @pytest.mark.parametrize("space", ["plain", "conditional", "mixed"])
 @pytest.mark.parametrize("lows", [(0.0,), (0.0, 0.9, 0.5)])
 def test_the_gradient_is_that_of_finite_differences(space, lows):
-    prior = Prior.of(layout(SPACES[space]).blocks, several=len(lows) > 1)
+    prior = Prior.of(layout(SPACES[space]), several=len(lows) > 1)
     seen = points(SPACES[space], 15, lows=lows)
     gap = strategies.generator(3).exponential(size=15)
     gap[0] = 0.0
@@ -117,7 +129,7 @@ def test_the_gradient_is_that_of_finite_differences(space, lows):
 @settings(max_examples=30)
 @given(space=strategies.spaces(), seed=strategies.seeds())
 def test_the_kernel_is_positive_definite_on_any_space(space, seed):
-    prior = Prior.of(layout(space).blocks, several=True)
+    prior = Prior.of(layout(space), several=True)
     kernel = prior.kernel(drawn_theta(prior, seed))
     seen = points(space, 12, seed, lows=(0.0, 0.5))
     gram = kernel.between(seen, seen)
@@ -135,7 +147,7 @@ def test_the_target_is_standard_and_falls_with_the_gap():
 
 
 def test_what_runs_changes_no_mean_and_leaves_less_unknown():
-    prior = Prior(layout(PLAIN).blocks)
+    prior = Prior.of(layout(PLAIN), several=False)
     kernel = prior.kernel(prior.mean)
     seen, running = points(PLAIN, 8), points(PLAIN, 3, seed=5)
     running = replace(running, who=100 + running.who)
@@ -178,7 +190,7 @@ def test_noise_takes_from_the_worth():
 
 
 def test_without_noise_the_worth_is_expected_improvement():
-    prior = Prior(layout(PLAIN).blocks)
+    prior = Prior.of(layout(PLAIN), several=False)
     seen, fresh = points(PLAIN, 6), points(PLAIN, 20, seed=7)
     fresh = replace(fresh, who=-1 - np.arange(20))
     seen = seen.take(np.unique(seen.who, return_index=True)[1])
@@ -291,6 +303,31 @@ def test_beats_random_search_on_a_noisy_space():
     ours, random = ([regret(seed, name) for seed in range(8)] for name in ("gp", "random"))
     assert np.mean(ours) < 0.25 * np.mean(random)
     assert sum(a > b for a, b in zip(ours, random, strict=True)) <= 1
+
+
+class Branin:
+    """The function of that name, less its minimum: three equal hollows in a bent valley."""
+
+    space = Space({"x": Float(-5, 10), "y": Float(0, 15)})
+
+    def loss(self, one):
+        x, y = one["x"], one["y"]
+        valley = y - 5.1 / (4 * math.pi**2) * x**2 + 5 / math.pi * x - 6
+        return valley**2 + 10 * (1 - 1 / (8 * math.pi)) * math.cos(x) + 10 - 0.397887
+
+    def regret(self, name, seed, trainings=40):
+        history, searcher = History(), make(name, self.space)
+        for number in range(trainings):
+            proposal = searcher.propose(history, proposal_rng(seed, number))
+            train(self.space, history, proposal.architecture, self.loss(proposal.architecture))
+        return self.loss(history.best.architecture)
+
+
+def test_searches_numbers_better_than_parzen_estimators():
+    ours, theirs = (
+        [Branin().regret(name, seed) for seed in range(8)] for name in ("gp", "optuna")
+    )
+    assert np.mean(ours) < 0.2 * np.mean(theirs)
 
 
 def test_recommends_what_its_like_confirm_rather_than_what_was_lucky():

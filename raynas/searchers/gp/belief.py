@@ -126,7 +126,7 @@ class Believer:
     def _fit(self, seen: tuple[Observation, ...]) -> tuple[Prior, Floats]:
         learnt = [seen[at] for at in sample(seen, _FITTED)]
         lengths = {one.low for one in learnt}
-        prior = Prior.of(self._rows.layout.blocks, several=len(lengths) > 1)
+        prior = Prior.of(self._rows.layout, several=len(lengths) > 1)
         gaps = np.array([one.gap for one in learnt])
         return prior, prior.fit(points(learnt, self._rows.of), gaps)
 

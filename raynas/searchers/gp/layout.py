@@ -20,6 +20,8 @@ Cells = tuple[int, ...]
 """The columns of one decision."""
 
 _WEIGHT: Final = math.log(2.0)  # prior mean of the log weight of a column that stands for itself
+_NUMBER: Final = math.log(12.0)  # prior mean of the log weight of a number by that of a choice:
+# two random numbers differ by 1/6, squared, and two options, one-hot, by 2
 _HINT: Final = -4.0  # prior mean of the log amplitude of what only short trainings show
 
 
@@ -84,9 +86,9 @@ def layout(space: Space, features: int = 0) -> Layout:
         name = "" if choice else decision.path.rpartition(".")[2]
         kinds[name, repr(options)].append(tuple(range(start, start + width)))
         start += width
-    number = np.array([_is_number(space, path) for path, _ in axes(space)])
     alike = tuple(tuple(kind) for kind in kinds.values() if len(kind) > 1)
-    blocks = [_decisions(start, list(kinds.values()))]
+    number = np.array([_is_number(space, path) for path, _ in axes(space)])
+    blocks = [_decisions(number, list(kinds.values()))]
     for width in (sum(len(kind[0]) for kind in alike), features):
         if width:
             blocks.append(_plain(start, width))
@@ -102,14 +104,16 @@ def _plain(start: int, width: int) -> Block:
     return Block(slice(start, start + width), np.eye(width), np.full(width, _WEIGHT))
 
 
-def _decisions(width: int, kinds: Sequence[Sequence[Cells]]) -> Block:
+def _decisions(number: NDArray[np.bool_], kinds: Sequence[Sequence[Cells]]) -> Block:
     """Return the block of the decisions themselves.
 
     A column's log weight is the sum of a scale, of its decision's effect and, where several
     decisions are of its kind, of its option's. On one-hot columns that is a Hamming kernel: where
     two networks differ, it costs the decision's weight times what it costs to leave the one
-    option and to enter the other.
+    option and to enter the other. Of two random networks a number is expected to tell as much as
+    a choice.
     """
+    width = len(number)
     decisions = sorted(cells for kind in kinds for cells in kind)
     effects = [np.zeros((width, 1 + len(decisions)))]
     effects[0][:, 0] = 1.0
@@ -124,4 +128,5 @@ def _decisions(width: int, kinds: Sequence[Sequence[Cells]]) -> Block:
     tie = np.hstack(effects)
     mean = np.zeros(tie.shape[1])
     mean[0] = math.log(2.0 / len(decisions))
+    mean[1 : 1 + len(decisions)] = [_NUMBER * number[cells[0]] for cells in decisions]
     return Block(slice(0, width), tie, mean)

@@ -8,17 +8,20 @@ ones.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 
 from raynas.searchers.gp.kernel import OFFSET, Kernel, Points
-from raynas.searchers.gp.layout import Block, Floats
+from raynas.searchers.gp.layout import Block, Floats, Layout
 
-_ENDS: Final = ((-5.0, 1.5), (-4.0, 1.5), (math.log(0.3), 1.0))
-"""Prior mean and deviation of the logarithms of tau2, of the noise, and of ``c`` by the median."""
+_OWN: Final = -5.0  # prior mean of log tau2
+_OWN_OF_NUMBERS: Final = -12.0  # the same where numbers are searched: see ``Prior``
+_ENDS: Final = ((-4.0, 1.5), (math.log(0.3), 1.0))
+"""Prior mean and deviation of the logarithms of the noise, and of ``c`` by the median."""
+
+_OWN_DEVIATION: Final = 1.5
 
 _ITERATIONS: Final = 25
 _REACH: Final = 4.0  # deviations from the prior's mean, at most
@@ -64,32 +67,41 @@ def target(gap: Floats, log_c: float) -> Target:
 class Prior:
     """What is believed before anything was trained.
 
+    Where numbers are searched, next to nothing belongs to one network alone: of the many that
+    differ by a hair, each untried one would otherwise hold out the same hope again, and the search
+    would end beside the first good one.
+
     Attributes:
         blocks: What the kernel compares.
+        own: Mean of log tau2.
         offset: Variance of each length of training.
     """
 
     blocks: tuple[Block, ...]
+    own: float
     offset: float = 0.0
 
     @classmethod
-    def of(cls, blocks: Sequence[Block], *, several: bool) -> Prior:
+    def of(cls, layout: Layout, *, several: bool) -> Prior:
         """Return the prior for trainings of one length, or of several."""
+        own = _OWN_OF_NUMBERS if layout.number.any() else _OWN
         if not several:
-            return cls(tuple(blocks))
-        return cls((*blocks, *(block.faded() for block in blocks)), OFFSET)
+            return cls(layout.blocks, own)
+        faded = (block.faded() for block in layout.blocks)
+        return cls((*layout.blocks, *faded), own, OFFSET)
 
     @property
     def mean(self) -> Floats:
         """``[parameters]``: the kernel's theta, then the logarithms of the noise and of ``c``."""
         parts = [[block.level, *block.mean] for block in self.blocks]
-        return np.concatenate([*parts, [mean for mean, _ in _ENDS]])
+        return np.concatenate([*parts, [self.own, *(mean for mean, _ in _ENDS)]])
 
     @property
     def deviation(self) -> Floats:
         """``[parameters]``."""
         blocks = sum(1 + len(block.mean) for block in self.blocks)
-        return np.concatenate([np.ones(blocks), [deviation for _, deviation in _ENDS]])
+        ends = (deviation for _, deviation in _ENDS)
+        return np.concatenate([np.ones(blocks), [_OWN_DEVIATION, *ends]])
 
     def kernel(self, theta: Floats) -> Kernel:
         """Return the kernel with these parameters."""
