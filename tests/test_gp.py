@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from hypothesis import assume, given, settings
 from scipy.optimize import check_grad
 from scipy.stats import norm
 from sklearn.gaussian_process import GaussianProcessRegressor
-from sklearn.gaussian_process.kernels import RBF, ConstantKernel
+from sklearn.gaussian_process.kernels import RBF, ConstantKernel, Matern
 
 from raynas.errors import ConfigError, SpaceError
 from raynas.rng import proposal_rng
@@ -94,18 +95,28 @@ def test_a_number_is_expected_to_tell_as_much_as_a_choice_between_many():
     assert np.allclose([x, y], op, rtol=0.05)
 
 
-def test_the_posterior_is_scikit_learns():
-    """One block of two numbers, each with a weight of its own, and no other terms."""
-    space = Space({"a": Float(0, 1), "b": Float(0, 1)})
+@pytest.mark.parametrize(
+    ("domains", "columns", "radial"),
+    [
+        ((Float(0, 1), Float(0, 1)), (1, 1), partial(Matern, nu=2.5)),
+        ((Choice(("p", "q")), Choice(("r", "s", "t"))), (2, 3), RBF),
+    ],
+    ids=["numbers", "choices"],
+)
+def test_the_posterior_is_scikit_learns(domains, columns, radial):
+    """One block of two decisions, each with a weight of its own, and no other terms."""
+    space = Space(dict(zip("ab", domains, strict=True)))
     prior = Prior.of(layout(space), several=False)
     theta = np.array([0.4, 0.7, 0.2, -0.5, -60.0, math.log(0.05), 0.0])
     seen, asked = points(space, 12), points(space, 40, seed=1)
     asked = replace(asked, who=-1 - asked.who)
     z = strategies.generator(2).normal(size=12)
     look = condition(prior.kernel(theta), 0.05, seen, z).look(asked)
-    lengths = np.sqrt(0.5 / np.exp([0.7 + 0.2, 0.7 - 0.5]))
+    lengths = np.repeat(np.sqrt(0.5 / np.exp([0.7 + 0.2, 0.7 - 0.5])), columns)
     theirs = GaussianProcessRegressor(
-        ConstantKernel(math.exp(0.4), "fixed") * RBF(lengths, "fixed"), alpha=0.05, optimizer=None
+        ConstantKernel(math.exp(0.4), "fixed") * radial(lengths, length_scale_bounds="fixed"),
+        alpha=0.05,
+        optimizer=None,
     ).fit(seen.x, z)
     mean, deviation = theirs.predict(asked.x, return_std=True)
     assert look.mean == pytest.approx(mean, abs=1e-6)

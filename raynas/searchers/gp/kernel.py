@@ -53,7 +53,7 @@ class Points:
 class Kernel:
     """A sum of radial kernels, one per block, plus what belongs to one network alone.
 
-    ``sum_b s_b exp(-sum_j w_bj (x_j - x'_j)^2) [low low' if b fades]
+    ``sum_b s_b r_b(sum_j w_bj (x_j - x'_j)^2) [low low' if b fades]
     + tau2 [same network, same length] + offset [same length]``
 
     Attributes:
@@ -103,17 +103,19 @@ class Kernel:
         """Yield each block's ``[len(a), len(b)]``."""
         for block, amplitude, weight in self.split():
             columns = block.columns
-            part = np.exp(amplitude - _distance(a.x[:, columns], b.x[:, columns], weight))
-            yield part * np.outer(a.low, b.low) if block.fading else part
+            likeness, _ = block.radial(_distance(a.x[:, columns], b.x[:, columns], weight))
+            yield _scale(block, amplitude, a, b) * likeness
 
     def gradient(self, points: Points, outer: Floats) -> Floats:
         """Return the derivative of ``sum(outer * between(points, points))`` by ``theta``."""
         gradient: list[float] = []
-        parts = self.parts(points, points)
-        for (block, _, weight), part in zip(self.split(), parts, strict=True):
-            x, pull = points.x[:, block.columns], outer * part
+        for block, amplitude, weight in self.split():
+            x = points.x[:, block.columns]
+            likeness, fall = block.radial(_distance(x, x, weight))
+            scaled = outer * _scale(block, amplitude, points, points)
+            pull = scaled * fall
             by_weight = -2.0 * (pull.sum(1) @ (x * x) - (x * (pull @ x)).sum(0))
-            gradient += [pull.sum(), *(block.tie.T @ (weight * by_weight))]
+            gradient += [(scaled * likeness).sum(), *(block.tie.T @ (weight * by_weight))]
         same = (points.who[:, None] == points.who) & (points.low[:, None] == points.low)
         return np.array([*gradient, self.own * outer[same].sum()])
 
@@ -125,6 +127,12 @@ class Kernel:
             parameters = self.theta[at + 1 : at + 1 + width]
             yield block, float(self.theta[at]), np.exp(block.tie @ parameters)
             at += 1 + width
+
+
+def _scale(block: Block, amplitude: float, a: Points, b: Points) -> Floats | float:
+    """Return what a block's likenesses are multiplied by."""
+    scale = float(np.exp(amplitude))
+    return scale * np.outer(a.low, b.low) if block.fading else scale
 
 
 def _distance(a: Floats, b: Floats, weight: Floats) -> Floats:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from raynas.searchers.gp.radial import Radial, gaussian, matern
 from raynas.space import Architecture, Space
 from raynas.space.encode import axes, vector
 from raynas.space.nodes import Choice
@@ -31,6 +32,7 @@ class Block:
 
     Attributes:
         columns: Which ones, ``c`` of them.
+        radial: How likeness falls with their distance.
         tie: ``[c, q]``: log weights of the columns are ``tie @ parameters``.
         mean: ``[q]`` prior mean of the parameters, each of deviation 1.
         level: Prior mean of the log amplitude.
@@ -38,6 +40,7 @@ class Block:
     """
 
     columns: slice
+    radial: Radial
     tie: Floats
     mean: Floats
     level: float = 0.0
@@ -45,7 +48,7 @@ class Block:
 
     def faded(self) -> Block:
         """Return the block for what shorter trainings say differently."""
-        return Block(self.columns, self.tie, self.mean, _HINT, fading=True)
+        return replace(self, level=_HINT, fading=True)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -88,10 +91,11 @@ def layout(space: Space, features: int = 0) -> Layout:
         start += width
     alike = tuple(tuple(kind) for kind in kinds.values() if len(kind) > 1)
     number = np.array([_is_number(space, path) for path, _ in axes(space)])
-    blocks = [_decisions(number, list(kinds.values()))]
+    radial = matern if number.any() else gaussian
+    blocks = [_decisions(number, list(kinds.values()), radial)]
     for width in (sum(len(kind[0]) for kind in alike), features):
         if width:
-            blocks.append(_plain(start, width))
+            blocks.append(_plain(start, width, radial))
             start += width
     return Layout(space, number, alike, tuple(blocks))
 
@@ -100,11 +104,14 @@ def _is_number(space: Space, path: str) -> bool:
     return not isinstance(space.decisions[path].domain, Choice)
 
 
-def _plain(start: int, width: int) -> Block:
-    return Block(slice(start, start + width), np.eye(width), np.full(width, _WEIGHT))
+def _plain(start: int, width: int, radial: Radial) -> Block:
+    columns = slice(start, start + width)
+    return Block(columns, radial, np.eye(width), np.full(width, _WEIGHT))
 
 
-def _decisions(number: NDArray[np.bool_], kinds: Sequence[Sequence[Cells]]) -> Block:
+def _decisions(
+    number: NDArray[np.bool_], kinds: Sequence[Sequence[Cells]], radial: Radial
+) -> Block:
     """Return the block of the decisions themselves.
 
     A column's log weight is the sum of a scale, of its decision's effect and, where several
@@ -129,4 +136,4 @@ def _decisions(number: NDArray[np.bool_], kinds: Sequence[Sequence[Cells]]) -> B
     mean = np.zeros(tie.shape[1])
     mean[0] = math.log(2.0 / len(decisions))
     mean[1 : 1 + len(decisions)] = [_NUMBER * number[cells[0]] for cells in decisions]
-    return Block(slice(0, width), tie, mean)
+    return Block(slice(0, width), radial, tie, mean)
