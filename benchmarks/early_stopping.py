@@ -6,6 +6,7 @@ least as good on validation as the best that random search has found. One line p
 over seeds, the quartiles, and in how many runs it got there at all.
 
     python benchmarks/early_stopping.py [--seeds 10] [--networks 40] [--epochs 27]
+    python benchmarks/early_stopping.py --tune lr,weight_decay   # the recipe is searched too
 """
 
 from __future__ import annotations
@@ -40,9 +41,11 @@ def main() -> None:
     parser.add_argument("--networks", type=int, default=40)
     parser.add_argument("--epochs", type=int, default=27)
     parser.add_argument("--arms", default=",".join(ARMS))
+    parser.add_argument("--tune", default="")
     asked = parser.parse_args()
     budget = asked.networks * asked.epochs
-    common = {"space": "mlp", "task": "digits"}
+    tune = tuple(asked.tune.split(",")) if asked.tune else ()
+    common = {"space": "mlp", "task": "digits", "tune": tune}
 
     def shares_of(name: str, bars: dict[int, float]) -> list[float]:
         shares = []
