@@ -94,7 +94,8 @@ def test_what_was_stopped_early_does_not_draw_the_search_to_it(name, epochs):
         else:
             trained(search, f"t{i}", 0.3 + loss(config) / 10, epochs=9)
     proposed = [search.suggest(f"n{i}")["u"] for i in range(12)]
-    assert proposed.count("a") <= 3, "no more than chance"
+    # Chance alone gives 3, and more than 6 once in 70 times; who is drawn proposes it 12 times.
+    assert proposed.count("a") <= 6
 
 
 def test_the_longest_training_is_a_full_one_unless_it_is_said():
