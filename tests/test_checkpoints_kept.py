@@ -138,6 +138,26 @@ def test_who_goes_on_has_its_checkpoint_and_who_inherits_its_parents(name, inher
     assert not run.begun_anew
 
 
+class Fickle(RandomSearch):
+    """Would hand over now this one, now that: the middle one of those that ended."""
+
+    def recommend(self, history):
+        ended = [trial for trial in history.finished if not trial.stopped] or history.finished
+        return ended[len(ended) // 2] if ended else None
+
+
+@settings(max_examples=20, deadline=None)
+@given(seed=strategies.seeds())
+def test_what_is_handed_over_still_has_the_weights_it_inherited(seed):
+    with TemporaryDirectory() as folder:
+        todo = {"trials": 40, "epochs": 9, "seed": seed, "folder": folder}
+        run = site(PBT(), Fickle(SPACE), gpus=lambda _: 2.0, **todo).to_end()
+        conductor = run.conductor()
+        run.files.sweep(lambda: conductor.needed)
+        chosen = conductor.recommended
+        assert not chosen.started.inherits or run.files.of(chosen.number).exists()
+
+
 @settings(max_examples=8, deadline=None)
 @given(seed=strategies.seeds(), kills=st.integers(5, 60), spare=st.integers(0, 9))
 def test_killed_anywhere_promotion_still_finds_all_it_needs(seed, kills, spare):

@@ -91,7 +91,13 @@ class Conductor:
 
     @property
     def recommended(self) -> Trial | None:
-        """The trial to hand over as it stands; none before one has finished."""
+        """The trial to hand over as it stands; none before one has finished.
+
+        Where weights are inherited, that is the best as measured: a searcher judges architectures
+        and not weights, and might come back to a trial whose weights were deleted long ago.
+        """
+        if any(trial.started.inherits for trial in self.history.trials.values()):
+            return self.history.best
         trial = recommended(self.plan.searcher, self.history)
         failed_since = trial and isinstance(self.history.trials[trial.number].outcome, Failed)
         return self.history.best if failed_since else trial
