@@ -3,8 +3,7 @@
 A search space of widths and learning rates is no table of cells: what is good there has a slope.
 These two are what searchers of numbers are usually compared by, turned so that more is better.
 
-    raynas bench --table benchmarks/functions.py:Branin --searcher auto,optuna --seeds 30 \
-        --evaluations 25,50,100
+    raynas bench --table benchmarks/functions.py:Branin --searcher auto,optuna --seeds 30
 
 The "accuracies" printed are the functions' values times a hundred.
 """

@@ -19,10 +19,9 @@ from raynas.searchers.gp.layout import Block, Floats, Layout
 
 _OWN: Final = -5.0  # prior mean of log tau2
 _OWN_OF_NUMBERS: Final = -12.0  # the same where numbers are searched: see ``Prior``
+_OWN_DEVIATION: Final = 1.5
 _ENDS: Final = ((-4.0, 1.5), (math.log(0.3), 1.0))
 """Prior mean and deviation of the logarithms of the noise, and of ``c`` by the median."""
-
-_OWN_DEVIATION: Final = 1.5
 
 _ITERATIONS: Final = 25
 _FIRST: Final = 8  # of these, from each start
