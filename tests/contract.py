@@ -59,6 +59,7 @@ VARIANTS |= {
     "evolution, mixing": variant("evolution", population_size=4, tournament_size=2, crossover=0.5),
     "local_search, slow": variant("local_search", starts=3),
     "nsga2, small": variant("nsga2", population_size=4),
+    "ehvi, soon": variant("ehvi", random_first=1),
     "reinforce, eager": variant("reinforce", batch_size=1, tanh_constant=None),
     "ppo, small": variant("ppo", batch_size=3),
     "optuna, tpe": sampler("tpe", n_startup_trials=4, multivariate=True, group=True),
@@ -205,7 +206,7 @@ CONTRACT = (
 
 # What is refused, and nothing else: who mutates needs something else to mutate into; Optuna knows
 # no prior; and CMA-ES moves along axes that are always there.
-MUTATING = {"evolution", "nsga2", "gp", "bananas", "npenas", "nasbot"}
+MUTATING = {"evolution", "nsga2", "ehvi", "gp", "bananas", "npenas", "nasbot"}
 
 
 def refused(name, space):

@@ -23,7 +23,7 @@ def test_with_one_objective_it_is_the_gaussian_process(space):
     assert recommended(auto, run.history) is recommended(gp, run.history)
 
 
-def test_with_several_it_is_nsga2():
+def test_with_several_it_is_the_hypervolume():
     run = search(
         lambda space: make("auto", space),
         PLAIN,
@@ -31,15 +31,15 @@ def test_with_several_it_is_nsga2():
         trials=30,
     )
     proposals = [
-        make(name, PLAIN).propose(run.history, proposal_rng(0, 30)) for name in ("auto", "nsga2")
+        make(name, PLAIN).propose(run.history, proposal_rng(0, 30)) for name in ("auto", "ehvi")
     ]
     assert proposals[0] == proposals[1]
     assert recommended(make("auto", PLAIN), run.history) is run.history.best
 
 
-@pytest.mark.parametrize("options", [{"fidelities": (3, 9)}, {"features": lambda _: [0.0]}])
+@pytest.mark.parametrize("options", [{"fidelities": (3, 9)}, {"shortlist": 9}])
 def test_with_several_nothing_is_taken_that_is_not_heeded(options):
-    with pytest.raises(ConfigError, match="features and fidelities are for one objective"):
+    with pytest.raises(ConfigError, match="shortlist and fidelities are for one objective"):
         check(make("auto", PLAIN, options), Aim(strategies.ACCURACY_AND_SIZE, epochs=9))
 
 

@@ -1,7 +1,6 @@
 """Breeding: fronts and crowding beside their definitions, NSGA-II beside random search."""
 
 from dataclasses import replace
-from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -9,22 +8,13 @@ import strategies
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import chisquare
+from two_losses import BOTH, LETTERS, covered, dominates
 
 from raynas.errors import ConfigError, SpaceError
 from raynas.searchers import make
 from raynas.searchers.nsga2 import crowding, fronts, order
-from raynas.space import Choice, Int, Space
-from raynas.trial import Finished, History, Objective, Report, Started, Trial
-
-LETTERS = Space({name: Choice(("a", "b", "c", "d")) for name in "uvwxyz"})
-BOTH = (Objective("up", "min"), Objective("down", "min"))
-
-
-def dominates(one, other):
-    (epochs, losses), (others, worse) = one, other
-    if epochs != others:
-        return epochs > others
-    return losses != worse and all(a <= b for a, b in zip(losses, worse, strict=True))
+from raynas.space import Int, Space
+from raynas.trial import Finished, History, Report, Started, Trial
 
 
 def sorted_by_hand(trials):
@@ -135,42 +125,10 @@ def test_children_come_from_the_living_and_are_new(seed, size):
             assert not any(history.same(event.identity))
 
 
-def told(searcher, objectives, losses_of, trials, seed):
-    """Run a search without delays; return its history."""
-    history, space = History(objectives), searcher.space
-    for number in range(trials):
-        rng = np.random.default_rng((seed, number))
-        drawn = searcher.propose(history, rng).architecture
-        history.apply(Started(number, drawn, space.identity(drawn), 1, seed=0))
-        losses = dict(zip(("up", "down"), losses_of(drawn), strict=True))
-        history.apply(Report(number, 1, losses))
-        history.apply(Finished(number))
-    return history
-
-
-def hypervolume(losses):
-    """The area that two losses below 1 dominate."""
-    front = sorted({one for one in losses if not any(dominates((1, x), (1, one)) for x in losses)})
-    ends = [*front, (1.0, front[-1][1])]
-    return sum((after[0] - here[0]) * (1 - here[1]) for here, after in pairwise(ends))
-
-
 def test_it_covers_a_front_better_than_random_search():
-    """4,096 architectures, two contrary losses, both with a good option that few would draw."""
-    rng = strategies.generator(0)
-    effects = {p: {v: rng.random(2) for v in "abcd"} for p in LETTERS.decisions}
-
-    def losses_of(architecture):
-        up, down = sum(effects[path][value] for path, value in architecture.items()) / 6
-        return float(up), float(down)
-
-    best = hypervolume([losses_of(architecture) for architecture in LETTERS])
-    found = {}
-    for name in ("nsga2", "random"):
-        runs = [told(make(name, LETTERS), BOTH, losses_of, 200, seed) for seed in range(5)]
-        found[name] = [hypervolume([one.losses for one in run.finished]) for run in runs]
-    assert min(found["nsga2"]) > max(found["random"])
-    assert np.mean(found["nsga2"]) > 0.97 * best
+    shares = {name: covered(name, trials=200, seeds=5) for name in ("nsga2", "random")}
+    assert min(shares["nsga2"]) > max(shares["random"])
+    assert np.mean(shares["nsga2"]) > 0.97
 
 
 def test_parents_win_binary_tournaments():

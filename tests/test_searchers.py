@@ -76,7 +76,7 @@ def test_a_searcher_is_frozen_and_begins_with_the_space(name):
 
 # Several objectives
 
-TAKE_SEVERAL = {"auto", "random", "nsga2", "optuna"}  # all others take one
+TAKE_SEVERAL = {"auto", "random", "nsga2", "ehvi", "optuna"}  # all others take one
 
 
 @pytest.mark.parametrize("name", [name for name in VARIANTS if name != "optuna, cmaes"])
@@ -87,7 +87,9 @@ def test_several_objectives_are_taken_or_refused_before_anything_starts(name):
     if name.split(",")[0] in TAKE_SEVERAL:
         check(searcher, several)
     else:
-        with pytest.raises(ConfigError, match=r"one objective, got 2: .*'nsga2', or 'auto'"):
+        with pytest.raises(
+            ConfigError, match=r"one objective, got 2: .*'auto', 'ehvi' or 'nsga2'"
+        ):
             check(searcher, several)
 
 

@@ -27,8 +27,8 @@ def search(  # noqa: PLR0913 - a command's arguments are its options
     searcher: Annotated[
         str | None,
         typer.Option(
-            help="auto, random, local_search, evolution, nsga2, reinforce, ppo, gp, bohb, "
-            "bananas, npenas, nasbot, optuna, or a reference.",
+            help="auto, random, local_search, evolution, nsga2, ehvi, reinforce, ppo, "
+            "gp, bohb, bananas, npenas, nasbot, optuna, or a reference.",
             show_default="auto",
         ),
     ] = None,

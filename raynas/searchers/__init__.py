@@ -21,6 +21,7 @@ from raynas.searchers.aim import Aim
 from raynas.searchers.auto import Auto
 from raynas.searchers.bananas import Bananas
 from raynas.searchers.bohb import BOHB
+from raynas.searchers.ehvi import EHVI
 from raynas.searchers.evolution import RegularizedEvolution
 from raynas.searchers.gp.search import GaussianProcess
 from raynas.searchers.local_search import LocalSearch
@@ -105,6 +106,7 @@ SEARCHERS: Final[Mapping[str, type[Searcher]]] = MappingProxyType(
         "local_search": LocalSearch,
         "evolution": RegularizedEvolution,
         "nsga2": NSGA2,
+        "ehvi": EHVI,
         "reinforce": Reinforce,
         "ppo": PPO,
         "gp": GaussianProcess,

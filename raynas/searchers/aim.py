@@ -29,5 +29,5 @@ class Aim:
         if len(self.objectives) > 1:
             raise ConfigError(
                 f"{searcher} optimises one objective, got {len(self.objectives)}: "
-                "use the searcher 'nsga2', or 'auto'"
+                "use the searcher 'auto', 'ehvi' or 'nsga2'"
             )

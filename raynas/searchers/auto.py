@@ -8,9 +8,9 @@ import numpy as np
 
 from raynas.errors import ConfigError
 from raynas.searchers.aim import Aim
+from raynas.searchers.ehvi import EHVI
 from raynas.searchers.gp.rows import Features
 from raynas.searchers.gp.search import GaussianProcess
-from raynas.searchers.nsga2 import NSGA2
 from raynas.searchers.random import RandomSearch
 from raynas.space import Space
 from raynas.trial import History, Proposal, Trial
@@ -20,16 +20,17 @@ from raynas.trial import History, Proposal, Trial
 class Auto:
     """Pick a searcher by what is searched and what for.
 
-    Several objectives: NSGA-II. One: the Gaussian process, which of all searchers here needs the
-    fewest trainings; it takes any space and, from a thousand trials on, no longer to decide. A
-    space of a single architecture leaves nothing to decide.
+    One objective: the Gaussian process. Several: a process for each, and what a network is
+    expected to add to the front. Of all searchers here these need the fewest trainings; they take
+    any space and, from a thousand trials on, no longer to decide. A space of a single architecture
+    leaves nothing to decide.
 
     Attributes:
         space: Where architectures live.
-        features: What is known of an architecture without training it (see ``GaussianProcess``);
-            with one objective.
-        pool: Random architectures among which a feature's place is found; likewise.
-        shortlist: Of how many networks features are asked before each training; likewise.
+        features: What is known of an architecture without training it (see ``GaussianProcess``).
+        pool: Random architectures among which a feature's place is found.
+        shortlist: Of how many networks features are asked before each training; with one
+            objective.
         fidelities: Epochs of short and of full trainings, if most are to be short; likewise.
     """
 
@@ -39,12 +40,12 @@ class Auto:
     shortlist: int | None = None
     fidelities: tuple[int, int] | None = None
     _one: GaussianProcess | RandomSearch = field(init=False, repr=False, compare=False)
-    _several: NSGA2 | RandomSearch = field(init=False, repr=False, compare=False)
+    _several: EHVI | RandomSearch = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Make the searchers; which of them is asked, the history's objectives decide."""
         one: GaussianProcess | RandomSearch = RandomSearch(self.space)
-        several: NSGA2 | RandomSearch = RandomSearch(self.space)
+        several: EHVI | RandomSearch = RandomSearch(self.space)
         if self.space.size > 1:
             one = GaussianProcess(
                 self.space,
@@ -53,7 +54,7 @@ class Auto:
                 shortlist=self.shortlist,
                 fidelities=self.fidelities,
             )
-            several = NSGA2(self.space)
+            several = EHVI(self.space, features=self.features, pool=self.pool)
         object.__setattr__(self, "_one", one)
         object.__setattr__(self, "_several", several)
 
@@ -65,10 +66,10 @@ class Auto:
         """
         if len(aim.objectives) == 1 and isinstance(self._one, GaussianProcess):
             self._one.check(aim)
-        if len(aim.objectives) > 1 and (self.features or self.fidelities):
+        if len(aim.objectives) > 1 and (self.shortlist or self.fidelities):
             raise ConfigError(
-                "features and fidelities are for one objective: with "
-                f"{len(aim.objectives)}, auto asks NSGA-II, which knows neither"
+                "shortlist and fidelities are for one objective: with "
+                f"{len(aim.objectives)}, auto asks ehvi, which knows neither"
             )
 
     def propose(self, history: History, rng: np.random.Generator) -> Proposal | None:
@@ -80,5 +81,5 @@ class Auto:
         suited = self._suited(history)
         return suited.recommend(history) if isinstance(suited, GaussianProcess) else history.best
 
-    def _suited(self, history: History) -> GaussianProcess | NSGA2 | RandomSearch:
+    def _suited(self, history: History) -> GaussianProcess | EHVI | RandomSearch:
         return self._one if len(history.objectives) == 1 else self._several

@@ -70,15 +70,21 @@ class Belief:
 class Believer:
     """Makes beliefs; keeps the parameters it fitted last, as a memo."""
 
-    def __init__(self, rows: Rows) -> None:
-        """Begin without any parameters."""
+    def __init__(self, rows: Rows, objective: int = 0) -> None:
+        """Begin without any parameters.
+
+        Args:
+            rows: Makes rows of architectures.
+            objective: What is to be expected of networks: which of the run's objectives.
+        """
         self._rows = rows
+        self._objective = objective
         self._fitted = lru_cache(2)(self._fit)
         self._chance_fitted = lru_cache(2)(self._fit)
 
     def __reduce__(self) -> Any:
         """Travel without what was fitted, which cannot be pickled and is fitted anew."""
-        return Believer, (self._rows,)
+        return Believer, (self._rows, self._objective)
 
     def after(self, history: History, full: int) -> Belief:
         """Return what is believed after a history in which a trial has been trained.
@@ -88,13 +94,13 @@ class Believer:
             full: Epochs of full training.
         """
         trained = [trial for trial in history.finished if trial.trained]
-        seen = observe(history, trained, full)
-        prefix = due(seen)
-        learnt = trained[:prefix]
+        seen = observe(history, trained, full, self._objective)
+        learnt = trained[: due(seen)]
         prior, theta = self._fitted(
-            observe(history, learnt, full) + on_the_way(history, learnt, full)
+            observe(history, learnt, full, self._objective)
+            + on_the_way(history, learnt, full, self._objective)
         )
-        everything = seen + on_the_way(history, trained, full)
+        everything = seen + on_the_way(history, trained, full, self._objective)
         heeded = [everything[at] for at in sample(everything, _HEEDED)]
         z = target(np.array([one.gap for one in heeded]), theta[-1]).z
         posterior = condition(

@@ -26,7 +26,8 @@ class Observation:
         network: The architecture that stands for the network: the first of its identity.
         who: The number of the first trial of that identity.
         low: The share of full training it lacks, 0 to 1.
-        gap: How much more its loss is than the least of all trained as long; at least 0.
+        gap: How much more its loss is than the least of all trained as long, by the objective that
+            is looked at; at least 0.
     """
 
     network: Architecture
@@ -35,16 +36,19 @@ class Observation:
     gap: float
 
 
-def observe(history: History, trials: Sequence[Trial], full: int) -> tuple[Observation, ...]:
-    """Return what these trials say, which were trained and are part of the history.
+def observe(
+    history: History, trials: Sequence[Trial], full: int, objective: int = 0
+) -> tuple[Observation, ...]:
+    """Return what these trials say of an objective; they were trained, and are in the history.
 
     A trial that was stopped early is compared with what all others had reached by then.
     """
     best: dict[int, float] = {}
     for epoch in {trial.epoch for trial in trials}:
-        losses = [_loss(history, trial, epoch) for trial in trials if trial.epoch >= epoch]
+        reached = [trial for trial in trials if trial.epoch >= epoch]
+        losses = [_loss(history, trial, epoch, objective) for trial in reached]
         best[epoch] = float(np.min(losses))
-    gaps = np.array([trial.loss - best[trial.epoch] for trial in trials])
+    gaps = np.array([trial.losses[objective] - best[trial.epoch] for trial in trials])
     gaps[~np.isfinite(gaps)] = gaps[np.isfinite(gaps)].max(initial=1.0)  # as bad as the worst
     seen = []
     for trial, gap in zip(trials, gaps.tolist(), strict=True):
@@ -54,7 +58,9 @@ def observe(history: History, trials: Sequence[Trial], full: int) -> tuple[Obser
     return tuple(seen)
 
 
-def on_the_way(history: History, trials: Sequence[Trial], full: int) -> tuple[Observation, ...]:
+def on_the_way(
+    history: History, trials: Sequence[Trial], full: int, objective: int = 0
+) -> tuple[Observation, ...]:
     """Return what those of these trials that went on had shown where others were stopped.
 
     Without it the shortest trainings would be known of the worst networks only, and nothing would
@@ -66,7 +72,9 @@ def on_the_way(history: History, trials: Sequence[Trial], full: int) -> tuple[Ob
     stopped = Counter(trial.epoch for trial in trials if trial.stopped)
     for epoch, _ in stopped.most_common(_RUNGS):
         reached = [
-            (trial, _loss(history, trial, epoch)) for trial in trials if trial.epoch >= epoch
+            (trial, _loss(history, trial, epoch, objective))
+            for trial in trials
+            if trial.epoch >= epoch
         ]
         passed = [(trial, loss) for trial, loss in reached if trial.epoch > epoch]
         left = [loss for trial, loss in reached if trial.epoch == epoch]
@@ -101,13 +109,13 @@ def representative(history: History, trial: Trial) -> Trial:
     return next(iter(history.same(trial.identity)))
 
 
-def _loss(history: History, trial: Trial, epoch: int) -> float:
+def _loss(history: History, trial: Trial, epoch: int, objective: int) -> float:
     """Return a trial's loss after an epoch; infinite if it did not report then."""
     if trial.epoch == epoch:
-        return trial.loss
+        return trial.losses[objective]
     at = bisect_left(trial.reports, epoch, key=lambda report: report.epoch)
     report = trial.reports[at]
-    return history.objectives[0].loss(report.metrics) if report.epoch == epoch else np.inf
+    return history.objectives[objective].loss(report.metrics) if report.epoch == epoch else np.inf
 
 
 def points(observations: Sequence[Observation], row: Callable[[Architecture], Floats]) -> Points:

@@ -17,6 +17,7 @@ import numpy as np
 
 from raynas.errors import ConfigError
 from raynas.searchers.aim import Aim
+from raynas.searchers.blas import on_one_thread
 from raynas.searchers.gp.acquisition import Worth, best_of
 from raynas.searchers.gp.belief import Belief, Believer
 from raynas.searchers.gp.candidates import anywhere, around
@@ -103,6 +104,7 @@ class GaussianProcess:
                 f"and the run trains for {aim.epochs}"
             )
 
+    @on_one_thread
     def propose(self, history: History, rng: np.random.Generator) -> Proposal | None:
         """Sample at first, then train what is worth most."""
         if not self._informed(history):
@@ -122,6 +124,7 @@ class GaussianProcess:
             values = self._value(belief, fresh)
         return self._most_worth(belief, history, fresh, values)
 
+    @on_one_thread
     def recommend(self, history: History) -> Trial | None:
         """Return the best by the mean of what is expected of it and of its like.
 

@@ -1,0 +1,153 @@
+"""Expected hypervolume improvement for several objectives, with a process for each.
+
+The hypervolume that a front dominates is, up to a factor, the mean over random directions of the
+best that any of its points reaches along each (Zhang & Golovin, 2020, arXiv:2006.04655, Lemma 5).
+So what an untried network is expected to add is the mean, over directions and draws from the
+processes, of how much farther it reaches than the front does.
+
+Differs from the paper: networks are compared by the expectation over many directions and not by
+one random direction at a time; the front and the volume are those of the processes' means, on
+their scale (see ``gp.model``), from a corner that lies below the worst that was met, so that the
+ends of the front count; a network is trained once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from raynas import pareto
+from raynas.errors import ConfigError
+from raynas.searchers.blas import on_one_thread
+from raynas.searchers.gp.acquisition import best_of
+from raynas.searchers.gp.belief import Belief, Believer
+from raynas.searchers.gp.candidates import anywhere, around
+from raynas.searchers.gp.climb import climb
+from raynas.searchers.gp.layout import Floats
+from raynas.searchers.gp.rows import Features, Rows
+from raynas.searchers.mutants import anything
+from raynas.searchers.selection import check_mutable
+from raynas.space import Space
+from raynas.trial import History, Proposal
+
+_PARENTS: Final = 8
+_DRAWS: Final = 128  # directions, each with a draw from the processes
+_BELOW: Final = 1.0  # standard deviations of an objective between the worst and the corner
+_DIGITS: Final = 9  # of means; coarser than what the number of BLAS threads changes
+
+
+@dataclass(frozen=True, slots=True)
+class EHVI:
+    """Train what is expected to add most to the volume that the Pareto front dominates.
+
+    Attributes:
+        space: Where architectures live.
+        random_first: Trials that finish before the processes are asked.
+        features: Numbers that say something about an architecture without training it.
+        pool: Random architectures among which a feature's place is found.
+
+    Raises:
+        SpaceError: The space holds a single architecture.
+        ConfigError: An option is below one.
+    """
+
+    space: Space
+    random_first: int = 5
+    features: Features | None = None
+    pool: int = 1000
+    _rows: Rows = field(init=False, repr=False, compare=False)
+    _believers: dict[int, Believer] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+
+    def __post_init__(self) -> None:
+        """Check the options and that there is something to choose from."""
+        if min(self.random_first, self.pool) < 1:
+            raise ConfigError(
+                f"ehvi needs random_first and pool >= 1, got {self.random_first} and {self.pool}"
+            )
+        check_mutable(self.space, "ehvi")
+        object.__setattr__(self, "_rows", Rows(self.space, self.features, self.pool))
+
+    @on_one_thread
+    def propose(self, history: History, rng: np.random.Generator) -> Proposal | None:
+        """Sample at first, then train what is expected to add most."""
+        if sum(trial.trained for trial in history.finished) < self.random_first:
+            return anything(self.space, history, rng)
+        beliefs = self._beliefs(history)
+        front = Front.of(beliefs, rng)
+        parents = [beliefs[0].trials[at] for at in rng.permutation(front.members)[:_PARENTS]]
+        near = around(self.space, history, parents, rng)
+        fresh = [*near, *anywhere(self.space, history, rng)]
+        if not fresh:
+            return anything(self.space, history, rng)
+        fresh, values = climb(self.space, history, fresh, front.value, rng)
+        return fresh[best_of(values)]
+
+    def _beliefs(self, history: History) -> list[Belief]:
+        """Return what is believed by each objective."""
+        full = max(trial.started.epochs for trial in history.trials.values())
+        return [
+            self._believers.setdefault(at, Believer(self._rows, at)).after(history, full)
+            for at in range(len(history.objectives))
+        ]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Front:
+    """The Pareto front by what is expected, and how far it reaches.
+
+    Attributes:
+        beliefs: By objective.
+        members: Which of the first belief's trials are on it.
+        corner: ``[objectives]`` from which the volume is measured.
+        directions: ``[draws, objectives]`` of length one, none negative.
+        normal: ``[draws, objectives]`` normal variables.
+        reached: ``[draws]`` how far the front reaches in each direction.
+    """
+
+    beliefs: Sequence[Belief]
+    members: NDArray[np.intp]
+    corner: Floats
+    directions: Floats
+    normal: Floats
+    reached: Floats
+
+    @classmethod
+    def of(cls, beliefs: Sequence[Belief], rng: np.random.Generator) -> Front:
+        """Draw the directions, and look how far those known reach."""
+        known = beliefs[0].known
+        means = np.stack([one.posterior.mean(known) for one in beliefs], axis=1).round(_DIGITS)
+        members = np.flatnonzero(pareto.fronts(pareto.dominance(-means)) == 0)
+        corner = means.min(0) - _BELOW
+        shape = _DRAWS, len(beliefs)
+        directions = np.abs(rng.standard_normal(shape)) + 1e-12
+        directions /= np.linalg.norm(directions, axis=1, keepdims=True)
+        reached = _reach(means[members, None] - corner, directions).max(0)
+        return cls(beliefs, members, corner, directions, rng.standard_normal(shape), reached)
+
+    def value(self, fresh: Sequence[Proposal]) -> Floats:
+        """Return ``[fresh]`` what untried networks are expected to add, were they trained."""
+        first = self.beliefs[0]
+        points = first.untried([one.architecture for one in fresh])
+        looks = [one.posterior.look(points) for one in self.beliefs]
+        mean = np.stack([look.mean for look in looks], axis=1)[:, None]
+        deviation = np.sqrt(np.stack([look.variance for look in looks], axis=1))[:, None]
+        reach = _reach(mean + deviation * self.normal - self.corner, self.directions)
+        added: Floats = np.maximum(reach - self.reached, 0.0).mean(1)
+        return added * first.chance(points)
+
+
+def _reach(points: Floats, directions: Floats) -> Floats:
+    """Return ``[..., draws]`` to the power of the volume how far points reach in each direction.
+
+    Args:
+        points: ``[..., draws or 1, objectives]`` from the corner; more is better.
+        directions: ``[draws, objectives]``.
+    """
+    reach: Floats = np.maximum((points / directions).min(-1), 0.0) ** directions.shape[-1]
+    return reach

@@ -1,0 +1,83 @@
+"""Hypervolume: the mean over directions beside volumes counted out, and what it is for."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import strategies
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from two_losses import LETTERS, covered, hypervolume, told
+
+from raynas.errors import ConfigError, SpaceError
+from raynas.searchers import make
+from raynas.searchers.ehvi import Front, _reach
+from raynas.space import Int, Space
+from raynas.trial import Proposal
+
+
+def counted(points):
+    """The volume between the origin and points ``[n, 3]`` of small whole numbers: cube by cube."""
+    cubes = np.stack(np.meshgrid(*[range(6)] * 3, indexing="ij"), -1).reshape(-1, 3)
+    return (points[:, None] > cubes).all(2).any(0).sum()
+
+
+def directions(objectives, draws=40_000):
+    drawn = np.abs(strategies.generator(0).standard_normal((draws, objectives)))
+    return drawn / np.linalg.norm(drawn, axis=1, keepdims=True)
+
+
+def volume(points):
+    """Zhang & Golovin's Lemma 5, with its factor: what ``_reach`` is the integrand of."""
+    k = points.shape[1]
+    factor = math.pi ** (k / 2) / (2**k * math.gamma(k / 2 + 1))
+    return factor * _reach(points[:, None], directions(k)).max(0).mean()
+
+
+@settings(max_examples=20)
+@given(st.lists(st.tuples(*[st.integers(0, 6)] * 3), min_size=1, max_size=8))
+def test_the_mean_over_directions_is_the_volume(points):
+    points = np.array(points)
+    assert volume(points) == pytest.approx(counted(points), rel=0.05, abs=0.05)
+    area = hypervolume([(1 - a / 6, 1 - b / 6) for a, b, _ in points.tolist()])
+    assert volume(points[:, :2]) == pytest.approx(36 * area, rel=0.05, abs=0.05)
+
+
+def letters_a_and_b(architecture):
+    drawn = [*architecture.values()]
+    return drawn.count("a") / 6, drawn.count("b") / 6
+
+
+def test_what_is_known_for_sure_adds_what_it_adds():
+    """Without uncertainty the expectation is the difference of two volumes, or nothing."""
+    searcher = make("ehvi", LETTERS)
+    history = told(searcher, letters_a_and_b, 12, seed=0)
+    front = Front.of(searcher._beliefs(history), strategies.generator(0))
+    sure = replace(front, normal=np.zeros_like(front.normal))
+    fresh = [Proposal(LETTERS.sample(strategies.generator(seed))) for seed in range(30)]
+    points = sure.beliefs[0].untried([one.architecture for one in fresh])
+    mean = np.stack([belief.posterior.mean(points) for belief in sure.beliefs], axis=1)
+    known = sure.beliefs[0].known
+    means = np.stack([belief.posterior.mean(known) for belief in sure.beliefs], axis=1)
+    beaten = (means[:, None] >= mean).all(2).any(0)
+    values = sure.value(fresh)
+    assert 0 < beaten.sum() < len(fresh)
+    assert not values[beaten].any()
+    assert values[~beaten].all()
+
+
+def test_it_covers_a_front_in_a_third_of_the_trials_of_nsga2():
+    shares = {name: covered(name, 60, seeds=3) for name in ("ehvi", "nsga2")}
+    assert min(shares["ehvi"]) > max(0.98, *shares["nsga2"])
+
+
+@pytest.mark.parametrize("option", ["random_first", "pool"])
+def test_bad_options_are_refused(option):
+    with pytest.raises(ConfigError, match=r"ehvi needs random_first and pool >= 1, got .*0"):
+        make("ehvi", LETTERS, {option: 0})
+
+
+def test_a_space_of_one_architecture_is_refused():
+    with pytest.raises(SpaceError, match="ehvi needs a space of at least two"):
+        make("ehvi", Space({"a": Int(1, 1)}))
