@@ -32,6 +32,7 @@ setup(
         "scikit-learn>=1.9",
         "scipy>=1.17",
         "tensorboard>=2.21",
+        "threadpoolctl>=3.8",
         "torch>=2.15",
         "torchvision>=0.29",
         "typer>=0.29",

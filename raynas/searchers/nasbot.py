@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from raynas.errors import ConfigError
 from raynas.searchers.aim import Aim
+from raynas.searchers.blas import on_one_thread
 from raynas.searchers.evidence import Evidence, Memo, ended, evidence, lessons
 from raynas.searchers.mutants import anything, candidates
 from raynas.searchers.selection import check_mutable
@@ -87,6 +88,7 @@ class Nasbot:
         """
         aim.require_one_objective("NASBOT")
 
+    @on_one_thread
     def propose(self, history: History, rng: np.random.Generator) -> Proposal | None:
         """Sample at first, then ask the process."""
         if len(history.finished) < self.random_first:
@@ -104,6 +106,7 @@ class Nasbot:
         promise = expected_improvement(best, mean, deviation)
         return found[int(np.argmax(promise))]
 
+    @on_one_thread
     def recommend(self, history: History) -> Trial | None:
         """Return the network expected to be best, of those trained the longest."""
         if len(history.finished) < self.random_first:
