@@ -13,6 +13,8 @@ from two_losses import LETTERS, covered, hypervolume, told
 from raynas.errors import ConfigError, SpaceError
 from raynas.searchers import make
 from raynas.searchers.ehvi import Front, _reach
+from raynas.searchers.gp.belief import Believer
+from raynas.searchers.gp.rows import Rows
 from raynas.space import Int, Space
 from raynas.trial import Proposal
 
@@ -65,6 +67,15 @@ def test_what_is_known_for_sure_adds_what_it_adds():
     assert 0 < beaten.sum() < len(fresh)
     assert not values[beaten].any()
     assert values[~beaten].all()
+
+
+@pytest.mark.parametrize("objective", [0, 1])
+def test_of_very_many_trainings_the_best_by_an_objective_are_known(objective):
+    history = told(make("random", LETTERS), letters_a_and_b, 1300, seed=0)
+    belief = Believer(Rows(LETTERS, None, 1), objective).after(history, full=1)
+    ranked = sorted(history.finished, key=lambda one: one.losses[objective])
+    assert len(belief.trials) == len(belief.known) <= 1000
+    assert {one.identity for one in ranked[:300]} <= {one.identity for one in belief.trials}
 
 
 def test_it_covers_a_front_in_a_third_of_the_trials_of_nsga2():

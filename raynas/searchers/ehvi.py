@@ -15,6 +15,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import reduce
+from operator import add
 from typing import Final
 
 import numpy as np
@@ -80,7 +82,7 @@ class EHVI:
             return anything(self.space, history, rng)
         beliefs = self._beliefs(history)
         front = Front.of(beliefs, rng)
-        parents = [beliefs[0].trials[at] for at in rng.permutation(front.members)[:_PARENTS]]
+        parents = [history.trials[at] for at in rng.permutation(front.members)[:_PARENTS]]
         near = around(self.space, history, parents, rng)
         fresh = [*near, *anywhere(self.space, history, rng)]
         if not fresh:
@@ -103,7 +105,7 @@ class Front:
 
     Attributes:
         beliefs: By objective.
-        members: Which of the first belief's trials are on it.
+        members: Numbers of trials of the networks on it.
         corner: ``[objectives]`` from which the volume is measured.
         directions: ``[draws, objectives]`` of length one, none negative.
         normal: ``[draws, objectives]`` normal variables.
@@ -120,15 +122,18 @@ class Front:
     @classmethod
     def of(cls, beliefs: Sequence[Belief], rng: np.random.Generator) -> Front:
         """Draw the directions, and look how far those known reach."""
-        known = beliefs[0].known
+        known = reduce(add, (one.known for one in beliefs))
+        known = known.take(np.unique(known.who, return_index=True)[1])
         means = np.stack([one.posterior.mean(known) for one in beliefs], axis=1).round(_DIGITS)
-        members = np.flatnonzero(pareto.fronts(pareto.dominance(-means)) == 0)
+        members = np.flatnonzero(~pareto.dominance(-means).any(axis=0))
         corner = means.min(0) - _BELOW
         shape = _DRAWS, len(beliefs)
         directions = np.abs(rng.standard_normal(shape)) + 1e-12
         directions /= np.linalg.norm(directions, axis=1, keepdims=True)
         reached = _reach(means[members, None] - corner, directions).max(0)
-        return cls(beliefs, members, corner, directions, rng.standard_normal(shape), reached)
+        return cls(
+            beliefs, known.who[members], corner, directions, rng.standard_normal(shape), reached
+        )
 
     def value(self, fresh: Sequence[Proposal]) -> Floats:
         """Return ``[fresh]`` what untried networks are expected to add, were they trained."""

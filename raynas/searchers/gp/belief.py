@@ -37,6 +37,8 @@ _HEEDED: Final = 1000  # trainings, at most, from which networks are judged
 class Belief:
     """Networks that were trained, best first by what is expected of full training.
 
+    Of very many trainings these are the best half and some of the others.
+
     Attributes:
         trials: The best training of each: the longest, then that of least loss.
         known: They as the kernel compares them, fully trained.
@@ -101,16 +103,13 @@ class Believer:
             + on_the_way(history, learnt, full, self._objective)
         )
         everything = seen + on_the_way(history, trained, full, self._objective)
-        heeded = [everything[at] for at in sample(everything, _HEEDED)]
-        z = target(np.array([one.gap for one in heeded]), theta[-1]).z
-        posterior = condition(
-            prior.kernel(theta),
-            float(np.exp(theta[-2])),
-            points(heeded, self._rows.of),
-            z,
-            self._running(history, full),
-        )
-        belief = self._sorted(trained, points(seen, self._rows.of), posterior)
+        chosen = sample(everything, _HEEDED)
+        heeded = points([everything[at] for at in chosen], self._rows.of)
+        z = target(np.array([everything[at].gap for at in chosen]), theta[-1]).z
+        noise = float(np.exp(theta[-2]))
+        posterior = condition(prior.kernel(theta), noise, heeded, z, self._running(history, full))
+        last = [trained[at] for at in chosen if at < len(seen)]
+        belief = self._sorted(last, heeded.take(np.arange(len(last))), posterior)
         return replace(belief, chance=self._chance(history))
 
     def _chance(self, history: History) -> Chances:
