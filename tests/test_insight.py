@@ -124,6 +124,8 @@ def test_on_the_front_is_whom_nobody_beats(scores):
         if not any(c >= a and d <= b and (c, d) != (a, b) for c, d in finite.values())
     ]
     assert front(history) == (unbeaten if scores else [short])
+    if all(map(math.isfinite, history.best.losses)):
+        assert history.best.number in front(history), "the winner is not beaten either"
     frame = leaderboard(history)
     assert sorted(frame["trial"][frame["front"]]) == front(history)
     assert {row["trial"]: row["front"] for row in records(frame)} == {

@@ -28,10 +28,10 @@ def leaderboard(history: History) -> pd.DataFrame:
     """Return one row per trial.
 
     Ranked are the trials that were trained and finished or were stopped early: the longest
-    trained first, of these the least loss (of the first objective) first, as ``History.best``
-    has it, and that is how the winner is chosen of several too, unless the searcher recommends
-    another one. Below them, without a rank, stand the trials answered by another one, the running
-    ones and, last, the failed ones.
+    trained first, of these the least loss first (by the first objective, of equals by the next),
+    as ``History.best`` has it. That is how the winner is chosen too, unless the searcher
+    recommends another one. Below them, without a rank, stand the trials answered by another one,
+    the running ones and, last, the failed ones.
 
     Returns:
         Columns ``rank``, ``trial`` (number), ``status``, with several objectives ``front``

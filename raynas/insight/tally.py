@@ -6,10 +6,10 @@ import math
 from dataclasses import dataclass
 from typing import Self
 
-from raynas.trial import Failed, Finished, History, Trial
+from raynas.trial import Failed, Finished, History, Losses, Trial
 
 
-def standing(trial: Trial) -> tuple[int, int, float, int]:
+def standing(trial: Trial) -> tuple[int, int, Losses, int]:
     """Return what trials are ordered by, the best first.
 
     Trained and finished, answered, running, failed; in each group the longest trained first, of
@@ -24,7 +24,7 @@ def standing(trial: Trial) -> tuple[int, int, float, int]:
             group = 2
         case Failed():
             group = 3
-    return group, -trial.epoch, trial.losses[0] if trial.losses else math.inf, trial.number
+    return group, -trial.epoch, trial.losses or (math.inf,), trial.number
 
 
 @dataclass(slots=True)

@@ -70,7 +70,10 @@ class History:
 
     @property
     def best(self) -> Trial | None:
-        """The trial with the least loss among those trained the longest; the earliest of equals.
+        """The trial with the least loss among those trained the longest.
+
+        Of those equal by the first objective it is the best by the second, and so on, so that
+        nothing beats it in every one; of equals it is the earliest.
 
         A trial is compared only with trials of the same fidelity: three epochs of luck do not
         beat thirty of work. One that failed after it was taken up again is none of them.
@@ -80,7 +83,7 @@ class History:
         ]
         longest = max((trial.epoch for trial in scored), default=0)
         rivals = (trial for trial in scored if trial.epoch == longest)
-        return min(rivals, key=lambda trial: (trial.loss, trial.number), default=None)
+        return min(rivals, key=lambda trial: (trial.losses, trial.number), default=None)
 
     def same(self, identity: str) -> Iterable[Trial]:
         """Return the trials of one identity, in the order they started."""
