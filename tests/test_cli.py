@@ -118,7 +118,7 @@ REFUSED = {
     "objective twice": (["--objective", "params", "--objective", "params:max"], "each once, got"),
     "one objective only": (
         ["--searcher", "bananas", "--objective", "val_accuracy", "--objective", "params"],
-        "BANANAS optimises one objective, got 2: use the searcher 'nsga2', or 'auto'",
+        "BANANAS optimises one objective, got 2: use the searcher 'auto', 'ehvi' or 'nsga2'",
     ),
     "fidelities": (
         ["--searcher", "gp", "--set", "searcher.fidelities=[3, 10]"],
