@@ -41,7 +41,7 @@ def test_the_files_operations_are_the_spaces():
     [
         ("cifar10", (39.77, 54.30), (91.55, 94.36), 94.37),
         ("cifar100", (15.03, 15.61), (73.49, 73.51), 73.51),
-        ("imagenet16-120", (16.43, 16.32), (46.37, 46.34), 47.31),
+        ("ImageNet16-120", (16.43, 16.32), (46.37, 46.34), 47.31),
     ],
 )
 def test_published_rows(dataset, skips, drnas, best):

@@ -151,21 +151,21 @@ def nasbench201(
     Args:
         space: The cells.
         data: A compact ``.npz`` file, or the published file or folder (see ``official``).
-        dataset: ``cifar10``, ``cifar100`` or ``imagenet16-120``.
+        dataset: ``cifar10``, ``cifar100`` or ``imagenet16-120``, in capitals or not.
         proxies: An ``.npz`` file of zero-cost proxies, in the order of the cells in ``data``.
 
     Raises:
         ConfigError: There is no such data set, or no data are given.
         DataError: The data are not there, or not what they should be.
     """
-    if dataset not in DATASETS:
+    if dataset.lower() not in DATASETS:
         raise ConfigError(unknown("data set of NAS-Bench-201", dataset, DATASETS))
     if data is None:
         raise ConfigError(
             "the table nasbench201 needs its data (--data): a compact .npz file, the folder or "
             ".pickle.pbz2 file of NATS-Bench, or the .pth file of NAS-Bench-201"
         )
-    path, source = Path(data), DATASETS[dataset]
+    path, source = Path(data), DATASETS[dataset.lower()]
     if not path.exists():
         raise DataError(f"there is no {path}")
     if path.suffix == ".npz":
