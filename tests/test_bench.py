@@ -21,7 +21,8 @@ from raynas.cli.settings import by_part
 from raynas.errors import ConfigError
 from raynas.execution.plan import Plan
 from raynas.execution.simulate import Budget, Cluster, Simulation
-from raynas.experiment.bench import Bench, bench, find_table
+from raynas.experiment.bench import Bench, bench
+from raynas.experiment.references import find_table
 from raynas.experiment.user_code import load_module
 from raynas.insight.regret import Curves, Interval
 from raynas.insight.regret_plot import apart
@@ -185,6 +186,24 @@ def test_a_searcher_of_ray_tunes_runs_under_every_seed_if_it_is_made_for_it(line
         with pytest.raises(ConfigError, match=r"'o' is Ray Tune's and .*3 seeds: give"):
             bench(replace(settings, searchers={"o": ready}), "line")
     bench(replace(settings, searchers={"o": made}, seeds=1), "line")
+
+
+def test_trainings_that_fail_are_told_of(line, tmp_path, caplog):
+    none = TABLE.replace('"val_accuracy": ', '"val_accuracy": float("nan") * ')
+    (tmp_path / "line.py").write_text(none)
+    bench(small(line, seeds=2, evaluations=(3,)), "line")
+    said = "failed trainings in all runs together: 6; the first: the recorded val_accuracy is nan"
+    for name, record in zip(("evolution", "random"), caplog.records, strict=True):
+        assert record.message.startswith(f"{name}: {said}")
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_table_that_raises_is_named_with_its_line(line, tmp_path, jobs):
+    (tmp_path / "line.py").write_text(TABLE.replace("draw % 5 / 100", "draw / 0"))
+    with pytest.raises(
+        ConfigError, match=r"table '.*Line': ZeroDivisionError: .*line \d+: score = .*draw / 0"
+    ):
+        bench(small(line, seeds=2), "line", jobs)
 
 
 def test_what_a_searcher_does_not_heed_is_said_once(line, tmp_path, caplog):

@@ -5,31 +5,34 @@ from __future__ import annotations
 import json
 import logging
 import math
-import os
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, field
-from functools import lru_cache, partial
 from itertools import repeat
 from multiprocessing import get_context
 from typing import Any, Final
 
 import numpy as np
 
-from raynas.errors import ConfigError, unknown
+from raynas.errors import ConfigError, RaynasError, unknown
 from raynas.execution.plan import Plan
 from raynas.execution.simulate import Budget, Cluster, Simulation
-from raynas.experiment.references import check_seeds, find_scheduler, find_searcher, find_space
+from raynas.experiment.references import (
+    check_seeds,
+    find_scheduler,
+    find_searcher,
+    find_table,
+)
 from raynas.experiment.suitability import check_scheduler
-from raynas.experiment.user_code import blamed, load_module
+from raynas.experiment.user_code import blamed, own_line
 from raynas.insight.regret import Comparison, Curves, Reached
 from raynas.schedulers.run_to_end import RunToEnd
 from raynas.searchers import check
 from raynas.searchers.aim import Aim
-from raynas.tables import TABLES, Table
-from raynas.trial import Objective
+from raynas.tables import Table
+from raynas.trial import Failed, History, Objective
 
 YARDSTICK: Final = "random"
 _POINTS: Final = 31  # of a curve
@@ -126,12 +129,14 @@ class Run:
         by_seconds: Likewise.
         ms_per_trial: Real milliseconds per trial.
         stopped: Trainings that the scheduler ended early.
+        failures: Why trainings failed, one reason for each that did.
     """
 
     by_trainings: Scores
     by_seconds: Scores
     ms_per_trial: float
     stopped: int
+    failures: tuple[str, ...] = ()
 
 
 def bench(
@@ -146,7 +151,8 @@ def bench(
         advance: Called after every run.
 
     Raises:
-        RaynasError: Something in the description does not exist or fit, or a searcher failed.
+        RaynasError: Something in the description does not exist or fit, or a searcher or one's own
+            table raised.
     """
     table = find_table(settings.table, settings.table_options)
     check_seeds(settings.searchers, settings.seeds)
@@ -157,6 +163,7 @@ def bench(
     for (searcher, _), run in zip(todo, _runs(settings, todo, jobs), strict=True):
         runs[searcher].append(run)
         advance()
+    _tell_of_failures(runs)
     reached = {searcher: _reached(settings, of_one) for searcher, of_one in runs.items()}
     if settings.scheduler != "none" and not any(one.stopped for one in reached.values()):
         _LOG.warning(
@@ -169,41 +176,15 @@ def bench(
     return Comparison(name, table.best, reached, YARDSTICK, settings.evaluations, settings.seconds)
 
 
-def find_table(reference: Any, options: Mapping[str, Any]) -> Table:
-    """Return the table meant, made of the options.
-
-    Raises:
-        ConfigError: There is no such table, or it cannot be made of the options.
-        DataError: Its data are not what they should be.
-    """
-    found = reference
-    if isinstance(reference, str):
-        found = _read_table(reference, json.dumps(dict(options), default=os.fspath))
-    if not isinstance(found, Table):
-        raise ConfigError(
-            f"a table needs space, lengths, answer, scores and best, and {found!r} lacks some"
-        )
-    return found
-
-
-@lru_cache(maxsize=1)  # every run asks for it, and a published file takes minutes to read
-def _read_table(reference: str, options: str) -> Any:
-    """Make the table of options, which stand in JSON."""
-    where, colon, name = reference.partition(":")
-    if reference in TABLES:
-        make: Callable[..., Any] = partial(TABLES[reference], find_space(reference, {}).space)
-    elif not colon:
-        raise ConfigError(
-            f"{unknown('table', reference, TABLES)}; one of your own is named file.py:Class or "
-            "package.module:Class"
-        )
-    else:
-        module = load_module(where)
-        if not hasattr(module, name):
-            raise ConfigError(f"{where} holds no {name!r}, asked for by {reference!r}")
-        make = getattr(module, name)
-    with blamed(f"table {reference!r}"):
-        return make(**json.loads(options))
+def _tell_of_failures(runs: Mapping[str, Sequence[Run]]) -> None:
+    for name, of_one in runs.items():
+        if reasons := [reason for run in of_one for reason in run.failures]:
+            _LOG.warning(
+                "%s: failed trainings in all runs together: %d; the first: %s",
+                name,
+                len(reasons),
+                reasons[0],
+            )
 
 
 def _runs(settings: Bench, todo: list[tuple[str, int]], jobs: int) -> Iterator[Run]:
@@ -229,7 +210,13 @@ def _run(settings: Bench, name: str, seed: int) -> Run:
     plan = Plan(table.space, searcher, scheduler, _ALL_TRIALS, epochs, seed)
     rungs = () if isinstance(scheduler, RunToEnd) else table.lengths
     simulation = Simulation(plan, Cluster(table, settings.workers, rungs), settings.budget)
-    return _traced(simulation, table, settings)
+    try:
+        return _traced(simulation, table, settings)
+    except Exception as error:
+        if isinstance(error, RaynasError) or own_line(error) is None:
+            raise
+        with blamed(f"table {settings.table!r}"):
+            raise
 
 
 def _features(table: Table) -> Any:
@@ -266,6 +253,14 @@ def _traced(simulation: Simulation, table: Table, settings: Bench) -> Run:
         by_seconds + [rest] * len(seconds),
         1000 * spent / max(1, len(history.trials)),
         sum(trial.stopped and trial.trained for trial in history.finished),
+        _failures(history),
+    )
+
+
+def _failures(history: History) -> tuple[str, ...]:
+    outcomes = (trial.outcome for trial in history.failed)
+    return tuple(
+        one.reason for one in outcomes if isinstance(one, Failed) and one.answered_by is None
     )
 
 

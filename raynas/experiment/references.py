@@ -7,9 +7,12 @@ A reference is a name from a table, ``package.module:attribute``, a file's path 
 from __future__ import annotations
 
 import inspect
+import json
+import os
 import pkgutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache, partial
 from types import ModuleType
 from typing import Any
 
@@ -32,6 +35,7 @@ from raynas.options import made
 from raynas.schedulers import Scheduler
 from raynas.searchers import Searcher
 from raynas.space import Architecture, Space
+from raynas.tables import TABLES, Table
 from raynas.tasks import TASKS, Task
 
 
@@ -172,6 +176,43 @@ def find_scheduler(reference: Any, options: Mapping[str, Any]) -> Scheduler:
         found = BorrowedScheduler(found)
     scheduler: Scheduler = _made(f"scheduler {_name(reference)}", found, "decide", options)
     return scheduler
+
+
+def find_table(reference: Any, options: Mapping[str, Any]) -> Table:
+    """Return the table meant, made of the options.
+
+    Raises:
+        ConfigError: There is no such table, or it cannot be made of the options.
+        DataError: Its data are not what they should be.
+    """
+    found = reference
+    if isinstance(reference, str):
+        found = _read_table(reference, json.dumps(dict(options), default=os.fspath))
+    if not isinstance(found, Table):
+        raise ConfigError(
+            f"a table needs space, lengths, answer, scores and best, and {found!r} lacks some"
+        )
+    return found
+
+
+@lru_cache(maxsize=1)  # every run asks for it, and a published file takes minutes to read
+def _read_table(reference: str, options: str) -> Any:
+    """Make the table of options, which stand in JSON."""
+    where, colon, name = reference.partition(":")
+    if reference in TABLES:
+        make: Callable[..., Any] = partial(TABLES[reference], find_space(reference, {}).space)
+    elif not colon:
+        raise ConfigError(
+            f"{unknown('table', reference, TABLES)}; one of your own is named file.py:Class or "
+            "package.module:Class"
+        )
+    else:
+        module = load_module(where)
+        if not hasattr(module, name):
+            raise ConfigError(f"{where} holds no {name!r}, asked for by {reference!r}")
+        make = getattr(module, name)
+    with blamed(f"table {reference!r}"):
+        return make(**json.loads(options))
 
 
 def _is_name(reference: str) -> bool:

@@ -40,7 +40,7 @@ def blamed(what: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        line = _own_line(error)
+        line = own_line(error)
         if isinstance(error, RaynasError) and (line is None or isinstance(error, DataError)):
             raise
         said = str(error) if isinstance(error, RaynasError) else f"{type(error).__name__}: {error}"
@@ -81,6 +81,16 @@ def home_of(make: Callable[..., Any]) -> ModuleType | None:
     return sys.modules.get(name.partition(".")[0]) if file and _is_own(file) else None
 
 
+def own_line(error: Exception) -> str | None:
+    """Return the innermost line of the user's that led to an error; none if there is none."""
+    if isinstance(error, SyntaxError) and error.filename and _is_own(error.filename):
+        return _line(error.filename, error.lineno, error.text)
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        if _is_own(frame.filename):
+            return _line(frame.filename, frame.lineno, frame.line)
+    return None
+
+
 def _from_file(path: Path) -> ModuleType:
     if not path.is_file():
         raise ConfigError(f"there is no file {path} (looked in {Path.cwd()})")
@@ -97,16 +107,6 @@ def _from_file(path: Path) -> ModuleType:
 
 def _is_own(file: str) -> bool:
     return not file.startswith(_LIBRARIES)
-
-
-def _own_line(error: Exception) -> str | None:
-    """Return the innermost line of the user's that led to an error; none if there is none."""
-    if isinstance(error, SyntaxError) and error.filename and _is_own(error.filename):
-        return _line(error.filename, error.lineno, error.text)
-    for frame in reversed(traceback.extract_tb(error.__traceback__)):
-        if _is_own(frame.filename):
-            return _line(frame.filename, frame.lineno, frame.line)
-    return None
 
 
 def _line(file: str, number: int | None, text: str | None) -> str:
