@@ -97,7 +97,8 @@ class Believer:
         """
         trained = [trial for trial in history.finished if trial.trained]
         seen = observe(history, trained, full, self._objective)
-        learnt = trained[: due(seen)]
+        # One trial later for each objective: of several processes one is fitted at a time.
+        learnt = trained[: due(seen[: max(1, len(seen) - self._objective)])]
         prior, theta = self._fitted(
             observe(history, learnt, full, self._objective)
             + on_the_way(history, learnt, full, self._objective)
