@@ -21,10 +21,10 @@ class Auto:
     """Pick a searcher by what is searched and what for.
 
     One objective: the Gaussian process. Several: a process for each, and what a network is
-    expected to add to the front. Of all searchers here these need the fewest trainings, with
-    budgets from ten to a thousand of them, so that the budget need not be known; they take any
-    space and, from a thousand trials on, little longer to decide. A space of a single architecture
-    leaves nothing to decide.
+    expected to add to the front. Of all searchers here these need the fewest trainings; after a
+    thousand, local search and evolution have come as far, so that the budget need not be known.
+    They take any space and, from a thousand trials on, little longer to decide. A space of a
+    single architecture leaves nothing to decide.
 
     Attributes:
         space: Where architectures live.
