@@ -1,7 +1,7 @@
 """Expected hypervolume improvement for several objectives, with a process for each.
 
 The hypervolume that a front dominates is, up to a factor, the mean over random directions of the
-best that any of its points reaches along each (Zhang & Golovin, 2020, arXiv:2006.04655, Lemma 5).
+best that any of its points reaches along each (Golovin & Zhang, 2020, arXiv:2006.04655).
 So what an untried network is expected to add is the mean, over directions and draws from the
 processes, of how much farther it reaches than the front does.
 
