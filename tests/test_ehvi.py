@@ -31,7 +31,7 @@ def directions(objectives, draws=40_000):
 
 
 def volume(points):
-    """Golovin & Zhang's hypervolume scalarization with its factor: what ``_reach`` is the integrand of."""
+    """Golovin & Zhang's hypervolume scalarization, with its factor and ``_reach`` as integrand."""
     k = points.shape[1]
     factor = math.pi ** (k / 2) / (2**k * math.gamma(k / 2 + 1))
     return factor * _reach(points[:, None], directions(k)).max(0).mean()
