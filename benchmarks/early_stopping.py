@@ -18,6 +18,7 @@ from typing import Any
 
 from played import spend
 
+NEVER = 1e9  # a share; between it and another one quantiles are never reached either
 ARMS = {
     "random": {"searcher": "random", "scheduler": "none"},
     "random + asha": {"searcher": "random", "scheduler": "asha"},
@@ -51,6 +52,10 @@ class Divided:
         return Digits().load(source, self.division)
 
 
+def told(share: float) -> str:
+    return f"{share:.3f}" if share <= 1 else "never"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=10)
@@ -72,7 +77,7 @@ def main() -> None:
             spent, best = spend(
                 budget, asked.epochs, bar.__ge__, seed=1000 + seed, **settings(arm, seed)
             )
-            shares.append(spent / budget if best <= bar else float("inf"))
+            shares.append(spent / budget if best <= bar else NEVER)
         return shares
 
     bars = {
@@ -84,8 +89,8 @@ def main() -> None:
     for name in asked.arms.split(","):
         shares = shares_of(name, bars)
         low, middle, high = statistics.quantiles(shares, n=4, method="inclusive")
-        reached = sum(share < float("inf") for share in shares)
-        print(f"{name:26} {middle:6.3f}  {low:.3f} to {high:.3f}  {reached} of {len(shares)}")
+        reached = sum(share < NEVER for share in shares)
+        print(f"{name:26} {told(middle)}  {told(low)} to {told(high)}  {reached} of {len(shares)}")
 
 
 if __name__ == "__main__":

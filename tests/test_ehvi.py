@@ -16,7 +16,7 @@ from raynas.searchers.ehvi import Front, _reach
 from raynas.searchers.gp.belief import Believer
 from raynas.searchers.gp.rows import Rows
 from raynas.space import Int, Space
-from raynas.trial import Proposal
+from raynas.trial import Failed, Finished, Proposal, Report, Started
 
 
 def counted(points):
@@ -81,6 +81,20 @@ def test_of_very_many_trainings_the_best_by_an_objective_are_known(objective):
 def test_it_covers_a_front_in_a_third_of_the_trials_of_nsga2():
     shares = {name: covered(name, 60, seeds=3) for name in ("ehvi", "nsga2")}
     assert min(shares["ehvi"]) > max(0.98, *shares["nsga2"])
+
+
+def test_the_parent_is_the_training_that_counts():
+    """The first one of the network was lost with its worker: it has no weights to inherit."""
+    history = told(make("random", LETTERS), letters_a_and_b, 6, seed=0)
+    events = [Started(6, LETTERS.architecture(dict.fromkeys("uvwxyz", "d")), "best", 1, seed=0)]
+    events += [Failed(6, "the worker was lost"), replace(events[0], number=7)]
+    events += [Report(7, 1, {"up": 0.0, "down": 0.0}), Finished(7)]
+    for event in events:
+        history.apply(event)
+    searcher = make("ehvi", LETTERS)
+    parents = {searcher.propose(history, strategies.generator(seed)).parent for seed in range(20)}
+    assert 7 in parents
+    assert 6 not in parents
 
 
 @pytest.mark.parametrize("option", ["random_first", "pool"])

@@ -1,6 +1,7 @@
 """Searches under the virtual clock, on tables small enough to know every answer."""
 
 import math
+import sys
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -269,6 +270,30 @@ def test_the_plan_bounds_the_trainings():
 def test_a_searchers_fault_is_raised():
     with pytest.raises(SearcherError, match="asked for trial 1"):
         list(simulation(of(1), Proposal(Architecture({"size": 9, "kind": "a"}))))
+
+
+@dataclass(frozen=True)
+class Odd:
+    """A searcher that leaves the program, or proposes something else."""
+
+    space: Space
+    proposal: object = None
+
+    def propose(self, _history, _rng):
+        return self.proposal or sys.exit(0)
+
+
+@pytest.mark.parametrize(
+    ("proposal", "message"),
+    [
+        (None, r"asked for trial 0, raised SystemExit: 0 \(.*test_simulate.py, line \d+: return"),
+        ({"size": 1}, r"asked for trial 0: a searcher proposes a raynas.trial.Proposal, got {'s"),
+    ],
+)
+def test_a_searcher_cannot_end_the_program_nor_propose_anything_else(proposal, message):
+    plan = Plan(SPACE, Odd(SPACE, proposal), RunToEnd(), 4, 3, seed=0)
+    with pytest.raises(SearcherError, match=message):
+        list(Simulation(plan, Cluster(Toy()), Budget()))
 
 
 def test_there_is_a_worker():

@@ -271,3 +271,14 @@ def test_the_widest_log_scale_there_is():
     assert min(values) < 1e-100
     assert max(values) > 1e100
     assert all(0 <= domain.unit(value) <= 1 for value in values)
+
+
+def test_where_no_single_change_makes_another_network_several_do():
+    """Two switches that act together only: from both off, one alone changes nothing."""
+    switches = Space(
+        {"a": Choice(("on", "off")), "b": Choice(("on", "off")), "x": Float(0, 1)},
+        canonical=lambda one: str(one["x"]) if one["a"] == one["b"] == "on" else "off",
+    )
+    off = switches.architecture({"a": "off", "b": "off", "x": 0.5})
+    for seed in range(50):
+        assert switches.identity(switches.mutate(off, strategies.generator(seed))) != "off"

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from raynas.cli.settings import by_part
-from raynas.errors import ConfigError
+from raynas.errors import ConfigError, unknown
 
 if TYPE_CHECKING:
     from raynas.experiment.bench import Bench
@@ -110,6 +110,7 @@ def bench(  # noqa: PLR0913 - a command's arguments are its options
         seeds=seeds,
         first_seed=first_seed,
     )
+    _check_outputs(jobs, as_json, plot)
     comparisons = _compare(settings, dataset.split(",") if dataset else [], jobs)
     if as_json:
         results = {one.name: one.as_data() for one in comparisons}
@@ -119,6 +120,22 @@ def bench(  # noqa: PLR0913 - a command's arguments are its options
         from raynas.insight import regret_plot  # noqa: PLC0415
 
         regret_plot.plot(comparisons, plot)
+
+
+def _check_outputs(jobs: int, *files: Path | None) -> None:
+    """See before the work that what comes of it can be written."""
+    if jobs < 1:
+        raise ConfigError(f"--jobs must be at least 1, got {jobs}")
+    for file in filter(None, files):
+        if not file.parent.is_dir():
+            raise ConfigError(f"there is no folder {file.parent} to write {file.name} to")
+    *_, plot = files
+    if plot:
+        from matplotlib.figure import Figure  # noqa: PLC0415 - help must not wait for it
+
+        known = Figure().canvas.get_supported_filetypes()
+        if plot.suffix.removeprefix(".") not in known:
+            raise ConfigError(unknown("kind of picture", plot.suffix.removeprefix("."), known))
 
 
 def _compare(settings: Bench, datasets: Sequence[str], jobs: int) -> list[Comparison]:

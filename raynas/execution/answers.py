@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import traceback
 from collections.abc import Iterable, Mapping
 from itertools import islice, takewhile
 from typing import Final
@@ -34,14 +35,22 @@ def ask(searcher: Searcher, space: Space, history: History, seed: int) -> Propos
     try:
         proposal = searcher.propose(history, proposal_rng(seed, number))
         if proposal is not None:
-            space.architecture(proposal.architecture)
+            _check(proposal, space)
     except RaynasError as error:
         raise SearcherError(f"{searcher!r}, asked for trial {number}: {error}") from error
-    except Exception as error:
+    except (Exception, SystemExit) as error:
+        where = traceback.extract_tb(error.__traceback__)[-1]
         raise SearcherError(
-            f"{searcher!r}, asked for trial {number}, raised {type(error).__name__}: {error}"
+            f"{searcher!r}, asked for trial {number}, raised {type(error).__name__}: {error} "
+            f"({where.filename}, line {where.lineno}: {where.line})"
         ) from error
     return proposal
+
+
+def _check(proposal: object, space: Space) -> None:
+    if not isinstance(proposal, Proposal):
+        raise SearcherError(f"a searcher proposes a raynas.trial.Proposal, got {proposal!r}")
+    space.architecture(proposal.architecture)
 
 
 def exhausted(history: History, space: Space) -> bool:

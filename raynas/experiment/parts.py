@@ -85,7 +85,8 @@ def look_up(experiment: Experiment) -> Parts:
         experiment.searcher, space.space, experiment.searcher_options, experiment.seed
     )
     start = starting_points(experiment.start_from, space.space) if experiment.start_from else ()
-    check(searcher, Aim(experiment.objectives, experiment.epochs))
+    with blamed("the searcher's check"):
+        check(searcher, Aim(experiment.objectives, experiment.epochs))
     scheduler = find_scheduler(experiment.scheduler, experiment.scheduler_options)
     asked, trials = experiment.scheduler, experiment.most_trials
     check_scheduler(scheduler, asked, searcher, experiment.epochs, trials)

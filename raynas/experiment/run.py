@@ -219,7 +219,8 @@ def _crown(experiment: Experiment, parts: Parts, conductor: Conductor, session: 
 def _why_none(history: History) -> str:
     outcomes = (trial.outcome for trial in history.failed)
     reasons = {outcome.reason for outcome in outcomes if isinstance(outcome, Failed)}
-    why = "; ".join(sorted(reasons)[:3]) or "they were not given the time"
+    silent = "they were not given the time" if history.trials else "nothing was proposed in time"
+    why = "; ".join(sorted(reasons)[:3]) or silent
     return f"none of {history.trained} trials finished: {why}"
 
 

@@ -82,7 +82,12 @@ class EHVI:
             return anything(self.space, history, rng)
         beliefs = self._beliefs(history)
         front = Front.of(beliefs, rng)
-        parents = [history.trials[at] for at in rng.permutation(front.members)[:_PARENTS]]
+        trained = {
+            who: trial
+            for belief in beliefs
+            for who, trial in zip(belief.known.who.tolist(), belief.trials, strict=True)
+        }
+        parents = [trained[who] for who in rng.permutation(front.members)[:_PARENTS].tolist()]
         near = around(self.space, history, parents, rng)
         fresh = [*near, *anywhere(self.space, history, rng)]
         if not fresh:
@@ -105,7 +110,7 @@ class Front:
 
     Attributes:
         beliefs: By objective.
-        members: Numbers of trials of the networks on it.
+        members: Numbers of the networks on it, as the kernel has them.
         corner: ``[objectives]`` from which the volume is measured.
         directions: ``[draws, objectives]`` of length one, none negative.
         normal: ``[draws, objectives]`` normal variables.

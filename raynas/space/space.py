@@ -20,6 +20,7 @@ from raynas.space.nodes import Choice, Node, Value
 Decide = Callable[[Decision], Value]
 
 _ENUMERATED: Final = 10_000  # architectures, at most, to look through all of them
+_DETOURS: Final = 16  # changes that make no other network, at most, before one that does
 
 
 class Space:
@@ -144,7 +145,8 @@ class Space:
     ) -> Architecture:
         """Change one decision, drawn uniformly; what that makes active is drawn from the prior.
 
-        The result is always another network than the parent (by identity).
+        The result is always another network than the parent (by identity): where no single change
+        makes one, changes that make none come first.
 
         Args:
             parent: What to start from.
@@ -152,17 +154,19 @@ class Space:
             among: Paths of decisions that may be changed; none for all.
 
         Raises:
-            SpaceError: No single change makes another network.
+            SpaceError: No other network was found.
         """
-        paths = list(parent if among is None else among)
-        own = self.identity(parent)
-        for i in rng.permutation(len(paths)):
-            path = paths[int(i)]
-            for value in self.decisions[path].domain.others(parent[path], rng):
-                child = self._changed(parent, path, value, rng)
-                if self.canonical is None or self.identity(child) != own:
-                    return child
-        raise SpaceError(f"nothing in this space differs from {parent!r} in one decision")
+        own, changed = self.identity(parent), parent
+        for _ in range(_DETOURS):
+            paths = [path for path in (changed if among is None else among) if path in changed]
+            before = changed
+            for i in rng.permutation(len(paths)):
+                path = paths[int(i)]
+                for value in self.decisions[path].domain.others(before[path], rng):
+                    changed = self._changed(before, path, value, rng)
+                    if self.canonical is None or self.identity(changed) != own:
+                        return changed
+        raise SpaceError(f"nothing in this space differs from {parent!r} in a few decisions")
 
     def crossover(
         self, one: Architecture, other: Architecture, rng: np.random.Generator
