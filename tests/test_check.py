@@ -132,6 +132,16 @@ def test_failures_are_counted_with_their_reasons(tmp_path):
     assert found["failed"] == sum(reasons.values()) == 30 - found["params"]["measured"]
 
 
+def test_a_network_that_leaves_the_program_is_counted_too(tmp_path):
+    leaving = MOODY.replace("{good}", "2").replace(
+        'ValueError("too wide for its height")', "SystemExit(3)"
+    )
+    (tmp_path / "moody.py").write_text(leaving)
+    status, output, _ = checked("moody.py", "--sample", 30, "--json", cwd=tmp_path)
+    assert status == 0
+    assert "SystemExit: 3" in {item["reason"] for item in json.loads(output)["reasons"]}
+
+
 def test_failures_are_told_to_people(tmp_path, capsys):
     (tmp_path / "moody.py").write_text(MOODY.replace("{good}", "2"))
     looked = preflight(

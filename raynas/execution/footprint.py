@@ -85,7 +85,7 @@ def estimator(
         try:
             child = build(architecture, data.input_shape, data.classes)
             return resident + costs.training_bytes(child, data.input_shape, batch)
-        except Exception as error:  # noqa: BLE001 - a child is a user's code
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - a child is a user's code
             _LOG.warning(
                 "%s gets a whole GPU: its memory cannot be estimated: %s", architecture, error
             )

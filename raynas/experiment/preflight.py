@@ -219,7 +219,7 @@ def _counted(reasons: Counter[str]) -> Iterator[None]:
         yield
     except RaynasError as error:
         reasons[str(error)] += 1
-    except Exception as error:  # noqa: BLE001 - a child is a user's code and may raise anything
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - a user's code may raise anything
         reasons[" ".join(f"{type(error).__name__}: {error}".split())] += 1
 
 

@@ -194,8 +194,10 @@ def _crown(experiment: Experiment, parts: Parts, conductor: Conductor, session: 
         crowned = session.run_once(partial(crown, assignment=final), chosen)
     except Exception as error:
         said = str(error) if isinstance(error, RaynasError) else f"{type(error).__name__}: {error}"
+        folder = shlex.quote(str(experiment.output))
         raise RunError(
-            f"the winner, trial {chosen.number}, could not be trained and tested: {said}"
+            f"the winner, trial {chosen.number}, could not be trained and tested: {said}; the "
+            f"trials are kept: raynas show {folder} lists them, raynas resume {folder} tries again"
         ) from error
     if missing := crowned.exported.missing:
         _LOG.warning(
