@@ -44,7 +44,7 @@ class Belief:
         known: They as the kernel compares them, fully trained.
         posterior: What is expected of these and others.
         row: Makes an architecture's row.
-        chance: How likely a network can be trained at all.
+        chance: How likely a network can be trained at all, by the first objective's belief.
     """
 
     trials: tuple[Trial, ...]
@@ -97,7 +97,8 @@ class Believer:
         """
         trained = [trial for trial in history.finished if trial.trained]
         seen = observe(history, trained, full, self._objective)
-        # One trial later for each objective: of several processes one is fitted at a time.
+        # One trial later for each objective: of two processes, after the first two dozen trials,
+        # only one is fitted for a proposal.
         learnt = trained[: due(seen[: max(1, len(seen) - self._objective)])]
         prior, theta = self._fitted(
             observe(history, learnt, full, self._objective)
@@ -116,8 +117,8 @@ class Believer:
     def _chance(self, history: History) -> Chances:
         """Return how likely networks can be trained: by the same kernel, fitted to that."""
         seen = ends(history)
-        if not any(one.gap for one in seen):
-            return certain
+        if self._objective or not any(one.gap for one in seen):
+            return certain  # of several processes the first one says it
         prior, theta = self._chance_fitted(seen[: due(seen)])
         heeded = seen[-_HEEDED:]
         gaps = np.array([one.gap for one in heeded])
