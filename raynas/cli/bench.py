@@ -122,14 +122,13 @@ def bench(  # noqa: PLR0913 - a command's arguments are its options
         regret_plot.plot(comparisons, plot)
 
 
-def _check_outputs(jobs: int, *files: Path | None) -> None:
+def _check_outputs(jobs: int, as_json: Path | None, plot: Path | None) -> None:
     """See before the work that what comes of it can be written."""
     if jobs < 1:
         raise ConfigError(f"--jobs must be at least 1, got {jobs}")
-    for file in filter(None, files):
+    for file in filter(None, (as_json, plot)):
         if not file.parent.is_dir():
             raise ConfigError(f"there is no folder {file.parent} to write {file.name} to")
-    *_, plot = files
     if plot:
         from matplotlib.figure import Figure  # noqa: PLC0415 - help must not wait for it
 
