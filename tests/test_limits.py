@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from played_runs import Run, stumble, timeless
+from local_runs import Run, stumble, timeless
 
 from raynas.errors import ConfigError
 from raynas.execution.limits import Limits, Target
 from raynas.execution.plan import Plan
 from raynas.experiment import budget
-from raynas.insight.bounds import ahead, ended_by
+from raynas.insight.run_limits import ahead, ended_by
 from raynas.schedulers import SCHEDULERS
 from raynas.schedulers.run_to_end import RunToEnd
 from raynas.searchers.random import RandomSearch
@@ -116,7 +116,7 @@ def test_time_is_what_processes_worked_not_what_lay_between():
     assert more.conductor.limit == ""
     more.opened().to_end()
     assert more.conductor.limit == "time"
-    seconds = [sitting.seconds for sitting in more.history.sittings]
+    seconds = [session.seconds for session in more.history.sessions]
     assert len(seconds) == 2
     assert 30 <= sum(seconds) < 40
     assert seconds[0] >= 20
@@ -125,8 +125,8 @@ def test_time_is_what_processes_worked_not_what_lay_between():
 def test_gpu_hours_are_those_of_all_workers():
     run = Run(plan(gpu_hours=0.01), gpus=0.5).opened(4).to_end(workers=4)
     assert run.conductor.limit == "gpu_hours"
-    (sitting,) = run.history.sittings
-    assert 18 <= sitting.seconds < 26  # 36 GPU-seconds on two GPUs
+    (session,) = run.history.sessions
+    assert 18 <= session.seconds < 26  # 36 GPU-seconds on two GPUs
     without = Run(plan(gpu_hours=0.01)).opened(4).to_end(workers=4)
     assert without.conductor.limit == ""
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from rich.table import Table
 
 from raynas.insight.front import front
-from raynas.insight.tally import standing
+from raynas.insight.outcome_counts import ranking_key
 from raynas.insight.wording import count, duration, metric, status
 from raynas.trial import Failed, Finished, History, Trial
 
@@ -42,7 +42,7 @@ def leaderboard(history: History) -> pd.DataFrame:
     import pandas as pd  # noqa: PLC0415 - half a second that only tables need
 
     metrics = _metrics(history)
-    trials = sorted(history.trials.values(), key=standing)
+    trials = sorted(history.trials.values(), key=ranking_key)
     rows = [_row(rank, trial, metrics) for rank, trial in enumerate(trials, start=1)]
     frame = pd.DataFrame(rows, columns=[*_BEFORE, *metrics, *_AFTER])
     if len(history.objectives) > 1:

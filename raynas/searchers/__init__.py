@@ -17,7 +17,6 @@ import numpy as np
 
 from raynas.errors import ConfigError, unknown
 from raynas.options import build
-from raynas.searchers.aim import Aim
 from raynas.searchers.auto import Auto
 from raynas.searchers.bananas import Bananas
 from raynas.searchers.bohb import BOHB
@@ -32,6 +31,7 @@ from raynas.searchers.optuna import OptunaSearch
 from raynas.searchers.ppo import PPO
 from raynas.searchers.random import RandomSearch
 from raynas.searchers.reinforce import Reinforce
+from raynas.searchers.requirements import Requirements
 from raynas.space import Space
 from raynas.trial import History, Proposal, Trial
 
@@ -62,18 +62,18 @@ class Searcher(Protocol):
 class Particular(Protocol):
     """A searcher that does not suit every run."""
 
-    def check(self, aim: Aim) -> None:
-        """Raise ``ConfigError`` if it does not suit a run with this aim."""
+    def check(self, requirements: Requirements) -> None:
+        """Raise ``ConfigError`` if it does not meet what a run requires."""
 
 
-def check(searcher: object, aim: Aim) -> None:
+def check(searcher: object, requirements: Requirements) -> None:
     """See before anything starts that a searcher suits a run.
 
     Raises:
         ConfigError: It does not.
     """
     if isinstance(searcher, Particular):
-        searcher.check(aim)
+        searcher.check(requirements)
 
 
 @runtime_checkable

@@ -15,12 +15,12 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from raynas.errors import ConfigError
-from raynas.searchers.aim import Aim
-from raynas.searchers.evidence import Memo, ended, evidence, lessons
 from raynas.searchers.mutants import anything, candidates
 from raynas.searchers.predictor.encoding import Kind, chosen
 from raynas.searchers.predictor.surrogate import Surrogate, learn, most_convincing
+from raynas.searchers.requirements import Requirements
 from raynas.searchers.selection import check_mutable
+from raynas.searchers.training_set import Memo, ended, training_set, training_trials
 from raynas.space import Space
 from raynas.trial import History, Proposal, Trial
 
@@ -67,19 +67,19 @@ class Bananas:
         memo = Memo(lambda trials: learn(self.space, trials, self.members, encoding))
         object.__setattr__(self, "_memo", memo)
 
-    def check(self, aim: Aim) -> None:
+    def check(self, requirements: Requirements) -> None:
         """Refuse several objectives.
 
         Raises:
             ConfigError: There are some.
         """
-        aim.require_one_objective("BANANAS")
+        requirements.require_one_objective("BANANAS")
 
     def propose(self, history: History, rng: np.random.Generator) -> Proposal | None:
         """Sample at first, then draw from what the ensemble says."""
         if len(history.finished) < self.random_first:
             return anything(self.space, history, rng)
-        known = evidence(ended(history))
+        known = training_set(ended(history))
         parents = [known.trials[row] for row in known.best(self.parents)]
         found = candidates(self.space, history, parents, rng, self.candidates)
         if not found:
@@ -92,7 +92,7 @@ class Bananas:
         """Return the network high up both by its own score and by the ensemble's mean."""
         if len(history.finished) < self.random_first:
             return history.best
-        return most_convincing(evidence(ended(history)), self._surrogate(history))
+        return most_convincing(training_set(ended(history)), self._surrogate(history))
 
     def _surrogate(self, history: History) -> Surrogate:
-        return self._memo.of(lessons(history, self.random_first))
+        return self._memo.of(training_trials(history, self.random_first))

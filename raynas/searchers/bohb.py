@@ -19,9 +19,9 @@ from typing import ClassVar
 import numpy as np
 
 from raynas.errors import ConfigError
-from raynas.searchers.aim import Aim
 from raynas.searchers.density import Axes, Density
 from raynas.searchers.mutants import anything
+from raynas.searchers.requirements import Requirements
 from raynas.searchers.selection import untried
 from raynas.space import Architecture, Space
 from raynas.trial import Failed, History, Proposal
@@ -69,13 +69,13 @@ class BOHB:
             )
         object.__setattr__(self, "_axes", Axes(self.space))
 
-    def check(self, aim: Aim) -> None:
+    def check(self, requirements: Requirements) -> None:
         """Refuse several objectives.
 
         Raises:
             ConfigError: There are some.
         """
-        aim.require_one_objective("BOHB")
+        requirements.require_one_objective("BOHB")
 
     def propose(self, history: History, rng: np.random.Generator) -> Proposal | None:
         """Draw from the prior at first and now and then, else what the densities promise."""

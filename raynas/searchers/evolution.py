@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from raynas.errors import ConfigError
-from raynas.searchers.aim import Aim
+from raynas.searchers.requirements import Requirements
 from raynas.searchers.selection import check_mutable, rank
 from raynas.space import Space
 from raynas.trial import History, Proposal, Trial
@@ -55,13 +55,13 @@ class RegularizedEvolution:
             raise ConfigError(f"evolution needs 0 <= crossover <= 1, got {self.crossover}")
         check_mutable(self.space, "evolution")
 
-    def check(self, aim: Aim) -> None:
+    def check(self, requirements: Requirements) -> None:
         """Refuse several objectives.
 
         Raises:
             ConfigError: There are some.
         """
-        aim.require_one_objective("evolution")
+        requirements.require_one_objective("evolution")
 
     def propose(self, history: History, rng: np.random.Generator) -> Proposal:
         """Sample until the population is full, then mutate a tournament's winner."""

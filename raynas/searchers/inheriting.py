@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 
 from raynas.searchers import Searcher, check, recommended
-from raynas.searchers.aim import Aim
+from raynas.searchers.requirements import Requirements
 from raynas.searchers.selection import rank
 from raynas.space import Space
 from raynas.trial import History, Proposal, Trial
@@ -32,13 +32,13 @@ class Inheriting:
         """Where architectures live."""
         return self.searcher.space
 
-    def check(self, aim: Aim) -> None:
+    def check(self, requirements: Requirements) -> None:
         """Let the searcher refuse what does not suit it.
 
         Raises:
             ConfigError: It does.
         """
-        check(self.searcher, aim)
+        check(self.searcher, requirements)
 
     def propose(self, history: History, rng: np.random.Generator) -> Proposal | None:
         """Propose what the searcher proposes."""

@@ -17,7 +17,7 @@ from itertools import dropwhile, takewhile
 import numpy as np
 
 from raynas.errors import ConfigError
-from raynas.searchers.aim import Aim
+from raynas.searchers.requirements import Requirements
 from raynas.searchers.selection import rank, sample_untried, untried
 from raynas.space import Space
 from raynas.trial import History, Proposal, Trial
@@ -46,13 +46,13 @@ class LocalSearch:
         if self.starts < 1:
             raise ConfigError(f"local search needs starts >= 1, got {self.starts}")
 
-    def check(self, aim: Aim) -> None:
+    def check(self, requirements: Requirements) -> None:
         """Refuse several objectives.
 
         Raises:
             ConfigError: There are some.
         """
-        aim.require_one_objective("local search")
+        requirements.require_one_objective("local search")
 
     def propose(self, history: History, rng: np.random.Generator) -> Proposal:
         """Propose an untried neighbour of the climb's best, or a random architecture."""

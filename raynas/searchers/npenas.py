@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from raynas.errors import ConfigError
-from raynas.searchers.aim import Aim
-from raynas.searchers.evidence import Evidence, Memo, ended, evidence, lessons
 from raynas.searchers.mutants import anything, candidates
 from raynas.searchers.predictor.surrogate import Surrogate, learn, most_convincing
+from raynas.searchers.requirements import Requirements
 from raynas.searchers.selection import check_mutable
+from raynas.searchers.training_set import Memo, TrainingSet, ended, training_set, training_trials
 from raynas.space import Space
 from raynas.trial import History, Proposal, Trial
 
@@ -60,19 +60,19 @@ class Npenas:
         memo = Memo(lambda trials: learn(self.space, trials, self.members))
         object.__setattr__(self, "_memo", memo)
 
-    def check(self, aim: Aim) -> None:
+    def check(self, requirements: Requirements) -> None:
         """Refuse several objectives.
 
         Raises:
             ConfigError: There are some.
         """
-        aim.require_one_objective("NPENAS")
+        requirements.require_one_objective("NPENAS")
 
     def propose(self, history: History, rng: np.random.Generator) -> Proposal | None:
         """Sample at first, then mutate and ask the predictor."""
         if len(history.finished) < self.random_first:
             return anything(self.space, history, rng)
-        parents = self._winners(evidence(ended(history)), rng)
+        parents = self._winners(training_set(ended(history)), rng)
         found = candidates(self.space, history, parents, rng, self.candidates)
         if not found:
             return anything(self.space, history, rng)
@@ -83,13 +83,13 @@ class Npenas:
         """Return the network high up both by its own score and by what is predicted of it."""
         if len(history.finished) < self.random_first:
             return history.best
-        return most_convincing(evidence(ended(history)), self._surrogate(history))
+        return most_convincing(training_set(ended(history)), self._surrogate(history))
 
-    def _winners(self, known: Evidence, rng: np.random.Generator) -> list[Trial]:
+    def _winners(self, known: TrainingSet, rng: np.random.Generator) -> list[Trial]:
         """Return the winners of as many tournaments as there shall be parents."""
         order = known.best(known.scored)
         drawn = rng.integers(len(order), size=(self.parents, self.tournament_size)).min(1)
         return [known.trials[order[place]] for place in drawn.tolist()]
 
     def _surrogate(self, history: History) -> Surrogate:
-        return self._memo.of(lessons(history, self.random_first))
+        return self._memo.of(training_trials(history, self.random_first))

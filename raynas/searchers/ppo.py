@@ -27,10 +27,10 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 
 from raynas.errors import ConfigError
-from raynas.searchers.aim import Aim
 from raynas.searchers.controller.learning import Array, Learnt, Score, check_options, rewarded
 from raynas.searchers.controller.policy import Policy
-from raynas.searchers.fold import Fold
+from raynas.searchers.incremental import Incremental
+from raynas.searchers.requirements import Requirements
 from raynas.searchers.selection import draw_untried, rank
 from raynas.space import Space
 from raynas.trial import History, Proposal, Trial
@@ -90,7 +90,7 @@ class PPO:
     tanh_constant: float | None = 2.5
     init_seed: int = 0
     _policy: Policy = field(init=False, repr=False, compare=False)
-    _state: Fold[_State] = field(init=False, repr=False, compare=False)
+    _state: Incremental[_State] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Check the options and make the controller."""
@@ -105,15 +105,15 @@ class PPO:
             )
         policy = Policy(self.space, self.units, self.temperature, self.tanh_constant)
         object.__setattr__(self, "_policy", policy)
-        object.__setattr__(self, "_state", Fold(self._begin, self._step))
+        object.__setattr__(self, "_state", Incremental(self._begin, self._step))
 
-    def check(self, aim: Aim) -> None:
+    def check(self, requirements: Requirements) -> None:
         """Refuse several objectives.
 
         Raises:
             ConfigError: There are some.
         """
-        aim.require_one_objective("PPO")
+        requirements.require_one_objective("PPO")
 
     def propose(self, history: History, rng: np.random.Generator) -> Proposal:
         """Draw from the controller."""

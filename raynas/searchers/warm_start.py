@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from raynas.searchers import Searcher, check, recommended
-from raynas.searchers.aim import Aim
+from raynas.searchers.requirements import Requirements
 from raynas.space import Architecture, Space
 from raynas.trial import History, Proposal, Trial
 
@@ -30,13 +30,13 @@ class WarmStart:
         """Where architectures live."""
         return self.searcher.space
 
-    def check(self, aim: Aim) -> None:
+    def check(self, requirements: Requirements) -> None:
         """Let the searcher refuse what does not suit it.
 
         Raises:
             ConfigError: It does.
         """
-        check(self.searcher, aim)
+        check(self.searcher, requirements)
 
     def propose(self, history: History, rng: np.random.Generator) -> Proposal | None:
         """Propose the next that was given, or what the searcher proposes."""

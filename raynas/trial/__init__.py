@@ -3,6 +3,7 @@
 from raynas.trial.events import (
     Event,
     Failed,
+    Fault,
     Finished,
     Objective,
     Opened,
@@ -11,16 +12,18 @@ from raynas.trial.events import (
     Report,
     Resumed,
     Retried,
+    Screening,
     Started,
     TrialEvent,
     Winner,
 )
 from raynas.trial.history import History
-from raynas.trial.trial import Losses, Sitting, Trial
+from raynas.trial.trial import Losses, Session, Trial
 
 __all__ = [
     "Event",
     "Failed",
+    "Fault",
     "Finished",
     "History",
     "Losses",
@@ -31,7 +34,8 @@ __all__ = [
     "Report",
     "Resumed",
     "Retried",
-    "Sitting",
+    "Screening",
+    "Session",
     "Started",
     "Trial",
     "TrialEvent",

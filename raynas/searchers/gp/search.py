@@ -16,7 +16,6 @@ from typing import Final
 import numpy as np
 
 from raynas.errors import ConfigError
-from raynas.searchers.aim import Aim
 from raynas.searchers.blas import on_one_thread
 from raynas.searchers.gp.acquisition import Worth, best_of
 from raynas.searchers.gp.belief import Belief, Believer
@@ -27,6 +26,7 @@ from raynas.searchers.gp.layout import Floats
 from raynas.searchers.gp.lengths import Lengths
 from raynas.searchers.gp.rows import Features, Rows
 from raynas.searchers.mutants import anything
+from raynas.searchers.requirements import Requirements
 from raynas.searchers.selection import check_mutable, untried
 from raynas.space import Space
 from raynas.trial import History, Proposal, Trial
@@ -90,18 +90,18 @@ class GaussianProcess:
         scout = Believer(Rows(self.space, None, self.pool)) if self.shortlist else None
         object.__setattr__(self, "_scout", scout)
 
-    def check(self, aim: Aim) -> None:
+    def check(self, requirements: Requirements) -> None:
         """Refuse several objectives, and full trainings that are not the run's.
 
         Raises:
             ConfigError: There are some.
         """
-        aim.require_one_objective("gp")
-        if self._lengths and self._lengths.full != aim.epochs:
+        requirements.require_one_objective("gp")
+        if self._lengths and self._lengths.full != requirements.epochs:
             raise ConfigError(
                 f"gp's full trainings must be as long as the run's: fidelities "
                 f"{list(self.fidelities or ())} end at {self._lengths.full} epochs, "
-                f"and the run trains for {aim.epochs}"
+                f"and the run trains for {requirements.epochs}"
             )
 
     @on_one_thread
