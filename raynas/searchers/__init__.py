@@ -93,13 +93,13 @@ SEARCHERS: Final[Mapping[str, type[Searcher]]] = LazyTable(
         "evolution": "raynas.searchers.evolution:RegularizedEvolution",
         "nsga2": "raynas.searchers.nsga2:NSGA2",
         "ehvi": "raynas.searchers.ehvi:EHVI",
-        "reinforce": "raynas.searchers.reinforce:Reinforce",
+        "reinforce": "raynas.searchers.reinforce:REINFORCE",
         "ppo": "raynas.searchers.ppo:PPO",
         "gp": "raynas.searchers.gp.search:GaussianProcess",
         "bohb": "raynas.searchers.bohb:BOHB",
-        "bananas": "raynas.searchers.bananas:Bananas",
-        "npenas": "raynas.searchers.npenas:Npenas",
-        "nasbot": "raynas.searchers.nasbot:Nasbot",
+        "bananas": "raynas.searchers.bananas:BANANAS",
+        "npenas": "raynas.searchers.npenas:NPENAS",
+        "nasbot": "raynas.searchers.nasbot:NASBOT",
         "optuna": "raynas.searchers.optuna:OptunaSearch",
     }
 )

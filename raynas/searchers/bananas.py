@@ -22,7 +22,7 @@ from raynas.trial import Trial
 
 
 @dataclass(frozen=True, slots=True)
-class Bananas(PredictorSearch):
+class BANANAS(PredictorSearch):
     """Of many mutants of the best, train the one of which an ensemble's draw promises most.
 
     Attributes:

@@ -46,7 +46,7 @@ Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
-class Nasbot(OneObjective):
+class NASBOT(OneObjective):
     """Train the mutant of a good network from which most improvement is expected.
 
     Networks are compared by the space's own graph, or else by the chain of their decisions. The

@@ -18,7 +18,7 @@ from raynas.trial import Trial
 
 
 @dataclass(frozen=True, slots=True)
-class Npenas(PredictorSearch):
+class NPENAS(PredictorSearch):
     """Of many mutants of tournament winners, train the one that is predicted to be best.
 
     Attributes:

@@ -46,7 +46,7 @@ class _State(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Reinforce(ControllerSearch):
+class REINFORCE(ControllerSearch):
     """Draw from a controller; make it likelier to draw what was better than the baseline.
 
     Attributes:
