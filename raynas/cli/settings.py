@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-import yaml
 
 from raynas.errors import ConfigError
 from raynas.schedulers import SCHEDULERS
+from raynas.yaml12 import parse
 
 Scheduler = Annotated[
     str | None,
@@ -144,8 +144,5 @@ def by_part(
                 f"--set takes PART.OPTION=VALUE with PART one of {', '.join(parts)}, "
                 f"got {assignment!r}"
             )
-        try:
-            found.setdefault(part, {})[option] = yaml.safe_load(text)
-        except yaml.YAMLError as error:
-            raise ConfigError(f"--set {target}: {text!r} is no YAML value") from error
+        found.setdefault(part, {})[option] = parse(text, f"--set {target}: {text!r}")
     return found

@@ -9,12 +9,12 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, get_type_hints
 
-import yaml
-
 from raynas.errors import ConfigError, unknown
 from raynas.execution.limits import Limits
 from raynas.experiment import amounts
 from raynas.experiment.settings import Budget, Compute, Parts, Storage
+from raynas.options import read_value
+from raynas.yaml12 import parse_file
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,20 +73,12 @@ def experiment_from(values: Mapping[str, Any], base: Experiment | None = None) -
     Raises:
         ConfigError: A field is unknown, or a value is of the wrong kind.
     """
-    from pydantic import TypeAdapter, ValidationError  # noqa: PLC0415 - slow to load
-
     known = {item.name: item for item in fields(Experiment)}
     for name in values:
         if name not in known:
             raise ConfigError(unknown("setting", str(name), known))
     hints = get_type_hints(Experiment)
-    read: dict[str, Any] = {}
-    for name, value in values.items():
-        try:
-            read[name] = TypeAdapter(hints[name]).validate_python(value)
-        except ValidationError as error:
-            reason = error.errors()[0]["msg"].lower()
-            raise ConfigError(f"{name}: {reason}, got {value!r}") from None
+    read = {name: read_value(name, hints[name], value) for name, value in values.items()}
     return replace(base or Experiment(), **read)
 
 
@@ -96,13 +88,7 @@ def read_config(path: Path) -> dict[str, Any]:
     Raises:
         ConfigError: It is not there, is no YAML, or holds no mapping.
     """
-    try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"the configuration {path} cannot be read: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        said = " ".join(str(error).split())
-        raise ConfigError(f"the configuration {path} is no YAML: {said}") from error
+    data = parse_file(path, f"the configuration {path}")
     if not isinstance(data, dict):
         raise ConfigError(f"the configuration {path} must hold settings, 'name: value' a line")
     return data

@@ -67,6 +67,11 @@ class Parts:
 
     def check_parts(self) -> None:
         """Bring lists into one form, and check what needs nothing looked up."""
+        for name in ("space", "task", "searcher", "scheduler"):
+            if isinstance(given := getattr(self, name), bool | int | float | None):
+                raise ConfigError(
+                    f"{name} must be a name, a reference or an object, got {given!r}"
+                )
         for name in ("tune", "proxies"):
             if isinstance(given := getattr(self, name), str):
                 raise ConfigError(f"{name} must be a list of names, got {given!r}")

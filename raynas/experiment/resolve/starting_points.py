@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,6 +11,7 @@ from raynas.errors import ConfigError, SpaceError
 from raynas.journal import exists, read
 from raynas.searchers.selection import rank
 from raynas.space import Architecture, Space
+from raynas.yaml12 import parse_file
 
 _BEST: Final = 10  # of a run
 _LOG = logging.getLogger("raynas")
@@ -70,15 +70,7 @@ def _from_run(folder: Path) -> Sequence[Mapping[str, Any]]:
 
 
 def _from_file(path: Path) -> Sequence[Mapping[str, Any]]:
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(
-            f"{path} is neither a run folder nor a readable file of architectures: "
-            f"{error.strerror}"
-        ) from error
-    except ValueError as error:
-        raise ConfigError(f"{path} is no JSON: {error}") from error
+    data = parse_file(path, f"{path}, neither a run folder nor a file of architectures,")
     if isinstance(data, dict):
         data = [data.get("architecture", data)]
     return _listed(data)
