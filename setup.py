@@ -38,6 +38,12 @@ setup(
         "typer>=0.29",
     ],
     extras_require={
+        "docs": [
+            "furo>=2024.8.6",
+            "myst-parser>=4.0",
+            "sphinx>=8.0",
+            "sphinx-copybutton>=0.5.2",
+        ],
         "test": [
             "cmaes>=0.13",
             "hypothesis>=6.170",
