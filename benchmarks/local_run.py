@@ -41,12 +41,12 @@ def play(**settings: Any) -> Iterator[tuple[int, Any]]:
 def _trained(experiment: Any, resolved: Any, conductor: Any, trial: Any) -> Iterator[None]:
     """Train a trial until it ends or is stopped; yield after every new epoch."""
     from raynas.execution.worker import TrainingContext, train
-    from raynas.experiment.run.search import spec
+    from raynas.experiment.run.search import trial_spec
     from raynas.schedulers import Verdict
     from raynas.trial import Failed
 
     context = TrainingContext(resolved.space.build, resolved.recipe, resolved.data, "cpu")
-    for event in train(context, spec(experiment, conductor, trial)):
+    for event in train(context, trial_spec(experiment, conductor, trial)):
         if isinstance(event, Failed):
             conductor.fail(event.number, event.reason, detail=event.detail)
             return

@@ -10,7 +10,10 @@ from typing import Any
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
-import raynas
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))  # describe this checkout, whatever is installed
+
+import raynas  # noqa: E402
 
 project = "raynas"
 version = release = raynas.__version__
@@ -37,6 +40,8 @@ autodoc_member_order = "bysource"
 autodoc_typehints = "none"  # docstrings say what values mean; types can be read in the code
 napoleon_use_ivar = True
 nitpicky = True
+toc_object_entries = False
+smartquotes = False  # would make one dash of the two of an option
 nitpick_ignore_regex = [("py:.*", r"(?!raynas\.).*")]  # pages on the network are not read
 
 
@@ -67,7 +72,7 @@ def _write_command_line(app: Sphinx) -> None:
     """Let typer describe the commands, for the page that includes the file."""
     command = [sys.executable, "-m", "typer", "raynas.cli.main", "utils", "docs"]
     told = subprocess.run(
-        [*command, "--name", "raynas"], check=True, capture_output=True, text=True
+        [*command, "--name", "raynas"], check=True, capture_output=True, text=True, cwd=ROOT
     )
     _, _, commands = told.stdout.partition("\n## ")
     text = re.sub(r'<span style="font-weight: bold">(.*?)</span>', r"`\1`", f"## {commands}")

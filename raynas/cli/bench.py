@@ -41,9 +41,7 @@ def bench(  # noqa: PLR0913 - a command's arguments are its options
             "tpe."
         ),
     ] = "auto",
-    scheduler: Annotated[
-        str, typer.Option(help="A name from the README, or a reference.")
-    ] = "none",
+    scheduler: Annotated[str, typer.Option(help="A scheduler's name, or a reference.")] = "none",
     evaluations: Annotated[
         str | None,
         typer.Option(

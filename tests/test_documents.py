@@ -1,0 +1,296 @@
+"""What the documents show is what works: every block is executed, small where it would be long."""
+
+import io
+import logging
+import os
+import re
+import runpy
+import sys
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import fields, replace
+from importlib import import_module
+from inspect import signature
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from documents import BLOCKS, PAGES, ROOT, MadeUp, anchors, links, openings
+from local_run import play
+from PIL import Image
+from rich.console import Console
+
+import raynas
+from raynas.cli.main import main
+from raynas.experiment.bench import Bench, bench
+from raynas.experiment.experiment import Experiment, experiment_from
+from raynas.experiment.resolve.references import find_space, find_task
+from raynas.insight.summary import print_summary
+from raynas.proxies import NAMES as PROXIES
+from raynas.schedulers import SCHEDULERS
+from raynas.searchers import SEARCHERS
+from raynas.tables import TABLES
+from raynas.tasks import TASKS, Source
+
+TUTORIAL = "docs/tutorial.md"
+TINY = {"channels": 4, "cells": 1}  # cells that take milliseconds
+BASH, PYTHON, TEXT = (
+    [block for block in BLOCKS if block.language == language]
+    for language in ("bash", "python", "text")
+)
+
+
+def call(*words):
+    """Call the raynas command in this process; return what it says and how it ends."""
+    said = io.StringIO()
+    arguments, sys.argv = sys.argv, ["raynas", *words]
+    handlers = logging.getLogger("raynas").handlers[:]
+    try:
+        with redirect_stdout(said), redirect_stderr(said), pytest.raises(SystemExit) as left:
+            main()
+    finally:
+        sys.argv = arguments
+        logging.getLogger("raynas").handlers = handlers
+    return said.getvalue(), left.value.code or 0
+
+
+def done(*words):
+    said, status = call(*words)
+    assert status == 0, said
+    return said
+
+
+class Site:
+    """A folder with every file that the documents name, and the run of the tutorial."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.said = ""
+        for block in BLOCKS:
+            if block.name:
+                (folder / block.name).write_text(block.text, encoding="utf-8")
+        for name in ("benchmarks", "docs"):
+            (folder / name).symlink_to(ROOT / name)
+        pixels = np.random.default_rng(0).integers(0, 255, (16, 16, 3), np.uint8)
+        for place in ("train/rose", "train/tulip", "test/rose", "test/tulip"):
+            for number in range(10):
+                path = folder / "flowers" / place / f"{number}.png"
+                path.parent.mkdir(parents=True, exist_ok=True)
+                Image.fromarray(pixels).save(path)
+
+    def search(self):
+        """Do what the tutorial does, with two trials of its twenty."""
+        (command,) = (
+            words
+            for block in BASH
+            if block.page == TUTORIAL
+            for words in block.commands
+            if words[1] == "search"
+        )
+        tiny = [word for name, n in TINY.items() for word in ("--set", f"space.{name}={n}")]
+        self.said += done(*command[1:], *("--trials", "2", "--epochs", "2"), *tiny)
+
+
+@pytest.fixture(scope="module")
+def site(cluster, tmp_path_factory):  # noqa: ARG001 - trials run on it
+    """The folder, which is also the working folder."""
+    made = Site(tmp_path_factory.mktemp("site"))
+    before = Path.cwd()
+    os.chdir(made.folder)
+    try:
+        made.search()
+        yield made
+    finally:
+        os.chdir(before)
+
+
+@pytest.mark.parametrize("block", [block for block in PYTHON if not block.name])
+def test_programs_run(site, block, monkeypatch):  # noqa: ARG001 - where they run
+    monkeypatch.setattr(raynas, "search", search)
+    ran = {}
+    exec(compile(block.text, block.page, "exec"), ran)
+    if "result" in ran:
+        assert ran["result"].winner.metrics["test_accuracy"] > 0
+    if "predicted" in ran:
+        assert ran["predicted"].shape == (100,)
+    if "resources" in ran:
+        assert ran["resources"]({"stem": 32}) == {"cpus": 2, "gpus": 1}
+
+
+def test_the_plain_tuner_finds_the_best_there_is(site, monkeypatch):
+    monkeypatch.setenv("HOME", str(site.folder))  # where Tune writes
+    said = io.StringIO()
+    with redirect_stdout(said), redirect_stderr(said):
+        runpy.run_path("my_tuner.py", run_name="__main__")
+    found = re.search(r"'width': (\d+)", said.getvalue().splitlines()[-1])
+    assert int(found[1]) >= 48, said.getvalue()
+
+
+def test_the_own_space_builds_what_it_samples(site):  # noqa: ARG001 - where the file is
+    found = find_space("my_space.py", {})
+    for seed in range(20):
+        architecture = found.space.sample(np.random.default_rng(seed))
+        child = found.build(architecture, (1, 8, 8), 10)
+        assert child(torch.zeros(2, 1, 8, 8)).shape == (2, 10)
+
+
+def test_the_own_task_loads(site):  # noqa: ARG001 - where the file is
+    data = find_task("my_tasks.py:Wine", {}).load(Source(), 0)
+    assert (data.classes, data.input_shape) == (3, (13,))
+
+
+def small(experiment):
+    """Return the settings of an experiment, with small networks and no process for proxies."""
+    assert {*experiment.proxies} <= {*PROXIES}
+    settings = {item.name: getattr(experiment, item.name) for item in fields(Experiment)}
+    if experiment.space in {"nasbench201", "darts"}:
+        settings["space_options"] = TINY
+    del settings["output"]
+    return {**settings, "proxies": ()}
+
+
+def search(**settings):
+    """Begin what a program begins, without Ray, and return the run of the tutorial."""
+    experiment = experiment_from(settings)
+    options = experiment.searcher_options
+    if options:  # so many trainings that a model is asked; none of them takes time
+        table = {"table": MadeUp(), "table_options": {}, "evaluations": (6,), "seeds": 1}
+        bench(Bench(**table, searcher_options={experiment.searcher: options}), "made up")
+    [*islice(play(**small(experiment)), 1)]
+    return raynas.load("runs/first")
+
+
+def _search(site, words, monkeypatch):
+    """Let the command line read a search; then begin it, without Ray."""
+    told = []
+    monkeypatch.setattr("raynas.cli.session.follow", told.append)
+    done(*words)
+    (experiment,) = told
+    missing = experiment.task not in {"digits", "image_folder"} and ":" not in experiment.task
+    assert not missing or experiment.download
+    if not missing and words[0] == "search":
+        several = len(experiment.objectives) > 1
+        *_, (_, history) = islice(play(**small(experiment)), 20 if several else 1)
+        if several:
+            said = io.StringIO()
+            print_summary(Console(file=said), history)
+            site.said += said.getvalue()
+
+
+def _script(script, arguments):
+    """See that a script is there and knows the options; benchmarks take too long."""
+    code = (ROOT / script).read_text(encoding="utf-8")
+    for option in (word for word in arguments if word.startswith("--")):
+        assert f'add_argument("{option}"' in code
+
+
+def _bench(words, monkeypatch):
+    """Let the command line read a comparison; then compare, on four trainings each."""
+
+    def compare(settings, datasets, jobs):  # noqa: ARG001 - as it is called
+        if settings.table in TABLES:
+            known = {*signature(TABLES[settings.table]).parameters, "dataset"}
+            assert {*settings.table_options} <= known
+            settings = replace(settings, table=MadeUp(), table_options={})
+        return [bench(replace(settings, evaluations=(4,), seconds=(), seeds=1), "made up")]
+
+    monkeypatch.setattr(import_module("raynas.cli.bench"), "_compare", compare)
+    monkeypatch.setattr("raynas.insight.regret_plot.plot", lambda curves, file: None)  # noqa: ARG005
+    done(*words)
+
+
+def execute(site, words, monkeypatch):
+    """Execute one command of a document."""
+    match words:
+        case [".venv/bin/raynas", "search" | "resume", *_]:
+            _search(site, words[1:], monkeypatch)
+        case [".venv/bin/raynas", "show", *_]:
+            assert done(*words[1:])
+        case [".venv/bin/raynas", "check", *_]:
+            site.said += done(*words[1:], "--sample", "2", "--time-limit", "1")
+        case [".venv/bin/raynas", "bench", *_]:
+            _bench(words[1:], monkeypatch)
+        case [".venv/bin/tensorboard", "--logdir", run]:
+            assert [*Path(run).rglob("events.out.tfevents.*")]
+        case ["bash", script]:
+            assert (ROOT / script).stat().st_mode & 0o100
+        case ["python", script, *arguments]:
+            _script(script, arguments)
+        case ["ray", "up" | "down", file]:
+            assert (ROOT / file).exists()
+        case ["ray", "exec", file, command]:
+            assert (ROOT / file).exists()
+            execute(site, [".venv/bin/raynas", *command.split()[4:]], monkeypatch)
+        case _:
+            pytest.fail(f"nobody knows how to execute {words}")
+
+
+@pytest.mark.parametrize("page", sorted({block.page for block in BASH}))
+def test_commands_work(site, page, monkeypatch):
+    for block in BASH:
+        for words in block.commands if block.page == page else ():
+            execute(site, words, monkeypatch)
+
+
+def test_shown_output_looks_like_what_is_printed(site):
+    printed = openings(site.said)
+    for block in TEXT:
+        if "──▶" not in block.text and "SPACE + build" not in block.text:
+            assert openings(block.text) <= printed, (block.page, openings(block.text) - printed)
+
+
+def test_settings_files_are_read():
+    (example,) = (block for block in BLOCKS if block.language == "yaml")
+    assert experiment_from(yaml.safe_load(example.text)).space_options == {**TINY, "channels": 16}
+    shipped = yaml.safe_load((ROOT / "launch" / "digits.yaml").read_text(encoding="utf-8"))
+    assert experiment_from(shipped).most_trials == Experiment().most_trials
+
+
+def test_no_block_is_left_out():
+    known = {"bash", "python", "text", "yaml", "{eval-rst}", "{toctree}"}
+    others = {block.language for block in BLOCKS} - known
+    assert all(other.startswith(("{include}", "{entries}")) for other in others), others
+
+
+@pytest.mark.parametrize(
+    ("page", "table"),
+    [
+        ("tasks", TASKS),
+        ("searchers", SEARCHERS),
+        ("schedulers", SCHEDULERS),
+        ("proxies", PROXIES),
+        ("spaces", [path.stem for path in (ROOT / "search_spaces").glob("[!_]*[!d]")]),
+    ],
+)
+def test_every_entry_of_a_table_is_listed_and_no_other(page, table):
+    text = (ROOT / "docs" / "reference" / f"{page}.md").read_text(encoding="utf-8")
+    assert sorted(re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE)) == sorted(table)
+
+
+def test_every_public_name_is_described():
+    text = (ROOT / "docs" / "reference" / "python.md").read_text(encoding="utf-8")
+    for name in raynas.__all__:
+        assert getattr(raynas, name) is not None
+        assert re.search(rf":: raynas\.{name}\b", text), name
+
+
+def test_the_readme_counts_right():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    counted = re.findall(r"\[(\d+) of them\]\(docs/reference/(\w+)\.md\)", text)
+    assert dict(map(reversed, counted)) == {
+        "searchers": str(len(SEARCHERS)),
+        "schedulers": str(len(SCHEDULERS)),
+    }
+    assert len(text.splitlines()) <= 150
+
+
+@pytest.mark.parametrize("page", [*PAGES, "CONTRIBUTING.md", "CHANGELOG.md"])
+def test_links_lead_somewhere(page):
+    for target in links(page):
+        path, _, anchor = target.partition("#")
+        there = (ROOT / page).parent / path if path else ROOT / page
+        assert there.exists(), target
+        if anchor and there.suffix == ".md":
+            assert anchor in anchors(there.resolve().relative_to(ROOT)), target
