@@ -3,15 +3,14 @@
 import re
 import subprocess
 import sys
-from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 from sphinx.application import Sphinx
-from sphinx.util.docutils import SphinxDirective
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))  # describe this checkout, whatever is installed
+sys.path[:0] = [str(ROOT), str(ROOT / "docs")]  # this checkout, whatever is installed
+
+from entries import Described, Entries  # noqa: E402
 
 import raynas  # noqa: E402
 
@@ -39,33 +38,10 @@ autodoc_class_signature = "mixed"
 autodoc_member_order = "bysource"
 autodoc_typehints = "none"  # docstrings say what values mean; types can be read in the code
 napoleon_use_ivar = True
+napoleon_attr_annotations = False
 nitpicky = True
 toc_object_entries = False
-smartquotes = False  # would make one dash of the two of an option
 nitpick_ignore_regex = [("py:.*", r"(?!raynas\.).*")]  # pages on the network are not read
-
-
-class Entries(SphinxDirective):
-    """Describes every entry of a table such as ``raynas.searchers:SEARCHERS``."""
-
-    required_arguments = 1
-
-    def run(self) -> list[Any]:
-        """Return a section per entry: what its module says, then the entry and its options."""
-        module, _, table = self.arguments[0].partition(":")
-        found = getattr(import_module(module), table)
-        text = "\n\n".join(self._section(name, found[name]) for name in found)
-        return self.parse_text_to_nodes(text, allow_section_headings=True)
-
-    @staticmethod
-    def _section(name: str, entry: type) -> str:
-        return (
-            f"({entry.__module__}.{name})=\n"
-            f"### `{name}`\n\n"
-            "```{eval-rst}\n"
-            f".. autoclass:: {entry.__module__}.{entry.__qualname__}\n"
-            "```"
-        )
 
 
 def _write_command_line(app: Sphinx) -> None:
@@ -77,6 +53,7 @@ def _write_command_line(app: Sphinx) -> None:
     _, _, commands = told.stdout.partition("\n## ")
     text = re.sub(r'<span style="font-weight: bold">(.*?)</span>', r"`\1`", f"## {commands}")
     text = re.sub(r"\[default: \(?(.*?)\)?(; .*?)?\]\n", r"*Default: \1.*\n", text)
+    text = re.sub(r"(?<=[ (])(--[a-z-]+)(?=[ ,.;:])", r"`\1`", text)  # or -- would become a dash
     folder = Path(app.srcdir) / "generated"
     folder.mkdir(exist_ok=True)
     (folder / "command_line.md").write_text(text, encoding="utf-8")
@@ -84,5 +61,6 @@ def _write_command_line(app: Sphinx) -> None:
 
 def setup(app: Sphinx) -> None:
     """Tell Sphinx of what is defined here."""
+    app.add_directive("described", Described)
     app.add_directive("entries", Entries)
     app.connect("builder-inited", _write_command_line)

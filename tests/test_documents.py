@@ -237,7 +237,7 @@ def test_commands_work(site, page, monkeypatch):
 def test_shown_output_looks_like_what_is_printed(site):
     printed = openings(site.said)
     for block in TEXT:
-        if "──▶" not in block.text and "SPACE + build" not in block.text:
+        if "─▶" not in block.text and "SPACE + build" not in block.text:
             assert openings(block.text) <= printed, (block.page, openings(block.text) - printed)
 
 
@@ -251,7 +251,9 @@ def test_settings_files_are_read():
 def test_no_block_is_left_out():
     known = {"bash", "python", "text", "yaml", "{eval-rst}", "{toctree}"}
     others = {block.language for block in BLOCKS} - known
-    assert all(other.startswith(("{include}", "{entries}")) for other in others), others
+    assert all(other.startswith(("{include}", "{entries}", "{described}")) for other in others), (
+        others
+    )
 
 
 @pytest.mark.parametrize(
