@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from raynas.errors import ConfigError, SchedulerError, SearcherError
+from raynas.execution.failing_alike import FailingAlike
 from raynas.execution.guarded_scheduler import GuardedScheduler, paused_last
+from raynas.execution.interruption import UNINTERRUPTED, Interruption
 from raynas.execution.plan import Plan
 from raynas.execution.proposals import answer, ask, begin, exhausted
 from raynas.rng import proposal_rng
@@ -41,14 +44,17 @@ class Conductor:
             go on first.
         record: Writes an event down and folds it into ``history``.
         clock: The time, in seconds.
+        interruption: Whether a signal asks the run to end.
     """
 
     plan: Plan
     history: History
     record: Callable[[Event], None]
     clock: Callable[[], float]
+    interruption: Interruption = UNINTERRUPTED
     _guidance: GuardedScheduler = field(init=False)
     _halfway: deque[int] = field(init=False)
+    _failing: FailingAlike = field(init=False, default_factory=FailingAlike)
     _opened: bool = field(init=False, default=False)
     _exhausted: bool = field(init=False, default=False)
 
@@ -80,6 +86,8 @@ class Conductor:
     @property
     def limit(self) -> str:
         """The name of a limit of the run that is reached; nothing while there is none."""
+        if self.interruption.signal:
+            return "interruption"
         now = self.clock() if self._opened else None
         return self.plan.limits.reached(self.history, now)
 
@@ -153,12 +161,20 @@ class Conductor:
         if report.epoch <= trial.epoch:
             return Verdict.GO
         report = replace(report, at=self.clock())
+        self._failing.trained()
         self.record(report)
         return self._judge(report)
 
     def fail(self, number: int, reason: str, **more: Any) -> None:
-        """Take note that a trial ended without a score; ``more`` is as in ``Failed``."""
-        self.record(Failed(number, reason, **more, at=self.clock()))
+        """Take note that a trial ended without a score; ``more`` is as in ``Failed``.
+
+        Raises:
+            ConfigError: All have ended so, for one reason; unless the plan says how many may.
+        """
+        failed = Failed(number, reason, **more, at=self.clock())
+        self.record(failed)
+        if self.plan.limits.max_failures == math.inf:
+            self._failing.failed(failed)
 
     def retry(self, number: int, reason: str, **more: Any) -> None:
         """Take note that memory ran out beside others; the trial comes next, to run alone."""
@@ -184,6 +200,8 @@ class Conductor:
             limit = self.plan.limits.reached(self.history, report.at)
         if verdict is Verdict.STOP or limit:
             self.record(Finished(report.number, stopped=True, at=report.at, limit=limit))
+            return Verdict.STOP
+        if self.interruption.signal:  # not written down: the trial goes on when the run does
             return Verdict.STOP
         return verdict
 

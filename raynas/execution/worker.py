@@ -11,14 +11,15 @@ import traceback
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 from raynas import costs
 from raynas.data import Data
-from raynas.errors import RaynasError, SpaceError, TrialError, TrialMemoryError
+from raynas.errors import RaynasError, SpaceError, StorageError, TrialError, TrialMemoryError
 from raynas.rng import seed_weights
 from raynas.space import Architecture
+from raynas.storage import writing
 from raynas.training.memory import begin_peak, memory_fails, peak
 from raynas.training.recipe import Recipe
 from raynas.trial import Failed, Report
@@ -103,6 +104,8 @@ def train(context: TrainingContext, spec: TrialSpec) -> Iterator[Report | Failed
             for report in _reports(context, spec):
                 yield report
                 since = time.perf_counter()  # not before: whoever listens takes his time
+    except StorageError:  # the run's fault, which ends the run
+        raise
     except Exception as error:  # noqa: BLE001 - a child is a user's code and may raise anything
         failed = _failure(spec.number, error)
         yield replace(failed, seconds=time.perf_counter() - since)
@@ -161,7 +164,7 @@ def begin(
             f"0 <= begin < epochs must hold: got begin={spec.begin}, epochs={spec.epochs}"
         )
     torch.set_num_threads(context.threads)
-    architecture = Architecture(spec.architecture)
+    architecture = Architecture.from_data(spec.architecture)
     recipe = context.recipe.with_overrides(architecture.under(TRAINING))
     shape, classes = context.data.input_shape, context.data.classes
     seed_weights(spec.seed)
@@ -200,9 +203,14 @@ def _save(
 ) -> None:
     import torch  # noqa: PLC0415 - see the module's docstring
 
-    path.parent.mkdir(parents=True, exist_ok=True)
     told = [{"epoch": r.epoch, "metrics": dict(r.metrics), "seconds": r.seconds} for r in reports]
-    # A name of its own: the worker of a killed run may still be writing beside its successor.
-    with NamedTemporaryFile(dir=path.parent, suffix=".partial", delete=False) as partial:
-        torch.save({"training": training.state(), "facts": dict(facts), "reports": told}, partial)
-    Path(partial.name).replace(path)
+    state = {"training": training.state(), "facts": dict(facts), "reports": told}
+    with writing(path, RuntimeError):  # which is what torch raises where the disk is full
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # A name of its own: the worker of a killed run may still be writing beside its successor.
+        partial = path.with_name(f"{path.name}.{uuid4().hex}.partial")
+        try:
+            torch.save(state, partial)
+            partial.replace(path)
+        finally:
+            partial.unlink(missing_ok=True)

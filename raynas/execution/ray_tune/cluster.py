@@ -7,6 +7,7 @@ ended with the search, and no other process's cluster is touched.
 from __future__ import annotations
 
 import logging
+import math
 import os
 import socket
 from collections.abc import Iterator, Mapping
@@ -33,6 +34,8 @@ class Share:
         concurrent: Trials at once; none for as many as fit.
         address: The cluster to join; none for a new local one.
         verbose: Whether Ray may speak.
+        grace: Seconds in which trials may come to a checkpoint when a signal ends the run.
+        trial_timeout: Seconds after which a trial that runs has failed.
     """
 
     cpus: float = 1.0
@@ -40,6 +43,8 @@ class Share:
     concurrent: int | None = None
     address: str | None = None
     verbose: bool = False
+    grace: float = 30.0
+    trial_timeout: float = math.inf
 
 
 @dataclass(frozen=True, slots=True)

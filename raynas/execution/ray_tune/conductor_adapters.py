@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+import math
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
+from signal import Signals
 from typing import Any, Final
 
 from ray.tune import Experiment, PlacementGroupFactory
@@ -14,9 +16,10 @@ from ray.tune.registry import get_trainable_cls
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import SearchAlgorithm
 
-from raynas.errors import ConfigError, ResourceError
+from raynas.errors import ConfigError, ResourceError, StorageError
 from raynas.execution.conductor import Conductor
 from raynas.execution.packing import Admission, Resources, Room, Shares
+from raynas.execution.ray_tune.timeout import TrialTimeout
 from raynas.execution.ray_tune.trainable import as_config, as_event
 from raynas.execution.worker import TrialSpec
 from raynas.schedulers import Verdict
@@ -41,6 +44,7 @@ class Bridge:
         assign: Callable[[Trial], TrialSpec],
         shares: Shares,
         room: Room,
+        trial_timeout: float = math.inf,
     ) -> None:
         """Lead ``conductor``'s trials.
 
@@ -49,11 +53,13 @@ class Bridge:
             assign: Says what a worker is told of a trial.
             shares: Says what a trial gets.
             room: Where.
+            trial_timeout: Seconds after which a trial that runs has failed.
         """
         self.conductor = conductor
         self.assign = assign
         self.shares = shares
         self.room = room
+        self.timeout = TrialTimeout(trial_timeout)
         self.error: BaseException | None = None
         self.controller: Any = None
         self.losses: dict[str, str] = {}  # how a trial's worker was last lost, by Tune's trial id
@@ -174,7 +180,11 @@ class ConductorSearchAlgorithm(SearchAlgorithm):  # type: ignore[misc]  # Ray sh
         if number is None:
             return
         self._bridge.room.free(number)
-        if error:
+        if error and trial_id in self._bridge.timeout.ended:
+            fail = self._bridge.conductor.fail
+            reason, seconds = self._bridge.timeout.reason, self._bridge.timeout.seconds
+            self._bridge.guarded(lambda: fail(number, reason, seconds=seconds), None)
+        elif error:
             reason = f"its worker was lost: {self._bridge.losses.get(trial_id, 'no reason given')}"
             fail = self._bridge.conductor.fail
             self._bridge.guarded(lambda: fail(number, reason, lost=True), None)
@@ -211,11 +221,26 @@ class ConductorScheduler(FIFOScheduler):  # type: ignore[misc]  # Ray ships no t
         """Serve ``bridge``."""
         super().__init__()
         self._bridge = bridge
+        self._told_of_signal = False
 
     def on_trial_add(self, tune_controller: Any, trial: Any) -> None:
         """Note who runs the trials."""
         super().on_trial_add(tune_controller, trial)
         self._bridge.controller = tune_controller
+
+    def choose_trial_to_run(self, tune_controller: Any) -> Any:
+        """Choose as Tune does; Tune asks in every round, so this is where time is looked at."""
+        interruption = self._bridge.conductor.interruption
+        interruption.listen()
+        if interruption.signal and not self._told_of_signal:
+            self._told_of_signal = True
+            _LOG.info(
+                "%s: trials end after the epoch that they are in; a second signal ends the run "
+                "at once",
+                Signals(interruption.signal).name,
+            )
+        self._bridge.timeout.enforce(tune_controller.get_live_trials())
+        return super().choose_trial_to_run(tune_controller)
 
     def on_trial_result(
         self,
@@ -245,7 +270,12 @@ class ConductorScheduler(FIFOScheduler):  # type: ignore[misc]  # Ray ships no t
     def on_trial_error(self, tune_controller: Any, trial: Any) -> None:
         """Note how a trial's worker was lost, be it replaced or not."""
         super().on_trial_error(tune_controller, trial)
-        self._bridge.losses[trial.trial_id] = _first_line(trial.get_pickled_error())
+        error = trial.get_pickled_error()
+        cause = getattr(error, "cause", error)  # Ray wraps what a worker has raised
+        if isinstance(cause, StorageError):
+            trial.max_failures = 0
+            self._bridge.error = self._bridge.error or cause
+        self._bridge.losses[trial.trial_id] = _first_line(error)
 
     def _told(self, result: Mapping[str, Any]) -> Verdict:
         event = as_event(result)

@@ -15,6 +15,7 @@ import ray
 from ray import tune
 
 from raynas.data import Data
+from raynas.errors import Interrupted
 from raynas.execution.conductor import Conductor
 from raynas.execution.memory_prediction import MemoryPredictor, estimator
 from raynas.execution.packing import Room, Shares
@@ -44,18 +45,16 @@ class RaySession:
     Attributes:
         slots: What there is.
         shares: What a trial gets of it.
-        most: Trials at once; none for as many as fit.
         packed: What every worker needs besides the data.
         data: The task's data.
-        verbose: Whether Tune may speak.
+        asked: What was asked for.
     """
 
     slots: Slots
     shares: Shares
-    most: int | None
     packed: PackedContext
     data: Data
-    verbose: bool
+    asked: Share
 
     def run_trials(self, conductor: Conductor, assign: Callable[[Trial], TrialSpec]) -> None:
         """Train what the conductor asks for until it has had enough.
@@ -67,25 +66,28 @@ class RaySession:
         Raises:
             RaynasError: The searcher failed, or reports do not hold the objective. What was
                 trained before is in the journal.
+            Interrupted: A signal has ended it, likewise.
             KeyboardInterrupt: Likewise.
         """
-        bridge = Bridge(conductor, assign, self.shares, Room(self.slots.nodes, self.most))
+        room = Room(self.slots.nodes, self.asked.concurrent)
+        bridge = Bridge(conductor, assign, self.shares, room, self.asked.trial_timeout)
         if bridge.over:
             return
         conductor.open(self.slots.count, self.slots.usual.gpus)
         with (
+            conductor.interruption.graceful(self.asked.grace),
             self._quiet(),
             tune_environment(),
             tempfile.TemporaryDirectory(prefix="raynas-") as scratch,
         ):
             try:
                 self._tuner(bridge, scratch).fit()
-            except (KeyboardInterrupt, SystemExit) as error:
+            except (KeyboardInterrupt, Interrupted, SystemExit) as error:
                 if self.slots.lasting:
                     bridge.abandon(error)
                 raise
-        if bridge.error is not None:
-            raise bridge.error
+            if bridge.error is not None:
+                raise bridge.error
 
     def run_once(self, work: Callable[[TrainingContext], T], trial: Trial) -> T:
         """Do ``work`` on a worker that gets what ``trial`` gets, and return its result.
@@ -132,7 +134,7 @@ class RaySession:
             run_config=tune.RunConfig(
                 name="trials",
                 storage_path=scratch,
-                verbose=1 if self.verbose else 0,
+                verbose=1 if self.asked.verbose else 0,
                 failure_config=tune.FailureConfig(max_failures=_RESTARTS),
                 checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
             ),
@@ -140,7 +142,7 @@ class RaySession:
 
     @contextmanager
     def _quiet(self) -> Iterator[None]:
-        if self.verbose:
+        if self.asked.verbose:
             yield
             return
         logger = logging.getLogger("ray.tune")
@@ -182,4 +184,4 @@ def opened(
         )
         shares = Shares(slots.usual, slots.nodes, resources, fraction)
         packed = PackedContext.of(build, home, recipe, "cuda")
-        yield RaySession(slots, shares, share.concurrent, packed, data, share.verbose)
+        yield RaySession(slots, shares, packed, data, share)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from raynas.errors import ConfigError, RaynasError, ResourceError, RunError
 from raynas.execution.conductor import Conductor
+from raynas.execution.interruption import UNINTERRUPTED, Interruption
 from raynas.execution.worker import TrialSpec
 from raynas.experiment.experiment import Experiment, experiment_from
 from raynas.experiment.resolve.machine import check_machine, share_of
@@ -26,6 +27,7 @@ from raynas.insight.tensorboard import TensorBoard
 from raynas.journal import Journal, read
 from raynas.rng import winner_seed
 from raynas.searchers import Keeper
+from raynas.storage import writing
 from raynas.trial import Event, Failed, History, Started, Trial, Winner
 
 if TYPE_CHECKING:
@@ -89,16 +91,27 @@ def _objects(value: Any) -> Iterator[str]:
             yield from _objects(part)
 
 
-def run(experiment: Experiment, watchers: Iterable[Watcher] = ()) -> Result:
+def run(
+    experiment: Experiment,
+    watchers: Iterable[Watcher] = (),
+    interruption: Interruption = UNINTERRUPTED,
+) -> Result:
     """Run an experiment, or go on with it if its folder holds it already.
 
+    Args:
+        experiment: What to run.
+        watchers: As for ``search``.
+        interruption: Whether a signal asks the run to end.
+
     Raises:
+        Interrupted: A signal has ended the run.
         RaynasError: As for ``search``.
     """
     resolved = resolve(experiment)
     if resolved.start:  # what the run begins with stays what it is, whatever becomes of its source
         experiment = replace(experiment, start_from=[dict(one) for one in resolved.start])
     check_machine(experiment, resolved.space)
+    others = tuple(watchers)
     with ExitStack() as stack:
         journal = Journal(experiment.output)
         stack.callback(journal.close)
@@ -107,7 +120,6 @@ def run(experiment: Experiment, watchers: Iterable[Watcher] = ()) -> Result:
             experiment.output, resolved.space.space.decisions, experiment.objectives
         )
         stack.callback(board.close)
-        everyone = (board, *watchers)
         files = checkpoints(experiment.output)
         files.clear()
         for trial in history.running:  # the process before may have died just after it began
@@ -118,10 +130,13 @@ def run(experiment: Experiment, watchers: Iterable[Watcher] = ()) -> Result:
             journal.append(event)
             if isinstance(event, Started):
                 files.endow(history.trials[event.number], history)
-            for watcher in everyone:
+            with writing(experiment.output):
+                board.write(event, history)
+            for watcher in others:
                 watcher.write(event, history)
+            interruption.check()
 
-        conductor = Conductor(resolved.plan, history, record, time.time)
+        conductor = Conductor(resolved.plan, history, record, time.time, interruption)
         if not conductor.finished or _lacks_winner(conductor):
             _execute(experiment, resolved, conductor)
         else:
@@ -145,6 +160,7 @@ def _execute(experiment: Experiment, resolved: ResolvedExperiment, conductor: Co
     with opened(
         share, build, space.home, resolved.recipe, resolved.data, space.resources
     ) as session:
+        conductor.interruption.listen()
         if experiment.gpu_hours and not session.slots.usual.gpus:
             raise ResourceError(
                 f"gpu_hours are given as {experiment.gpu_hours:g}, and there is no GPU to hold: "
@@ -220,7 +236,8 @@ def _retrain(
         "classes": resolved.data.classes,
         "metrics": dict(retrained.metrics),
     }
-    keep_winner(experiment.output, retrained.exported.files, card)
+    with writing(experiment.output / WINNER):
+        keep_winner(experiment.output, retrained.exported.files, card)
     conductor.record(Winner(chosen.number, retrained.metrics, WINNER, at=time.time()))
 
 
