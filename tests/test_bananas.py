@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from raynas.errors import ConfigError
 from raynas.execution.plan import Plan
 from raynas.execution.simulate import Budget, Cluster, Simulation
-from raynas.schedulers import RunToEnd
+from raynas.schedulers.run_to_end import RunToEnd
 from raynas.searchers import make, recommended
 from raynas.searchers.mutants import anything, candidates
 from raynas.searchers.predictor import ensemble as perceptrons

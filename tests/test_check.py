@@ -13,7 +13,7 @@ from rich.console import Console
 
 from raynas.costs import measure, training_bytes
 from raynas.errors import ConfigError
-from raynas.execution.limits import PreflightBudget as RunLimits
+from raynas.execution.limits import Limits as RunLimits
 from raynas.execution.plan import Plan
 from raynas.execution.simulate import Budget, Cluster, Simulation
 from raynas.experiment.check.forecast import RandomCurves, forecast

@@ -18,7 +18,7 @@ from sklearn.gaussian_process.kernels import Kernel as SklearnKernel
 from raynas.errors import SearcherError
 from raynas.execution.plan import Plan
 from raynas.execution.simulate import Budget, Cluster, Simulation
-from raynas.schedulers import RunToEnd
+from raynas.schedulers.run_to_end import RunToEnd
 from raynas.searchers import make
 from raynas.searchers.transport import otmann
 from raynas.searchers.transport.distance_table import Distances, DistanceTable, Network

@@ -77,7 +77,7 @@ class Knows:
 def test_it_refuses_what_its_searcher_refuses():
     several = Requirements(strategies.ACCURACY_AND_SIZE, epochs=4)
     check(WarmStart(make("nsga2", LETTERS), ()), several)
-    with pytest.raises(ConfigError, match="evolution optimises one objective"):
+    with pytest.raises(ConfigError, match="RegularizedEvolution optimises one objective"):
         check(WarmStart(make("evolution", LETTERS), ()), several)
 
 

@@ -10,12 +10,12 @@ import typer
 import yaml
 
 from raynas.errors import ConfigError
+from raynas.schedulers import SCHEDULERS
 
 Scheduler = Annotated[
     str | None,
     typer.Option(
-        help="none, asha, asha_promotion, halving, hyperband, median, extrapolation, moasha, "
-        "pbt, or a reference.",
+        help=f"{', '.join(SCHEDULERS)}, or a reference.",
         show_default="asha",
     ),
 ]

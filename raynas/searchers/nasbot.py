@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from raynas.errors import ConfigError
 from raynas.searchers.blas import on_one_thread
 from raynas.searchers.mutants import anything, candidates
-from raynas.searchers.requirements import Requirements
+from raynas.searchers.requirements import OneObjective
 from raynas.searchers.selection import check_mutable
 from raynas.searchers.training_set import Memo, TrainingSet, ended, training_set, training_trials
 from raynas.searchers.transport.distance_table import DistanceTable, Network
@@ -46,7 +46,7 @@ Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
-class Nasbot:
+class NASBOT(OneObjective):
     """Train the mutant of a good network from which most improvement is expected.
 
     Networks are compared by the space's own graph, or else by the chain of their decisions. The
@@ -79,14 +79,6 @@ class Nasbot:
         graph = self.space.graph or partial(decision_chain, self.space.decisions)
         object.__setattr__(self, "_atlas", DistanceTable(graph))
         object.__setattr__(self, "_memo", Memo(self._fitted))
-
-    def check(self, requirements: Requirements) -> None:
-        """Refuse several objectives.
-
-        Raises:
-            ConfigError: There are some.
-        """
-        requirements.require_one_objective("NASBOT")
 
     @on_one_thread
     def propose(self, history: History, rng: np.random.Generator) -> Proposal | None:

@@ -31,3 +31,17 @@ class Requirements:
                 f"{searcher} optimises one objective, got {len(self.objectives)}: "
                 "use the searcher 'auto', 'ehvi' or 'nsga2'"
             )
+
+
+class OneObjective:
+    """A searcher that optimises a single objective."""
+
+    __slots__ = ()
+
+    def check(self, requirements: Requirements) -> None:
+        """Refuse several objectives.
+
+        Raises:
+            ConfigError: There are several.
+        """
+        requirements.require_one_objective(type(self).__name__)

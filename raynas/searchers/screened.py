@@ -19,11 +19,10 @@ from typing import Final
 import numpy as np
 
 from raynas.errors import ConfigError
-from raynas.searchers import Searcher, check, recommended
 from raynas.searchers.rank_correlation import mean_ranks, rank_correlation
-from raynas.searchers.requirements import Requirements
-from raynas.space import Architecture, Space
-from raynas.trial import Fault, History, Proposal, Screening, Trial
+from raynas.searchers.wrapper import SearcherWrapper
+from raynas.space import Architecture
+from raynas.trial import Fault, History, Proposal, Screening
 
 _LOG = logging.getLogger("raynas")
 _BLIND: Final = 5  # one in so many trials is not chosen by proxies, to judge them fairly
@@ -80,7 +79,7 @@ class ScreeningOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class Screened:
+class Screened(SearcherWrapper):
     """Ask a searcher several times; pass on the proposal that proxies rank highest.
 
     Attributes:
@@ -89,24 +88,10 @@ class Screened:
         screening: How to choose.
     """
 
-    searcher: Searcher
     assess: Assess
     screening: ScreeningOptions = ScreeningOptions()
     _known: dict[str, Assessment] = field(default_factory=dict, repr=False, compare=False)
     _said: set[str] = field(default_factory=set, repr=False, compare=False)
-
-    @property
-    def space(self) -> Space:
-        """Where architectures live."""
-        return self.searcher.space
-
-    def check(self, requirements: Requirements) -> None:
-        """Let the searcher refuse what does not suit it.
-
-        Raises:
-            ConfigError: It does.
-        """
-        check(self.searcher, requirements)
 
     def propose(self, history: History, rng: np.random.Generator) -> Proposal | None:
         """Propose the most promising of several, or the first while proxies are not believed."""
@@ -129,10 +114,6 @@ class Screened:
             faults={} if said.broken else {**said.faults, **said.tracebacks},
         )
         return replace(batch[at], screening=screening, fault=_fault(said))
-
-    def recommend(self, history: History) -> Trial | None:
-        """Return what the searcher hands over."""
-        return recommended(self.searcher, history)
 
     def _batch(
         self, first: Proposal, history: History, rng: np.random.Generator
