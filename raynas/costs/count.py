@@ -25,9 +25,7 @@ class Costs:
     flops: int
 
 
-def measure(
-    child: nn.Module, input_shape: tuple[int, ...], input_dtype: str = "float32"
-) -> Costs:
+def measure(child: nn.Module, input_shape: tuple[int, ...], input_dtype: str = "float32") -> Costs:
     """Count a child's parameters and multiply-adds.
 
     Multiply-adds are counted as NAS-Bench-201 and NATS-Bench count them: convolutions and linear

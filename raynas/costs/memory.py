@@ -74,8 +74,6 @@ def _measured(child: nn.Module, make_inputs: Inputs) -> int:
 
 def _moments(child: nn.Module, make_inputs: Inputs) -> list[int]:
     """Return the bytes alive after each allocation of a step, what was there before included."""
-    import torch  # noqa: PLC0415 - deciding must not load torch
-
     from raynas.costs.intercept import Intercept  # noqa: PLC0415
 
     child = copy.deepcopy(child)
