@@ -106,7 +106,7 @@ class _Finder(MetaPathFinder):
         del path, target
         if (source := self.sources.get(fullname)) is None:
             return None
-        below = [] if source.package else None
+        below: list[str] | None = [] if source.package else None
         loader = _Loader(source)
         return spec_from_file_location(
             fullname, source.path, loader=loader, submodule_search_locations=below

@@ -83,7 +83,7 @@ class Predictor:
             DataError: The inputs have another shape, or are no numbers of the kind expected.
         """
         checked = self._checked(inputs)
-        return torch.cat([self.network(part) for part in checked.split(_AT_ONCE)])
+        return torch.cat([self.network(part) for part in torch.split(checked, _AT_ONCE)])
 
     def probabilities(self, inputs: Any) -> Tensor:
         """Return ``[examples, classes]`` probabilities.
