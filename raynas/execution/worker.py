@@ -175,7 +175,7 @@ def begin(
             raise TrialError(f"the network cannot be built: {error}") from error
         if not isinstance(child, nn.Module):
             raise TrialError(f"build must return a torch.nn.Module, it returned {child!r}")
-        measured = costs.measure(child, shape)
+        measured = costs.measure(child, shape, context.data.input_dtype)
     training = Training(child, examples, recipe, epochs=spec.epochs, seed=spec.seed)
     training.epoch = spec.begin
     return training, measured

@@ -34,4 +34,5 @@ class Digits:
 
         digits = load_digits()
         images = Split.of(digits.images.astype(np.uint8), digits.target)
-        return Data.split(images, seed=seed, valid=self.valid, test=self.test)
+        names = tuple(map(str, digits.target_names))
+        return Data.split(images, seed=seed, valid=self.valid, test=self.test, names=names)

@@ -6,6 +6,7 @@ import io
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from safetensors.torch import save
@@ -47,6 +48,26 @@ class Exported:
     missing: str = ""
 
 
+def input_card(data: Data) -> dict[str, Any]:
+    """Return what a network expects of its inputs, as JSON-ready data.
+
+    ``min`` and ``max`` are those of what the winner was trained on, ``mean`` and ``std`` what the
+    network itself normalises by; per channel or feature, of ids one ``min`` and ``max`` for all.
+    """
+    least, most = data.merged().extent()
+    layout = {3: "batch, channels, height, width", 1: "batch, features"}[len(data.input_shape)]
+    return {
+        "dtype": data.input_dtype,
+        "data_dtype": str(data.train.inputs.dtype),
+        "layout": "batch, ids" if data.train.ids else layout,
+        "shape": list(data.input_shape),
+        "min": least,
+        "max": most,
+        "mean": None if data.train.ids else data.mean,
+        "std": None if data.train.ids else data.std,
+    }
+
+
 def exported(child: nn.Module, data: Data) -> Exported:
     """Return the files of a trained child; it is left on the CPU in evaluation mode.
 
@@ -58,14 +79,15 @@ def exported(child: nn.Module, data: Data) -> Exported:
     state = {name: tensor.contiguous() for name, tensor in child.state_dict().items()}
     weights = {"weights.safetensors": save(state)}
     try:
-        network = _program(Normalised(child, data).eval(), data.input_shape)
+        network = _program(child if data.train.ids else Normalised(child, data).eval(), data)
     except Exception as error:  # noqa: BLE001 - what torch.export raises is not documented
         return Exported(weights, f"{type(error).__name__}: {error}")
     return Exported({"network.pt2": network, **weights})
 
 
-def _program(network: nn.Module, input_shape: tuple[int, ...]) -> bytes:
-    example, batch = torch.zeros((2, *input_shape)), torch.export.Dim("batch", min=1)
+def _program(network: nn.Module, data: Data) -> bytes:
+    example = torch.zeros((2, *data.input_shape), dtype=getattr(torch, data.input_dtype))
+    batch = torch.export.Dim("batch", min=1)
     file = io.BytesIO()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch.export warns of its own internals

@@ -12,7 +12,7 @@ from types import ModuleType
 from typing import Any, TypeVar
 
 import ray
-from ray import tune
+from ray import cloudpickle, tune
 
 from raynas.data import Data
 from raynas.errors import Interrupted
@@ -26,6 +26,7 @@ from raynas.execution.ray_tune.conductor_adapters import (
     ConductorScheduler,
     ConductorSearchAlgorithm,
 )
+from raynas.execution.ray_tune.packing_code import pack
 from raynas.execution.ray_tune.proxy_workers import ProxyWorkers
 from raynas.execution.ray_tune.trainable import ChildTrainable, PackedContext
 from raynas.execution.worker import TrainingContext, TrialSpec
@@ -97,9 +98,12 @@ class RaySession:
         Whatever ``work`` raises is raised here.
         """
         packed, share = self.packed, self.shares.of(trial, History())
+        task_of = pack(work)  # an architecture's values may be of the user's own kinds
 
         def unpack(data: Data) -> T:
-            return work(packed.unpacked(data, share))
+            context = packed.unpacked(data, share)
+            done: T = cloudpickle.loads(task_of)(context)
+            return done
 
         task = ray.remote(num_cpus=share.cpus, num_gpus=share.gpus)(unpack)
         try:

@@ -15,6 +15,7 @@ from ray import cloudpickle, tune
 
 from raynas.data import Data
 from raynas.execution.packing import Resources
+from raynas.execution.ray_tune.packing_code import pack
 from raynas.execution.worker import TrainingContext, TrialSpec, train
 from raynas.training.recipe import Recipe
 from raynas.trial import Failed, Report
@@ -37,13 +38,7 @@ class PackedContext:
         cls, build: Callable[..., Any], home: ModuleType | None, recipe: Recipe, device: str
     ) -> PackedContext:
         """Pack ``build``, which comes from the user's own module ``home`` if that is given."""
-        if home is None:
-            return cls(cloudpickle.dumps(build), recipe, device)
-        cloudpickle.register_pickle_by_value(home)
-        try:
-            return cls(cloudpickle.dumps(build), recipe, device)
-        finally:
-            cloudpickle.unregister_pickle_by_value(home)
+        return cls(pack(build, home), recipe, device)
 
     def unpacked(self, data: Data, share: Resources) -> TrainingContext:
         """Return the context of a worker that gets ``share``."""

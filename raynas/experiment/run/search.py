@@ -194,6 +194,7 @@ def _retrain(
     experiment: Experiment, resolved: ResolvedExperiment, conductor: Conductor, session: RaySession
 ) -> None:
     from raynas.execution.winner import retrain  # noqa: PLC0415
+    from raynas.training.export import input_card  # noqa: PLC0415 - loads torch
 
     chosen = conductor.recommended
     if chosen is None:
@@ -234,6 +235,8 @@ def _retrain(
         "task": experiment.described()["task"],
         "input_shape": list(resolved.data.input_shape),
         "classes": resolved.data.classes,
+        "class_names": list(resolved.data.names),
+        "input": input_card(resolved.data),
         "metrics": dict(retrained.metrics),
     }
     with writing(experiment.output / WINNER):
