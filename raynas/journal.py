@@ -167,6 +167,8 @@ def _data(event: Event) -> dict[str, Any]:
         data["faults"] = dict(event.faults)
     elif isinstance(event, Report | Winner):
         data["metrics"] = dict(event.metrics)
+    if isinstance(event, Report):
+        data["errors"] = dict(event.errors)
     return {"event": type(event).__name__.lower(), **data}
 
 

@@ -8,8 +8,9 @@ from typing import Final
 
 import numpy as np
 
-from raynas.searchers import Searcher, check, recommended
+from raynas.searchers import Searcher, check, recommendation, recommended
 from raynas.searchers.aim import Aim
+from raynas.searchers.recommendation import Recommendation
 from raynas.searchers.selection import rank
 from raynas.space import Space
 from raynas.trial import History, Proposal, Trial
@@ -51,6 +52,10 @@ class Inheriting:
     def recommend(self, history: History) -> Trial | None:
         """Return what the searcher hands over."""
         return recommended(self.searcher, history)
+
+    def recommendation(self, history: History) -> Recommendation | None:
+        """Return what the searcher hands over, and why."""
+        return recommendation(self.searcher, history)
 
     def keeps(self, history: History) -> Collection[int]:
         """Return the trials whose weights stay: the latest, and the best."""

@@ -19,9 +19,10 @@ from typing import Any, Final
 import numpy as np
 
 from raynas.errors import ConfigError
-from raynas.searchers import Searcher, check, recommended
+from raynas.searchers import Searcher, check, recommendation, recommended
 from raynas.searchers.agreement import agreement, promise
 from raynas.searchers.aim import Aim
+from raynas.searchers.recommendation import Recommendation
 from raynas.space import Architecture, Space
 from raynas.trial import History, Proposal, Trial
 
@@ -132,6 +133,10 @@ class Screened:
     def recommend(self, history: History) -> Trial | None:
         """Return what the searcher hands over."""
         return recommended(self.searcher, history)
+
+    def recommendation(self, history: History) -> Recommendation | None:
+        """Return what the searcher hands over, and why."""
+        return recommendation(self.searcher, history)
 
     def _batch(
         self, first: Proposal, history: History, rng: np.random.Generator

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from raynas.searchers import Searcher, check, recommended
+from raynas.searchers import Searcher, check, recommendation, recommended
 from raynas.searchers.aim import Aim
+from raynas.searchers.recommendation import Recommendation
 from raynas.space import Architecture, Space
 from raynas.trial import History, Proposal, Trial
 
@@ -48,3 +49,7 @@ class WarmStart:
     def recommend(self, history: History) -> Trial | None:
         """Return what the searcher hands over."""
         return recommended(self.searcher, history)
+
+    def recommendation(self, history: History) -> Recommendation | None:
+        """Return what the searcher hands over, and why."""
+        return recommendation(self.searcher, history)

@@ -14,6 +14,7 @@ from raynas.trial.events import (
     Started,
     TrialEvent,
     Winner,
+    accuracy_error,
 )
 from raynas.trial.history import History
 from raynas.trial.trial import Losses, Sitting, Trial
@@ -36,4 +37,5 @@ __all__ = [
     "Trial",
     "TrialEvent",
     "Winner",
+    "accuracy_error",
 ]

@@ -130,6 +130,15 @@ class Started:
     replaces: int | None = None
 
 
+def accuracy_error(accuracy: float, examples: float) -> float:
+    """Return the standard error of an accuracy (a fraction) of so many examples.
+
+    One right and one wrong answer are added (Laplace), so that it is not zero where all are right.
+    """
+    share = (accuracy * examples + 1) / (examples + 2)
+    return math.sqrt(share * (1 - share) / examples)
+
+
 @dataclass(frozen=True, slots=True)
 class Report:
     """What a trial says after an epoch.
@@ -141,6 +150,9 @@ class Report:
         seconds: Time this epoch took, evaluation included.
         at: When, as in ``Started``.
         worker: The process that trained it, where that is known.
+        errors: By metric, its standard error by the sampling of the validation examples: how far
+            it would vary from one validation set of that size to another. A metric that is not
+            here has none, or an unknown one.
     """
 
     number: int
@@ -149,6 +161,7 @@ class Report:
     seconds: float = 0.0
     at: float = 0.0
     worker: str = ""
+    errors: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

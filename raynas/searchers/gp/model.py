@@ -187,18 +187,18 @@ class Posterior:
         expected: Floats = self.alpha @ self.kernel.between(finished, points, own=own)
         return expected
 
-    def look(self, points: Points) -> Look:
+    def predict(self, points: Points) -> Prediction:
         """Return what is expected of trainings, and how surely."""
         from scipy.linalg import solve_triangular  # noqa: PLC0415 - slow to load
 
         across = self.kernel.between(self.points, points)
         white = solve_triangular(self.factor, across, lower=True, check_finite=False)
         left = self.kernel.variance(points) - (white * white).sum(0)
-        return Look(self.alpha @ across[: len(self.alpha)], np.maximum(left, _TINY), white)
+        return Prediction(self.alpha @ across[: len(self.alpha)], np.maximum(left, _TINY), white)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Look:
+class Prediction:
     """What is expected of some trainings before their noise.
 
     Attributes:
