@@ -107,7 +107,7 @@ class EHVI:
         return handed_over_front(history, self._fitted(history))
 
     def recommend(self, history: History) -> Trial | None:
-        """Return the trial of ``recommendation``: of the front, the best by the first objective."""
+        """Return the trial of ``recommendation``, the best by the first objective."""
         chosen = self.recommendation(history)
         return chosen.trial if chosen else None
 

@@ -29,7 +29,7 @@ from typing import Final
 import numpy as np
 
 from raynas import pareto
-from raynas.searchers.gp.acquisition import best_of
+from raynas.searchers.gp.acquisition import best_of, expected_improvement
 from raynas.searchers.gp.kernel import Kernel, Points
 from raynas.searchers.gp.layout import Floats
 from raynas.searchers.gp.surrogate import FittedSurrogate
@@ -111,8 +111,8 @@ class Scores:
         """``[3, networks]`` what the other variances are multiplied by, network by network."""
         return np.stack([np.ones(len(self.mean)), 1.0 / self.count, self.stated])
 
-    def expected(self, alike: Floats) -> tuple[Floats, Floats]:
-        """Return ``[networks]`` the expected worth and its standard error, by fitted variances."""
+    def expected(self, alike: Floats) -> Worth:
+        """Return what is expected of the networks, by fitted variances."""
         from scipy.optimize import minimize  # noqa: PLC0415 - slow to load
 
         bounds = np.stack([_PRIOR - _BOUND * _DEVIATION, _PRIOR + _BOUND * _DEVIATION], axis=1)
@@ -120,9 +120,12 @@ class Scores:
         variances = np.exp(np.round(found.x, _DIGITS))
         inverse, weight, residual = self._solved(variances, alike)
         worth = variances[0] * alike + variances[1] * np.eye(len(alike))
+        score = worth + variances[3] * np.diag(self.stated)
         mean = weight @ self.mean / weight.sum() + worth @ (inverse @ residual)
-        left = np.diag(worth) - ((worth @ inverse) * worth).sum(1)
-        return mean, np.sqrt(np.maximum(left, 0.0))
+        left = worth - worth @ inverse @ worth
+        shown = worth - worth @ inverse @ score
+        next_one = np.diag(score - score @ inverse @ score) + variances[2] + _JITTER
+        return Worth(mean, np.sqrt(np.maximum(np.diag(left), 0.0)), shown / np.sqrt(next_one))
 
     def _solved(self, variances: Floats, alike: Floats) -> tuple[Floats, Floats, Floats]:
         """Return the inverse covariance, its row sums, and scores less their weighted mean."""
@@ -132,16 +135,47 @@ class Scores:
         return inverse, weight, self.mean - weight @ self.mean / weight.sum()
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Worth:
+    """What is expected of networks on new data, standardised; more is better.
+
+    Attributes:
+        mean: ``[networks]``.
+        error: ``[networks]`` its standard error.
+        shift: ``[networks, networks]`` by how much one more training of the network in the column
+            moves the mean of the one in the row, in the mean square.
+    """
+
+    mean: Floats
+    error: Floats
+    shift: Floats
+
+    def of_repeats(self) -> Floats:
+        """Return ``[networks]`` the knowledge gradient of one more training of each.
+
+        By how much the best mean is expected to rise (Frazier et al., 2009), where only the
+        network itself and the best of the others may become the best.
+        """
+        if len(self.mean) < 2:
+            return np.zeros(len(self.mean))
+        best, second = np.argsort(-self.mean, kind="stable")[:2]
+        rival = np.full(len(self.mean), best)
+        rival[best] = second
+        own = np.arange(len(self.mean))
+        spread = np.abs(self.shift[own, own] - self.shift[rival, own])
+        behind = -np.abs(self.mean - self.mean[rival])
+        return expected_improvement(behind, np.maximum(spread, _JITTER))
+
+
 def handed_over(history: History, fitted: FittedSurrogate) -> Recommendation:
     """Return what to hand over, by the one objective to which the surrogate was fitted.
 
     Only trials that were trained the longest, of those that were not stopped early if there are
     any, come into question.
     """
-    rows = contenders(fitted.trials)
-    rows = rows[: min(_MOST, max(_LEAST, math.ceil(_SHARE * len(rows))))]
+    rows = better(fitted)
     trials = [fitted.trials[row] for row in rows]
-    loss, error = estimated(history, fitted, rows)
+    loss, error = _as_losses(*expected(history, fitted, rows))
     chosen = trials[best_of(-loss)]
     return Recommendation(chosen, _estimates(trials, loss, error))
 
@@ -163,7 +197,7 @@ def handed_over_front(history: History, fitted: Sequence[FittedSurrogate]) -> Re
     order = order[: min(_MOST, max(_LEAST, math.ceil(_SHARE * len(trials))))]
     trials = [trials[at] for at in order]
     found = [
-        estimated(history, each, [of_one[one.identity] for one in trials], at)
+        _as_losses(*expected(history, each, [of_one[one.identity] for one in trials], at))
         for at, (each, of_one) in enumerate(zip(fitted, rows, strict=True))
     ]
     losses = np.stack(
@@ -189,10 +223,16 @@ def contenders(trials: Sequence[Trial]) -> list[int]:
     return [at for at in ended if np.isfinite(trials[at].losses).all()] or ended[:1]
 
 
-def estimated(
+def better(fitted: FittedSurrogate) -> list[int]:
+    """Return the places of the networks among which one is chosen: the better contenders."""
+    rows = contenders(fitted.trials)
+    return rows[: min(_MOST, max(_LEAST, math.ceil(_SHARE * len(rows))))]
+
+
+def expected(
     history: History, fitted: FittedSurrogate, rows: Sequence[int], objective: int = 0
-) -> tuple[Floats, Floats]:
-    """Return ``[rows]`` the objective that is expected on new data, as a loss, and its error.
+) -> tuple[Scores, Worth]:
+    """Return the scores of networks and what is expected of them on new data.
 
     Args:
         history: What happened.
@@ -203,8 +243,12 @@ def estimated(
     trainings = [_trainings(history, fitted.trials[row], objective) for row in rows]
     scores = Scores.of(history, trainings, objective)
     alike = _correlations(fitted.posterior.kernel, fitted.known.take(np.array(rows)))
-    mean, error = scores.expected(alike)
-    return scores.centre - scores.scale * mean, scores.scale * error
+    return scores, scores.expected(alike)
+
+
+def _as_losses(scores: Scores, worth: Worth) -> tuple[Floats, Floats]:
+    """Return ``[networks]`` the expected loss and its standard error."""
+    return scores.centre - scores.scale * worth.mean, scores.scale * worth.error
 
 
 def _trainings(history: History, trial: Trial, objective: int) -> list[Trial]:

@@ -14,6 +14,7 @@ from functools import partial
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from raynas.errors import ConfigError
 from raynas.searchers.aim import Aim
@@ -21,7 +22,7 @@ from raynas.searchers.blas import on_one_thread
 from raynas.searchers.gp.acquisition import Acquisition, best_of
 from raynas.searchers.gp.candidates import anywhere, around
 from raynas.searchers.gp.climb import climb
-from raynas.searchers.gp.handover import handed_over
+from raynas.searchers.gp.handover import better, expected, handed_over
 from raynas.searchers.gp.kernel import Points
 from raynas.searchers.gp.layout import Floats
 from raynas.searchers.gp.lengths import Lengths
@@ -30,7 +31,7 @@ from raynas.searchers.gp.surrogate import FittedSurrogate, Surrogate
 from raynas.searchers.mutants import anything
 from raynas.searchers.recommendation import Recommendation
 from raynas.searchers.selection import check_mutable, untried
-from raynas.space import Space
+from raynas.space import Architecture, Space
 from raynas.trial import History, Proposal, Trial
 
 _PARENTS: Final = 8
@@ -226,7 +227,17 @@ class GaussianProcess:
         chosen = best_of(values) - len(again)
         if chosen >= 0:
             return self._short(fresh[chosen])
-        return Proposal(fitted.trials[chosen].architecture, repeat=True)
+        return Proposal(self._repeated(fitted, history, allowed, chosen), repeat=True)
+
+    def _repeated(
+        self, fitted: FittedSurrogate, history: History, allowed: NDArray[np.bool_], at: int
+    ) -> Architecture:
+        """Return the network whose next training says most about which to hand over."""
+        rows = better(fitted)
+        _, worth = expected(history, fitted, rows)
+        values = np.where(allowed[rows], worth.of_repeats(), -np.inf)
+        at = rows[best_of(values)] if allowed[rows].any() else at
+        return fitted.trials[at].architecture
 
     def _repeatable(self, trial: Trial, history: History) -> bool:
         """Say whether a network may be trained once more; not if it failed or was stopped."""
