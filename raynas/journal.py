@@ -179,6 +179,8 @@ def _event(data: dict[str, Any]) -> Event:
     kind = _EVENTS[name]
     if kind is Started:
         data["architecture"] = Architecture(data["architecture"])
+    elif kind is Winner:
+        data["front"] = tuple(data.get("front", ()))
     return kind(**data)
 
 

@@ -50,6 +50,6 @@ def crown(workshop: Workshop, assignment: Assignment) -> Crowned:
     while training.epoch < assignment.epochs:
         training.step()
     tested = evaluate(training.child, Examples.of(data.test, data, device))
-    metrics = {f"test_{name}": value for name, value in tested.items()}
+    metrics = {f"test_{name}": value for name, value in tested.metrics.items()}
     metrics |= {"params": measured.params, "flops": measured.flops}
     return Crowned(metrics, exported(training.child, data))

@@ -136,7 +136,9 @@ def _reports(workshop: Workshop, assignment: Assignment) -> Iterator[Report]:
     while training.epoch < assignment.epochs:
         epoch = training.step(valid)
         metrics = {**epoch.metrics, **facts, **peak(device)}
-        reports.append(Report(assignment.number, epoch.epoch, metrics, epoch.seconds))
+        reports.append(
+            Report(assignment.number, epoch.epoch, metrics, epoch.seconds, errors=epoch.errors)
+        )
         if training.epoch < assignment.epochs or assignment.keep:
             _save(checkpoint, training, facts, reports)
         yield reports[-1]
@@ -202,7 +204,15 @@ def _save(
     import torch  # noqa: PLC0415 - see the module's docstring
 
     path.parent.mkdir(parents=True, exist_ok=True)
-    told = [{"epoch": r.epoch, "metrics": dict(r.metrics), "seconds": r.seconds} for r in reports]
+    told = [
+        {
+            "epoch": one.epoch,
+            "metrics": dict(one.metrics),
+            "seconds": one.seconds,
+            "errors": dict(one.errors),
+        }
+        for one in reports
+    ]
     # A name of its own: the worker of a killed run may still be writing beside its successor.
     with NamedTemporaryFile(dir=path.parent, suffix=".partial", delete=False) as partial:
         torch.save({"training": training.state(), "facts": dict(facts), "reports": told}, partial)

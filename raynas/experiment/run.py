@@ -22,6 +22,7 @@ from raynas.experiment.parts import Parts, look_up
 from raynas.experiment.result import Result
 from raynas.insight import Watcher
 from raynas.insight.bounds import ahead, ended_by
+from raynas.insight.estimates import reason
 from raynas.insight.tensorboard import TensorBoard
 from raynas.journal import Journal, read
 from raynas.rng import winner_seed
@@ -173,9 +174,10 @@ def _say_limit(experiment: Experiment, conductor: Conductor) -> None:
 def _crown(experiment: Experiment, parts: Parts, conductor: Conductor, session: Session) -> None:
     from raynas.execution.winner import crown  # noqa: PLC0415
 
-    chosen = conductor.recommended
-    if chosen is None:
+    recommended = conductor.recommendation
+    if recommended is None:
         raise RunError(_why_none(conductor.history))
+    chosen = recommended.trial
     epochs, weights = experiment.winner_epochs or experiment.epochs, ""
     if chosen.started.inherits:  # its score is that of weights no training from scratch would give
         epochs, weights = chosen.epoch, str(checkpoints(experiment.output).of(chosen.donor))
@@ -215,7 +217,16 @@ def _crown(experiment: Experiment, parts: Parts, conductor: Conductor, session: 
         "metrics": dict(crowned.metrics),
     }
     keep_winner(experiment.output, crowned.exported.files, card)
-    conductor.record(Winner(chosen.number, crowned.metrics, WINNER, at=time.time()))
+    conductor.record(
+        Winner(
+            chosen.number,
+            crowned.metrics,
+            WINNER,
+            at=time.time(),
+            reason=reason(conductor.history, recommended),
+            front=recommended.front,
+        )
+    )
 
 
 def _why_none(history: History) -> str:

@@ -260,12 +260,17 @@ class Winner:
         metrics: What was measured, such as ``test_accuracy`` (a fraction).
         folder: Where it was exported, relative to the run folder.
         at: When, as in ``Started``.
+        reason: Why it is not the trial with the best score, in one line; empty if it is.
+        front: With several objectives, the trials on the Pareto front that the searcher expects
+            on new data; empty where it expects none.
     """
 
     number: int
     metrics: Mapping[str, float]
     folder: str
     at: float = 0.0
+    reason: str = ""
+    front: tuple[int, ...] = ()
 
 
 Outcome = Finished | Failed
