@@ -61,8 +61,9 @@ def happenings(draw):
         if not trials or draw(st.booleans()):
             fields = (draw(texts), draw(st.integers(1, 9)), draw(st.integers(0, 2**63)))
             parent, repeat = draw(st.none() | st.integers(0, 9)), draw(st.booleans())
-            number = len(history.trials)
-            begun = Started(number, draw(architectures), *fields, parent, repeat, draw(numbers))
+            begun = Started(
+                len(history.trials), draw(architectures), *fields, parent, repeat, draw(numbers)
+            )
             happen(replace(begun, **draw(screening)))
             continue
         trial = history.trials[draw(st.sampled_from(trials))]
@@ -78,15 +79,8 @@ def happenings(draw):
                 happen(Retried(trial.number, draw(texts), draw(numbers), draw(numbers)))
             case _:
                 metrics = {**draw(measured), "val_accuracy": draw(numbers)}
-                fields = (
-                    trial.epoch + 1,
-                    metrics,
-                    draw(numbers),
-                    draw(numbers),
-                    "",
-                    draw(measured),
-                )
-                happen(Report(trial.number, *fields))
+                said = (trial.epoch + 1, metrics, draw(numbers), draw(numbers))
+                happen(Report(trial.number, *said, errors=draw(measured)))
     if history.best:
         fields = draw(measured), draw(texts), draw(numbers), draw(texts), (history.best.number,)
         happen(Winner(history.best.number, *fields))
