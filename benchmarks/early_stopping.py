@@ -16,7 +16,7 @@ import statistics
 from dataclasses import dataclass
 from typing import Any
 
-from played import spend
+from local_run import spend
 
 NEVER = 1e9  # a share; between it and another one quantiles are never reached either
 ARMS = {

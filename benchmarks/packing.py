@@ -69,13 +69,13 @@ def counted() -> Iterator[None]:
 
     import ray  # isort: skip - raynas sets how quiet it is
 
-    class OnTheCPU(trainable.Packed):
+    class OnTheCPU(trainable.PackedContext):
         @classmethod
-        def of(cls, build: Any, home: Any, recipe: Any, device: str) -> trainable.Packed:
+        def of(cls, build: Any, home: Any, recipe: Any, device: str) -> trainable.PackedContext:
             assert device == "cuda"
-            return trainable.Packed.of(build, home, recipe, "cpu")
+            return trainable.PackedContext.of(build, home, recipe, "cpu")
 
-    session.Packed = OnTheCPU  # type: ignore[misc]
+    session.PackedContext = OnTheCPU  # type: ignore[misc]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Ray's own
         ray.init("local", num_gpus=1, include_dashboard=False, log_to_driver=False)

@@ -167,7 +167,7 @@ def run(peer: str, table: str, options: Mapping[str, str], seed: int) -> list[fl
     """Return the test score of what a peer would hand over after each number of trainings."""
     import numpy as np
 
-    from raynas.experiment.references import find_table
+    from raynas.experiment.resolve.references import find_table
 
     logging.disable(logging.WARNING)
     warnings.simplefilter("ignore")

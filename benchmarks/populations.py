@@ -14,7 +14,7 @@ import argparse
 from dataclasses import dataclass, replace
 from typing import Any
 
-from played import spend
+from local_run import spend
 
 PBT = {"searcher": "random", "scheduler": "pbt"}
 ARMS: dict[str, dict[str, Any]] = {

@@ -8,10 +8,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from raynas.execution.ray_tune.lent import RaynasSearch
+    from raynas.execution.ray_tune.raynas_search import RaynasSearch
     from raynas.experiment.experiment import Experiment
-    from raynas.experiment.result import Result, load
-    from raynas.experiment.run import resume, run, search
+    from raynas.experiment.run.result import Result, load
+    from raynas.experiment.run.search import resume, run, search
     from raynas.space import Architecture, Choice, Float, Int, Repeat, Space
 
 __version__ = "0.1.0"
@@ -22,14 +22,14 @@ _HOMES = {
     "Experiment": "raynas.experiment.experiment",
     "Float": "raynas.space",
     "Int": "raynas.space",
-    "RaynasSearch": "raynas.execution.ray_tune.lent",
+    "RaynasSearch": "raynas.execution.ray_tune.raynas_search",
     "Repeat": "raynas.space",
-    "Result": "raynas.experiment.result",
+    "Result": "raynas.experiment.run.result",
     "Space": "raynas.space",
-    "load": "raynas.experiment.result",
-    "resume": "raynas.experiment.run",
-    "run": "raynas.experiment.run",
-    "search": "raynas.experiment.run",
+    "load": "raynas.experiment.run.result",
+    "resume": "raynas.experiment.run.search",
+    "run": "raynas.experiment.run.search",
+    "search": "raynas.experiment.run.search",
 }
 __all__ = [
     "Architecture",

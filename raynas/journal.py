@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
@@ -28,11 +28,12 @@ from raynas.trial import (
     Report,
     Resumed,
     Retried,
+    Screening,
     Started,
     Winner,
 )
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 _NAME: Final = "journal.jsonl"
 _EVENTS: Final = MappingProxyType(
     {
@@ -79,9 +80,12 @@ def read(folder: Path) -> Replay:
     if not lines:
         raise JournalError(f"{path} is empty: the run was killed before it began; delete {folder}")
     run = _decoded(path, 1, lines[0])
-    if run.get("event") != "run" or run.get("format") != FORMAT or "objectives" not in run:
+    if run.get("event") != "run" or "objectives" not in run:
+        raise JournalError(f"{path} must begin with a run, it begins with {lines[0][:80]!r}")
+    if run.get("format") != FORMAT:
         raise JournalError(
-            f"{path} must begin with a run of format {FORMAT}, it begins with {lines[0][:80]!r}"
+            f"{path} has the journal format {run.get('format')!r}, this version of raynas reads "
+            f"format {FORMAT}: use the version that wrote it, or search in another folder"
         )
     history = History(tuple(Objective(**objective) for objective in run["objectives"]))
     for number, line in enumerate(lines[1:], start=2):
@@ -163,8 +167,7 @@ def _data(event: Event) -> dict[str, Any]:
     data = {field.name: getattr(event, field.name) for field in fields(event)}
     if isinstance(event, Started):
         data["architecture"] = dict(event.architecture)
-        data["scores"] = dict(event.scores)
-        data["faults"] = dict(event.faults)
+        data["screening"] = asdict(event.screening)
     elif isinstance(event, Report | Winner):
         data["metrics"] = dict(event.metrics)
     if isinstance(event, Report):
@@ -179,6 +182,7 @@ def _event(data: dict[str, Any]) -> Event:
     kind = _EVENTS[name]
     if kind is Started:
         data["architecture"] = Architecture(data["architecture"])
+        data["screening"] = Screening(**data["screening"])
     elif kind is Winner:
         data["front"] = tuple(data.get("front", ()))
     return kind(**data)

@@ -2,9 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import fields, is_dataclass
-from typing import Any, TypeVar, get_type_hints
+from pathlib import Path
+from types import MappingProxyType, UnionType
+from typing import (
+    Annotated,
+    Any,
+    Final,
+    Literal,
+    TypeVar,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
+
+import numpy as np
 
 from raynas.errors import ConfigError, unknown
 
@@ -34,7 +48,7 @@ def build(kind: str, cls: type[T], options: Mapping[str, object], **given: objec
                 if known
                 else f"{kind} takes no options, got {name!r}"
             )
-        values[name] = _read(f"option {name!r} of {kind}", hints[name], value)
+        values[name] = read_value(f"option {name!r} of {kind}", hints[name], value)
     return cls(**given, **values)
 
 
@@ -67,11 +81,73 @@ def made(
     return found
 
 
-def _read(what: str, hint: Any, value: object) -> object:
-    from pydantic import TypeAdapter, ValidationError  # noqa: PLC0415 - slow to load, seldom used
+def read_value(what: str, hint: Any, value: object) -> Any:
+    """Return a value as its type asks for it: text that is a number as a number, for instance.
 
+    A truth value is no number, and text is no list.
+
+    Args:
+        what: What messages call it, such as ``"trials"``.
+        hint: The type.
+        value: What was given.
+
+    Raises:
+        ConfigError: It is of another kind.
+    """
+    from pydantic import ConfigDict, TypeAdapter, ValidationError  # noqa: PLC0415 - slow to load
+
+    config = ConfigDict(arbitrary_types_allowed=True)
     try:
-        return TypeAdapter(hint).validate_python(value)
-    except ValidationError as error:
-        reasons = "; ".join(detail["msg"].lower() for detail in error.errors())
-        raise ConfigError(f"{what}: {reasons}, got {value!r}") from None
+        return TypeAdapter(_strict(hint), config=config).validate_python(value)
+    except ValidationError:
+        raise ConfigError(f"{what} must be {described(hint)}, got {value!r}") from None
+
+
+def _strict(hint: Any) -> Any:
+    """Return a type whose numbers are no truth values, wherever they stand in it."""
+    from pydantic import BeforeValidator  # noqa: PLC0415 - slow to load
+
+    if hint in (int, float):
+        return Annotated[hint, BeforeValidator(_number)]
+    origin, inner = get_origin(hint), get_args(hint)
+    if origin in (None, Literal, Callable) or bool in inner:
+        return hint
+    if origin in (Union, UnionType):
+        return Union[tuple(map(_strict, inner))]  # noqa: UP007 - made of a list
+    return origin[tuple(part if part is ... else _strict(part) for part in inner)]
+
+
+def _number(value: object) -> object:
+    if isinstance(value, bool | np.bool_):
+        raise ValueError("a truth value is no number")  # noqa: TRY004 - what pydantic asks for
+    return value.item() if isinstance(value, np.generic) else value
+
+
+_KINDS: Final[Mapping[Any, str]] = MappingProxyType(
+    {
+        int: "a whole number",
+        float: "a number",
+        bool: "true or false",
+        str: "text",
+        Path: "a path",
+        type(None): "nothing",
+    }
+)
+
+
+def described(hint: Any) -> str:
+    """Return what a value of a type must be, in words."""
+    origin, inner = get_origin(hint), get_args(hint)
+    if hint in _KINDS:
+        return _KINDS[hint]
+    if origin is Literal:
+        return " or ".join(map(repr, inner))
+    if origin in (Union, UnionType):
+        return " or ".join(described(part) for part in inner if part is not type(None))
+    if isinstance(origin, type) and issubclass(origin, Mapping):
+        return "options, 'name: value' a line"
+    if origin is tuple and ... not in inner:
+        return f"a list of {len(inner)}: {', '.join(map(described, inner))}"
+    if isinstance(origin, type) and issubclass(origin, Collection):
+        return f"a list, each item {described(inner[0])}"
+    return f"of type {getattr(hint, '__name__', hint)}"

@@ -16,9 +16,9 @@ import torch
 from raynas.errors import ConfigError, SpaceError
 from raynas.rng import proposal_rng
 from raynas.searchers import SEARCHERS, check, make, recommended
-from raynas.searchers.aim import Aim
 from raynas.searchers.inheriting import Inheriting
-from raynas.searchers.screened import Promise, Screened, Screening
+from raynas.searchers.requirements import Requirements
+from raynas.searchers.screened import Assessment, Screened, ScreeningOptions
 from raynas.space import Choice, Float, Int, Repeat, Space
 from raynas.trial import Finished, Objective, Started
 
@@ -34,20 +34,20 @@ def sampler(name, **options):
     return variant("optuna", sampler=name, sampler_options=options)
 
 
-def promises(architectures):
+def assessments(architectures):
     """Proxies of a kind: how much is decided, and chance; some have no value, some are broken."""
     said = [zlib.crc32(one.to_json().encode()) for one in architectures]
     return [
-        Promise({"decisions": float(len(one)), "chance": float(chance)})
+        Assessment({"decisions": float(len(one)), "chance": float(chance)})
         if chance % 7 > 1
-        else (Promise(faults={"chance": "it raised"}), Promise())[chance % 7]
+        else (Assessment(faults={"chance": "it raised"}), Assessment())[chance % 7]
         for one, chance in zip(architectures, said, strict=True)
     ]
 
 
 def screened(**options):
-    screening = Screening(**options)
-    return lambda space: Screened(SMALL_EVOLUTION(space), promises, screening)
+    screening = ScreeningOptions(**options)
+    return lambda space: Screened(SMALL_EVOLUTION(space), assessments, screening)
 
 
 SMALL_EVOLUTION = variant("evolution", population_size=4, tournament_size=2)
@@ -143,7 +143,7 @@ def copes_with_whatever_happens(maker, space, seed):
 def several_objectives(maker, space, objectives):
     """Whether the searcher takes them; it says so before anything starts otherwise."""
     try:
-        check(maker(space), Aim(objectives, epochs=4))
+        check(maker(space), Requirements(objectives, epochs=4))
     except ConfigError:
         return False
     return True

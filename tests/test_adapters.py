@@ -3,13 +3,13 @@
 import json
 from dataclasses import dataclass
 
-from played_runs import Run, learn
+from local_runs import Run, learn
 from ray.tune import Experiment, Trainable
 
 from raynas.execution.limits import Limits
 from raynas.execution.packing import Resources, Room, Shares
 from raynas.execution.plan import Plan
-from raynas.execution.ray_tune.adapters import Bridge, TuneSearcher
+from raynas.execution.ray_tune.conductor_adapters import Bridge, ConductorSearchAlgorithm
 from raynas.schedulers import Verdict
 from raynas.schedulers.run_to_end import RunToEnd
 from raynas.searchers.random import RandomSearch
@@ -30,7 +30,9 @@ class Told:
 def tuned(run, folder):
     """Play Ray Tune: ask for trials and let those that were given report, to the end."""
     shares = Shares(Resources(1.0, 0.5), NODE, lambda one: {"gpus": one["gpus"]})
-    searcher = TuneSearcher(Bridge(run.conductor, lambda t: Told(t.number), shares, Room(NODE)))
+    searcher = ConductorSearchAlgorithm(
+        Bridge(run.conductor, lambda t: Told(t.number), shares, Room(NODE))
+    )
     experiment = Experiment("tuned", Trainable, storage_path=str(folder), max_failures=2)
     searcher.add_configurations([experiment])
     live = {}
@@ -38,7 +40,7 @@ def tuned(run, folder):
         reached, given = run.conductor.limit, searcher.next_trial()
         if given is not None:
             assert not reached, "it starts after a limit was reached"
-            number = json.loads(given.config["assignment"])["number"]
+            number = json.loads(given.config["spec"])["number"]
             live[given.trial_id] = learn(run.history.trials[number])
         elif searcher.is_finished() and not live:
             return run

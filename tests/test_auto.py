@@ -9,7 +9,7 @@ from contract import PLAIN, SPACES, search
 from raynas.errors import ConfigError
 from raynas.rng import proposal_rng
 from raynas.searchers import check, make, recommended
-from raynas.searchers.aim import Aim
+from raynas.searchers.requirements import Requirements
 from raynas.trial import History
 
 
@@ -40,7 +40,7 @@ def test_with_several_it_is_the_hypervolume():
 @pytest.mark.parametrize("options", [{"fidelities": (3, 9)}, {"shortlist": 9}])
 def test_with_several_nothing_is_taken_that_is_not_heeded(options):
     with pytest.raises(ConfigError, match="shortlist and fidelities are for one objective"):
-        check(make("auto", PLAIN, options), Aim(strategies.ACCURACY_AND_SIZE, epochs=9))
+        check(make("auto", PLAIN, options), Requirements(strategies.ACCURACY_AND_SIZE, epochs=9))
 
 
 def test_a_space_of_one_architecture_is_no_mistake():

@@ -15,14 +15,14 @@ from hypothesis import strategies as st
 from raynas.errors import ConfigError
 from raynas.execution.plan import Plan
 from raynas.execution.simulate import Budget, Cluster, Simulation
-from raynas.schedulers import RunToEnd
+from raynas.schedulers.run_to_end import RunToEnd
 from raynas.searchers import make, recommended
-from raynas.searchers.evidence import Memo, due, ended, evidence, lessons
 from raynas.searchers.mutants import anything, candidates
 from raynas.searchers.predictor import ensemble as perceptrons
 from raynas.searchers.predictor.encoding import Encoding, paths
 from raynas.searchers.predictor.ensemble import Ensemble, train
 from raynas.searchers.predictor.surrogate import learn, most_convincing
+from raynas.searchers.training_set import Memo, due, ended, training_set, training_trials
 from raynas.space import Choice, Int, Repeat, Space
 from raynas.space.graph import Graph, Layer
 from raynas.tables.nasbench201 import nasbench201
@@ -55,8 +55,8 @@ def told(*losses, names=None, networks=None, stopped_after=None):
 
 @given(st.lists(st.integers(-50, 50), min_size=2, max_size=20))
 def test_only_the_order_of_losses_counts(losses):
-    known = evidence(told(*losses).finished)
-    curved = evidence(told(*np.arctan(losses) * 7).finished)
+    known = training_set(told(*losses).finished)
+    curved = training_set(told(*np.arctan(losses) * 7).finished)
     assert np.allclose(known.targets, curved.targets)
     assert known.targets.mean() == pytest.approx(0, abs=1e-9)
     assert known.targets.std() == pytest.approx(float(len(set(losses)) > 1), abs=1e-9)
@@ -66,7 +66,7 @@ def test_only_the_order_of_losses_counts(losses):
 
 
 def test_who_was_stopped_early_is_worse_than_who_went_on():
-    known = evidence(told(0.1, 0.9, 0.8, stopped_after={0: 2}).finished)
+    known = training_set(told(0.1, 0.9, 0.8, stopped_after={0: 2}).finished)
     assert known.best(3) == [2, 1, 0]
     assert known.contenders() == [2, 1]
 
@@ -75,7 +75,7 @@ def test_trainings_of_one_network_are_one_row():
     history = told(0.4, 0.1, 0.2, 0.9, names=["x", "y", "x", "z"])
     history.apply(Started(4, history.trials[1].architecture, "y", 4, 0))
     history.apply(Finished(4, answered_by=1))
-    known = evidence(history.finished)
+    known = training_set(history.finished)
     assert [trial.number for trial in known.trials] == [2, 1, 3]
     assert known.counts.tolist() == [2, 1, 1], "who was answered was not trained"
     places = np.log([3 / 4 - 1 / 8, 1 / 4 - 1 / 8, 2 / 4 - 1 / 8, 4 / 4 - 1 / 8])
@@ -97,7 +97,7 @@ def test_a_failed_network_has_the_place_behind_the_worst():
         failed(history, LETTERS.sample(rng), name)
     failed(history, LETTERS.sample(rng), "r", lost=True)
     failed(history, LETTERS.sample(rng), "p", answered_by=3)
-    known = evidence(ended(history))
+    known = training_set(ended(history))
     assert [trial.number for trial in known.trials] == [0, 1, 2, 3, 4]
     assert known.counts.tolist() == [1, 2, 1, 1, 1], "p was answered, y failed the second time"
     places = np.log([1.5, 0.5, 2.5, 3.5, 3.5])
@@ -111,7 +111,7 @@ def test_what_was_shown_before_failing_counts():
     history = told(0.4, 0.1, stopped_after={0: 2})
     history.apply(Resumed(0))
     history.apply(Failed(0, "diverged"))
-    known = evidence(ended(history))
+    known = training_set(ended(history))
     assert [trial.number for trial in known.trials] == [0, 1]
     assert known.scored == 2
 
@@ -123,7 +123,7 @@ def test_lessons_are_the_same_until_a_tenth_more_has_ended(finished, failures, f
     history = told(*range(finished))
     for _ in range(failures):
         failed(history, LETTERS.sample(strategies.generator(0)), "same")
-    learnt = lessons(history, first)
+    learnt = training_trials(history, first)
     assert len(learnt) == due(finished, first) + (due(failures, 1) if failures else 0)
     assert [trial.number for trial in learnt[: due(finished, first)]] == [
         *range(due(finished, first))
@@ -132,7 +132,7 @@ def test_lessons_are_the_same_until_a_tenth_more_has_ended(finished, failures, f
 
 @pytest.mark.parametrize("losses", [(INF, 0.3, INF), (INF, INF), (0.1, -INF), (INF,)])
 def test_infinite_losses_are_the_last_places(losses):
-    known = evidence(told(*losses).finished)
+    known = training_set(told(*losses).finished)
     assert np.isfinite(known.targets).all()
     assert known.best(9) == sorted(range(len(losses)), key=lambda i: losses[i])
     contenders = known.contenders()
@@ -412,10 +412,10 @@ def test_each_network_is_drawn_from_the_ensembles_mean_and_deviation():
     history, searcher = run.history, make("bananas", LETTERS)
     proposal = searcher.propose(history, strategies.generator(8))
     rng = strategies.generator(8)
-    known = evidence(history.finished)
+    known = training_set(history.finished)
     parents = [known.trials[row] for row in known.best(searcher.parents)]
     found = candidates(LETTERS, history, parents, rng, searcher.candidates)
-    surrogate = learn(LETTERS, lessons(history, searcher.random_first), searcher.members)
+    surrogate = learn(LETTERS, training_trials(history, searcher.random_first), searcher.members)
     predicted = surrogate.predict([one.architecture for one in found])
     draws = predicted.mean(0) + predicted.std(0) * rng.standard_normal(len(found))
     assert proposal == found[int(draws.argmin())]
@@ -437,7 +437,7 @@ def test_a_lucky_score_does_not_convince():
         losses = [rng.normal(-toy.quality(network), 0.1) for network in networks]
         history = told(*losses, networks=networks)
         convincing = most_convincing(
-            evidence(history.finished), learn(LETTERS, history.finished, members=5)
+            training_set(history.finished), learn(LETTERS, history.finished, members=5)
         )
         chosen.append(toy.quality(convincing.architecture))
         luckiest.append(toy.quality(history.best.architecture))

@@ -22,8 +22,8 @@ from raynas.errors import ConfigError
 from raynas.execution.plan import Plan
 from raynas.execution.simulate import Budget, Cluster, Simulation
 from raynas.experiment.bench import Bench, bench
-from raynas.experiment.references import find_table
-from raynas.experiment.user_code import load_module
+from raynas.experiment.resolve.references import find_table
+from raynas.experiment.resolve.user_code import load_module
 from raynas.insight.regret import Curves, Interval
 from raynas.insight.regret_plot import apart
 from raynas.schedulers.run_to_end import RunToEnd

@@ -16,9 +16,9 @@ from raynas.errors import ConfigError
 from raynas.execution.limits import Limits as RunLimits
 from raynas.execution.plan import Plan
 from raynas.execution.simulate import Budget, Cluster, Simulation
+from raynas.experiment.check.forecast import RandomCurves, forecast
+from raynas.experiment.check.preflight import PreflightBudget, preflight
 from raynas.experiment.experiment import Experiment
-from raynas.experiment.forecast import Sketch, forecast
-from raynas.experiment.preflight import Limits, preflight
 from raynas.insight.preflight import Spread, print_preflight
 from raynas.rng import proposal_rng
 from raynas.schedulers.asha import ASHA
@@ -145,7 +145,7 @@ def test_a_network_that_leaves_the_program_is_counted_too(tmp_path):
 def test_failures_are_told_to_people(tmp_path, capsys):
     (tmp_path / "moody.py").write_text(MOODY.replace("{good}", "2"))
     looked = preflight(
-        Experiment(space=str(tmp_path / "moody.py"), searcher="random"), Limits(sample=30)
+        Experiment(space=str(tmp_path / "moody.py"), searcher="random"), PreflightBudget(sample=30)
     )
     print_preflight(Console(width=100), looked)
     said = capsys.readouterr().out
@@ -200,7 +200,7 @@ def test_gpus_where_there_are_none_are_status_2(monkeypatch, capsys, arguments):
 
 def test_a_budget_in_time_is_told_as_trials(capsys):
     described = {"space": "mlp", "searcher": "random", "tune": ["lr"]}
-    looked = preflight(Experiment(**described, time="10m"), Limits(sample=3), workers=2)
+    looked = preflight(Experiment(**described, time="10m"), PreflightBudget(sample=3), workers=2)
     assert looked.size == math.inf  # a learning rate is any number
     cast = looked.forecast
     mean = 600 * 2 / cast.full_epochs
@@ -232,14 +232,16 @@ def test_help_loads_nothing_heavy():
 
 def test_looking_leaves_the_number_of_threads():
     before = torch.get_num_threads()
-    preflight(Experiment(space="mlp", searcher="random", cpus_per_trial=2), Limits(sample=1))
+    preflight(
+        Experiment(space="mlp", searcher="random", cpus_per_trial=2), PreflightBudget(sample=1)
+    )
     assert torch.get_num_threads() == before
 
 
 @pytest.mark.parametrize("options", [{"sample": 0}, {"seconds": 0.0}, {"seconds": math.nan}])
 def test_limits_are_above_zero(options):
     with pytest.raises(ConfigError, match="above 0 seconds"):
-        Limits(**options)
+        PreflightBudget(**options)
 
 
 # The forecast
@@ -298,7 +300,7 @@ def test_long_searches_are_scaled_up():
 def test_what_is_expected_of_a_search_in_time_is_what_it_does(scheduler, trials):
     """Against one that is played to its end."""
     cast = forecast(timed(scheduler, trials, time=900.0), "", 3, [2.0])
-    table = Sketch(LARGE, 9, [2.0])
+    table = RandomCurves(LARGE, 9, [2.0])
     played = replace(timed(scheduler, 10_000, time=900.0), seed=99)
     simulation = Simulation(played, Cluster(table, 3), Budget(10_000))
     seconds = [moment.since for moment in simulation][-1]

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from raynas.execution.conductor import Conductor
 from raynas.execution.packing import Admission, Resources, Room
 from raynas.execution.plan import Plan
-from raynas.experiment.checkpoints import Checkpoints
+from raynas.experiment.run.checkpoints import Checkpoints
 from raynas.schedulers import Verdict
 from raynas.schedulers.asha import PromotingASHA
 from raynas.schedulers.brackets import Hyperband

@@ -13,9 +13,9 @@ from ray_runs import cli, completed
 from raynas import journal
 from raynas.cli.main import main
 from raynas.experiment.experiment import Experiment
-from raynas.experiment.folder import open_run
-from raynas.experiment.parts import look_up
-from raynas.experiment.result import load as loaded
+from raynas.experiment.resolve.resolved import resolve
+from raynas.experiment.run.folder import open_run
+from raynas.experiment.run.result import load as loaded
 from raynas.journal import Journal
 
 HEAVY = "import sys; print(sorted({'ray', 'torch', 'optuna', 'pandas'} & set(sys.modules)))"
@@ -41,7 +41,7 @@ def raynas(monkeypatch, capsys, tmp_path):
     [
         "import raynas; raynas.Experiment; raynas.Space",
         "import raynas.space, raynas.trial, raynas.data, raynas.searchers, raynas.schedulers",
-        "import raynas.insight, raynas.experiment.run, raynas.execution.conductor",
+        "import raynas.insight, raynas.experiment.run.search, raynas.execution.conductor",
         "import raynas.execution.worker, raynas.tasks, raynas.costs, raynas.training.recipe",
         "import search_spaces.mlp, search_spaces.nasbench201",
     ],
@@ -235,7 +235,7 @@ def begun(tmp_path):
     """A run that has begun, of which nothing has been trained."""
     experiment = Experiment(space="mlp", output=tmp_path / "run")
     writer = Journal(experiment.output)
-    open_run(experiment, look_up(experiment), writer)
+    open_run(experiment, resolve(experiment), writer)
     writer.close()
     return experiment.output
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from played_runs import Run, learn, stumble, timeless
+from local_runs import Run, learn, stumble, timeless
 
 from raynas.errors import SearcherError, SpaceError
 from raynas.execution.limits import Limits

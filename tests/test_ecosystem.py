@@ -8,12 +8,12 @@ import pytest
 
 import raynas
 from raynas.errors import ConfigError, SearcherError
-from raynas.execution.ray_tune.borrowed import Borrowed
-from raynas.execution.ray_tune.lent import RaynasSearch
 from raynas.execution.ray_tune.param_space import from_config, param_space
-from raynas.experiment.references import find_searcher
+from raynas.execution.ray_tune.raynas_search import RaynasSearch
+from raynas.execution.ray_tune.tune_searcher_adapter import TuneSearcherAdapter
+from raynas.experiment.resolve.references import find_searcher
 from raynas.searchers import check
-from raynas.searchers.aim import Aim
+from raynas.searchers.requirements import Requirements
 from raynas.space import Choice, Float, Int, Repeat, Space
 from raynas.trial import Failed, Finished, History, Objective, Report, Started
 
@@ -59,7 +59,7 @@ WEIGHTED = Space({"op": Choice(["a", "b"], weights=(2.0, 1.0)), "n": Choice([1, 
 
 def test_what_tune_has_no_words_for_is_said_once(caplog):
     searcher = find_searcher(OptunaSearch(seed=0), WEIGHTED, {})
-    check(searcher, Aim((Objective(),), 1))
+    check(searcher, Requirements((Objective(),), 1))
     played(searcher, 20, space=WEIGHTED)
     assert [record.message for record in caplog.records if record.name == "raynas"] == [
         "OptunaSearch knows no prior weights: those of op and 1 more are not heeded"
@@ -131,7 +131,7 @@ def first(searcher):
 )
 def test_what_makes_a_tune_searcher_is_given_the_seed(maker, options):
     one, again, other = (find_searcher(maker, SPACE, options, seed) for seed in (1, 1, 2))
-    assert isinstance(one, Borrowed)
+    assert isinstance(one, TuneSearcherAdapter)
     assert first(one) == first(again) != first(other)
     told = find_searcher(maker, SPACE, {**options, "seed": 2}, 1)
     assert first(told) == first(find_searcher(maker, SPACE, options, 2))

@@ -11,7 +11,7 @@ import yaml
 import raynas
 from raynas.errors import ConfigError, DataError
 from raynas.experiment.experiment import Experiment, experiment_from, read_config
-from raynas.experiment.parts import look_up
+from raynas.experiment.resolve.resolved import resolve
 from raynas.space import Choice, Float, Space
 from search_spaces import mlp
 
@@ -169,7 +169,7 @@ def test_a_space_may_only_decide_training_that_there_is(experiment):
         build = staticmethod(mlp.build)
 
     known = Own(Space({**mlp.SPACE.tree, "training": {"lr": Float(0.01, 1.0, log=True)}}))
-    assert look_up(replace(experiment, space=known)).space.space is known.SPACE
+    assert resolve(replace(experiment, space=known)).space.space is known.SPACE
     unknown = Own(Space({**mlp.SPACE.tree, "training": {"learning_rate": Choice([0.1])}}))
     with pytest.raises(ConfigError, match="'learning_rate'"):
-        look_up(replace(experiment, space=unknown))
+        resolve(replace(experiment, space=unknown))

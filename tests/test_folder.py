@@ -9,9 +9,9 @@ import raynas
 from raynas import journal
 from raynas.errors import ConfigError, JournalError
 from raynas.experiment.experiment import Experiment
-from raynas.experiment.folder import checkpoints, open_run
-from raynas.experiment.parts import look_up
-from raynas.experiment.run import recorded
+from raynas.experiment.resolve.resolved import resolve
+from raynas.experiment.run.folder import checkpoints, open_run
+from raynas.experiment.run.search import recorded
 from raynas.journal import Journal
 from raynas.searchers.random import RandomSearch
 from raynas.space import Choice, Space
@@ -28,7 +28,7 @@ def experiment(tmp_path):
 def opened(experiment):
     writer = Journal(experiment.output)
     try:
-        return open_run(experiment, look_up(experiment), writer)
+        return open_run(experiment, resolve(experiment), writer)
     finally:
         writer.close()
 

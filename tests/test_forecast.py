@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from played_runs import Run, learn
+from local_runs import Run, learn
 
 from raynas.execution.plan import Plan
 from raynas.schedulers import SCHEDULERS

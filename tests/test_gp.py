@@ -18,7 +18,6 @@ from sklearn.gaussian_process.kernels import RBF, ConstantKernel, Matern
 from raynas.errors import ConfigError, SpaceError
 from raynas.rng import proposal_rng
 from raynas.searchers import check, make
-from raynas.searchers.aim import Aim
 from raynas.searchers.gp.acquisition import (
     Acquisition,
     best_of,
@@ -31,6 +30,7 @@ from raynas.searchers.gp.layout import layout
 from raynas.searchers.gp.model import Prior, condition, target
 from raynas.searchers.gp.observations import intermediate, observe, outcomes
 from raynas.searchers.gp.rows import Rows
+from raynas.searchers.requirements import Requirements
 from raynas.space import Choice, Float, Int, Space
 from raynas.trial import Failed, Finished, History, Objective, Proposal, Report, Started
 
@@ -467,10 +467,10 @@ def test_features_guide_the_first_trainings_and_the_model():
 @pytest.mark.parametrize("name", ["gp", "auto"])
 def test_full_trainings_are_the_runs(name):
     searcher = make(name, PLAIN, {"fidelities": (3, 9)})
-    check(searcher, Aim((Objective(),), epochs=9))
+    check(searcher, Requirements((Objective(),), epochs=9))
     said = r"fidelities \[3, 9\] end at 9 epochs, and the run trains for 27"
     with pytest.raises(ConfigError, match=said):
-        check(searcher, Aim((Objective(),), epochs=27))
+        check(searcher, Requirements((Objective(),), epochs=27))
 
 
 @pytest.mark.parametrize(

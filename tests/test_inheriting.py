@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from raynas.errors import ConfigError
 from raynas.execution.conductor import Conductor
 from raynas.execution.plan import Plan
-from raynas.experiment.checkpoints import Checkpoints
-from raynas.experiment.suitability import check_parents
+from raynas.experiment.resolve.suitability import check_parents
+from raynas.experiment.run.checkpoints import Checkpoints
 from raynas.schedulers import make as make_scheduler
 from raynas.searchers import SEARCHERS, make
 from raynas.searchers.inheriting import Inheriting

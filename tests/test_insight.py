@@ -21,7 +21,7 @@ from raynas.insight.screening import screening
 from raynas.insight.summary import counts, effort, print_summary
 from raynas.insight.wording import count, duration, metric
 from raynas.searchers.recommendation import Estimate, Recommendation
-from raynas.trial import Failed, Finished, History, Objective
+from raynas.trial import Failed, Finished, History, Objective, Screening
 
 
 def written(*, terminal=False, width=110):
@@ -379,8 +379,9 @@ def screened(said, *, off_from=99):
     """A run of as many trials as accuracies, proxies agreeing with all of them."""
     for number, accuracy in enumerate(said):
         how = "off" if number >= off_from else "blind" if number % 5 == 4 else "chosen"
-        asked = {"scores": {"synflow": accuracy, "naswot": 2 * accuracy}, "dropped": 3}
-        yield replace(started(number, 1), screened=how, **(asked if how != "off" else {}))
+        scores = {"synflow": accuracy, "naswot": 2 * accuracy}
+        asked = Screening("off") if how == "off" else Screening(how, scores, dropped=3)
+        yield replace(started(number, 1), screening=asked)
         yield report(number, 1, accuracy)
         yield Finished(number)
 

@@ -13,7 +13,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tensorboard.plugins.hparams import metadata
 
 from raynas.insight.tensorboard import TensorBoard
-from raynas.trial import Finished, Objective
+from raynas.trial import Finished, Objective, Screening
 
 
 def board(folder):
@@ -199,7 +199,7 @@ def test_what_proxies_are_worth_is_drawn_over_the_trials_compared(tmp_path):
         for number, accuracy in enumerate((0.1, 0.5, 0.3, 0.2, 0.9, 0.4)):
             how = "off" if number == 5 else "chosen"
             begun = started(number, 1)
-            yield replace(begun, screened=how, scores={"snip": -accuracy}, dropped=0)
+            yield replace(begun, screening=Screening(how, {"snip": -accuracy}))
             yield report(number, 1, accuracy, at=number)
             yield Finished(number, at=number)
 

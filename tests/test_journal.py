@@ -14,7 +14,17 @@ from raynas import journal
 from raynas.errors import JournalError
 from raynas.journal import Journal
 from raynas.space import Architecture
-from raynas.trial import Failed, Finished, History, Objective, Report, Retried, Started, Winner
+from raynas.trial import (
+    Failed,
+    Finished,
+    History,
+    Objective,
+    Report,
+    Retried,
+    Screening,
+    Started,
+    Winner,
+)
 
 RUN = {"objectives": [{"metric": "val_accuracy", "direction": "max"}], "seed": 3}
 
@@ -24,11 +34,12 @@ values = st.one_of(texts, st.booleans(), st.integers(-9, 9), st.none(), numbers)
 architectures = st.dictionaries(texts, values, max_size=4).map(Architecture)
 measured = st.dictionaries(texts, numbers | st.integers(0, 2**40), max_size=3)
 
-screening = st.fixed_dictionaries(
-    {
-        "screened": st.sampled_from(["", "chosen", "blind", "off"]),
-        "faults": st.dictionaries(texts, texts, max_size=2),
-    }
+screenings = st.builds(
+    Screening,
+    mode=st.sampled_from(["", "chosen", "blind", "off"]),
+    scores=st.dictionaries(texts, numbers, max_size=2),
+    dropped=st.integers(0, 9),
+    faults=st.dictionaries(texts, texts, max_size=2),
 )
 
 
@@ -61,10 +72,8 @@ def happenings(draw):
         if not trials or draw(st.booleans()):
             fields = (draw(texts), draw(st.integers(1, 9)), draw(st.integers(0, 2**63)))
             parent, repeat = draw(st.none() | st.integers(0, 9)), draw(st.booleans())
-            begun = Started(
-                len(history.trials), draw(architectures), *fields, parent, repeat, draw(numbers)
-            )
-            happen(replace(begun, **draw(screening)))
+            born = Started(len(history.trials), draw(architectures), *fields, parent, repeat)
+            happen(replace(born, screening=draw(screenings), at=draw(numbers)))
             continue
         trial = history.trials[draw(st.sampled_from(trials))]
         donors = [other.number for other in history.finished]

@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from insight_history import started
-from played_runs import Run, learn
+from local_runs import Run, learn
 from rich.console import Console
 
 from raynas.execution.conductor import Plan
 from raynas.execution.limits import Limits
 from raynas.experiment.experiment import Experiment
-from raynas.experiment.pending import pending
+from raynas.experiment.run.paused_trials import paused_trials
 from raynas.insight.ledger import ledger, spared
 from raynas.insight.ledger_view import in_short, print_ledger
 from raynas.schedulers import SCHEDULERS
@@ -50,10 +50,10 @@ def hazards(trial):
         yield replace(report, seconds=float(rng.random()) + 0.1, worker=worker)
 
 
-def played(scheduler, sittings, workers, seed):
+def played(scheduler, sessions, workers, seed):
     """Play a run to its end, cut short and taken up again at the given times."""
     order, events = np.random.default_rng(seed), []
-    for time in (*sittings, math.inf):
+    for time in (*sessions, math.inf):
         run = Run(plan(scheduler, seed, time=time), list(events), gpus=0.5).opened(workers)
         run.to_end(workers, order, child=hazards)
         events = run.events
@@ -62,7 +62,7 @@ def played(scheduler, sittings, workers, seed):
 
 def paused(run, scheduler):
     described = Experiment(scheduler=scheduler, trials=TRIALS).described()
-    return pending(described, run.history)
+    return paused_trials(described, run.history)
 
 
 def living(history):
@@ -87,8 +87,8 @@ def living(history):
     st.integers(1, 4),
     st.integers(0, 50),
 )
-def test_every_way_to_add_up_a_run_comes_to_the_same(scheduler, sittings, workers, seed):
-    for run in played(scheduler, sittings, workers, seed):
+def test_every_way_to_add_up_a_run_comes_to_the_same(scheduler, sessions, workers, seed):
+    for run in played(scheduler, sessions, workers, seed):
         history, books = run.history, ledger(run.history, paused(run, scheduler))
         kinds = Report | Failed | Retried
         spent = math.fsum(event.seconds for event in run.events if isinstance(event, kinds))
@@ -108,7 +108,7 @@ def test_every_way_to_add_up_a_run_comes_to_the_same(scheduler, sittings, worker
             if trial.trained and (trial.number, report.epoch) in marked
         )
         assert useful + math.fsum(books.wasted.values()) == pytest.approx(spent)
-        assert books.worked == pytest.approx(math.fsum(s.seconds for s in history.sittings))
+        assert books.worked == pytest.approx(math.fsum(s.seconds for s in history.sessions))
 
 
 @given(
@@ -271,4 +271,4 @@ def test_the_books_are_printed_as_they_add_up():
     "settings", [{}, {"scheduler": {"object": "Mine"}}, {"scheduler": "x.py"}]
 )
 def test_of_a_scheduler_of_ones_own_nothing_is_known_to_be_pending(settings):
-    assert pending(settings, History()) == ()
+    assert paused_trials(settings, History()) == ()

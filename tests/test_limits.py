@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from played_runs import Run, stumble, timeless
+from local_runs import Run, stumble, timeless
 
 from raynas.errors import ConfigError
 from raynas.execution.limits import Limits, Target
 from raynas.execution.plan import Plan
-from raynas.experiment import budget
-from raynas.insight.bounds import ahead, ended_by
+from raynas.experiment import amounts
+from raynas.insight.run_limits import ahead, ended_by
 from raynas.schedulers import SCHEDULERS
 from raynas.schedulers.run_to_end import RunToEnd
 from raynas.searchers.random import RandomSearch
@@ -116,7 +116,7 @@ def test_time_is_what_processes_worked_not_what_lay_between():
     assert more.conductor.limit == ""
     more.opened().to_end()
     assert more.conductor.limit == "time"
-    seconds = [sitting.seconds for sitting in more.history.sittings]
+    seconds = [session.seconds for session in more.history.sessions]
     assert len(seconds) == 2
     assert 30 <= sum(seconds) < 40
     assert seconds[0] >= 20
@@ -125,8 +125,8 @@ def test_time_is_what_processes_worked_not_what_lay_between():
 def test_gpu_hours_are_those_of_all_workers():
     run = Run(plan(gpu_hours=0.01), gpus=0.5).opened(4).to_end(workers=4)
     assert run.conductor.limit == "gpu_hours"
-    (sitting,) = run.history.sittings
-    assert 18 <= sitting.seconds < 26  # 36 GPU-seconds on two GPUs
+    (session,) = run.history.sessions
+    assert 18 <= session.seconds < 26  # 36 GPU-seconds on two GPUs
     without = Run(plan(gpu_hours=0.01)).opened(4).to_end(workers=4)
     assert without.conductor.limit == ""
 
@@ -198,7 +198,7 @@ def test_with_no_bound_on_trials_a_space_that_is_exhausted_ends_the_search(sched
     ],
 )
 def test_times_as_people_write_them(text, seconds):
-    assert budget.seconds(text) == seconds
+    assert amounts.seconds(text) == seconds
 
 
 @given(
@@ -207,17 +207,17 @@ def test_times_as_people_write_them(text, seconds):
 )
 def test_what_is_no_time_is_refused(text):
     with pytest.raises(ConfigError, match="time must be more than 0"):
-        budget.seconds(text)
+        amounts.seconds(text)
 
 
 def test_a_target_has_the_direction_of_its_metric():
-    assert budget.target("val_loss=0.1", ()).objective == Objective("val_loss", "min")
-    assert budget.target("f1:max=0.5", ()) == Target(Objective("f1", "max"), 0.5)
+    assert amounts.target("val_loss=0.1", ()).objective == Objective("val_loss", "min")
+    assert amounts.target("f1:max=0.5", ()) == Target(Objective("f1", "max"), 0.5)
     odd = Objective("val_accuracy", "min")
-    assert budget.target("val_accuracy=0.5", [odd]).objective == odd
+    assert amounts.target("val_accuracy=0.5", [odd]).objective == odd
     for text in ("val_loss", "=3", "val_loss=", "val_loss=low", "val_loss=nan", "a:up=1"):
         with pytest.raises(ConfigError, match=r"METRIC=VALUE|:min or :max"):
-            budget.target(text, ())
+            amounts.target(text, ())
 
 
 def test_what_is_to_come_and_what_ended_it_is_said_in_a_line():

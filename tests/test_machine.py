@@ -7,9 +7,9 @@ import pytest
 
 import raynas
 from raynas.errors import ConfigError, RaynasError, ResourceError
-from raynas.experiment import machine
 from raynas.experiment.experiment import Experiment
-from raynas.experiment.parts import look_up
+from raynas.experiment.resolve import machine
+from raynas.experiment.resolve.resolved import resolve
 from raynas.space import Choice, Space
 from search_spaces import mlp
 
@@ -79,7 +79,7 @@ def test_what_can_never_run_here_is_refused_in_a_sentence(experiment, has, setti
     assert isinstance(refused.value, RaynasError)
     assert not experiment.output.exists()
     elsewhere = replace(asked, address="10.0.0.1:6379")  # which may have what is not here
-    machine.check_machine(elsewhere, look_up(elsewhere).space)
+    machine.check_machine(elsewhere, resolve(elsewhere).space)
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ def test_what_can_never_run_here_is_refused_in_a_sentence(experiment, has, setti
 def test_what_can_run_here_is_let_through(experiment, has, settings, there):
     has(*there)
     asked = replace(experiment, **settings)
-    machine.check_machine(asked, look_up(asked).space)
+    machine.check_machine(asked, resolve(asked).space)
 
 
 def test_resources_that_raise_are_refused(experiment, has):
@@ -112,15 +112,15 @@ def test_resources_that_raise_are_refused(experiment, has):
 def test_memory_is_an_objective_where_trials_have_a_gpu(experiment, has, setting):
     asked = replace(experiment, **setting)
     with pytest.raises(ConfigError, match=r"(objective|target): peak_memory is measured on GPUs"):
-        look_up(asked)
-    look_up(replace(asked, address="auto"))
+        resolve(asked)
+    resolve(replace(asked, address="auto"))
     has(2, 1)
-    look_up(asked)
+    resolve(asked)
     with pytest.raises(ConfigError, match="peak_memory is measured on GPUs"):
-        look_up(replace(asked, gpus_per_trial=0))
+        resolve(replace(asked, gpus_per_trial=0))
 
 
 def test_a_metric_like_it_is_found(experiment, has):
     has(2, 0)
     with pytest.raises(ConfigError, match="did you mean 'peak_memory'"):
-        look_up(replace(experiment, objective="peak_memry"))
+        resolve(replace(experiment, objective="peak_memry"))

@@ -18,11 +18,11 @@ from sklearn.gaussian_process.kernels import Kernel as SklearnKernel
 from raynas.errors import SearcherError
 from raynas.execution.plan import Plan
 from raynas.execution.simulate import Budget, Cluster, Simulation
-from raynas.schedulers import RunToEnd
+from raynas.schedulers.run_to_end import RunToEnd
 from raynas.searchers import make
 from raynas.searchers.transport import otmann
-from raynas.searchers.transport.atlas import Atlas, Distances, Network
-from raynas.searchers.transport.otmann import STRUCTURE, Shelf, profile
+from raynas.searchers.transport.distance_table import Distances, DistanceTable, Network
+from raynas.searchers.transport.otmann import STRUCTURE, ProfileBatch, profile
 from raynas.searchers.transport.process import (
     Kernel,
     believing,
@@ -59,7 +59,7 @@ def graphs(draw):
 
 
 def distances(one, other):
-    return Shelf([profile(other)]).distances(profile(one))[:, 0]
+    return ProfileBatch([profile(other)]).distances(profile(one))[:, 0]
 
 
 @settings(max_examples=40)
@@ -173,21 +173,21 @@ def structure(one, other):
 def test_a_distance_does_not_depend_on_what_else_is_asked(data):
     """To the last bit: a memo must not change what is proposed."""
     profiles = [profile(data.draw(graphs())) for _ in range(4)]
-    together = Shelf(profiles[1:]).distances(profiles[0])
-    alone = np.hstack([Shelf([one]).distances(profiles[0]) for one in profiles[1:]])
+    together = ProfileBatch(profiles[1:]).distances(profiles[0])
+    alone = np.hstack([ProfileBatch([one]).distances(profiles[0]) for one in profiles[1:]])
     assert (together == alone).all()
 
 
 def test_a_memo_of_distances_says_what_a_fresh_one_says():
     rng = strategies.generator(2)
     networks = [network(SPACE.sample(rng)) for _ in range(12)]
-    warm = Atlas(SPACE.graph)
+    warm = DistanceTable(SPACE.graph)
     warm.among(networks[:3])
     warm.between(networks[5:], networks[2:5])
     warm.among(networks[:9])
     for one, other in (
-        (warm.among(networks), Atlas(SPACE.graph).among(networks)),
-        (warm.between(networks, networks), Atlas(SPACE.graph).between(networks, networks)),
+        (warm.among(networks), DistanceTable(SPACE.graph).among(networks)),
+        (warm.between(networks, networks), DistanceTable(SPACE.graph).between(networks, networks)),
     ):
         assert (one.lp == other.lp).all()
         assert (one.emd == other.emd).all()
@@ -241,7 +241,7 @@ def case(seed, known=12, others=5):
     """Distances among random cells, a kernel of them, targets and counts of the first ones."""
     rng = strategies.generator(seed)
     networks = [network(SPACE.sample(rng)) for _ in range(known + others)]
-    apart = Atlas(SPACE.graph).among(networks)
+    apart = DistanceTable(SPACE.graph).among(networks)
     kernel = Kernel(rng.uniform(0.2, 1, 2), rng.uniform(0.001, 0.01, (2, 4)), 0.1)
     return apart, kernel, rng.normal(size=known), rng.integers(1, 4, known).astype(float)
 

@@ -5,9 +5,9 @@ import strategies
 from scipy.stats import chisquare
 
 from raynas.searchers import make
-from raynas.searchers.evidence import due, evidence
 from raynas.searchers.mutants import candidates
 from raynas.searchers.predictor.surrogate import learn
+from raynas.searchers.training_set import due, training_set
 from raynas.space import Choice, Space
 
 LETTERS = Space({name: Choice(("a", "b", "c", "d")) for name in "uvwxyz"})
@@ -22,7 +22,7 @@ def searched(trials=24, **options):
 def test_parents_win_tournaments():
     """The k-th best wins when nobody better is drawn: ((n-k+1)^S - (n-k)^S) / n^S of the time."""
     history, searcher = searched(parents=4000, tournament_size=3)
-    known = evidence(history.finished)
+    known = training_set(history.finished)
     rng = strategies.generator(3)
     winners = [trial.number for trial in searcher._winners(known, rng)]
     count = len(known.trials)
@@ -39,7 +39,7 @@ def test_it_proposes_what_is_predicted_to_be_best():
     history, searcher = searched()
     proposal = searcher.propose(history, strategies.generator(8))
     rng = strategies.generator(8)
-    parents = searcher._winners(evidence(history.finished), rng)
+    parents = searcher._winners(training_set(history.finished), rng)
     found = candidates(LETTERS, history, parents, rng, searcher.candidates)
     prefix = history.finished[: due(len(history.finished), searcher.random_first)]
     surrogate = learn(LETTERS, prefix, searcher.members)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from raynas.data import Split
 from raynas.errors import ConfigError, ResourceError
-from raynas.execution.footprint import Footprint, estimator
+from raynas.execution.memory_prediction import MemoryPredictor, estimator
 from raynas.execution.packing import Admission, Resources, Room, Shares, read_resources
 from raynas.rng import training_seed
 from raynas.space import Architecture
@@ -227,11 +227,11 @@ def measured(*peaks, device=80 * GIB):
     return history
 
 
-FOOTPRINT = Footprint(lambda architecture: architecture["size"] * GIB)
+PREDICTOR = MemoryPredictor(lambda architecture: architecture["size"] * GIB)
 
 
 def part(size, history):
-    return FOOTPRINT(Architecture({"size": size}), history)
+    return PREDICTOR(Architecture({"size": size}), history)
 
 
 def test_the_first_trials_get_a_whole_device():

@@ -82,17 +82,17 @@ def cluster():
 @pytest.fixture
 def mine(tmp_path, cluster, monkeypatch):  # noqa: ARG001 - whose runs need it
     from raynas.execution.ray_tune import session  # noqa: PLC0415 - loads Ray
-    from raynas.execution.ray_tune.trainable import Packed  # noqa: PLC0415
+    from raynas.execution.ray_tune.trainable import PackedContext  # noqa: PLC0415
 
-    class OnTheCPU(Packed):
+    class OnTheCPU(PackedContext):
         """Whoever gets a share of the counted GPU computes on the CPU."""
 
         @classmethod
         def of(cls, build, home, recipe, device):
             assert device == "cuda"
-            return Packed.of(build, home, recipe, "cpu")
+            return PackedContext.of(build, home, recipe, "cpu")
 
-    monkeypatch.setattr(session, "Packed", OnTheCPU)
+    monkeypatch.setattr(session, "PackedContext", OnTheCPU)
     (tmp_path / "space.py").write_text(GREEDY_SPACE.format(folder=str(tmp_path)))
     return tmp_path
 

@@ -5,8 +5,8 @@ from types import ModuleType
 import pytest
 
 import raynas
-from raynas.execution.ray_tune.examiners import Examiners
-from raynas.execution.ray_tune.trainable import Packed
+from raynas.execution.ray_tune.proxy_workers import ProxyWorkers
+from raynas.execution.ray_tune.trainable import PackedContext
 from raynas.space import Architecture
 from raynas.tasks import TASKS, Source
 from raynas.training.recipe import Recipe
@@ -52,9 +52,9 @@ def kinds(*names):
 @pytest.mark.usefixtures("cluster")
 def test_a_network_that_kills_has_a_fault_and_those_asked_with_it_have_their_values(deadly):
     data = TASKS["digits"]().load(Source(), 0)
-    packed = Packed.of(deadly.build, None, Recipe(), "cpu")
-    examiners = Examiners(2, packed, data, ["params", "snip"], 0)
-    said = examiners.assess(kinds("plain", "wide", "kills", "leaves", "plain", "kills"))
+    packed = PackedContext.of(deadly.build, None, Recipe(), "cpu")
+    workers = ProxyWorkers(2, packed, data, ["params", "snip"], 0)
+    said = workers.assess(kinds("plain", "wide", "kills", "leaves", "plain", "kills"))
     assert [bool(one.scores) for one in said] == [True, True, False, False, True, False]
     for at in (2, 5):
         assert said[at].faults == {"params": DIED, "snip": DIED}
@@ -62,9 +62,9 @@ def test_a_network_that_kills_has_a_fault_and_those_asked_with_it_have_their_val
     assert said[0].scores == said[4].scores
     assert said[0].scores["params"] < said[1].scores["params"]
     assert not said[0].faults
-    again = examiners.assess(kinds("wide", "plain"))  # the dead have been replaced
+    again = workers.assess(kinds("wide", "plain"))  # the dead have been replaced
     assert [one.scores for one in again] == [said[1].scores, said[0].scores]
-    assert examiners.assess([]) == []
+    assert workers.assess([]) == []
 
 
 @pytest.mark.slow
@@ -90,6 +90,6 @@ def test_a_run_outlives_networks_that_kill_its_proxies(tmp_path, caplog):
         assert trial.outcome.reason == f"no proxy could say anything of it: {why}"
     assert all(trial.architecture["kind"] in {"plain", "wide"} for trial in found.history.finished)
     assert len(found.history.failed) <= 3  # only where both of two are broken
-    assert any(trial.started.dropped for trial in trials)
+    assert any(trial.started.screening.dropped for trial in trials)
     assert found.winner
     assert sum("the proxy 'params' raised" in record.message for record in caplog.records) == 1

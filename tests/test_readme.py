@@ -13,7 +13,7 @@ from ray_runs import completed
 import raynas
 from raynas.cli.main import app
 from raynas.experiment.experiment import Experiment, experiment_from
-from raynas.experiment.references import find_space, find_task
+from raynas.experiment.resolve.references import find_space, find_task
 from raynas.schedulers import SCHEDULERS
 from raynas.searchers import SEARCHERS
 from raynas.tasks import TASKS, Source

@@ -8,14 +8,14 @@ import pytest
 from user_files import INNER_SPACE, NETS, PLAIN_SPACE, WINE_AND_MORE
 
 from raynas.errors import ConfigError, DataError, SpaceError
-from raynas.execution.ray_tune.trainable import Packed
-from raynas.experiment.references import (
+from raynas.execution.ray_tune.trainable import PackedContext
+from raynas.experiment.resolve.references import (
     find_scheduler,
     find_searcher,
     find_space,
     find_task,
 )
-from raynas.experiment.user_code import home_of, load_module
+from raynas.experiment.resolve.user_code import home_of, load_module
 from raynas.schedulers.asha import ASHA
 from raynas.searchers.evolution import RegularizedEvolution
 from raynas.searchers.random import RandomSearch
@@ -239,7 +239,7 @@ def test_a_worker_that_cannot_import_the_users_module_can_build(folder, tmp_path
     packed = []
     for reference in ("my_space.py", "my_space:SOLE", "mine.inner.spaces"):
         found = find_space(reference, {})
-        packed.append(Packed.of(found.build, found.home, Recipe(), "cpu").build.hex())
+        packed.append(PackedContext.of(found.build, found.home, Recipe(), "cpu").build.hex())
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     worker = subprocess.run(
@@ -257,7 +257,7 @@ def test_a_worker_that_cannot_import_the_users_module_can_build(folder, tmp_path
 
 def test_a_task_that_raises_or_loads_something_else_is_named(folder):
     from raynas.experiment.experiment import Experiment  # noqa: PLC0415 - only here
-    from raynas.experiment.parts import look_up  # noqa: PLC0415
+    from raynas.experiment.resolve.resolved import resolve  # noqa: PLC0415
 
     def loading(line):
         (folder / "tasks.py").write_text(
@@ -265,7 +265,7 @@ def test_a_task_that_raises_or_loads_something_else_is_named(folder):
             "class Mine:\n    name = 'mine'\n    recipe = {}\n"
             f"    def load(self, source, seed):\n        {line}\n"
         )
-        look_up(Experiment(space="mlp", task="tasks.py:Mine"))
+        resolve(Experiment(space="mlp", task="tasks.py:Mine"))
 
     with pytest.raises(ConfigError, match=r"task 'mine': KeyError: .*line 6: return \{\}\['x'\]"):
         loading("return {}['x']")

@@ -8,7 +8,7 @@ import pytest
 import strategies
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from played_runs import Run, learn, timeless
+from local_runs import Run, learn, timeless
 
 from raynas.execution.plan import Plan
 from raynas.schedulers import make

@@ -6,7 +6,7 @@ import pytest
 import strategies
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from played_runs import Run, learn, timeless
+from local_runs import Run, learn, timeless
 
 from raynas.errors import ConfigError, SearcherError
 from raynas.execution.limits import Limits

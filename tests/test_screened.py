@@ -11,8 +11,8 @@ from scipy.stats import spearmanr
 
 from raynas.errors import ConfigError
 from raynas.searchers import make
-from raynas.searchers.agreement import agreement, promise
-from raynas.searchers.screened import Promise, Screened, Screening, most_promising
+from raynas.searchers.rank_correlation import mean_ranks, rank_correlation
+from raynas.searchers.screened import Assessment, Screened, ScreeningOptions, most_promising
 from raynas.space import Choice, Space
 from raynas.trial import Started
 
@@ -20,16 +20,16 @@ SPACE = Space({name: Choice(range(6)) for name in "abcd"})
 
 
 def truth(toy):
-    return lambda networks: [Promise({"truth": toy.quality(one)}) for one in networks]
+    return lambda networks: [Assessment({"truth": toy.quality(one)}) for one in networks]
 
 
 def chance(networks):
     drawn = (strategies.generator(list(one.values())) for one in networks)
-    return [Promise({"chance": float(rng.random())}) for rng in drawn]
+    return [Assessment({"chance": float(rng.random())}) for rng in drawn]
 
 
 def searched(assess, trials=60, **options):
-    searcher = Screened(make("random", SPACE), assess, Screening(**options))
+    searcher = Screened(make("random", SPACE), assess, ScreeningOptions(**options))
     run = strategies.Search(searcher, trials=trials, failing=0)
     run.run()
     return run
@@ -46,10 +46,10 @@ def mean_quality(run):
 @pytest.mark.parametrize("keep", [0.5, 0.25, 0.1])
 def test_of_so_many_proposals_one_is_trained_and_the_journal_says_so(keep):
     run = searched(chance, keep=keep, least=-1)
-    dropped = [one.dropped for one in begun(run)]
+    dropped = [one.screening.dropped for one in begun(run)]
     assert max(dropped) == round(1 / keep) - 1
     assert sum(dropped) > 0.9 * len(dropped) * max(dropped)
-    assert all(set(one.scores) == {"chance"} for one in begun(run))
+    assert all(set(one.screening.scores) == {"chance"} for one in begun(run))
 
 
 def test_proxies_that_know_find_better_networks_and_chance_does_not():
@@ -75,10 +75,10 @@ def test_one_in_five_is_taken_as_it_comes():
 def test_proxies_that_do_not_agree_with_training_are_dropped_once_with_a_word(caplog):
     with caplog.at_level(logging.WARNING, "raynas"):
         run = searched(chance, trials=80, least=0.9)
-    believed = [bool(one.scores) for one in begun(run)]
+    believed = [bool(one.screening.scores) for one in begun(run)]
     assert all(believed[:15])
     assert not any(believed[20:])
-    assert {one.screened for one in begun(run)[20:]} == {"off"}
+    assert {one.screening.mode for one in begun(run)[20:]} == {"off"}
     said = [record.message for record in caplog.records]
     assert len(said) == 1
     assert "0.9 is asked for): proposals are no longer screened" in said[0]
@@ -90,16 +90,16 @@ def test_once_switched_off_proxies_stay_so_whatever_trials_show_later():
     def late(networks):  # they lie until they have been shown 80 networks
         asked.extend(networks)
         sign = -1 if len(asked) < 80 else 1
-        return [Promise({"late": sign * toy.quality(one)}) for one in networks]
+        return [Assessment({"late": sign * toy.quality(one)}) for one in networks]
 
     run = searched(late, trials=60)
-    said = [one.screened for one in begun(run)]
+    said = [one.screening.mode for one in begun(run)]
     first = said.index("off")
     assert set(said[:first]) == {"chosen", "blind"}
     assert set(said[first:]) == {"off"}
     # By the journal alone: the same trials would be believed, had none been marked.
-    again = Screened(make("random", SPACE), truth(toy), Screening(least=-1))
-    assert again.propose(run.history, strategies.generator(0)).screened == "off"
+    again = Screened(make("random", SPACE), truth(toy), ScreeningOptions(least=-1))
+    assert again.propose(run.history, strategies.generator(0)).screening.mode == "off"
 
 
 def noisy(rho, seed):
@@ -113,7 +113,7 @@ def noisy(rho, seed):
         for one in networks:
             noise = strategies.generator([seed, *one.values()]).normal()
             exact = (toy.quality(one) - mean) / deviation
-            yield Promise({"noisy": linear * exact + np.sqrt(1 - linear**2) * noise})
+            yield Assessment({"noisy": linear * exact + np.sqrt(1 - linear**2) * noise})
 
     return lambda networks: [*assess(networks)]
 
@@ -121,11 +121,11 @@ def noisy(rho, seed):
 def switched_off(rho, runs, trials, **options):
     """When each of some runs switches proxies off, and how it estimates their worth in the end."""
     for seed in range(runs):
-        searcher = Screened(make("random", SPACE), noisy(rho, seed), Screening(**options))
+        searcher = Screened(make("random", SPACE), noisy(rho, seed), ScreeningOptions(**options))
         run = strategies.Search(searcher, seed, trials, epochs=1, failing=0)
         run.run()
-        off = [one.number for one in begun(run) if one.screened == "off"]
-        yield min(off, default=np.inf), agreement(run.history).spearman
+        off = [one.number for one in begun(run) if one.screening.mode == "off"]
+        yield min(off, default=np.inf), rank_correlation(run.history).spearman
 
 
 @pytest.mark.slow
@@ -146,39 +146,43 @@ def test_agreement_is_that_of_proposals_not_of_what_proxies_have_chosen(keep):
 
 def test_agreement_is_the_rank_correlation_with_training():
     run = searched(chance, least=-1)
-    judged = [trial for trial in run.history.finished if trial.started.scores and trial.trained]
+    judged = [
+        trial for trial in run.history.finished if trial.started.screening.scores and trial.trained
+    ]
     expected = spearmanr(
-        [trial.started.scores["chance"] for trial in judged], [-trial.loss for trial in judged]
+        [trial.started.screening.scores["chance"] for trial in judged],
+        [-trial.loss for trial in judged],
     ).statistic
-    found = agreement(run.history)
+    found = rank_correlation(run.history)
     assert found.trials == len(judged)
     assert found.spearman == pytest.approx(expected, rel=0.3)  # corrected for what was chosen
     assert abs(found.spearman) > abs(expected)
     assert found.spearman < found.upper < 1
     perfect = searched(truth(strategies.Toy(SPACE, 0)))
-    assert agreement(perfect.history).spearman == pytest.approx(1.0)
+    assert rank_correlation(perfect.history).spearman == pytest.approx(1.0)
 
 
 def test_a_network_without_a_value_ranks_last_and_is_trained_if_there_is_nothing_better():
-    run = searched(lambda networks: [Promise() for _ in networks], least=-1)
+    run = searched(lambda networks: [Assessment() for _ in networks], least=-1)
     assert len(run.history.finished) == 60
-    assert {one.screened for one in begun(run)} == {"chosen", "blind"}
+    assert {one.screening.mode for one in begun(run)} == {"chosen", "blind"}
     some = searched(
-        lambda networks: [Promise({"one": 1.0} if one["a"] else {}) for one in networks], least=-1
+        lambda networks: [Assessment({"one": 1.0} if one["a"] else {}) for one in networks],
+        least=-1,
     )
     assert not some.history.failed
-    chosen = [one.architecture["a"] for one in begun(some) if one.screened == "chosen"]
+    chosen = [one.architecture["a"] for one in begun(some) if one.screening.mode == "chosen"]
     assert chosen.count(0) <= 1  # once in 1296 batches of four
-    assert {one.architecture["a"] for one in begun(some) if one.screened == "blind"} >= {0}
-    assert agreement(some.history).trials == 60
+    assert {one.architecture["a"] for one in begun(some) if one.screening.mode == "blind"} >= {0}
+    assert rank_correlation(some.history).trials == 60
 
 
 def breaks(networks):
     trace = "Traceback …\nZeroDivisionError: no"
     return [
-        Promise({}, {"one": "ZeroDivisionError: no"}, {"one": trace})
+        Assessment({}, {"one": "ZeroDivisionError: no"}, {"one": trace})
         if one["a"] < 3
-        else Promise({"two": 1.0}, {"three": "KeyError: 3"}, {"three": "Traceback 3"})
+        else Assessment({"two": 1.0}, {"three": "KeyError: 3"}, {"three": "Traceback 3"})
         for one in networks
     ]
 
@@ -196,7 +200,7 @@ def test_a_network_on_which_proxies_raise_takes_no_other_ones_place(caplog):
     assert failed == {one.number for one in begun(run) if one.architecture["a"] < 3}
     assert 5 <= len(failed) <= 25  # a quarter: both of two proposals are broken
     for one in begun(run):  # also of a trial that is trained it is kept
-        assert one.faults == ({} if one.number in failed else {"three": "Traceback 3"})
+        assert one.screening.faults == ({} if one.number in failed else {"three": "Traceback 3"})
     said = [record.getMessage() for record in caplog.records]
     assert len(said) == 2  # once per proxy
     assert any("the proxy 'one' raised" in one and "Traceback …" in one for one in said)
@@ -205,13 +209,13 @@ def test_a_network_on_which_proxies_raise_takes_no_other_ones_place(caplog):
 
 @given(st.lists(st.dictionaries(st.sampled_from("xyz"), st.floats(-9, 9)), min_size=1))
 def test_the_most_promising_has_the_highest_mean_rank_and_no_value_ranks_last(scores):
-    ranks = promise(scores)
+    ranks = mean_ranks(scores)
     assert most_promising(scores) == ranks.tolist().index(ranks.max())
     complete = [dict.fromkeys("xyz", 0.0), {}]
-    assert promise(complete)[0] > promise(complete)[1]
+    assert mean_ranks(complete)[0] > mean_ranks(complete)[1]
 
 
 @pytest.mark.parametrize("options", [{"keep": 0}, {"keep": 1}, {"least": 2}, {"trials": 2}])
 def test_senseless_options_are_refused(options):
     with pytest.raises(ConfigError, match="screening needs 0 < keep < 1"):
-        Screening(**options)
+        ScreeningOptions(**options)

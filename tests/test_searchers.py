@@ -23,7 +23,7 @@ from hypothesis import given, settings
 from raynas.errors import ConfigError, SearcherError
 from raynas.journal import Journal, read
 from raynas.searchers import SEARCHERS, check, make
-from raynas.searchers.aim import Aim
+from raynas.searchers.requirements import Requirements
 from raynas.space import Space
 from raynas.space.codec import from_data, to_data
 from raynas.trial import Proposal
@@ -82,8 +82,8 @@ TAKE_SEVERAL = {"auto", "random", "nsga2", "ehvi", "optuna"}  # all others take 
 @pytest.mark.parametrize("name", [name for name in VARIANTS if name != "optuna, cmaes"])
 def test_several_objectives_are_taken_or_refused_before_anything_starts(name):
     searcher = VARIANTS[name](PLAIN)
-    check(searcher, Aim(strategies.ACCURACY, epochs=4))
-    several = Aim(strategies.ACCURACY_AND_SIZE, epochs=4)
+    check(searcher, Requirements(strategies.ACCURACY, epochs=4))
+    several = Requirements(strategies.ACCURACY_AND_SIZE, epochs=4)
     if name.split(",")[0] in TAKE_SEVERAL:
         check(searcher, several)
     else:

@@ -12,7 +12,7 @@ from scipy.stats import chisquare
 
 from raynas.errors import ConfigError, SpaceError
 from raynas.searchers import check, make
-from raynas.searchers.aim import Aim
+from raynas.searchers.requirements import Requirements
 from raynas.space import Choice, Float, Int, Space
 from raynas.trial import Failed, Finished, History, Objective, Report, Started
 
@@ -271,7 +271,7 @@ WEIGHTED = Space(
 def test_optuna_begins_with_what_the_prior_says(sampler, options, begins, caplog):
     """Later it knows nothing of the weights, and says so, unless all is drawn from the prior."""
     searcher = make("optuna", WEIGHTED, {"sampler": sampler, "sampler_options": options})
-    check(searcher, Aim(LOSS, epochs=1))
+    check(searcher, Requirements(LOSS, epochs=1))
     says = "prior weights: those of a and 1 more are not heeded after its random trials"
     assert (says in caplog.text) == (sampler != "random")
     history = History(LOSS)
@@ -288,7 +288,7 @@ def test_optuna_begins_with_what_the_prior_says(sampler, options, begins, caplog
         ended(history, drawn, float(drawn["b"] == "q"))  # the prior is wrong
     plain = make("optuna", LETTERS)
     caplog.clear()
-    check(plain, Aim(LOSS, epochs=1))
+    check(plain, Requirements(LOSS, epochs=1))
     assert not caplog.text
 
 
@@ -319,4 +319,4 @@ def test_optuna_spreads_what_runs_at_once():
 def test_cmaes_takes_one_objective_only():
     searcher = make("optuna", NUMBERS, {"sampler": "cmaes"})
     with pytest.raises(ConfigError, match="CMA-ES takes one objective, got 2"):
-        check(searcher, Aim(strategies.ACCURACY_AND_SIZE, epochs=4))
+        check(searcher, Requirements(strategies.ACCURACY_AND_SIZE, epochs=4))

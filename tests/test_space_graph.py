@@ -13,7 +13,7 @@ from torch import nn
 
 from raynas.errors import SpaceError
 from raynas.searchers.predictor.encoding import paths
-from raynas.searchers.transport.otmann import Shelf, profile
+from raynas.searchers.transport.otmann import ProfileBatch, profile
 from raynas.space.graph import Graph, Layer, between_ends, chain, decision_chain
 from search_spaces import darts, mlp, mobile, nasbench201
 from search_spaces.nasbench201.cell import NODES, operations
@@ -138,7 +138,7 @@ SPACES = {name: s for name, s in strategies.shipped_spaces().items() if s.graph 
 def far(one, other):
     """How far two graphs are by OTMANN, in parts of their mass, for every price of structure."""
     mass = sum(layer.mass for layer in (*one.layers, *other.layers))
-    return Shelf([profile(other)]).distances(profile(one))[:, 0] / max(mass, 1e-9)
+    return ProfileBatch([profile(other)]).distances(profile(one))[:, 0] / max(mass, 1e-9)
 
 
 def test_every_shipped_space_offers_a_graph():

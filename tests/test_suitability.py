@@ -4,7 +4,7 @@ import pytest
 
 from raynas.errors import ConfigError
 from raynas.experiment.experiment import Experiment
-from raynas.experiment.parts import look_up
+from raynas.experiment.resolve.resolved import resolve
 
 PARTS = """
 from raynas.schedulers import Verdict
@@ -41,5 +41,5 @@ def test_a_scheduler_that_cannot_be_asked_is_named_with_the_line(name, says, tmp
     (tmp_path / "parts.py").write_text(PARTS)
     scheduler = f"{tmp_path / 'parts.py'}:{name}"
     with pytest.raises(ConfigError, match=says):
-        look_up(Experiment(space="mlp", scheduler=scheduler, output=tmp_path / "run"))
+        resolve(Experiment(space="mlp", scheduler=scheduler, output=tmp_path / "run"))
     assert not (tmp_path / "run").exists()

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from ray_runs import cli, completed, events
 
 from raynas.errors import ConfigError, SpaceError
-from raynas.experiment.starting_points import starting_points
+from raynas.experiment.resolve.starting_points import starting_points
 from raynas.journal import Journal
 from raynas.searchers import check, make
-from raynas.searchers.aim import Aim
+from raynas.searchers.requirements import Requirements
 from raynas.searchers.warm_start import WarmStart
 from raynas.space import Choice, Int, Repeat, Space, with_priors
 from raynas.trial import Started
@@ -75,9 +75,9 @@ class Knows:
 
 
 def test_it_refuses_what_its_searcher_refuses():
-    several = Aim(strategies.ACCURACY_AND_SIZE, epochs=4)
+    several = Requirements(strategies.ACCURACY_AND_SIZE, epochs=4)
     check(WarmStart(make("nsga2", LETTERS), ()), several)
-    with pytest.raises(ConfigError, match="evolution optimises one objective"):
+    with pytest.raises(ConfigError, match="RegularizedEvolution optimises one objective"):
         check(WarmStart(make("evolution", LETTERS), ()), several)
 
 

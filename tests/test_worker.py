@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from raynas.execution.worker import Assignment, Workshop, train
+from raynas.execution.worker import TrainingContext, TrialSpec, train
 from raynas.tasks import Source
 from raynas.tasks.digits import Digits
 from raynas.training.recipe import Recipe
@@ -18,15 +18,15 @@ NET = {"layers": 1, "layers.0.width": 16, "activation": "ReLU", "norm": "batch",
 
 
 @pytest.fixture(scope="module")
-def workshop():
+def context():
     recipe = Recipe().with_overrides(Digits.recipe)
-    return Workshop(mlp.build, recipe, Digits().load(Source(), seed=0), "cpu")
+    return TrainingContext(mlp.build, recipe, Digits().load(Source(), seed=0), "cpu")
 
 
 @pytest.fixture
-def assignment(tmp_path):
+def spec(tmp_path):
     checkpoint = tmp_path / "checkpoints" / "trial-0003.pt"
-    return Assignment(3, NET, epochs=4, seed=11, checkpoint=str(checkpoint))
+    return TrialSpec(3, NET, epochs=4, seed=11, checkpoint=str(checkpoint))
 
 
 def metrics(reports):
@@ -38,10 +38,10 @@ def names(folder):
 
 
 def test_a_report_after_every_epoch_and_a_checkpoint_before_all_but_the_last(
-    workshop, assignment, tmp_path
+    context, spec, tmp_path
 ):
     folder, contents = tmp_path / "checkpoints", []
-    for report in train(workshop, assignment):
+    for report in train(context, spec):
         assert isinstance(report, Report)
         contents.append((folder / "trial-0003.pt").read_bytes())
         assert names(folder) == ["trial-0003.pt"]
@@ -53,16 +53,16 @@ def test_a_report_after_every_epoch_and_a_checkpoint_before_all_but_the_last(
 
 
 @pytest.mark.parametrize("epochs", [1, 2, 3])
-def test_killed_after_any_epoch_it_goes_on_bit_for_bit(workshop, assignment, epochs, tmp_path):
-    elsewhere = replace(assignment, checkpoint=str(tmp_path / "elsewhere" / "trial.pt"))
-    whole = metrics(train(workshop, elsewhere))
-    killed = list(islice(train(workshop, assignment), epochs))
-    continued = list(train(workshop, assignment))
+def test_killed_after_any_epoch_it_goes_on_bit_for_bit(context, spec, epochs, tmp_path):
+    elsewhere = replace(spec, checkpoint=str(tmp_path / "elsewhere" / "trial.pt"))
+    whole = metrics(train(context, elsewhere))
+    killed = list(islice(train(context, spec), epochs))
+    continued = list(train(context, spec))
     assert continued[:epochs] == killed  # told again from the checkpoint, seconds and all
     assert metrics(continued) == whole
 
 
-def test_killed_twice_it_trains_no_epoch_again(workshop, assignment):
+def test_killed_twice_it_trains_no_epoch_again(context, spec):
     built, trained = [], []
 
     def build(*given):
@@ -80,11 +80,11 @@ def test_killed_twice_it_trains_no_epoch_again(workshop, assignment):
         built.append(given)
         return Counting()
 
-    counting = replace(workshop, build=build)
-    list(train(counting, replace(assignment, epochs=1)))  # leaves no checkpoint
+    counting = replace(context, build=build)
+    list(train(counting, replace(spec, epochs=1)))  # leaves no checkpoint
     a_whole_epoch, trained[:] = sum(trained), []
     for epochs in (1, 2, 4):
-        reports = list(islice(train(counting, assignment), epochs))
+        reports = list(islice(train(counting, spec), epochs))
         assert [report.epoch for report in reports] == list(range(1, epochs + 1))
     assert len(built) == 4
     assert sum(trained) == 4 * a_whole_epoch
@@ -94,43 +94,43 @@ WIDER = {**NET, "layers.0.width": 64}
 
 
 @pytest.fixture
-def parent(workshop, tmp_path):
+def parent(context, tmp_path):
     """The checkpoint of a trial with two epochs of four behind it."""
     path = tmp_path / "parent" / "trial-0001.pt"
-    list(islice(train(workshop, Assignment(1, NET, 4, seed=11, checkpoint=str(path))), 2))
+    list(islice(train(context, TrialSpec(1, NET, 4, seed=11, checkpoint=str(path))), 2))
     return path
 
 
-def test_an_heir_of_the_same_architecture_goes_on_as_its_parent(workshop, assignment, parent):
-    heir = replace(assignment, parent=str(parent), begin=2)
-    told = metrics(train(workshop, heir))
-    whole = metrics(train(workshop, replace(assignment, checkpoint=f"{parent}.whole")))
+def test_an_heir_of_the_same_architecture_goes_on_as_its_parent(context, spec, parent):
+    heir = replace(spec, parent=str(parent), begin=2)
+    told = metrics(train(context, heir))
+    whole = metrics(train(context, replace(spec, checkpoint=f"{parent}.whole")))
     assert told == [(n, epoch, {**m, "inherited": 1.0}) for n, epoch, m in whole[2:]]
 
 
 @pytest.mark.parametrize("epochs", [1, 2])
 def test_an_heir_killed_after_any_epoch_goes_on_bit_for_bit(
-    workshop, assignment, parent, epochs, tmp_path
+    context, spec, parent, epochs, tmp_path
 ):
-    heir = replace(assignment, architecture=WIDER, parent=str(parent), begin=1, seed=5)
+    heir = replace(spec, architecture=WIDER, parent=str(parent), begin=1, seed=5)
     before = parent.read_bytes()
     elsewhere = replace(heir, checkpoint=str(tmp_path / "elsewhere" / "trial.pt"))
-    whole = metrics(train(workshop, elsewhere))
+    whole = metrics(train(context, elsewhere))
     assert [epoch for _, epoch, _ in whole] == [2, 3, 4]
     kept = (64 + 2 + 10) * 16 + 10  # one layer, its normalisation, logits
     assert {m["inherited"] for _, _, m in whole} == {kept / ((64 + 2 + 10) * 64 + 10)}
-    killed = list(islice(train(workshop, heir), epochs))
+    killed = list(islice(train(context, heir), epochs))
     assert parent.read_bytes() == before
     parent.unlink()  # nobody's business any more
-    continued = list(train(workshop, heir))
+    continued = list(train(context, heir))
     assert continued[:epochs] == killed
     assert metrics(continued) == whole
 
 
-def test_an_heir_begins_where_its_parent_stands(workshop, assignment, parent):
+def test_an_heir_begins_where_its_parent_stands(context, spec, parent):
     def first(**changes):
-        given = replace(assignment, architecture=WIDER, epochs=3, begin=2, **changes)
-        return next(train(workshop, given)).metrics
+        given = replace(spec, architecture=WIDER, epochs=3, begin=2, **changes)
+        return next(train(context, given)).metrics
 
     fresh, heir = first(), first(parent=str(parent))
     assert "inherited" not in fresh
@@ -138,14 +138,14 @@ def test_an_heir_begins_where_its_parent_stands(workshop, assignment, parent):
     assert heir["val_accuracy"] > fresh["val_accuracy"]
 
 
-def test_what_is_kept_after_the_last_epoch_tells_all_again(workshop, assignment, tmp_path):
-    kept = replace(assignment, epochs=2, keep=True)
-    reports = list(train(workshop, kept))
+def test_what_is_kept_after_the_last_epoch_tells_all_again(context, spec, tmp_path):
+    kept = replace(spec, epochs=2, keep=True)
+    reports = list(train(context, kept))
     assert names(tmp_path / "checkpoints") == ["trial-0003.pt"]
-    assert list(train(workshop, kept)) == reports
+    assert list(train(context, kept)) == reports
     elsewhere = str(tmp_path / "elsewhere.pt")
-    heir = replace(assignment, checkpoint=elsewhere, parent=kept.checkpoint, epochs=3, begin=2)
-    (report,) = train(workshop, heir)
+    heir = replace(spec, checkpoint=elsewhere, parent=kept.checkpoint, epochs=3, begin=2)
+    (report,) = train(context, heir)
     assert (report.epoch, report.metrics["inherited"]) == (3, 1.0)
 
 
@@ -163,50 +163,50 @@ def cut(path, name, contents):
     return path.with_name(name)
 
 
-def test_a_parent_that_cannot_be_read_is_a_failure(workshop, assignment, parent, tmp_path):
+def test_a_parent_that_cannot_be_read_is_a_failure(context, spec, parent, tmp_path):
     for path in spoiled(parent):
-        failed = only_event(workshop, replace(assignment, parent=str(path)))
+        failed = only_event(context, replace(spec, parent=str(path)))
         assert failed.reason.startswith(f"weights to go on with cannot be read from {path}: ")
     assert names(tmp_path / "checkpoints") == []
 
 
 @pytest.mark.parametrize("begin", [-1, 4, 5])
-def test_a_trial_without_an_epoch_left_is_a_failure(workshop, assignment, begin):
-    failed = only_event(workshop, replace(assignment, begin=begin))
+def test_a_trial_without_an_epoch_left_is_a_failure(context, spec, begin):
+    failed = only_event(context, replace(spec, begin=begin))
     assert failed.reason == f"0 <= begin < epochs must hold: got begin={begin}, epochs=4"
 
 
-def test_the_seed_decides_everything_and_the_number_nothing(workshop, assignment, tmp_path):
+def test_the_seed_decides_everything_and_the_number_nothing(context, spec, tmp_path):
     def trained(**changes):
         path = tmp_path / str(sorted(changes.items())) / "trial.pt"
-        given = replace(assignment, epochs=1, checkpoint=str(path), **changes)
-        return [report.metrics for report in train(workshop, given)]
+        given = replace(spec, epochs=1, checkpoint=str(path), **changes)
+        return [report.metrics for report in train(context, given)]
 
     assert trained(seed=1) == trained(seed=1, number=9)
     assert trained(seed=1) != trained(seed=2)
 
 
-def only_event(workshop, assignment):
-    (event,) = train(workshop, assignment)
+def only_event(context, spec):
+    (event,) = train(context, spec)
     assert isinstance(event, Failed)
     assert event.number == 3
     assert not event.lost
     return event
 
 
-def test_a_network_that_cannot_be_built_is_a_failure_with_its_reason(workshop, assignment):
+def test_a_network_that_cannot_be_built_is_a_failure_with_its_reason(context, spec):
     def build(_, input_shape, __):
         raise ValueError(f"no room for a pool in {input_shape}")
 
-    failed = only_event(replace(workshop, build=build), assignment)
+    failed = only_event(replace(context, build=build), spec)
     assert failed.reason == "the network cannot be built: no room for a pool in (1, 8, 8)"
 
 
-def test_what_a_build_never_meant_to_raise_comes_with_its_traceback(workshop, assignment):
+def test_what_a_build_never_meant_to_raise_comes_with_its_traceback(context, spec):
     def build(architecture, *_):
         return architecture["depth"]
 
-    failed = only_event(replace(workshop, build=build), assignment)
+    failed = only_event(replace(context, build=build), spec)
     assert failed.reason == "KeyError: 'depth'"
     assert 'return architecture["depth"]' in failed.detail
 
@@ -224,25 +224,25 @@ CHILDREN = {
 
 
 @pytest.mark.parametrize(("make", "says"), CHILDREN.values(), ids=CHILDREN)
-def test_a_child_that_does_not_fit_is_a_failure(workshop, assignment, make, says):
+def test_a_child_that_does_not_fit_is_a_failure(context, spec, make, says):
     def build(*_):
         from torch import nn  # noqa: PLC0415 - as a space does
 
         return make(nn)
 
-    failed = only_event(replace(workshop, build=build), assignment)
+    failed = only_event(replace(context, build=build), spec)
     assert says in failed.reason
 
 
-def test_divergence_is_a_failure_and_leaves_no_checkpoint(workshop, assignment, tmp_path):
-    recipe = replace(workshop.recipe, lr=1e9, warmup=0.0, label_smoothing=0.0)
-    plain = replace(assignment, architecture={**NET, "norm": "none"})
-    failed = only_event(replace(workshop, recipe=recipe), plain)
+def test_divergence_is_a_failure_and_leaves_no_checkpoint(context, spec, tmp_path):
+    recipe = replace(context.recipe, lr=1e9, warmup=0.0, label_smoothing=0.0)
+    plain = replace(spec, architecture={**NET, "norm": "none"})
+    failed = only_event(replace(context, recipe=recipe), plain)
     assert failed.reason.startswith("training diverged: train_loss is ")
     assert names(tmp_path / "checkpoints") == []
 
 
-def test_a_failure_has_taken_the_time_since_the_last_report(workshop, assignment, monkeypatch):
+def test_a_failure_has_taken_the_time_since_the_last_report(context, spec, monkeypatch):
     now = [0.0]
     clock = SimpleNamespace(perf_counter=lambda: now[0])
     monkeypatch.setattr("raynas.execution.worker.time", clock)
@@ -261,28 +261,26 @@ def test_a_failure_has_taken_the_time_since_the_last_report(workshop, assignment
         return child
 
     events = []
-    for event in train(replace(workshop, build=build), assignment):
+    for event in train(replace(context, build=build), spec):
         events.append(event)
         now[0] += 100  # whoever listens takes his time
     assert [type(event) for event in events] == [Report, Report, Failed]
     assert events[-1].seconds == 0.25
 
 
-def test_out_of_memory_is_a_failure(workshop, assignment):
+def test_out_of_memory_is_a_failure(context, spec):
     def build(_, __, classes):
         from torch import nn  # noqa: PLC0415 - as a space does
 
         return nn.Sequential(nn.Flatten(), nn.Linear(64, 2**50), nn.Linear(2**50, classes))
 
-    failed = only_event(replace(workshop, build=build), assignment)
+    failed = only_event(replace(context, build=build), spec)
     assert failed.reason.startswith("out of memory: ")
     assert failed.out_of_memory
 
 
 @pytest.mark.parametrize("where", ["building", "moving", "training"])
-def test_out_of_memory_is_told_from_other_failures_wherever_it_happens(
-    workshop, assignment, where
-):
+def test_out_of_memory_is_told_from_other_failures_wherever_it_happens(context, spec, where):
     def build(*given):
         import torch  # noqa: PLC0415 - as a space does
 
@@ -298,20 +296,20 @@ def test_out_of_memory_is_told_from_other_failures_wherever_it_happens(
             next(child.parameters()).register_hook(fail)
         return child
 
-    failed = only_event(replace(workshop, build=build), assignment)
+    failed = only_event(replace(context, build=build), spec)
     assert failed.reason == "out of memory: CUDA out of memory. Tried to allocate 2.00 GiB."
     assert failed.out_of_memory
 
 
-def test_trials_share_the_data_and_keep_to_their_threads(workshop, assignment):
+def test_trials_share_the_data_and_keep_to_their_threads(context, spec):
     import torch  # noqa: PLC0415
 
     before = torch.get_num_threads()
     try:
-        two = replace(workshop, threads=2)
-        list(train(two, replace(assignment, epochs=1)))
+        two = replace(context, threads=2)
+        list(train(two, replace(spec, epochs=1)))
         train_inputs = two.examples("train").inputs
-        list(train(two, replace(assignment, epochs=1, number=4)))
+        list(train(two, replace(spec, epochs=1, number=4)))
         assert torch.get_num_threads() == 2
         assert two.examples("train").inputs is train_inputs
         assert two.examples("valid").inputs is not train_inputs
@@ -319,25 +317,25 @@ def test_trials_share_the_data_and_keep_to_their_threads(workshop, assignment):
         torch.set_num_threads(before)
 
 
-def test_what_the_architecture_decides_of_the_training_wins(workshop, assignment):
+def test_what_the_architecture_decides_of_the_training_wins(context, spec):
     def rates(**decisions):
         searched = {f"training.{name}": value for name, value in decisions.items()}
-        given = replace(assignment, architecture={**NET, **searched}, epochs=1)
-        return [report.metrics["lr"] for report in train(workshop, given)]
+        given = replace(spec, architecture={**NET, **searched}, epochs=1)
+        return [report.metrics["lr"] for report in train(context, given)]
 
     assert rates(lr=0.25, schedule="constant") == [0.25]
     assert rates(lr=0.125, schedule="constant") == [0.125]
 
 
-def test_a_training_decision_that_no_recipe_has_is_a_failure(workshop, assignment):
+def test_a_training_decision_that_no_recipe_has_is_a_failure(context, spec):
     searched = {**NET, "training.momentun": 0.5}
-    failed = only_event(workshop, replace(assignment, architecture=searched))
+    failed = only_event(context, replace(spec, architecture=searched))
     assert "did you mean 'momentum'" in failed.reason
 
 
-def test_options_of_the_space_reach_its_build(workshop, assignment):
+def test_options_of_the_space_reach_its_build(context, spec):
     def build(*_, depth):
         raise ValueError(f"depth is {depth}")
 
-    failed = only_event(replace(workshop, build=partial(build, depth=5)), assignment)
+    failed = only_event(replace(context, build=partial(build, depth=5)), spec)
     assert failed.reason.endswith("depth is 5")

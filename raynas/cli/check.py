@@ -53,8 +53,8 @@ def check(  # noqa: PLR0913 - a command's arguments are its options
     """
     from rich.console import Console  # noqa: PLC0415 - help must not wait for these
 
+    from raynas.experiment.check.preflight import PreflightBudget, preflight  # noqa: PLC0415
     from raynas.experiment.experiment import experiment_from  # noqa: PLC0415
-    from raynas.experiment.preflight import Limits, preflight  # noqa: PLC0415
     from raynas.insight.preflight import print_preflight  # noqa: PLC0415
 
     given = s.given(
@@ -73,7 +73,7 @@ def check(  # noqa: PLR0913 - a command's arguments are its options
         gpus_per_trial=gpus_per_trial,
     )
     experiment = experiment_from(s.with_options({**given, "searcher": "random"}, option))
-    found = preflight(experiment, Limits(sample, time_limit), workers)
+    found = preflight(experiment, PreflightBudget(sample, time_limit), workers)
     if as_json:
         typer.echo(json.dumps(found.as_data(), indent=2))
     else:

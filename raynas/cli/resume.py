@@ -27,7 +27,7 @@ def resume(  # noqa: PLR0913 - a command's arguments are its options
 ) -> None:
     """Go on with a run after any interruption, or with more trials."""
     from raynas.cli.session import follow  # noqa: PLC0415 - help must not wait for it
-    from raynas.experiment.run import recorded  # noqa: PLC0415
+    from raynas.experiment.run.search import recorded  # noqa: PLC0415
 
     changed = s.given(
         trials=trials,

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from raynas.cli import settings as s
+from raynas.searchers import SEARCHERS
 
 
 def search(  # noqa: PLR0913 - a command's arguments are its options
@@ -27,8 +28,7 @@ def search(  # noqa: PLR0913 - a command's arguments are its options
     searcher: Annotated[
         str | None,
         typer.Option(
-            help="auto, random, local_search, evolution, nsga2, ehvi, reinforce, ppo, "
-            "gp, bohb, bananas, npenas, nasbot, optuna, or a reference.",
+            help=f"{', '.join(SEARCHERS)}, or a reference.",
             show_default="auto",
         ),
     ] = None,

@@ -11,9 +11,9 @@ import typer
 from rich.console import Console
 
 from raynas.experiment.experiment import Experiment
-from raynas.experiment.folder import WINNER
-from raynas.experiment.references import find_space
-from raynas.experiment.run import run
+from raynas.experiment.resolve.references import find_space
+from raynas.experiment.run.folder import WINNER
+from raynas.experiment.run.search import run
 from raynas.insight.drawing import draw
 from raynas.insight.progress import progress
 from raynas.insight.summary import print_summary
@@ -68,7 +68,7 @@ def follow(experiment: Experiment) -> None:
         )
         say(console, f"\nstopped{way_on}")
         raise typer.Exit(130) from None
-    print_summary(console, result.history, drawn, pending=result.pending)
+    print_summary(console, result.history, drawn, paused_trials=result.paused_trials)
     say(console, f"\nthe network:   {experiment.output / WINNER}")
     say(console, f"all trials:    raynas show {output}")
     say(console, f"their curves:  tensorboard --logdir {output}")

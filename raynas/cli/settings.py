@@ -7,15 +7,15 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-import yaml
 
 from raynas.errors import ConfigError
+from raynas.schedulers import SCHEDULERS
+from raynas.yaml12 import parse
 
 Scheduler = Annotated[
     str | None,
     typer.Option(
-        help="none, asha, asha_promotion, halving, hyperband, median, extrapolation, moasha, "
-        "pbt, or a reference.",
+        help=f"{', '.join(SCHEDULERS)}, or a reference.",
         show_default="asha",
     ),
 ]
@@ -144,8 +144,5 @@ def by_part(
                 f"--set takes PART.OPTION=VALUE with PART one of {', '.join(parts)}, "
                 f"got {assignment!r}"
             )
-        try:
-            found.setdefault(part, {})[option] = yaml.safe_load(text)
-        except yaml.YAMLError as error:
-            raise ConfigError(f"--set {target}: {text!r} is no YAML value") from error
+        found.setdefault(part, {})[option] = parse(text, f"--set {target}: {text!r}")
     return found

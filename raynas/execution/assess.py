@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from raynas.data import Data
-from raynas.execution.worker import Workshop
+from raynas.execution.worker import TrainingContext
 from raynas.proxies import Batch, Scores, score_all
-from raynas.searchers.screened import Promise
+from raynas.searchers.screened import Assessment
 from raynas.space import Architecture
 
 
@@ -17,31 +17,31 @@ class Assessor:
     """Asks the same proxies, about the same examples, whoever asks.
 
     Attributes:
-        workshop: Builds children.
+        context: Builds children.
         batch: What they are shown.
         names: Which proxies.
         seed: The run's seed.
     """
 
-    workshop: Workshop
+    context: TrainingContext
     batch: Batch
     names: Sequence[str]
     seed: int
 
     @classmethod
-    def of(cls, workshop: Workshop, data: Data, names: Sequence[str], seed: int) -> Assessor:
+    def of(cls, context: TrainingContext, data: Data, names: Sequence[str], seed: int) -> Assessor:
         """Take the examples from a task's training data."""
-        return cls(workshop, Batch.of(data, seed=seed, device="cpu"), names, seed)
+        return cls(context, Batch.of(data, seed=seed, device="cpu"), names, seed)
 
     def scores(self, architectures: Sequence[Architecture]) -> list[Scores]:
         """Return what each proxy says of each, or why it does not."""
-        build = self.workshop.build
+        build = self.context.build
         return score_all(build, architectures, self.batch, self.names, seed=self.seed)
 
-    def assess(self, architectures: Sequence[Architecture]) -> list[Promise]:
+    def assess(self, architectures: Sequence[Architecture]) -> list[Assessment]:
         """Return what proxies say of each."""
         return [
-            Promise(
+            Assessment(
                 scores.values,
                 {name: scores.refusals[name] for name in scores.tracebacks},
                 scores.tracebacks,

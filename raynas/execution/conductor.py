@@ -8,9 +8,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from raynas.errors import ConfigError, SchedulerError, SearcherError
-from raynas.execution.answers import answer, ask, begin, exhausted
-from raynas.execution.guidance import Fault, Guidance, paused_last
+from raynas.execution.guarded_scheduler import GuardedScheduler, paused_last
 from raynas.execution.plan import Plan
+from raynas.execution.proposals import answer, ask, begin, exhausted
 from raynas.rng import proposal_rng
 from raynas.schedulers import Begin, Directive, Director, Hold, Resume, Verdict
 from raynas.searchers import recommendation
@@ -18,6 +18,7 @@ from raynas.searchers.recommendation import Recommendation
 from raynas.trial import (
     Event,
     Failed,
+    Fault,
     Finished,
     History,
     Opened,
@@ -47,7 +48,7 @@ class Conductor:
     history: History
     record: Callable[[Event], None]
     clock: Callable[[], float]
-    _guidance: Guidance = field(init=False)
+    _guidance: GuardedScheduler = field(init=False)
     _halfway: deque[int] = field(init=False)
     _opened: bool = field(init=False, default=False)
     _exhausted: bool = field(init=False, default=False)
@@ -58,7 +59,7 @@ class Conductor:
         It may have been killed between two events that belong together: a report and the verdict
         on it, a trial's start and the answer to it.
         """
-        self._guidance = Guidance(self.plan.scheduler, self.plan.space, self.plan.seed)
+        self._guidance = GuardedScheduler(self.plan.scheduler, self.plan.space, self.plan.seed)
         if isinstance(self.history.last, Report):
             self._judge(self.history.last)
         for trial in self.history.running:
@@ -267,7 +268,7 @@ class Conductor:
             self._exhausted = True
             return None
         if fault is not None:
-            proposal = replace(proposal, fault=fault.reason, detail=fault.detail)
+            proposal = replace(proposal, fault=fault)
         return self._start(proposal)
 
     def _propose(self, *, surely: bool) -> Proposal | None:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from raynas.trial import Failed, Finished, History, Objective, Sitting
+from raynas.trial import Failed, Finished, History, Objective, Session
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Limits:
     """When a search ends at once, whatever was still to come.
 
     Attributes:
-        time: Seconds that processes may search, all sittings together, not the time in between.
+        time: Seconds of search, all sessions together, without the time between them.
         gpu_hours: GPUs held, times hours.
         target: The score that is good enough.
         max_failures: Trials that were tried and failed; those answered by them do not count.
@@ -58,15 +58,15 @@ class Limits:
 
         Args:
             history: What happened.
-            now: The time up to which the last sitting goes on; none if it is over.
+            now: The time up to which the last session goes on; none if it is over.
 
         Raises:
             ConfigError: Trials do not report the target's metric.
         """
-        sittings = _until(history.sittings, now)
-        if math.fsum(sitting.seconds for sitting in sittings) >= self.time:
+        sessions = _until(history.sessions, now)
+        if math.fsum(session.seconds for session in sessions) >= self.time:
             return "time"
-        if math.fsum(sitting.gpu_seconds for sitting in sittings) >= 3600 * self.gpu_hours:
+        if math.fsum(session.gpu_seconds for session in sessions) >= 3600 * self.gpu_hours:
             return "gpu_hours"
         if self.target is not None and self.target.met(history):
             return "target"
@@ -75,10 +75,10 @@ class Limits:
         return ""
 
 
-def _until(sittings: Sequence[Sitting], now: float | None) -> Sequence[Sitting]:
-    if now is None or not sittings:
-        return sittings
-    return [*sittings[:-1], replace(sittings[-1], until=now)]
+def _until(sessions: Sequence[Session], now: float | None) -> Sequence[Session]:
+    if now is None or not sessions:
+        return sessions
+    return [*sessions[:-1], replace(sessions[-1], until=now)]
 
 
 def _tried(outcome: Finished | Failed | None) -> bool:

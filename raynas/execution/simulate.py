@@ -13,9 +13,9 @@ from dataclasses import dataclass, replace
 from heapq import heappop, heappush
 
 from raynas.errors import ConfigError, TrialError
-from raynas.execution.answers import unscored
 from raynas.execution.conductor import Conductor
 from raynas.execution.plan import Plan
+from raynas.execution.proposals import unscored
 from raynas.schedulers import Director, Verdict
 from raynas.tables import Recorded, Table
 from raynas.trial import History, Objective, Report, Trial

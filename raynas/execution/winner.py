@@ -10,14 +10,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from raynas.execution.worker import Assignment, Workshop, begin, load
+from raynas.execution.worker import TrainingContext, TrialSpec, begin, load
 
 if TYPE_CHECKING:
     from raynas.training.export import Exported
 
 
 @dataclass(frozen=True, slots=True)
-class Crowned:
+class Retrained:
     """What became of a winner.
 
     Attributes:
@@ -29,10 +29,10 @@ class Crowned:
     exported: Exported
 
 
-def crown(workshop: Workshop, assignment: Assignment) -> Crowned:
+def retrain(context: TrainingContext, spec: TrialSpec) -> Retrained:
     """Train the winner on training and validation data, look at the test data, export.
 
-    One whose assignment has a ``parent`` takes its weights from there instead, as they are.
+    One whose spec has a ``parent`` takes its weights from there instead, as they are.
 
     Raises:
         TrialError: Training failed.
@@ -43,13 +43,13 @@ def crown(workshop: Workshop, assignment: Assignment) -> Crowned:
     from raynas.training.export import exported  # noqa: PLC0415
     from raynas.training.train import evaluate  # noqa: PLC0415
 
-    data, device = workshop.data, torch.device(workshop.device)
-    training, measured = begin(workshop, assignment, Examples.of(data.merged(), data, device))
-    if assignment.parent:
-        training.load_state(load(assignment.parent))
-    while training.epoch < assignment.epochs:
+    data, device = context.data, torch.device(context.device)
+    training, measured = begin(context, spec, Examples.of(data.merged(), data, device))
+    if spec.parent:
+        training.load_state(load(spec.parent))
+    while training.epoch < spec.epochs:
         training.step()
     tested = evaluate(training.child, Examples.of(data.test, data, device))
     metrics = {f"test_{name}": value for name, value in tested.metrics.items()}
     metrics |= {"params": measured.params, "flops": measured.flops}
-    return Crowned(metrics, exported(training.child, data))
+    return Retrained(metrics, exported(training.child, data))

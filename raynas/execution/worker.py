@@ -33,7 +33,7 @@ TRAINING = "training"  # decisions below this name are fields of the recipe
 
 
 @dataclass(frozen=True, slots=True)
-class Assignment:
+class TrialSpec:
     """What a worker is told of a trial; plain data, for it crosses the cluster.
 
     Attributes:
@@ -60,7 +60,7 @@ class Assignment:
 
 
 @dataclass(frozen=True, slots=True)
-class Workshop:
+class TrainingContext:
     """What all trials of a run share.
 
     Attributes:
@@ -92,7 +92,7 @@ class Workshop:
         return self._on_device[split]
 
 
-def train(workshop: Workshop, assignment: Assignment) -> Iterator[Report | Failed]:
+def train(context: TrainingContext, spec: TrialSpec) -> Iterator[Report | Failed]:
     """Train one trial: a report after every epoch, or a failure at the end.
 
     Whatever the child raises ends its trial, not the worker.
@@ -100,11 +100,11 @@ def train(workshop: Workshop, assignment: Assignment) -> Iterator[Report | Faile
     since = time.perf_counter()
     try:
         with memory_fails():
-            for report in _reports(workshop, assignment):
+            for report in _reports(context, spec):
                 yield report
                 since = time.perf_counter()  # not before: whoever listens takes his time
     except Exception as error:  # noqa: BLE001 - a child is a user's code and may raise anything
-        failed = _failure(assignment.number, error)
+        failed = _failure(spec.number, error)
         yield replace(failed, seconds=time.perf_counter() - since)
 
 
@@ -115,37 +115,37 @@ def _failure(number: int, error: Exception) -> Failed:
     return Failed(number, f"{type(error).__name__}: {error}", detail=traceback.format_exc())
 
 
-def _reports(workshop: Workshop, assignment: Assignment) -> Iterator[Report]:
+def _reports(context: TrainingContext, spec: TrialSpec) -> Iterator[Report]:
     import torch  # noqa: PLC0415 - see the module's docstring
 
-    device = torch.device(workshop.device)
+    device = torch.device(context.device)
     begin_peak(device)
-    training, measured = begin(workshop, assignment, workshop.examples("train"))
+    training, measured = begin(context, spec, context.examples("train"))
     facts: dict[str, float] = {"params": measured.params, "flops": measured.flops}
-    checkpoint = Path(assignment.checkpoint)
+    checkpoint = Path(spec.checkpoint)
     reports: list[Report] = []
     if checkpoint.exists():
         saved = torch.load(checkpoint, map_location=device, weights_only=True)
         training.load_state(saved["training"])
         facts = saved["facts"]
-        reports = [Report(assignment.number, **report) for report in saved["reports"]]
+        reports = [Report(spec.number, **report) for report in saved["reports"]]
         yield from reports
-    elif assignment.parent:
-        facts["inherited"] = training.inherit(load(assignment.parent))
-    valid = workshop.examples("valid")
-    while training.epoch < assignment.epochs:
+    elif spec.parent:
+        facts["inherited"] = training.inherit(load(spec.parent))
+    valid = context.examples("valid")
+    while training.epoch < spec.epochs:
         epoch = training.step(valid)
         metrics = {**epoch.metrics, **facts, **peak(device)}
         reports.append(
-            Report(assignment.number, epoch.epoch, metrics, epoch.seconds, errors=epoch.errors)
+            Report(spec.number, epoch.epoch, metrics, epoch.seconds, errors=epoch.errors)
         )
-        if training.epoch < assignment.epochs or assignment.keep:
+        if training.epoch < spec.epochs or spec.keep:
             _save(checkpoint, training, facts, reports)
         yield reports[-1]
 
 
 def begin(
-    workshop: Workshop, assignment: Assignment, examples: Any
+    context: TrainingContext, spec: TrialSpec, examples: Any
 ) -> tuple[Training, costs.Costs]:
     """Build the child of a trial, ready to be trained on ``examples``, and measure it.
 
@@ -158,26 +158,25 @@ def begin(
 
     from raynas.training.train import Training  # noqa: PLC0415
 
-    if not 0 <= assignment.begin < assignment.epochs:
+    if not 0 <= spec.begin < spec.epochs:
         raise TrialError(
-            "0 <= begin < epochs must hold: "
-            f"got begin={assignment.begin}, epochs={assignment.epochs}"
+            f"0 <= begin < epochs must hold: got begin={spec.begin}, epochs={spec.epochs}"
         )
-    torch.set_num_threads(workshop.threads)
-    architecture = Architecture(assignment.architecture)
-    recipe = workshop.recipe.with_overrides(architecture.under(TRAINING))
-    shape, classes = workshop.data.input_shape, workshop.data.classes
-    seed_weights(assignment.seed)
+    torch.set_num_threads(context.threads)
+    architecture = Architecture(spec.architecture)
+    recipe = context.recipe.with_overrides(architecture.under(TRAINING))
+    shape, classes = context.data.input_shape, context.data.classes
+    seed_weights(spec.seed)
     with memory_fails():
         try:
-            child = workshop.build(architecture, shape, classes)
+            child = context.build(architecture, shape, classes)
         except (ValueError, SpaceError) as error:
             raise TrialError(f"the network cannot be built: {error}") from error
         if not isinstance(child, nn.Module):
             raise TrialError(f"build must return a torch.nn.Module, it returned {child!r}")
         measured = costs.measure(child, shape)
-    training = Training(child, examples, recipe, epochs=assignment.epochs, seed=assignment.seed)
-    training.epoch = assignment.begin
+    training = Training(child, examples, recipe, epochs=spec.epochs, seed=spec.seed)
+    training.epoch = spec.begin
     return training, measured
 
 

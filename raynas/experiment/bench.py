@@ -19,18 +19,18 @@ import numpy as np
 from raynas.errors import ConfigError, RaynasError, unknown
 from raynas.execution.plan import Plan
 from raynas.execution.simulate import Budget, Cluster, Simulation
-from raynas.experiment.references import (
+from raynas.experiment.resolve.references import (
     check_seeds,
     find_scheduler,
     find_searcher,
     find_table,
 )
-from raynas.experiment.suitability import check_scheduler
-from raynas.experiment.user_code import blamed, own_line
+from raynas.experiment.resolve.suitability import check_scheduler
+from raynas.experiment.resolve.user_code import blamed, own_line
 from raynas.insight.regret import Comparison, Curves, Reached
 from raynas.schedulers.run_to_end import RunToEnd
 from raynas.searchers import check
-from raynas.searchers.aim import Aim
+from raynas.searchers.requirements import Requirements
 from raynas.tables import Table
 from raynas.trial import Failed, History, Objective
 
@@ -205,7 +205,7 @@ def _run(settings: Bench, name: str, seed: int) -> Run:
         options["features"] = _features(table)
     searcher = find_searcher(settings.searchers.get(name, YARDSTICK), table.space, options, seed)
     if seed == settings.first_seed:  # what is to be said of a searcher is said once
-        check(searcher, Aim((Objective(),), epochs))
+        check(searcher, Requirements((Objective(),), epochs))
     check_scheduler(scheduler, settings.scheduler, searcher, epochs, _ALL_TRIALS)
     plan = Plan(table.space, searcher, scheduler, _ALL_TRIALS, epochs, seed)
     rungs = () if isinstance(scheduler, RunToEnd) else table.lengths

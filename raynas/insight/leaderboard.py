@@ -11,7 +11,7 @@ from rich.table import Table
 
 from raynas.insight.estimates import Measured, measured
 from raynas.insight.front import front
-from raynas.insight.tally import standing
+from raynas.insight.outcome_counts import ranking_key
 from raynas.insight.wording import count, duration, metric, status
 from raynas.trial import Failed, Finished, History, Trial
 
@@ -48,7 +48,7 @@ def leaderboard(history: History) -> pd.DataFrame:
     import pandas as pd  # noqa: PLC0415 - half a second that only tables need
 
     metrics = _metrics(history)
-    trials, found = sorted(history.trials.values(), key=standing), measured(history)
+    trials, found = sorted(history.trials.values(), key=ranking_key), measured(history)
     rows = [
         _row(rank, trial, metrics) | _rests(trial, found)
         for rank, trial in enumerate(trials, start=1)

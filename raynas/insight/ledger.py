@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final, TypeVar
 
 from raynas.insight.lineage import lasting, replaced
-from raynas.trial import Failed, History, Report, Retried, Sitting, Trial
+from raynas.trial import Failed, History, Report, Retried, Session, Trial
 
 Key = TypeVar("Key", int, str)
 
@@ -42,7 +42,7 @@ class Ledger:
 
     Attributes:
         trained: Spent in epochs, those that failed among them, all workers together.
-        worked: Spent by processes on the search, all sittings together; wall-clock time.
+        worked: Spent by processes on the search, all sessions together; wall-clock time.
         held: For how long there were workers, times their number.
         gpu_hours: GPUs held, times hours.
         rungs: Training by the epochs between those after which trials were stopped.
@@ -75,39 +75,39 @@ class Ledger:
         return {"utilisation": self.utilisation, **asdict(self)}
 
 
-def ledger(history: History, pending: Collection[int] = ()) -> Ledger:
+def ledger(history: History, paused_trials: Collection[int] = ()) -> Ledger:
     """Return the books of a run.
 
     Args:
         history: What happened.
-        pending: The trials that are paused and may yet go on: these have spared nothing.
+        paused_trials: The trials that are paused and may yet go on: these have spared nothing.
     """
-    sittings, trials = history.sittings, [*history.trials.values()]
+    sessions, trials = history.sessions, [*history.trials.values()]
     spells = [spell for trial in trials for spell in _spells(trial)]
     return Ledger(
         trained=math.fsum(spell.seconds for spell in spells),
-        worked=math.fsum(sitting.seconds for sitting in sittings),
-        held=math.fsum(map(_held, sittings)),
-        gpu_hours=math.fsum(sitting.gpu_seconds for sitting in sittings) / 3600,
+        worked=math.fsum(session.seconds for session in sessions),
+        held=math.fsum(map(_held, sessions)),
+        gpu_hours=math.fsum(session.gpu_seconds for session in sessions) / 3600,
         rungs=list(_by_rung(trials, spells)),
         trials=list(_by_trial(spells)),
         workers=list(_by_worker(spells)),
         wasted=_wasted(history),
         answered=math.fsum(_donor(trial, history) for trial in trials if not trial.trained),
-        stopped=spared(history, pending)[1],
+        stopped=spared(history, paused_trials)[1],
     )
 
 
-def spared(history: History, pending: Collection[int] = ()) -> tuple[int, float]:
+def spared(history: History, paused_trials: Collection[int] = ()) -> tuple[int, float]:
     """Return the epochs, and about the seconds, that the scheduler has spared by stopping trials.
 
     A trial that goes on, or in whose place another was trained on, has spared none.
 
     Args:
         history: What happened.
-        pending: As for ``ledger``.
+        paused_trials: As for ``ledger``.
     """
-    going_on = replaced(history).union(pending)
+    going_on = replaced(history).union(paused_trials)
     epochs, seconds = 0, 0.0
     for trial in history.trials.values():
         if trial.resumable and not trial.cut and trial.number not in going_on:
@@ -150,8 +150,8 @@ def _seconds(spells: Sequence[_Spell | Report]) -> float:
     return math.fsum(spell.seconds for spell in spells)
 
 
-def _held(sitting: Sitting) -> float:
-    return sitting.seconds * sitting.opened.slots
+def _held(session: Session) -> float:
+    return session.seconds * session.opened.slots
 
 
 def _by_rung(trials: Sequence[Trial], spells: Sequence[_Spell]) -> Iterator[Share]:

@@ -16,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from raynas.insight import Watcher
-from raynas.insight.tally import Tally
+from raynas.insight.outcome_counts import OutcomeCounts
 from raynas.insight.wording import count, duration, metric, plural, say
 from raynas.trial import Event, Failed, Finished, History, Objective, Resumed, Trial
 
@@ -59,7 +59,7 @@ class Lines:
     def __init__(self, console: Console) -> None:
         """Write to ``console``."""
         self._console = console
-        self._tally: Tally | None = None
+        self._tally: OutcomeCounts | None = None
 
     def write(self, event: Event, history: History) -> None:
         """Write a line if ``event`` ends a trial."""
@@ -109,7 +109,7 @@ class View:
         self._clock = clock
         self._began = clock()
         self._pace = Pace(total)
-        self._tally: Tally | None = None
+        self._tally: OutcomeCounts | None = None
         # Repainting happens on a thread of its own: it gets texts, never the history.
         self._texts: tuple[Text, ...] = (Text("starting", "dim"),)
 
@@ -139,16 +139,16 @@ class View:
         return Group(head, *self._texts)
 
 
-def counted(tally: Tally | None, event: Event, history: History) -> Tally:
-    """Return the tally after ``event``; the first one counts all that ``history`` holds.
+def counted(counts: OutcomeCounts | None, event: Event, history: History) -> OutcomeCounts:
+    """Return the counts after ``event``; the first one counts all that ``history`` holds.
 
     So does the one after a trial was taken up again, which has been counted as ended.
     """
-    if tally is None or isinstance(event, Resumed):
-        return Tally.of(history)
+    if counts is None or isinstance(event, Resumed):
+        return OutcomeCounts.of(history)
     if isinstance(event, Finished | Failed):
-        tally.add(history.trials[event.number])
-    return tally
+        counts.add(history.trials[event.number])
+    return counts
 
 
 def work(history: History) -> float:
@@ -176,9 +176,9 @@ def line(history: History, number: int, best: Trial | None) -> str:
     return "  ".join(parts)
 
 
-def _texts(history: History, tally: Tally) -> Iterator[Text]:
-    objective, running, best = history.objectives[0], history.running, tally.best
-    yield Text(f"{tally}, {len(running)} running")
+def _texts(history: History, counts: OutcomeCounts) -> Iterator[Text]:
+    objective, running, best = history.objectives[0], history.running, counts.best
+    yield Text(f"{counts}, {len(running)} running")
     if best is not None:
         parts = [_score(best, objective), f"trial {best.number}", _epochs(best), *_params(best)]
         yield Text("best  " + "  ".join(parts), "green")

@@ -13,8 +13,8 @@ from raynas.insight.front import front
 from raynas.insight.leaderboard import as_lines, as_table, leaderboard, top_of
 from raynas.insight.ledger import ledger, spared
 from raynas.insight.ledger_view import in_short
+from raynas.insight.outcome_counts import OutcomeCounts
 from raynas.insight.screening import screening
-from raynas.insight.tally import Tally
 from raynas.insight.wording import count, duration, metric, plural, say
 from raynas.space import Architecture
 from raynas.trial import Failed, History, Trial
@@ -27,7 +27,7 @@ def print_summary(
     history: History,
     draw: Callable[[Architecture], str] = draw_decisions,
     top: int = _TOP,
-    pending: Collection[int] = (),
+    paused_trials: Collection[int] = (),
 ) -> None:
     """Print counts, effort, the best ``top`` trials and the winner.
 
@@ -36,10 +36,10 @@ def print_summary(
         history: What happened.
         draw: Draws an architecture in a few lines of text.
         top: How many trials the leaderboard shows.
-        pending: The trials that are paused and may yet go on.
+        paused_trials: The trials that are paused and may yet go on.
     """
     say(console, counts(history))
-    say(console, effort(history, pending))
+    say(console, effort(history, paused_trials))
     if books := in_short(ledger(history)):
         say(console, books)
     if proxies := screening(history):
@@ -62,16 +62,16 @@ def print_summary(
 
 def counts(history: History) -> str:
     """Return how many trials there are and what became of them, in one line."""
-    text = f"{plural(len(history.trials), 'trial')}: {Tally.of(history)}"
+    text = f"{plural(len(history.trials), 'trial')}: {OutcomeCounts.of(history)}"
     return f"{text}, {len(history.running)} not ended" if history.running else text
 
 
-def effort(history: History, pending: Collection[int] = ()) -> str:
+def effort(history: History, paused_trials: Collection[int] = ()) -> str:
     """Return the time spent in training, and what stopping early has saved of it, in one line."""
     spent = math.fsum(trial.seconds for trial in history.trials.values())
     epochs = sum(len(trial.reports) for trial in history.trials.values() if trial.trained)
     text = f"training took {duration(spent)} for {plural(epochs, 'epoch')}"
-    left, seconds = spared(history, pending)
+    left, seconds = spared(history, paused_trials)
     if not left:
         return text
     return f"{text}; stopping early saved {plural(left, 'epoch')}, about {duration(seconds)}"

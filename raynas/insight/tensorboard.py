@@ -20,7 +20,7 @@ from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.summary.writer.record_writer import RecordWriter
 
 from raynas.insight import hparams
-from raynas.searchers.agreement import agreement
+from raynas.searchers.rank_correlation import rank_correlation
 from raynas.space import Decision
 from raynas.trial import (
     Event,
@@ -120,8 +120,8 @@ class TensorBoard:
 
     def _compare(self, event: Finished, history: History) -> None:
         """Write how well proxies rank what is trained, if they were asked about this trial."""
-        asked = history.trials[event.number].started.screened in {"chosen", "blind"}
-        if asked and (found := agreement(history)):
+        asked = history.trials[event.number].started.screening.mode in {"chosen", "blind"}
+        if asked and (found := rank_correlation(history)):
             if self._proxies is None:
                 self._proxies = _File(self._folder / "proxies")
             tags = {"proxies/rank_correlation": found.spearman}

@@ -7,20 +7,13 @@ so that rungs survive a restart and the same object serves Ray, a simulation and
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from types import MappingProxyType
 from typing import Final, Protocol, runtime_checkable
 
 import numpy as np
 
 from raynas.errors import ConfigError, unknown
+from raynas.lazy_table import LazyTable
 from raynas.options import build
-from raynas.schedulers.asha import ASHA, PromotingASHA
-from raynas.schedulers.brackets import Hyperband, SuccessiveHalving
-from raynas.schedulers.extrapolation import Extrapolation
-from raynas.schedulers.median import MedianStopping
-from raynas.schedulers.moasha import MOASHA
-from raynas.schedulers.pbt import PBT
-from raynas.schedulers.run_to_end import RunToEnd
 from raynas.schedulers.verdict import Begin, Directive, Hold, Resume, Verdict
 from raynas.space import Space
 from raynas.trial import History, Report
@@ -89,17 +82,17 @@ class TrialsWanted(Protocol):
         """
 
 
-SCHEDULERS: Final[Mapping[str, type[Scheduler]]] = MappingProxyType(
+SCHEDULERS: Final[Mapping[str, type[Scheduler]]] = LazyTable(
     {
-        "none": RunToEnd,
-        "asha": ASHA,
-        "asha_promotion": PromotingASHA,
-        "halving": SuccessiveHalving,
-        "hyperband": Hyperband,
-        "median": MedianStopping,
-        "extrapolation": Extrapolation,
-        "moasha": MOASHA,
-        "pbt": PBT,
+        "none": "raynas.schedulers.run_to_end:RunToEnd",
+        "asha": "raynas.schedulers.asha:ASHA",
+        "asha_promotion": "raynas.schedulers.asha:PromotingASHA",
+        "halving": "raynas.schedulers.brackets:SuccessiveHalving",
+        "hyperband": "raynas.schedulers.brackets:Hyperband",
+        "median": "raynas.schedulers.median:MedianStopping",
+        "extrapolation": "raynas.schedulers.extrapolation:Extrapolation",
+        "moasha": "raynas.schedulers.moasha:MOASHA",
+        "pbt": "raynas.schedulers.pbt:PBT",
     }
 )
 """Every scheduler by name."""

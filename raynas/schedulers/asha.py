@@ -19,8 +19,8 @@ import numpy as np
 
 from raynas.errors import ConfigError
 from raynas.schedulers.memo import Memo
+from raynas.schedulers.rung_ranking import RungRanking, RungRankings
 from raynas.schedulers.rungs import Rungs, place
-from raynas.schedulers.standing import Standing, Standings
 from raynas.schedulers.verdict import Resume, Verdict
 from raynas.space import Space
 from raynas.trial import History, Report
@@ -46,8 +46,8 @@ class ASHA:
     grace_epochs: int = 1
     eta: int = 3
     recent: int | None = 4
-    _standings: Memo[Standings] = field(
-        default_factory=lambda: Memo(Standings), init=False, repr=False, compare=False
+    _rankings: Memo[RungRankings] = field(
+        default_factory=lambda: Memo(RungRankings), init=False, repr=False, compare=False
     )
 
     def __post_init__(self) -> None:
@@ -74,7 +74,7 @@ class ASHA:
     def _compared(self, report: Report, history: History) -> tuple[int, int]:
         """Return how many are better at a rung, of how many."""
         if self.recent is None:
-            rung = self._standings.of(history).at(history, report.epoch)
+            rung = self._rankings.of(history).at(history, report.epoch)
             return rung.better(report.number), len(rung)
         reached = history.at(report.epoch)
         last = [*reached][-self.recent * self.eta :]
@@ -99,14 +99,14 @@ class PromotingASHA:
     grace_epochs: int = 1
     eta: int = 3
     spare: int = 16
-    _standings: Memo[Standings] = field(init=False, repr=False, compare=False)
+    _rankings: Memo[RungRankings] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Check the options."""
         Rungs(self.grace_epochs, self.eta).check("asha_promotion")
         if self.spare < 0:
             raise ConfigError(f"asha_promotion needs spare >= 0, got {self.spare}")
-        object.__setattr__(self, "_standings", Memo(lambda: Standings(self._room)))
+        object.__setattr__(self, "_rankings", Memo(lambda: RungRankings(self._room)))
 
     def check(self, epochs: int) -> None:
         """Refuse runs that would end before the first rung."""
@@ -120,7 +120,7 @@ class PromotingASHA:
         """Pause a trial at a rung unless it can be promoted at once."""
         if report.epoch not in self.rungs(history.trials[report.number].started.epochs):
             return Verdict.GO
-        rung = self._standings.of(history).at(history, report.epoch)
+        rung = self._rankings.of(history).at(history, report.epoch)
         at_once = rung.of(report.number) < len(rung) // self.eta
         return Verdict.GO if at_once else Verdict.STOP
 
@@ -146,6 +146,6 @@ class PromotingASHA:
     def _room(self, count: int) -> int:
         return count // self.eta + self.spare
 
-    def _reached(self, history: History) -> Sequence[Standing]:
-        standings = self._standings.of(history)
-        return [standings.at(history, rung) for rung in self.rungs(standings.longest(history))]
+    def _reached(self, history: History) -> Sequence[RungRanking]:
+        rankings = self._rankings.of(history)
+        return [rankings.at(history, rung) for rung in self.rungs(rankings.longest(history))]

@@ -16,7 +16,7 @@ from scipy.special import stdtr
 
 from raynas.errors import ConfigError
 from raynas.schedulers.memo import Memo
-from raynas.schedulers.standing import Standings
+from raynas.schedulers.rung_ranking import RungRankings
 from raynas.schedulers.verdict import Verdict
 from raynas.trial import History, Report
 
@@ -38,8 +38,8 @@ class Extrapolation:
 
     grace_epochs: int = _LEAST
     chance: float = 0.05
-    _standings: Memo[Standings] = field(
-        default_factory=lambda: Memo(Standings), init=False, repr=False, compare=False
+    _rankings: Memo[RungRankings] = field(
+        default_factory=lambda: Memo(RungRankings), init=False, repr=False, compare=False
     )
 
     def __post_init__(self) -> None:
@@ -61,7 +61,7 @@ class Extrapolation:
     def decide(self, report: Report, history: History) -> Verdict:
         """Compare where the trial is likely to end with the best that got there."""
         trial = history.trials[report.number]
-        full = self._standings.of(history).at(history, trial.started.epochs)
+        full = self._rankings.of(history).at(history, trial.started.epochs)
         if len(trial.reports) < self.grace_epochs or not len(full):
             return Verdict.GO
         best = history.trials[full[0]].loss

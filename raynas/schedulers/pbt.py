@@ -32,7 +32,7 @@ _FACTORS: Final = (0.8, 1.2)
 _Step = tuple[list[Trial], int | None]
 
 
-class Way:
+class PopulationProgress:
     """How far a population has come."""
 
     def __init__(self) -> None:
@@ -82,8 +82,8 @@ class PBT:
     quantile: float = 0.25
     resample: float = 0.25
     architecture_rate: float = 0.5
-    _way: Memo[Way] = field(
-        default_factory=lambda: Memo(Way), init=False, repr=False, compare=False
+    _progress: Memo[PopulationProgress] = field(
+        default_factory=lambda: Memo(PopulationProgress), init=False, repr=False, compare=False
     )
 
     def __post_init__(self) -> None:
@@ -127,7 +127,7 @@ class PBT:
         self, history: History, space: Space, rng: np.random.Generator, *, closed: bool
     ) -> Directive:
         """Let children take the places of the weak, then the others go on."""
-        members, barrier = self._way.of(history).here(history, self)
+        members, barrier = self._progress.of(history).here(history, self)
         if barrier == self.interval and len(members) < self.population_size and not closed:
             return Begin.TRAINED  # what the journal answers has no weights to pass on
         if barrier is None or any(_below(trial, barrier, history) for trial in members):
@@ -150,7 +150,7 @@ class PBT:
 
     def keeps(self, history: History) -> Collection[int]:
         """Return the paused members: they go on, or a child takes over from them."""
-        members, barrier = self._way.of(history).here(history, self)
+        members, barrier = self._progress.of(history).here(history, self)
         if barrier is not None and not any(_below(one, barrier, history) for one in members):
             ranked, heirs = judged(members, barrier, history)
             members = [*ranked, *heirs]

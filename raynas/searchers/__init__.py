@@ -10,29 +10,15 @@ A new one is a small file beside these and a line in ``SEARCHERS``; the contract
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from types import MappingProxyType
 from typing import Final, Protocol, runtime_checkable
 
 import numpy as np
 
 from raynas.errors import ConfigError, unknown
+from raynas.lazy_table import LazyTable
 from raynas.options import build
-from raynas.searchers.aim import Aim
-from raynas.searchers.auto import Auto
-from raynas.searchers.bananas import Bananas
-from raynas.searchers.bohb import BOHB
-from raynas.searchers.ehvi import EHVI
-from raynas.searchers.evolution import RegularizedEvolution
-from raynas.searchers.gp.search import GaussianProcess
-from raynas.searchers.local_search import LocalSearch
-from raynas.searchers.nasbot import Nasbot
-from raynas.searchers.npenas import Npenas
-from raynas.searchers.nsga2 import NSGA2
-from raynas.searchers.optuna import OptunaSearch
-from raynas.searchers.ppo import PPO
-from raynas.searchers.random import RandomSearch
 from raynas.searchers.recommendation import Recommendation
-from raynas.searchers.reinforce import Reinforce
+from raynas.searchers.requirements import Requirements
 from raynas.space import Space
 from raynas.trial import History, Proposal, Trial
 
@@ -63,18 +49,18 @@ class Searcher(Protocol):
 class Particular(Protocol):
     """A searcher that does not suit every run."""
 
-    def check(self, aim: Aim) -> None:
-        """Raise ``ConfigError`` if it does not suit a run with this aim."""
+    def check(self, requirements: Requirements) -> None:
+        """Raise ``ConfigError`` if it does not meet what a run requires."""
 
 
-def check(searcher: object, aim: Aim) -> None:
+def check(searcher: object, requirements: Requirements) -> None:
     """See before anything starts that a searcher suits a run.
 
     Raises:
         ConfigError: It does not.
     """
     if isinstance(searcher, Particular):
-        searcher.check(aim)
+        searcher.check(requirements)
 
 
 @runtime_checkable
@@ -116,22 +102,22 @@ def recommendation(searcher: object, history: History) -> Recommendation | None:
     return Recommendation(chosen) if chosen else None
 
 
-SEARCHERS: Final[Mapping[str, type[Searcher]]] = MappingProxyType(
+SEARCHERS: Final[Mapping[str, type[Searcher]]] = LazyTable(
     {
-        "auto": Auto,
-        "random": RandomSearch,
-        "local_search": LocalSearch,
-        "evolution": RegularizedEvolution,
-        "nsga2": NSGA2,
-        "ehvi": EHVI,
-        "reinforce": Reinforce,
-        "ppo": PPO,
-        "gp": GaussianProcess,
-        "bohb": BOHB,
-        "bananas": Bananas,
-        "npenas": Npenas,
-        "nasbot": Nasbot,
-        "optuna": OptunaSearch,
+        "auto": "raynas.searchers.auto:Auto",
+        "random": "raynas.searchers.random:RandomSearch",
+        "local_search": "raynas.searchers.local_search:LocalSearch",
+        "evolution": "raynas.searchers.evolution:RegularizedEvolution",
+        "nsga2": "raynas.searchers.nsga2:NSGA2",
+        "ehvi": "raynas.searchers.ehvi:EHVI",
+        "reinforce": "raynas.searchers.reinforce:REINFORCE",
+        "ppo": "raynas.searchers.ppo:PPO",
+        "gp": "raynas.searchers.gp.search:GaussianProcess",
+        "bohb": "raynas.searchers.bohb:BOHB",
+        "bananas": "raynas.searchers.bananas:BANANAS",
+        "npenas": "raynas.searchers.npenas:NPENAS",
+        "nasbot": "raynas.searchers.nasbot:NASBOT",
+        "optuna": "raynas.searchers.optuna:OptunaSearch",
     }
 )
 """Every searcher by name."""

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from raynas.errors import ConfigError
-from raynas.searchers.aim import Aim
 from raynas.searchers.ehvi import EHVI
 from raynas.searchers.gp.rows import Features
 from raynas.searchers.gp.search import GaussianProcess
 from raynas.searchers.random import RandomSearch
 from raynas.searchers.recommendation import Recommendation
+from raynas.searchers.requirements import Requirements
 from raynas.space import Space
 from raynas.trial import History, Proposal, Trial
 
@@ -60,18 +60,18 @@ class Auto:
         object.__setattr__(self, "_one", one)
         object.__setattr__(self, "_several", several)
 
-    def check(self, aim: Aim) -> None:
+    def check(self, requirements: Requirements) -> None:
         """Refuse what the one that is asked would refuse, or not heed.
 
         Raises:
             ConfigError: There is something of the kind.
         """
-        if len(aim.objectives) == 1 and isinstance(self._one, GaussianProcess):
-            self._one.check(aim)
-        if len(aim.objectives) > 1 and (self.shortlist or self.fidelities):
+        if len(requirements.objectives) == 1 and isinstance(self._one, GaussianProcess):
+            self._one.check(requirements)
+        if len(requirements.objectives) > 1 and (self.shortlist or self.fidelities):
             raise ConfigError(
                 "shortlist and fidelities are for one objective: with "
-                f"{len(aim.objectives)}, auto asks ehvi, which knows neither"
+                f"{len(requirements.objectives)}, auto asks ehvi, which knows neither"
             )
 
     def propose(self, history: History, rng: np.random.Generator) -> Proposal | None:

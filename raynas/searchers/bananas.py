@@ -10,34 +10,22 @@ path encoding, unless one of them is chosen, and alone where a space offers no g
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
-from raynas.errors import ConfigError
-from raynas.searchers.aim import Aim
-from raynas.searchers.evidence import Memo, ended, evidence, lessons
-from raynas.searchers.mutants import anything, candidates
 from raynas.searchers.predictor.encoding import Kind, chosen
-from raynas.searchers.predictor.surrogate import Surrogate, learn, most_convincing
-from raynas.searchers.selection import check_mutable
-from raynas.space import Space
-from raynas.trial import History, Proposal, Trial
+from raynas.searchers.predictor.search import PredictorSearch
+from raynas.searchers.training_set import TrainingSet
+from raynas.trial import Trial
 
 
 @dataclass(frozen=True, slots=True)
-class Bananas:
+class BANANAS(PredictorSearch):
     """Of many mutants of the best, train the one of which an ensemble's draw promises most.
 
-    What was tried before, is running or has failed is not proposed again, and what is like a
-    network that failed is predicted to be bad.
-
     Attributes:
-        space: Where architectures live.
-        random_first: Trials that finish before the ensemble is asked.
-        members: How many perceptrons the ensemble has.
-        parents: How many of the best networks are mutated.
-        candidates: How many mutants are compared.
         encoding: What the ensemble sees: ``path``, the paths through the graph of layers;
             ``vector``, the decisions; or ``both``. None for all that the space offers.
 
@@ -46,53 +34,15 @@ class Bananas:
         ConfigError: An option is below one, or paths are to be seen where there is no graph.
     """
 
-    space: Space
-    random_first: int = 10
-    members: int = 5
-    parents: int = 10
-    candidates: int = 100
     encoding: Kind | None = None
-    _memo: Memo[Surrogate] = field(init=False, repr=False, compare=False)
 
-    def __post_init__(self) -> None:
-        """Check the options and that there is something to mutate."""
-        options = self.random_first, self.members, self.parents, self.candidates
-        if min(options) < 1:
-            raise ConfigError(
-                "BANANAS needs random_first, members, parents and candidates >= 1, "
-                f"got {', '.join(map(str, options))}"
-            )
-        check_mutable(self.space, "BANANAS")
-        encoding = chosen(self.space, self.encoding)
-        memo = Memo(lambda trials: learn(self.space, trials, self.members, encoding))
-        object.__setattr__(self, "_memo", memo)
+    def _encoding(self) -> Kind:
+        return chosen(self.space, self.encoding)
 
-    def check(self, aim: Aim) -> None:
-        """Refuse several objectives.
+    def _parents(self, known: TrainingSet, rng: np.random.Generator) -> list[Trial]:  # noqa: ARG002 - not drawn
+        """Return the best networks."""
+        return [known.trials[row] for row in known.best(self.parents)]
 
-        Raises:
-            ConfigError: There are some.
-        """
-        aim.require_one_objective("BANANAS")
-
-    def propose(self, history: History, rng: np.random.Generator) -> Proposal | None:
-        """Sample at first, then draw from what the ensemble says."""
-        if len(history.finished) < self.random_first:
-            return anything(self.space, history, rng)
-        known = evidence(ended(history))
-        parents = [known.trials[row] for row in known.best(self.parents)]
-        found = candidates(self.space, history, parents, rng, self.candidates)
-        if not found:
-            return anything(self.space, history, rng)
-        predicted = self._surrogate(history).predict([one.architecture for one in found])
-        drawn = rng.normal(predicted.mean(0), predicted.std(0))
-        return found[int(np.argmin(drawn))]
-
-    def recommend(self, history: History) -> Trial | None:
-        """Return the network high up both by its own score and by the ensemble's mean."""
-        if len(history.finished) < self.random_first:
-            return history.best
-        return most_convincing(evidence(ended(history)), self._surrogate(history))
-
-    def _surrogate(self, history: History) -> Surrogate:
-        return self._memo.of(lessons(history, self.random_first))
+    def _preferred(self, predicted: NDArray[np.float64], rng: np.random.Generator) -> int:
+        """Return the best by independent Thompson sampling."""
+        return int(np.argmin(rng.normal(predicted.mean(0), predicted.std(0))))

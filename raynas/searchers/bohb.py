@@ -19,16 +19,16 @@ from typing import ClassVar
 import numpy as np
 
 from raynas.errors import ConfigError
-from raynas.searchers.aim import Aim
 from raynas.searchers.density import Axes, Density
 from raynas.searchers.mutants import anything
+from raynas.searchers.requirements import OneObjective
 from raynas.searchers.selection import untried
 from raynas.space import Architecture, Space
 from raynas.trial import Failed, History, Proposal
 
 
 @dataclass(frozen=True, slots=True)
-class BOHB:
+class BOHB(OneObjective):
     """Of what resembles the good ones, train what is least like the bad ones.
 
     Attributes:
@@ -68,14 +68,6 @@ class BOHB:
                 f"BOHB needs a finite bandwidth_factor > 0, got {self.bandwidth_factor}"
             )
         object.__setattr__(self, "_axes", Axes(self.space))
-
-    def check(self, aim: Aim) -> None:
-        """Refuse several objectives.
-
-        Raises:
-            ConfigError: There are some.
-        """
-        aim.require_one_objective("BOHB")
 
     def propose(self, history: History, rng: np.random.Generator) -> Proposal | None:
         """Draw from the prior at first and now and then, else what the densities promise."""

@@ -17,14 +17,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from raynas.errors import ConfigError
-from raynas.searchers.aim import Aim
+from raynas.searchers.requirements import OneObjective
 from raynas.searchers.selection import check_mutable, rank
 from raynas.space import Space
 from raynas.trial import History, Proposal, Trial
 
 
 @dataclass(frozen=True, slots=True)
-class RegularizedEvolution:
+class RegularizedEvolution(OneObjective):
     """Mutate the best of a random tournament among the youngest trials.
 
     Attributes:
@@ -54,14 +54,6 @@ class RegularizedEvolution:
         if not 0 <= self.crossover <= 1:
             raise ConfigError(f"evolution needs 0 <= crossover <= 1, got {self.crossover}")
         check_mutable(self.space, "evolution")
-
-    def check(self, aim: Aim) -> None:
-        """Refuse several objectives.
-
-        Raises:
-            ConfigError: There are some.
-        """
-        aim.require_one_objective("evolution")
 
     def propose(self, history: History, rng: np.random.Generator) -> Proposal:
         """Sample until the population is full, then mutate a tournament's winner."""

@@ -8,38 +8,20 @@ from typing import Final
 
 import numpy as np
 
-from raynas.searchers import Searcher, check, recommendation, recommended
-from raynas.searchers.aim import Aim
-from raynas.searchers.recommendation import Recommendation
 from raynas.searchers.selection import rank
-from raynas.space import Space
-from raynas.trial import History, Proposal, Trial
+from raynas.searchers.wrapper import SearcherWrapper
+from raynas.trial import History, Proposal
 
 _KEPT: Final = 25  # of the latest, and of the best
 
 
 @dataclass(frozen=True, slots=True)
-class Inheriting:
+class Inheriting(SearcherWrapper):
     """Let every proposal that has a parent inherit its weights, if they are still there.
 
     Attributes:
         searcher: Proposes, and says at the end what to hand over.
     """
-
-    searcher: Searcher
-
-    @property
-    def space(self) -> Space:
-        """Where architectures live."""
-        return self.searcher.space
-
-    def check(self, aim: Aim) -> None:
-        """Let the searcher refuse what does not suit it.
-
-        Raises:
-            ConfigError: It does.
-        """
-        check(self.searcher, aim)
 
     def propose(self, history: History, rng: np.random.Generator) -> Proposal | None:
         """Propose what the searcher proposes."""
@@ -48,14 +30,6 @@ class Inheriting:
             return proposal
         donor = history.trials[proposal.parent].donor
         return replace(proposal, inherits=donor in self.keeps(history))
-
-    def recommend(self, history: History) -> Trial | None:
-        """Return what the searcher hands over."""
-        return recommended(self.searcher, history)
-
-    def recommendation(self, history: History) -> Recommendation | None:
-        """Return what the searcher hands over, and why."""
-        return recommendation(self.searcher, history)
 
     def keeps(self, history: History) -> Collection[int]:
         """Return the trials whose weights stay: the latest, and the best."""

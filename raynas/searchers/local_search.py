@@ -17,14 +17,14 @@ from itertools import dropwhile, takewhile
 import numpy as np
 
 from raynas.errors import ConfigError
-from raynas.searchers.aim import Aim
+from raynas.searchers.requirements import OneObjective
 from raynas.searchers.selection import rank, sample_untried, untried
 from raynas.space import Space
 from raynas.trial import History, Proposal, Trial
 
 
 @dataclass(frozen=True, slots=True)
-class LocalSearch:
+class LocalSearch(OneObjective):
     """Try the untried neighbours of the best trial of a climb; start anew where there are none.
 
     A climb begins with trials that have no parent; every other trial's parent is the centre whose
@@ -45,14 +45,6 @@ class LocalSearch:
         """Check the number of starts."""
         if self.starts < 1:
             raise ConfigError(f"local search needs starts >= 1, got {self.starts}")
-
-    def check(self, aim: Aim) -> None:
-        """Refuse several objectives.
-
-        Raises:
-            ConfigError: There are some.
-        """
-        aim.require_one_objective("local search")
 
     def propose(self, history: History, rng: np.random.Generator) -> Proposal:
         """Propose an untried neighbour of the climb's best, or a random architecture."""

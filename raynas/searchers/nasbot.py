@@ -21,12 +21,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from raynas.errors import ConfigError
-from raynas.searchers.aim import Aim
 from raynas.searchers.blas import on_one_thread
-from raynas.searchers.evidence import Evidence, Memo, ended, evidence, lessons
 from raynas.searchers.mutants import anything, candidates
+from raynas.searchers.requirements import OneObjective
 from raynas.searchers.selection import check_mutable
-from raynas.searchers.transport.atlas import Atlas, Network
+from raynas.searchers.training_set import Memo, TrainingSet, ended, training_set, training_trials
+from raynas.searchers.transport.distance_table import DistanceTable, Network
 from raynas.searchers.transport.process import (
     Kernel,
     Posterior,
@@ -46,7 +46,7 @@ Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
-class Nasbot:
+class NASBOT(OneObjective):
     """Train the mutant of a good network from which most improvement is expected.
 
     Networks are compared by the space's own graph, or else by the chain of their decisions. The
@@ -65,7 +65,7 @@ class Nasbot:
     space: Space
     random_first: int = 10
     parents: int = 10
-    _atlas: Atlas = field(init=False, repr=False, compare=False)
+    _atlas: DistanceTable = field(init=False, repr=False, compare=False)
     _memo: Memo[Kernel] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -77,16 +77,8 @@ class Nasbot:
             )
         check_mutable(self.space, "NASBOT")
         graph = self.space.graph or partial(decision_chain, self.space.decisions)
-        object.__setattr__(self, "_atlas", Atlas(graph))
+        object.__setattr__(self, "_atlas", DistanceTable(graph))
         object.__setattr__(self, "_memo", Memo(self._fitted))
-
-    def check(self, aim: Aim) -> None:
-        """Refuse several objectives.
-
-        Raises:
-            ConfigError: There are some.
-        """
-        aim.require_one_objective("NASBOT")
 
     @on_one_thread
     def propose(self, history: History, rng: np.random.Generator) -> Proposal | None:
@@ -116,12 +108,12 @@ class Nasbot:
         return belief.known.trials[rows[int(np.argmin(belief.expected[rows]))]]
 
     def _belief(self, history: History) -> _Belief:
-        known = _modelled(evidence(ended(history)))
+        known = _modelled(training_set(ended(history)))
         networks = _networks(known.trials)
         seen = {network.identity for network in networks}
         training = [one for one in _networks(history.running) if one.identity not in seen]
         networks += dict.fromkeys(training)
-        kernel = self._memo.of(lessons(history, self.random_first))
+        kernel = self._memo.of(training_trials(history, self.random_first))
         covariances = kernel(self._atlas.among(networks))
         noise = kernel.noise / known.counts
         process = believing(covariances, noise, known.targets, kernel.noise)
@@ -129,7 +121,7 @@ class Nasbot:
         return _Belief(known, networks, kernel, process, expected)
 
     def _fitted(self, trials: Sequence[Trial]) -> Kernel:
-        known = _modelled(evidence(trials))
+        known = _modelled(training_set(trials))
         return fit(self._atlas.among(_networks(known.trials)), known.targets, known.counts)
 
     def _affordable(self, belief: _Belief) -> int:
@@ -153,14 +145,14 @@ class _Belief:
         expected: ``[known]`` targets.
     """
 
-    known: Evidence
+    known: TrainingSet
     networks: list[Network]
     kernel: Kernel
     process: Posterior
     expected: Floats
 
 
-def _modelled(known: Evidence) -> Evidence:
+def _modelled(known: TrainingSet) -> TrainingSet:
     """Return all networks, or of too many the best and the latest, failed ones among these."""
     if len(known.trials) <= _MODELLED:
         return known

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from raynas import pareto
 from raynas.errors import ConfigError
-from raynas.searchers.fold import Fold
+from raynas.searchers.incremental import Incremental
 from raynas.searchers.selection import check_mutable, draw_untried, sample_untried
 from raynas.space import Architecture, Space
 from raynas.trial import History, Proposal, Trial
@@ -43,7 +43,7 @@ class NSGA2:
     space: Space
     population_size: int = 20
     crossover: float = 0.9
-    _alive: Fold[Population] = field(init=False, repr=False, compare=False)
+    _alive: Incremental[Population] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Check the options and that there is something to mutate."""
@@ -52,7 +52,7 @@ class NSGA2:
         if not 0 <= self.crossover <= 1:
             raise ConfigError(f"NSGA-II needs 0 <= crossover <= 1, got {self.crossover}")
         check_mutable(self.space, "NSGA-II")
-        object.__setattr__(self, "_alive", Fold(tuple, self._survivors))
+        object.__setattr__(self, "_alive", Incremental(tuple, self._survivors))
 
     def propose(self, history: History, rng: np.random.Generator) -> Proposal:
         """Sample until the population is full, then breed."""

@@ -23,8 +23,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 import numpy as np
 
 from raynas.errors import ConfigError, SpaceError, unknown
-from raynas.searchers.aim import Aim
 from raynas.searchers.foreign import tell_of_weights, weighted
+from raynas.searchers.requirements import Requirements
 from raynas.space import Architecture, Choice, Space
 from raynas.trial import History, Proposal
 
@@ -83,7 +83,7 @@ class OptunaSearch:
         replay = Replay(self.space, make, relives=name in _KEEP_NOTES)
         object.__setattr__(self, "_replay", replay)
 
-    def check(self, aim: Aim) -> None:
+    def check(self, requirements: Requirements) -> None:
         """Refuse several objectives if the sampler takes only one; say what it does not heed.
 
         Raises:
@@ -91,9 +91,9 @@ class OptunaSearch:
         """
         if self._begins < math.inf:
             tell_of_weights(self.space, "Optuna", " after its random trials at the beginning")
-        if self._name == "cmaes" and len(aim.objectives) > 1:
+        if self._name == "cmaes" and len(requirements.objectives) > 1:
             raise ConfigError(
-                f"CMA-ES takes one objective, got {len(aim.objectives)}: "
+                f"CMA-ES takes one objective, got {len(requirements.objectives)}: "
                 "use another sampler, such as nsgaii"
             )
 

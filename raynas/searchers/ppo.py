@@ -19,21 +19,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import islice, takewhile
 from types import MappingProxyType
-from typing import ClassVar, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from raynas.errors import ConfigError
-from raynas.searchers.aim import Aim
-from raynas.searchers.controller.learning import Array, Learnt, Score, check_options, rewarded
-from raynas.searchers.controller.policy import Policy
-from raynas.searchers.fold import Fold
-from raynas.searchers.selection import draw_untried, rank
-from raynas.space import Space
-from raynas.trial import History, Proposal, Trial
+from raynas.searchers.controller.learning import Array, Learnt, Score, rewarded
+from raynas.searchers.controller.search import ControllerSearch
+from raynas.searchers.selection import rank
+from raynas.trial import History, Trial
 
 
 class _State(NamedTuple):
@@ -58,70 +55,31 @@ class _State(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class PPO:
-    """Draw from an LSTM that makes decisions likelier the better the trials that had them.
+class PPO(ControllerSearch):
+    """Draw from a controller; make it likelier to draw what was better than the rest.
 
     Attributes:
-        space: Where architectures live.
-        units: Of the LSTM (100 in NASNet).
-        learning_rate: Of Adam (3.5e-4 in NASNet).
-        batch_size: Finished trials per update (20 in NASNet).
         passes: Steps uphill per update.
         clip: How far the ratio of probabilities may move from 1 to be rewarded for it.
-        entropy_weight: Of the entropy, beside rewards of deviation 1 (1e-5 beside accuracies in
-            NASNet). There is none to compare with in batches of one.
-        temperature: Divides the logits.
-        tanh_constant: Keeps logits within plus and minus this; none for no bound.
-        init_seed: Of the initial weights, which are the same in every run.
 
     Raises:
         ConfigError: An option is out of range.
     """
 
-    breeds: ClassVar = False
-    space: Space
-    units: int = 32
-    learning_rate: float = 0.02
-    batch_size: int = 10
+    entropy_weight: float = 0.15
     passes: int = 2
     clip: float = 0.2
-    entropy_weight: float = 0.15
-    temperature: float = 1.0
-    tanh_constant: float | None = 2.5
-    init_seed: int = 0
-    _policy: Policy = field(init=False, repr=False, compare=False)
-    _state: Fold[_State] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Check the options and make the controller."""
-        check_options(
-            learning_rate=self.learning_rate,
-            batch_size=self.batch_size,
-            entropy_weight=self.entropy_weight,
-        )
+        ControllerSearch.__post_init__(self)
         if self.passes < 1 or self.clip <= 0:
             raise ConfigError(
                 f"PPO needs passes >= 1 and clip > 0, got {self.passes} and {self.clip}"
             )
-        policy = Policy(self.space, self.units, self.temperature, self.tanh_constant)
-        object.__setattr__(self, "_policy", policy)
-        object.__setattr__(self, "_state", Fold(self._begin, self._step))
-
-    def check(self, aim: Aim) -> None:
-        """Refuse several objectives.
-
-        Raises:
-            ConfigError: There are some.
-        """
-        aim.require_one_objective("PPO")
-
-    def propose(self, history: History, rng: np.random.Generator) -> Proposal:
-        """Draw from the controller."""
-        draw = self._policy.drawer(self._state.after(history).learnt.parameters)
-        return Proposal(draw_untried(self.space, history, lambda: draw(rng)))
 
     def _begin(self) -> _State:
-        return _State(Learnt.nothing(self._policy.initial(np.random.default_rng(self.init_seed))))
+        return _State(self._untrained())
 
     def _step(self, state: _State, trial: Trial, history: History) -> _State:
         state = state._replace(finished=state.finished + 1)

@@ -19,19 +19,14 @@ drawn again as long as there is something new.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
-from typing import ClassVar, NamedTuple
-
-import numpy as np
+from dataclasses import dataclass
+from typing import NamedTuple
 
 from raynas.errors import ConfigError
-from raynas.searchers.aim import Aim
-from raynas.searchers.controller.learning import Array, Learnt, Score, check_options, rewarded
-from raynas.searchers.controller.policy import Policy
-from raynas.searchers.fold import Fold
-from raynas.searchers.selection import draw_untried, rank
-from raynas.space import Space
-from raynas.trial import History, Proposal, Trial
+from raynas.searchers.controller.learning import Array, Learnt, Score, rewarded
+from raynas.searchers.controller.search import ControllerSearch
+from raynas.searchers.selection import rank
+from raynas.trial import History, Trial
 
 
 class _State(NamedTuple):
@@ -51,68 +46,27 @@ class _State(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Reinforce:
-    """Draw from an LSTM that makes decisions likelier the better the trials that had them.
+class REINFORCE(ControllerSearch):
+    """Draw from a controller; make it likelier to draw what was better than the baseline.
 
     Attributes:
-        space: Where architectures live.
-        units: Of the LSTM (64 in ENAS).
-        learning_rate: Of Adam (1e-3 and 3.5e-3 in ENAS).
-        batch_size: Finished trials per update (10 and 20 in ENAS).
-        entropy_weight: Of the entropy, beside rewards of deviation 1 (1e-4 beside accuracies in
-            ENAS). There is none to compare with in batches of one.
         baseline_decay: Of the moving average of rewards that is taken from them (0.99 in ENAS,
             0.95 in NASNet); 1 for none.
-        temperature: Divides the logits.
-        tanh_constant: Keeps logits within plus and minus this (1.1 to 2.5 in ENAS); none for no
-            bound.
-        init_seed: Of the initial weights, which are the same in every run.
 
     Raises:
         ConfigError: An option is out of range.
     """
 
-    breeds: ClassVar = False
-    space: Space
-    units: int = 32
-    learning_rate: float = 0.02
-    batch_size: int = 10
-    entropy_weight: float = 0.1
     baseline_decay: float = 0.95
-    temperature: float = 1.0
-    tanh_constant: float | None = 2.5
-    init_seed: int = 0
-    _policy: Policy = field(init=False, repr=False, compare=False)
-    _state: Fold[_State] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Check the options and make the controller."""
-        check_options(
-            learning_rate=self.learning_rate,
-            batch_size=self.batch_size,
-            entropy_weight=self.entropy_weight,
-        )
+        ControllerSearch.__post_init__(self)
         if not 0 <= self.baseline_decay <= 1:
             raise ConfigError(f"0 <= baseline_decay <= 1 must hold, got {self.baseline_decay}")
-        policy = Policy(self.space, self.units, self.temperature, self.tanh_constant)
-        object.__setattr__(self, "_policy", policy)
-        object.__setattr__(self, "_state", Fold(self._begin, self._step))
-
-    def check(self, aim: Aim) -> None:
-        """Refuse several objectives.
-
-        Raises:
-            ConfigError: There are some.
-        """
-        aim.require_one_objective("REINFORCE")
-
-    def propose(self, history: History, rng: np.random.Generator) -> Proposal:
-        """Draw from the controller."""
-        draw = self._policy.drawer(self._state.after(history).learnt.parameters)
-        return Proposal(draw_untried(self.space, history, lambda: draw(rng)))
 
     def _begin(self) -> _State:
-        return _State(Learnt.nothing(self._policy.initial(np.random.default_rng(self.init_seed))))
+        return _State(self._untrained())
 
     def _step(self, state: _State, trial: Trial, _: History) -> _State:
         if not math.isfinite(trial.loss):

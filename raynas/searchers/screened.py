@@ -14,24 +14,22 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
 from raynas.errors import ConfigError
-from raynas.searchers import Searcher, check, recommendation, recommended
-from raynas.searchers.agreement import agreement, promise
-from raynas.searchers.aim import Aim
-from raynas.searchers.recommendation import Recommendation
-from raynas.space import Architecture, Space
-from raynas.trial import History, Proposal, Trial
+from raynas.searchers.rank_correlation import mean_ranks, rank_correlation
+from raynas.searchers.wrapper import SearcherWrapper
+from raynas.space import Architecture
+from raynas.trial import Fault, History, Proposal, Screening
 
 _LOG = logging.getLogger("raynas")
 _BLIND: Final = 5  # one in so many trials is not chosen by proxies, to judge them fairly
 
 
 @dataclass(frozen=True, slots=True)
-class Promise:
+class Assessment:
     """What proxies say of an architecture.
 
     Attributes:
@@ -50,11 +48,11 @@ class Promise:
         return bool(self.faults) and not self.scores
 
 
-Assess = Callable[[Sequence[Architecture]], Sequence[Promise]]
+Assess = Callable[[Sequence[Architecture]], Sequence[Assessment]]
 
 
 @dataclass(frozen=True, slots=True)
-class Screening:
+class ScreeningOptions:
     """How strictly to choose, and when to stop believing in proxies.
 
     Attributes:
@@ -81,7 +79,7 @@ class Screening:
 
 
 @dataclass(frozen=True, slots=True)
-class Screened:
+class Screened(SearcherWrapper):
     """Ask a searcher several times; pass on the proposal that proxies rank highest.
 
     Attributes:
@@ -90,24 +88,10 @@ class Screened:
         screening: How to choose.
     """
 
-    searcher: Searcher
     assess: Assess
-    screening: Screening = Screening()
-    _known: dict[str, Promise] = field(default_factory=dict, repr=False, compare=False)
+    screening: ScreeningOptions = ScreeningOptions()
+    _known: dict[str, Assessment] = field(default_factory=dict, repr=False, compare=False)
     _said: set[str] = field(default_factory=set, repr=False, compare=False)
-
-    @property
-    def space(self) -> Space:
-        """Where architectures live."""
-        return self.searcher.space
-
-    def check(self, aim: Aim) -> None:
-        """Let the searcher refuse what does not suit it.
-
-        Raises:
-            ConfigError: It does.
-        """
-        check(self.searcher, aim)
 
     def propose(self, history: History, rng: np.random.Generator) -> Proposal | None:
         """Propose the most promising of several, or the first while proxies are not believed."""
@@ -115,28 +99,21 @@ class Screened:
         if first is None:
             return None
         if not self._believed(history):
-            return replace(first, screened="off")
+            return replace(first, screening=Screening("off"))
         batch = [] if first.repeat else self._batch(first, history, rng)
         if not batch:
             return first
-        promises = self._promises([one.architecture for one in batch])
+        assessments = self._assessments([one.architecture for one in batch])
         blind = len(history.trials) % _BLIND == _BLIND - 1
-        at = _place(promises, blind=blind)
-        return replace(
-            batch[at],
-            scores=promises[at].scores,
+        at = _place(assessments, blind=blind)
+        said = assessments[at]
+        screening = Screening(
+            "blind" if blind else "chosen",
+            said.scores,
             dropped=len(batch) - 1,
-            screened="blind" if blind else "chosen",
-            **_noted(promises[at]),
+            faults={} if said.broken else {**said.faults, **said.tracebacks},
         )
-
-    def recommend(self, history: History) -> Trial | None:
-        """Return what the searcher hands over."""
-        return recommended(self.searcher, history)
-
-    def recommendation(self, history: History) -> Recommendation | None:
-        """Return what the searcher hands over, and why."""
-        return recommendation(self.searcher, history)
+        return replace(batch[at], screening=screening, fault=_fault(said))
 
     def _batch(
         self, first: Proposal, history: History, rng: np.random.Generator
@@ -147,7 +124,7 @@ class Screened:
         new = {self.space.identity(one.architecture): one for one in reversed(drawn) if one}
         return [*reversed([one for name, one in new.items() if not [*history.same(name)]])]
 
-    def _promises(self, architectures: Sequence[Architecture]) -> list[Promise]:
+    def _assessments(self, architectures: Sequence[Architecture]) -> list[Assessment]:
         names = [self.space.identity(one) for one in architectures]
         new = {n: a for n, a in zip(names, architectures, strict=True) if n not in self._known}
         if new:
@@ -156,9 +133,9 @@ class Screened:
             self._say_faults(said)
         return [self._known[name] for name in names]
 
-    def _say_faults(self, promises: Sequence[Promise]) -> None:
+    def _say_faults(self, assessments: Sequence[Assessment]) -> None:
         """Say of each proxy once that it raised: a network that is dropped leaves no trace."""
-        for one in promises:
+        for one in assessments:
             for name in one.faults.keys() - self._said:
                 self._said.add(name)
                 _LOG.warning(
@@ -171,9 +148,11 @@ class Screened:
 
     def _believed(self, history: History) -> bool:
         """Say whether proxies are asked: they are not any more once they were not."""
-        if any(trial.started.screened == "off" for trial in reversed(history.trials.values())):
+        if any(
+            trial.started.screening.mode == "off" for trial in reversed(history.trials.values())
+        ):
             return False
-        judged = agreement(history)
+        judged = rank_correlation(history)
         if judged is None or judged.trials < self.screening.trials:
             return True
         if judged.upper >= self.screening.least:
@@ -193,23 +172,21 @@ class Screened:
 
 def most_promising(scores: Sequence[Mapping[str, float]]) -> int:
     """Return the place of the highest mean rank, the first of equals."""
-    return int(promise(scores).argmax())
+    return int(mean_ranks(scores).argmax())
 
 
-def _place(promises: Sequence[Promise], *, blind: bool) -> int:
+def _place(assessments: Sequence[Assessment], *, blind: bool) -> int:
     """Return the place of what is proposed: nothing broken while there is anything else."""
-    whole = [at for at, one in enumerate(promises) if not one.broken]
+    whole = [at for at, one in enumerate(assessments) if not one.broken]
     if not whole or blind:
         return [*whole, 0][0]
-    return whole[most_promising([promises[at].scores for at in whole])]
+    return whole[most_promising([assessments[at].scores for at in whole])]
 
 
-def _noted(promise: Promise) -> dict[str, Any]:
-    """Return what a proposal says of the proxies that raised."""
-    if not promise.broken:
-        return {"faults": {**promise.faults, **promise.tracebacks}}
-    sentences = "; ".join(dict.fromkeys(promise.faults.values()))
-    return {
-        "fault": f"no proxy could say anything of it: {sentences}",
-        "detail": "\n".join(dict.fromkeys(promise.tracebacks.values())),
-    }
+def _fault(said: Assessment) -> Fault | None:
+    """Return why a network is not worth training: every proxy raised on it."""
+    if not said.broken:
+        return None
+    sentences = "; ".join(dict.fromkeys(said.faults.values()))
+    tracebacks = "\n".join(dict.fromkeys(said.tracebacks.values()))
+    return Fault(f"no proxy could say anything of it: {sentences}", tracebacks)

@@ -3,6 +3,7 @@
 from raynas.trial.events import (
     Event,
     Failed,
+    Fault,
     Finished,
     Objective,
     Opened,
@@ -11,17 +12,19 @@ from raynas.trial.events import (
     Report,
     Resumed,
     Retried,
+    Screening,
     Started,
     TrialEvent,
     Winner,
     accuracy_error,
 )
 from raynas.trial.history import History
-from raynas.trial.trial import Losses, Sitting, Trial
+from raynas.trial.trial import Losses, Session, Trial
 
 __all__ = [
     "Event",
     "Failed",
+    "Fault",
     "Finished",
     "History",
     "Losses",
@@ -32,7 +35,8 @@ __all__ = [
     "Report",
     "Resumed",
     "Retried",
-    "Sitting",
+    "Screening",
+    "Session",
     "Started",
     "Trial",
     "TrialEvent",

@@ -10,7 +10,7 @@ from typing import Literal
 from raynas.errors import ConfigError, unknown
 from raynas.space.architecture import Architecture
 
-Screen = Literal["", "chosen", "blind", "off"]
+ScreeningMode = Literal["", "chosen", "blind", "off"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +40,37 @@ class Objective:
 
 
 @dataclass(frozen=True, slots=True)
+class Screening:
+    """What zero-cost proxies had to do with a proposal.
+
+    Attributes:
+        mode: The proposal was ``chosen`` by proxies, or taken ``blind`` to judge the proxies by,
+            or proxies are switched ``off``; empty where nobody meant to ask them.
+        scores: What the proxies say of it, by proxy.
+        dropped: How many other proposals were given up for it.
+        faults: The traceback of each proxy that raised on it while others did not, by proxy.
+    """
+
+    mode: ScreeningMode = ""
+    scores: Mapping[str, float] = field(default_factory=dict)
+    dropped: int = 0
+    faults: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Something other than the network went wrong: a scheduler or a proxy raised.
+
+    Attributes:
+        reason: One sentence.
+        detail: The traceback, where there is one.
+    """
+
+    reason: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Proposal:
     """What a searcher asks for.
 
@@ -52,13 +83,8 @@ class Proposal:
         begin: Epochs that count as trained already, those of the weights it inherits.
         replaces: The number of the stopped trial whose place it takes, if any: that one never
             goes on.
-        scores: What zero-cost proxies say of it, where they were asked.
-        dropped: How many other proposals were given up for it.
-        screened: How they had a say: it was ``chosen`` by them, taken ``blind`` to judge them by,
-            or they are switched ``off``; empty where nobody meant to ask them.
-        faults: By proxy that raised on it while others did not: the traceback.
+        screening: What zero-cost proxies had to do with it.
         fault: Why it is not worth trying, if that is known already: the trial then fails at once.
-        detail: The traceback to that, where there is one.
     """
 
     architecture: Architecture
@@ -68,12 +94,8 @@ class Proposal:
     inherits: bool = False
     begin: int = 0
     replaces: int | None = None
-    scores: Mapping[str, float] = field(default_factory=dict)
-    dropped: int = 0
-    screened: Screen = ""
-    faults: Mapping[str, str] = field(default_factory=dict)
-    fault: str = ""
-    detail: str = ""
+    screening: Screening = Screening()
+    fault: Fault | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,10 +127,7 @@ class Started:
         repeat: Whether it is trained even if the history holds it.
         inherits: Whether it begins with the parent's weights, as far as they fit.
         begin: Epochs that count as trained already; the first report is of the one after.
-        scores: What zero-cost proxies said of it.
-        dropped: How many proposals were given up for it, and not trained.
-        screened: As in ``Proposal``.
-        faults: As in ``Proposal``.
+        screening: As in ``Proposal``.
         at: Seconds since the epoch (of the virtual clock in a simulation).
         replaces: The stopped trial whose place it takes, if any: that one never goes on.
     """
@@ -122,10 +141,7 @@ class Started:
     repeat: bool = False
     inherits: bool = False
     begin: int = 0
-    scores: Mapping[str, float] = field(default_factory=dict)
-    dropped: int = 0
-    screened: Screen = ""
-    faults: Mapping[str, str] = field(default_factory=dict)
+    screening: Screening = Screening()
     at: float = 0.0
     replaces: int | None = None
 
@@ -214,7 +230,7 @@ class Failed:
     fault: bool = False
 
     @property
-    def telling(self) -> bool:
+    def blames_architecture(self) -> bool:
         """Whether it is the architecture that has failed."""
         return not (self.lost or self.fault)
 

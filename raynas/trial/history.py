@@ -19,7 +19,7 @@ from raynas.trial.events import (
     Started,
     Winner,
 )
-from raynas.trial.trial import Losses, Sitting, Trial
+from raynas.trial.trial import Losses, Session, Trial
 
 
 @dataclass(slots=True)
@@ -36,7 +36,7 @@ class History:
             did so. What one has shown still counts when it was taken up again, or failed then.
         failed: Trials that ended without one, in the order they ended.
         winner: The winner, once it was tested.
-        sittings: When processes worked on the run, in their order.
+        sessions: When processes worked on the run, in their order.
         last: The last event; none before the first.
     """
 
@@ -45,7 +45,7 @@ class History:
     finished: list[Trial] = field(default_factory=list)
     failed: list[Trial] = field(default_factory=list)
     winner: Winner | None = None
-    sittings: list[Sitting] = field(default_factory=list)
+    sessions: list[Session] = field(default_factory=list)
     last: Event | None = None
     _running: dict[int, None] = field(default_factory=dict)
     _same: defaultdict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
@@ -101,7 +101,7 @@ class History:
         """
         match event:
             case Opened():
-                self.sittings.append(Sitting(event, event.at))
+                self.sessions.append(Session(event, event.at))
             case Started():
                 self._start(event)
             case Report():
@@ -117,8 +117,8 @@ class History:
             case Winner():
                 self.winner = event
         self.last = event
-        if self.sittings and not isinstance(event, Winner):
-            self.sittings[-1] = replace(self.sittings[-1], until=event.at)
+        if self.sessions and not isinstance(event, Winner):
+            self.sessions[-1] = replace(self.sessions[-1], until=event.at)
 
     def _start(self, event: Started) -> None:
         if event.number in self.trials:

@@ -14,7 +14,7 @@ Losses = tuple[float, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Sitting:
+class Session:
     """The time one process has searched for; the winner's training is not in it.
 
     Attributes:
@@ -110,7 +110,7 @@ class Trial:
     @property
     def infeasible(self) -> bool:
         """Whether its architecture has failed, rather than its worker or a scheduler."""
-        return isinstance(self.outcome, Failed) and self.outcome.telling
+        return isinstance(self.outcome, Failed) and self.outcome.blames_architecture
 
     @property
     def trained(self) -> bool:

@@ -1,8 +1,8 @@
 """Trials on Ray Tune: the only code that imports Ray.
 
 Ray reads its environment when it is imported, so this is the place to set it; what the user has
-set stays. What Tune reads when a Tuner starts is set only while raynas leads one (``leading``):
-whoever puts a searcher of raynas into a Tuner of their own keeps Tune as it is.
+set stays. What Tune reads when a Tuner starts is set only while raynas runs one (see
+``tune_environment``): a user who puts a searcher of raynas into a Tuner keeps Tune as it is.
 """
 
 import os
@@ -16,7 +16,7 @@ _ENVIRONMENT: Final = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "TUNE_WARN_THRESHOLD_S": "10",
 }
-_LEADING: Final = {
+_TUNE: Final = {
     "RAY_AIR_NEW_OUTPUT": "0",  # with it, verbose=0 still prints a banner
     "RAY_CHDIR_TO_TRIAL_DIR": "0",
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # the journal and TensorBoard are written here
@@ -30,14 +30,14 @@ for _name, _value in _ENVIRONMENT.items():
 
 
 @contextmanager
-def leading() -> Iterator[None]:
-    """Set Tune's environment for a run that raynas leads, and set it back."""
+def tune_environment() -> Iterator[None]:
+    """Set Tune's environment variables for a Tuner that raynas runs, then set them back."""
     before = dict(_MINE)
-    _MINE.update({**_LEADING, **before, **_PENDING})
+    _MINE.update({**_TUNE, **before, **_PENDING})
     try:
         yield
     finally:
-        for name in (*_LEADING, *_PENDING):
+        for name in (*_TUNE, *_PENDING):
             if name in before:
                 _MINE[name] = before[name]
             else:

@@ -16,14 +16,18 @@ from ray import tune
 
 from raynas.data import Data
 from raynas.execution.conductor import Conductor
-from raynas.execution.footprint import Footprint, estimator
+from raynas.execution.memory_prediction import MemoryPredictor, estimator
 from raynas.execution.packing import Room, Shares
-from raynas.execution.ray_tune import leading
-from raynas.execution.ray_tune.adapters import Bridge, TuneScheduler, TuneSearcher
+from raynas.execution.ray_tune import tune_environment
 from raynas.execution.ray_tune.cluster import Share, Slots, connected
-from raynas.execution.ray_tune.examiners import Examiners
-from raynas.execution.ray_tune.trainable import ChildTrainable, Packed
-from raynas.execution.worker import Assignment, Workshop
+from raynas.execution.ray_tune.conductor_adapters import (
+    Bridge,
+    ConductorScheduler,
+    ConductorSearchAlgorithm,
+)
+from raynas.execution.ray_tune.proxy_workers import ProxyWorkers
+from raynas.execution.ray_tune.trainable import ChildTrainable, PackedContext
+from raynas.execution.worker import TrainingContext, TrialSpec
 from raynas.searchers.screened import Assess
 from raynas.space import Architecture
 from raynas.training.recipe import Recipe
@@ -34,7 +38,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Session:
+class RaySession:
     """A connection to Ray, and what was brought there.
 
     Attributes:
@@ -49,11 +53,11 @@ class Session:
     slots: Slots
     shares: Shares
     most: int | None
-    packed: Packed
+    packed: PackedContext
     data: Data
     verbose: bool
 
-    def run_trials(self, conductor: Conductor, assign: Callable[[Trial], Assignment]) -> None:
+    def run_trials(self, conductor: Conductor, assign: Callable[[Trial], TrialSpec]) -> None:
         """Train what the conductor asks for until it has had enough.
 
         Args:
@@ -69,7 +73,11 @@ class Session:
         if bridge.over:
             return
         conductor.open(self.slots.count, self.slots.usual.gpus)
-        with self._quiet(), leading(), tempfile.TemporaryDirectory(prefix="raynas-") as scratch:
+        with (
+            self._quiet(),
+            tune_environment(),
+            tempfile.TemporaryDirectory(prefix="raynas-") as scratch,
+        ):
             try:
                 self._tuner(bridge, scratch).fit()
             except (KeyboardInterrupt, SystemExit) as error:
@@ -79,7 +87,7 @@ class Session:
         if bridge.error is not None:
             raise bridge.error
 
-    def run_once(self, work: Callable[[Workshop], T], trial: Trial) -> T:
+    def run_once(self, work: Callable[[TrainingContext], T], trial: Trial) -> T:
         """Do ``work`` on a worker that gets what ``trial`` gets, and return its result.
 
         Where shares are predicted it gets a whole GPU: nothing else runs.
@@ -109,14 +117,14 @@ class Session:
             seed: The run's seed.
         """
         cores = int(sum(node.cpus for node in self.slots.nodes))
-        return Examiners(max(cores, 1), self.packed, self.data, names, seed).assess
+        return ProxyWorkers(max(cores, 1), self.packed, self.data, names, seed).assess
 
     def _tuner(self, bridge: Bridge, scratch: str) -> tune.Tuner:
         return tune.Tuner(
             tune.with_parameters(ChildTrainable, packed=self.packed, data=self.data),
             tune_config=tune.TuneConfig(
-                search_alg=TuneSearcher(bridge),
-                scheduler=TuneScheduler(bridge),
+                search_alg=ConductorSearchAlgorithm(bridge),
+                scheduler=ConductorScheduler(bridge),
                 num_samples=-1,
                 reuse_actors=True,
                 trial_dirname_creator=lambda trial: trial.trial_id,
@@ -154,7 +162,7 @@ def opened(
     recipe: Recipe,
     data: Data,
     resources: Callable[[Architecture], Any] | None = None,
-) -> Iterator[Session]:
+) -> Iterator[RaySession]:
     """Connect to Ray for the time of a run.
 
     Args:
@@ -169,7 +177,9 @@ def opened(
         ResourceError: The cluster cannot be reached, or no node of it can hold a trial.
     """
     with connected(share) as slots:
-        fraction = Footprint(estimator(build, recipe, data)) if share.gpus == "auto" else None
+        fraction = (
+            MemoryPredictor(estimator(build, recipe, data)) if share.gpus == "auto" else None
+        )
         shares = Shares(slots.usual, slots.nodes, resources, fraction)
-        packed = Packed.of(build, home, recipe, "cuda")
-        yield Session(slots, shares, share.concurrent, packed, data, share.verbose)
+        packed = PackedContext.of(build, home, recipe, "cuda")
+        yield RaySession(slots, shares, share.concurrent, packed, data, share.verbose)

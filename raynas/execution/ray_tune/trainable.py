@@ -15,14 +15,14 @@ from ray import cloudpickle, tune
 
 from raynas.data import Data
 from raynas.execution.packing import Resources
-from raynas.execution.worker import Assignment, Workshop, train
+from raynas.execution.worker import TrainingContext, TrialSpec, train
 from raynas.training.recipe import Recipe
 from raynas.trial import Failed, Report
 
 
 @dataclass(frozen=True, slots=True)
-class Packed:
-    """A workshop on its way to the workers.
+class PackedContext:
+    """A training context on its way to the workers.
 
     ``build`` is unpacked by the first trial, for that may load torch; a user's own module travels
     as code, because workers on other machines cannot import it.
@@ -35,7 +35,7 @@ class Packed:
     @classmethod
     def of(
         cls, build: Callable[..., Any], home: ModuleType | None, recipe: Recipe, device: str
-    ) -> Packed:
+    ) -> PackedContext:
         """Pack ``build``, which comes from the user's own module ``home`` if that is given."""
         if home is None:
             return cls(cloudpickle.dumps(build), recipe, device)
@@ -45,36 +45,36 @@ class Packed:
         finally:
             cloudpickle.unregister_pickle_by_value(home)
 
-    def unpacked(self, data: Data, share: Resources) -> Workshop:
-        """Return the workshop of a worker that gets ``share``."""
+    def unpacked(self, data: Data, share: Resources) -> TrainingContext:
+        """Return the context of a worker that gets ``share``."""
         device = self.device if share.gpus else "cpu"
         threads = max(1, int(share.cpus))
-        return Workshop(cloudpickle.loads(self.build), self.recipe, data, device, threads)
+        return TrainingContext(cloudpickle.loads(self.build), self.recipe, data, device, threads)
 
 
 class ChildTrainable(tune.Trainable):  # type: ignore[misc]  # Ray ships no types
     """Trains one child after another in the same process."""
 
-    def setup(self, config: Mapping[str, Any], packed: Packed, data: Data) -> None:
+    def setup(self, config: Mapping[str, Any], packed: PackedContext, data: Data) -> None:
         """Take over what all trials share; cheap, see ``raynas.execution.worker``."""
         self._packed = packed
         self._data = data
-        self._workshop: Workshop | None = None
+        self._context: TrainingContext | None = None
         self.reset_config(config)
 
     def reset_config(self, new_config: Mapping[str, Any]) -> bool:
         """Begin the next trial in this process."""
         # Tune gives an actor to another trial only if that has the same share.
-        self._assignment, self._share = as_told(new_config)
+        self._spec, self._share = as_told(new_config)
         self._events: Iterator[Report | Failed] | None = None
         return True  # False would lose the trial and its slot without a word to the searcher
 
     def step(self) -> dict[str, Any]:
         """Train an epoch; the scheduler's adapter reads what comes back."""
-        if self._workshop is None:
-            self._workshop = self._packed.unpacked(self._data, self._share)
+        if self._context is None:
+            self._context = self._packed.unpacked(self._data, self._share)
         if self._events is None:
-            self._events = train(self._workshop, self._assignment)
+            self._events = train(self._context, self._spec)
         event = next(self._events)
         return as_result(replace(event, worker=f"{platform.node()}:{os.getpid()}"))
 
@@ -83,18 +83,18 @@ class ChildTrainable(tune.Trainable):  # type: ignore[misc]  # Ray ships no type
         self._events = None
 
 
-def as_config(assignment: Assignment, share: Resources) -> dict[str, Any]:
+def as_config(spec: TrialSpec, share: Resources) -> dict[str, Any]:
     """Return what a worker is told and what it gets as Tune's configuration of a trial.
 
-    The assignment is one text: Tune copies, flattens, prints and keeps what it can look into.
+    The spec is one text: Tune copies, flattens, prints and keeps what it can look into.
     """
-    return {"assignment": json.dumps(asdict(assignment)), **asdict(share)}
+    return {"spec": json.dumps(asdict(spec)), **asdict(share)}
 
 
-def as_told(config: Mapping[str, Any]) -> tuple[Assignment, Resources]:
-    """Return the assignment and the share in a configuration."""
-    assignment = Assignment(**json.loads(config["assignment"]))
-    return assignment, Resources(config["cpus"], config["gpus"])
+def as_told(config: Mapping[str, Any]) -> tuple[TrialSpec, Resources]:
+    """Return the spec and the share in a configuration."""
+    spec = TrialSpec(**json.loads(config["spec"]))
+    return spec, Resources(config["cpus"], config["gpus"])
 
 
 def as_result(event: Report | Failed) -> dict[str, Any]:

@@ -17,7 +17,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from raynas.errors import ConfigError
-from raynas.searchers.aim import Aim
 from raynas.searchers.blas import on_one_thread
 from raynas.searchers.gp.acquisition import Acquisition, best_of
 from raynas.searchers.gp.candidates import anywhere, around
@@ -30,6 +29,7 @@ from raynas.searchers.gp.rows import Features, Rows
 from raynas.searchers.gp.surrogate import FittedSurrogate, Surrogate
 from raynas.searchers.mutants import anything
 from raynas.searchers.recommendation import Recommendation
+from raynas.searchers.requirements import Requirements
 from raynas.searchers.selection import check_mutable, untried
 from raynas.space import Architecture, Space
 from raynas.trial import History, Proposal, Trial
@@ -93,18 +93,18 @@ class GaussianProcess:
         cheap = Surrogate(Rows(self.space, None, self.pool)) if self.shortlist else None
         object.__setattr__(self, "_without_features", cheap)
 
-    def check(self, aim: Aim) -> None:
+    def check(self, requirements: Requirements) -> None:
         """Refuse several objectives, and full trainings that are not the run's.
 
         Raises:
             ConfigError: There are some.
         """
-        aim.require_one_objective("gp")
-        if self._lengths and self._lengths.full != aim.epochs:
+        requirements.require_one_objective("gp")
+        if self._lengths and self._lengths.full != requirements.epochs:
             raise ConfigError(
                 f"gp's full trainings must be as long as the run's: fidelities "
                 f"{list(self.fidelities or ())} end at {self._lengths.full} epochs, "
-                f"and the run trains for {aim.epochs}"
+                f"and the run trains for {requirements.epochs}"
             )
 
     @on_one_thread

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from raynas.rng import fit_rng
-from raynas.searchers.evidence import Evidence, evidence
 from raynas.searchers.predictor.encoding import Encoding, Kind, chosen
 from raynas.searchers.predictor.ensemble import Ensemble, train
+from raynas.searchers.training_set import TrainingSet, training_set
 from raynas.space import Architecture, Space
 from raynas.trial import Trial
 
@@ -25,7 +25,7 @@ class Surrogate:
 
     Attributes:
         encoding: How it sees networks.
-        ensemble: Predicts the targets of ``evidence``.
+        ensemble: Predicts the targets of ``training_set``.
         unbiased: What it predicts of the networks it has learnt from, by their identity; each by
             the member from which it was held out.
     """
@@ -50,7 +50,7 @@ def learn(
         members: How many perceptrons.
         kind: How they see networks; none for the default of the space.
     """
-    known = evidence(trials)
+    known = training_set(trials)
     networks = [trial.architecture for trial in known.trials]
     encoding = Encoding(space, networks, chosen(space, kind))
     rows = encoding.rows(networks)
@@ -61,7 +61,7 @@ def learn(
     return Surrogate(encoding, ensemble, unbiased)
 
 
-def most_convincing(known: Evidence, surrogate: Surrogate) -> Trial:
+def most_convincing(known: TrainingSet, surrogate: Surrogate) -> Trial:
     """Return the network to hand over: high up by its own score and by what its like reached.
 
     A single score is luck in part. Of the best networks by score, that one is chosen whose places

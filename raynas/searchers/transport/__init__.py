@@ -1,5 +1,5 @@
 """The model behind NASBOT.
 
 In the order of reading: a distance between networks (``otmann``), kept for many of them
-(``atlas``), and a Gaussian process whose kernel is made of it (``process``).
+(``distance_table``), and a Gaussian process whose kernel is made of it (``process``).
 """

@@ -73,7 +73,7 @@ def profile(graph: Graph) -> Profile:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Row:
-    """All layers of one kind on a shelf, network after network.
+    """All layers of one kind in a batch, network after network.
 
     Attributes:
         owners: ``[owners]`` the networks that have any.
@@ -90,7 +90,7 @@ class _Row:
     features: Floats
 
 
-class Shelf:
+class ProfileBatch:
     """Networks to which distances are wanted, side by side."""
 
     def __init__(self, profiles: Sequence[Profile]) -> None:
@@ -196,7 +196,7 @@ def _gained(masses: Floats, row: _Row, gains: Floats) -> Floats:
 
     Args:
         masses: ``[layers]`` of the network.
-        row: The layers of the same kind on the shelf.
+        row: The layers of the same kind in the batch.
         gains: ``[prices, layers, layers of the row]`` what carrying a unit saves.
     """
     gained = np.zeros((len(gains), len(row.owners)))

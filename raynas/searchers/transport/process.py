@@ -17,7 +17,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from raynas.searchers.transport.atlas import Distances
+from raynas.searchers.transport.distance_table import Distances
 
 _SPREAD: Final = 1.0  # of the priors, in logarithms
 _AMPLITUDE, _NOISE = 0.5, 0.1  # of either kernel and of one training, of a target of variance 1

@@ -1,0 +1,94 @@
+"""Which part of a GPU a child will need, learnt from the peaks of those before it."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any, Final
+
+import numpy as np
+
+from raynas import costs
+from raynas.data import Data
+from raynas.execution.worker import TRAINING
+from raynas.space import Architecture
+from raynas.training.recipe import Recipe
+from raynas.trial import History, Trial
+
+_LOG = logging.getLogger("raynas")
+
+_GRID: Final = (1 / 16, 1 / 8, 1 / 4, 1 / 2)  # halves of halves leave no gaps, and workers are
+# reused only by trials with the same share
+_FIRST: Final = 3  # trials measured with a device to themselves before any is shared
+_LATEST: Final = 64  # measurements looked back on
+_QUANTILE: Final = 0.95  # of measured over estimated: of few it is the largest
+_MARGIN: Final = 1.1
+_CONTEXT: Final = 640 * 2**20  # bytes of CUDA's context and kernels, outside the allocator
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryPredictor:
+    """Predicts the part of a GPU that an architecture needs; a function of the history.
+
+    Attributes:
+        estimate: Bytes that training takes by analysis, whatever the device adds to it.
+    """
+
+    estimate: Callable[[Architecture], float]
+    _memo: dict[Architecture, float] = field(default_factory=dict, repr=False, compare=False)
+
+    def __call__(self, architecture: Architecture, history: History) -> float:
+        """Return the part, of a small grid; a whole device until enough is known.
+
+        The estimate is scaled by what earlier trials took over their own estimates, an upper
+        quantile of it. The device is the smallest that reported.
+        """
+        latest = (trial for trial in reversed(history.trials.values()) if _measured(trial))
+        known = list(islice(latest, _LATEST))
+        if len(known) < _FIRST:
+            return 1.0
+        ratios = [
+            trial.metrics["peak_memory"] / self._estimated(trial.architecture) for trial in known
+        ]
+        ratio = float(np.quantile(ratios, _QUANTILE, method="higher"))
+        device = min(trial.metrics["device_memory"] for trial in known)
+        needed = _MARGIN * ratio * self._estimated(architecture) + _CONTEXT
+        return next((part for part in _GRID if needed <= part * device), 1.0)
+
+    def _estimated(self, architecture: Architecture) -> float:
+        if architecture not in self._memo:
+            self._memo[architecture] = self.estimate(architecture)
+        return self._memo[architecture]
+
+
+def _measured(trial: Trial) -> bool:
+    return trial.trained and {"peak_memory", "device_memory"} <= trial.metrics.keys()
+
+
+def estimator(
+    build: Callable[..., Any], recipe: Recipe, data: Data
+) -> Callable[[Architecture], float]:
+    """Return what estimates the bytes of training a child, its data on the device included.
+
+    Args:
+        build: Makes a child: ``build(architecture, input_shape, classes)``.
+        recipe: How children are trained.
+        data: What they are trained on.
+    """
+    resident = sum(split.inputs.nbytes + split.labels.nbytes for split in (data.train, data.valid))
+
+    def estimated(architecture: Architecture) -> float:
+        batch = recipe.with_overrides(architecture.under(TRAINING)).batch_size
+        try:
+            child = build(architecture, data.input_shape, data.classes)
+            return resident + costs.training_bytes(child, data.input_shape, batch)
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - a child is a user's code
+            _LOG.warning(
+                "%s gets a whole GPU: its memory cannot be estimated: %s", architecture, error
+            )
+            return math.inf
+
+    return estimated

@@ -1,0 +1,230 @@
+"""A raynas searcher inside a plain ``tune.Tuner``."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Literal, cast
+
+from ray.tune.search import Searcher as TuneSearcher
+
+from raynas.errors import ConfigError, SearcherError
+from raynas.execution.proposals import answer, ask, begin, exhausted, unscored
+from raynas.execution.ray_tune.open_history import OpenHistory, Told
+from raynas.options import made
+from raynas.searchers import Searcher, check, make
+from raynas.searchers.requirements import Requirements
+from raynas.space import Architecture, Space
+from raynas.trial import Failed, Finished, Objective, Proposal, Report, Started
+
+
+class RaynasSearch(TuneSearcher):  # type: ignore[misc]  # Ray is not typed
+    """Proposes architectures to Ray Tune: each config is the decisions by path.
+
+    >>> search = RaynasSearch(space, "evolution", metric="accuracy", epochs=27)  # doctest: +SKIP
+    >>> tune.Tuner(train, tune_config=tune.TuneConfig(search_alg=search))  # doctest: +SKIP
+
+    A network that has ended, or failed, is not trained again, unless the searcher wants to see it
+    twice: it is answered from what is known, and the next proposal is asked for. Whatever ends
+    before its last epoch counts as stopped early, and an end without a finite score as a failure.
+
+    What Tune saves of it is the events of its history; restoring replays them.
+    """
+
+    def __init__(
+        self,
+        space: Space,
+        searcher: str | Searcher | Callable[..., Searcher] = "auto",
+        *,
+        metric: str | Sequence[str],
+        mode: str | Sequence[str] = "max",
+        epochs: int | None = None,
+        seed: int = 0,
+        **options: Any,
+    ) -> None:
+        """Make the searcher.
+
+        Args:
+            space: Where architectures live.
+            searcher: A name from ``raynas.searchers.SEARCHERS``, a searcher, or its class or
+                another function that makes one of the space.
+            metric: What the trainable reports; several for several objectives.
+            mode: ``max`` or ``min``, for all metrics or for each.
+            epochs: After how many reports a trial is fully trained, as a scheduler's ``max_t``;
+                none for the longest that was seen so far.
+            seed: The seed of the proposals.
+            options: The searcher's own.
+
+        Raises:
+            ConfigError: There is no such searcher, or an option does not fit, or it does not suit
+                what is optimised.
+            SpaceError: It cannot express the space.
+        """
+        self._objectives = _objectives(metric, mode)
+        if epochs is not None and epochs < 1:
+            raise ConfigError(f"epochs must be at least 1, got {epochs}")
+        directions = [objective.direction for objective in self._objectives]
+        one = isinstance(metric, str)
+        super().__init__(
+            metric=metric if one else list(metric), mode=directions[0] if one else directions
+        )
+        self._space = space
+        self._searcher = _made(searcher, space, options)
+        check(self._searcher, Requirements(self._objectives, epochs or 1))
+        self._epochs = epochs
+        self._seed = seed
+        self._begin()
+
+    def suggest(self, trial_id: str) -> dict[str, Any] | str:
+        """Return the next architecture's decisions by path.
+
+        Raises:
+            SearcherError: The searcher raised, or asked for what a Tuner cannot be told.
+        """
+        while not exhausted(history := self._open.history, self._space):
+            proposal = ask(self._searcher, self._space, history, self._seed)
+            if proposal is None:
+                break
+            number, epochs = len(history.trials), self._open.epochs
+            self._require_plain(proposal, number)
+            started = begin(proposal, number, self._space, epochs=epochs, seed=self._seed)
+            known = answer(started, history, proposal)
+            self._open.apply(started)
+            if known is None:
+                self._numbers[trial_id] = number
+                return dict(proposal.architecture)
+            self._open.apply(known)
+        return str(TuneSearcher.FINISHED)
+
+    def on_trial_result(self, trial_id: str, result: Mapping[str, Any]) -> None:
+        """Take note of a report."""
+        if (number := self._running(trial_id)) is not None:
+            self._report(number, result)
+
+    def on_trial_complete(
+        self,
+        trial_id: str,
+        result: Mapping[str, Any] | None = None,
+        error: bool = False,  # noqa: FBT001, FBT002 - Tune's signature
+    ) -> None:
+        """Take note of a trial's end."""
+        if (number := self._running(trial_id)) is not None:
+            self._report(number, result or {})
+            self._open.apply(
+                Failed(number, "the trainable failed")
+                if error
+                else self._outcome(number, result or {})
+            )
+
+    def on_pause(self, trial_id: str) -> None:
+        """Let ``HyperBandForBOHB`` say who pauses: the history tells all that is needed."""
+
+    def on_unpause(self, trial_id: str) -> None:
+        """Likewise."""
+
+    def save(self, checkpoint_path: str) -> None:
+        """Write the events."""
+        events = [[type(event).__name__, _plain(event)] for event in self._open.told]
+        state = {"trials": self._numbers, "events": events}
+        Path(checkpoint_path).write_text(json.dumps(state), encoding="utf-8")
+
+    def restore(self, checkpoint_path: str) -> None:
+        """Replay the events."""
+        self._begin()
+        kinds = {kind.__name__: kind for kind in (Started, Report, Finished, Failed)}
+        state = json.loads(Path(checkpoint_path).read_text(encoding="utf-8"))
+        for kind, data in state["events"]:
+            if kind == Started.__name__:
+                data["architecture"] = Architecture(data["architecture"])
+            self._open.apply(kinds[kind](**data))
+        self._numbers.update(state["trials"])
+
+    def _begin(self) -> None:
+        self._open = OpenHistory(self._objectives, self._epochs)
+        self._numbers: dict[str, int] = {}
+
+    def _running(self, trial_id: str) -> int | None:
+        """Return the number of a trial, if it is one of ours that has not ended."""
+        number = self._numbers.get(trial_id)
+        ended = number is None or self._open.loose.trials[number].outcome is not None
+        return None if ended else number
+
+    def _report(self, number: int, result: Mapping[str, Any]) -> None:
+        """Take note of a further report with a score; one without may be followed by others."""
+        scores, epoch = self._scores(result), _epoch(result)
+        further = epoch > self._open.loose.trials[number].epoch
+        if scores and further and not unscored(self._objectives, scores, epoch):
+            self._open.apply(Report(number, epoch, scores))
+
+    def _outcome(self, number: int, result: Mapping[str, Any]) -> Finished | Failed:
+        """Return how a trial ended whose trainable did not fail."""
+        fault = unscored(self._objectives, self._scores(result), _epoch(result))
+        if fault:
+            return Failed(number, fault)
+        if self._open.loose.trials[number].reports:
+            return Finished(number)
+        if result:
+            names = " and ".join(objective.metric for objective in self._objectives)
+            return Failed(number, f"the trainable did not report {names}")
+        return Failed(number, "the trial was ended before it reported", lost=True)
+
+    def _scores(self, result: Mapping[str, Any]) -> dict[str, float]:
+        """Return the objectives of a report; nothing if one is missing."""
+        names = [objective.metric for objective in self._objectives]
+        if not all(name in result for name in names):
+            return {}
+        return {name: _number(result[name]) for name in names}
+
+    def _require_plain(self, proposal: Proposal, number: int) -> None:
+        """Check that a proposal is a plain training, the only thing that Tune can be asked for."""
+        epochs = proposal.epochs or self._open.epochs
+        wish = f"train for {epochs} epochs only" if epochs < self._open.epochs else ""
+        wish = "begin with another's weights" if proposal.inherits else wish
+        if wish:
+            raise SearcherError(
+                f"trial {number} was to {wish}, which a plain Tuner cannot be told: leave that "
+                "option out, or use raynas.search"
+            )
+
+
+def _made(
+    searcher: str | Searcher | Callable[..., Searcher], space: Space, options: Mapping[str, Any]
+) -> Searcher:
+    if isinstance(searcher, str):
+        return make(searcher, space, options)
+    name = getattr(searcher, "__name__", type(searcher).__name__)
+    found: Searcher = made(f"searcher {name!r}", searcher, "propose", options, space=space)
+    return found
+
+
+def _objectives(metric: str | Sequence[str], mode: str | Sequence[str]) -> tuple[Objective, ...]:
+    metrics = [metric] if isinstance(metric, str) else [*metric]
+    modes = [mode] * len(metrics) if isinstance(mode, str) else [*mode]
+    if not metrics or len(modes) != len(metrics) or not {"max", "min"}.issuperset(modes):
+        raise ConfigError(
+            "every metric needs a mode, max or min, and there must be one; got the metrics "
+            f"{metrics} with the modes {modes}"
+        )
+    directions = cast("list[Literal['max', 'min']]", modes)
+    return tuple(map(Objective, metrics, directions))
+
+
+def _epoch(result: Mapping[str, Any]) -> int:
+    return int(result.get("training_iteration", 1))
+
+
+def _number(value: Any) -> float:
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return math.nan
+
+
+def _plain(event: Told) -> dict[str, Any]:
+    data = asdict(event)
+    if isinstance(event, Started):
+        data["architecture"] = dict(event.architecture)
+    return data

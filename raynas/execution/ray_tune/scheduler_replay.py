@@ -1,0 +1,184 @@
+"""A history as a Ray Tune scheduler sees it: trials that nobody runs, under a controller."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import accumulate
+from types import SimpleNamespace
+from typing import Any
+
+from ray.tune.experiment import Trial as TuneTrial
+from ray.tune.schedulers import TrialScheduler
+
+from raynas.trial import Failed, Finished, History, Objective, Report, Started, Trial
+
+_News = Started | Report | Finished | Failed
+
+
+@dataclass(slots=True)
+class Controller:
+    """As much of Tune's controller as its schedulers ask for.
+
+    Attributes:
+        scheduler: Who is told of what happens.
+        stubs: Tune's trials, by raynas's numbers.
+    """
+
+    scheduler: TrialScheduler
+    stubs: dict[int, TuneTrial] = field(default_factory=dict)
+
+    @property
+    def search_alg(self) -> SimpleNamespace:
+        """Takes ``HyperBandForBOHB``'s word on who pauses: raynas's searchers read the history."""
+        deaf = SimpleNamespace(on_pause=lambda _: None, on_unpause=lambda _: None)
+        return SimpleNamespace(searcher=deaf)
+
+    def get_trials(self) -> list[TuneTrial]:
+        """Return all trials."""
+        return [*self.stubs.values()]
+
+    def get_live_trials(self) -> set[TuneTrial]:
+        """Return those that have not ended."""
+        return {stub for stub in self.stubs.values() if not stub.is_finished()}
+
+    def add(self, number: int) -> None:
+        """Add a trial that is to begin, unless it is there."""
+        if number not in self.stubs:
+            stub = TuneTrial("raynas", stub=True, trial_id=f"raynas-{number}")
+            self.stubs[number] = stub
+            self.scheduler.on_trial_add(self, stub)
+
+    def pause_trial(self, trial: TuneTrial, should_checkpoint: bool = True) -> None:  # noqa: ARG002, FBT001, FBT002 - Tune's
+        """Pause a trial."""
+        trial.set_status(TuneTrial.PAUSED)
+
+    def stop_trial(self, trial: TuneTrial) -> None:
+        """End a trial for good, and say so in the words that Tune has for its state."""
+        if trial.is_finished():
+            return
+        if trial.status == TuneTrial.RUNNING:
+            self.scheduler.on_trial_complete(self, trial, trial.last_result)
+        else:
+            self.scheduler.on_trial_remove(self, trial)
+        trial.set_status(TuneTrial.TERMINATED)
+
+
+class SchedulerReplay:
+    """Tells a scheduler what has happened since it was last told."""
+
+    def __init__(self, scheduler: TrialScheduler) -> None:
+        """Begin before anything has happened.
+
+        Args:
+            scheduler: A fresh one, told what to minimise.
+        """
+        self._scheduler = scheduler
+        self._controller = Controller(scheduler)
+        self._controller.add(0)
+        self._begun = 0
+        self._reports: dict[int, int] = {}  # told of those that may have more, by number
+
+    def follow(self, history: History) -> Mapping[int, TuneTrial]:
+        """Tell the news in the order of their times; return Tune's trials by number.
+
+        What the scheduler says of a report stands in the trial's state. A trial that it has paused
+        runs again once the history says so.
+        """
+        numbers = [*self._reports, *range(self._begun, len(history.trials))]
+        news = [dated for number in numbers for dated in self._news(history.trials[number])]
+        for _, told in sorted(news, key=lambda dated: dated[0]):
+            self._tell(told, history)
+        unjudged = history.last.number if isinstance(history.last, Report) else None
+        for number in [*self._reports]:
+            stub, trial = self._controller.stubs[number], history.trials[number]
+            if stub.is_finished():
+                del self._reports[number]
+            elif (trial.outcome is None or trial.cut) and number != unjudged:
+                stub.set_status(TuneTrial.RUNNING)
+        return self._controller.stubs
+
+    def choose(self, history: History, *, closed: bool) -> TuneTrial | None:
+        """Ask which trial comes next: one that is paused, one that is to begin, or none.
+
+        One that was paused after its last epoch would end at once, and so it does.
+
+        Args:
+            history: What the scheduler was told.
+            closed: Whether none will begin.
+        """
+        if not closed:
+            self._controller.add(self._begun)
+        elif ahead := self._controller.stubs.get(self._begun):
+            self._controller.stop_trial(ahead)
+            del self._controller.stubs[self._begun]
+        while chosen := self._scheduler.choose_trial_to_run(self._controller):
+            if chosen.status != TuneTrial.PAUSED or history.trials[number_of(chosen)].resumable:
+                return chosen
+            chosen.set_status(TuneTrial.RUNNING)
+            self._controller.stop_trial(chosen)
+        return None
+
+    def _news(self, trial: Trial) -> Iterator[tuple[float, _News]]:
+        """Yield what was not told of a trial, in order, though a clock was set back meanwhile."""
+        news: list[_News] = [trial.started] if trial.number >= self._begun else []
+        if trial.trained:
+            news += trial.reports[self._reports.get(trial.number, 0) :]
+        if trial.outcome is not None and not trial.cut:
+            news.append(trial.outcome)
+        yield from zip(accumulate((one.at for one in news), max), news, strict=True)
+
+    def _tell(self, news: _News, history: History) -> None:
+        trial = history.trials[news.number]
+        if isinstance(news, Started):
+            self._begin(trial)
+            return
+        stub = self._controller.stubs[trial.number]
+        match news:
+            case Report():
+                self._reports[trial.number] += 1
+                if not stub.is_finished():
+                    result = _result(news, history.objectives[0], trial)
+                    self._report(stub, result, last=news.epoch >= trial.started.epochs)
+            case Finished() if stub.status != TuneTrial.PAUSED:
+                self._controller.stop_trial(stub)
+            case Failed() if not stub.is_finished():
+                self._scheduler.on_trial_error(self._controller, stub)
+                stub.set_status(TuneTrial.ERROR)
+
+    def _begin(self, trial: Trial) -> None:
+        """Let a trial run, unless the journal answers it, and let another be ahead."""
+        self._begun, self._reports[trial.number] = trial.number + 1, 0
+        self._controller.add(trial.number)
+        if trial.trained:
+            self._controller.stubs[trial.number].set_status(TuneTrial.RUNNING)
+        self._controller.add(trial.number + 1)
+
+    def _report(self, stub: TuneTrial, result: dict[str, Any], *, last: bool) -> None:
+        stub.set_status(TuneTrial.RUNNING)
+        decision = self._scheduler.on_trial_result(self._controller, stub, result)
+        stub.update_last_result(result)
+        if decision == TrialScheduler.PAUSE:
+            self._controller.pause_trial(stub)
+        elif decision == TrialScheduler.STOP or last:
+            self._controller.stop_trial(stub)
+
+
+def number_of(stub: TuneTrial) -> int:
+    """Return raynas's number of one of Tune's trials."""
+    return int(stub.trial_id.rpartition("-")[2])
+
+
+def _result(report: Report, objective: Objective, trial: Trial) -> dict[str, Any]:
+    """Return a report as Tune would hand it over; its trial may have gone on since."""
+    spent = math.fsum(one.seconds for one in trial.reports if one.epoch <= report.epoch)
+    return {
+        **report.metrics,
+        "loss": objective.loss(report.metrics),
+        "epoch": report.epoch,
+        "training_iteration": report.epoch,
+        "time_this_iter_s": report.seconds,
+        "time_total_s": spent,
+        "trial_id": f"raynas-{report.number}",
+    }

@@ -1,0 +1,62 @@
+"""What of an experiment does not go together, seen before anything starts."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from raynas.errors import ConfigError
+from raynas.experiment.resolve.user_code import blamed
+from raynas.schedulers import Scheduler, TrialsWanted
+from raynas.searchers import SEARCHERS, Searcher
+
+_METHODS: Final = ("check", "decide")
+
+
+def check_scheduler(
+    scheduler: Scheduler, reference: Any, searcher: Searcher, epochs: int, trials: float
+) -> None:
+    """See that a scheduler suits a run.
+
+    Args:
+        scheduler: Decides.
+        reference: How it was asked for.
+        searcher: Whose trials it decides on.
+        epochs: The full length of a trial.
+        trials: How many there will be, at most; may be infinite.
+
+    Raises:
+        ConfigError: It does not, or it is no scheduler, or its ``check`` raises.
+    """
+    called = getattr(reference, "__name__", reference)
+    lacking = [name for name in _METHODS if not callable(getattr(scheduler, name, None))]
+    if lacking:
+        raise ConfigError(
+            f"scheduler {called!r} needs methods check(epochs) and decide(report, history), and "
+            f"has no {' and no '.join(lacking)}"
+        )
+    with blamed(f"scheduler {called!r}"):
+        scheduler.check(epochs)
+        if isinstance(scheduler, TrialsWanted):
+            scheduler.check_trials(trials)
+    if getattr(scheduler, "one_length", False) and getattr(searcher, "fidelities", None):
+        raise ConfigError(
+            f"scheduler {called!r} decides how long trials are trained, and with fidelities so "
+            "does the searcher: leave fidelities out, or use the scheduler 'none' or 'asha'"
+        )
+
+
+def check_parents(searcher: Any) -> None:
+    """See that a searcher has children who could inherit weights.
+
+    Raises:
+        ConfigError: It never names a parent.
+    """
+    if getattr(searcher, "breeds", True):
+        return
+    kind = type(searcher)
+    name = next((name for name, made in SEARCHERS.items() if made is kind), kind.__name__)
+    breeding = ", ".join(name for name, made in SEARCHERS.items() if getattr(made, "breeds", True))
+    raise ConfigError(
+        f"with inherit_weights children begin with the weights of parents, and the searcher "
+        f"{name!r} names none: leave it out, or use one of {breeding}"
+    )

@@ -1,0 +1,1 @@
+"""Running an experiment, and what a run leaves in its folder."""

@@ -1,0 +1,87 @@
+"""A run's folder: its journal, its checkpoints, its winner."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Final
+
+from raynas import __version__
+from raynas.errors import JournalError
+from raynas.experiment.experiment import Experiment
+from raynas.experiment.resolve.resolved import ResolvedExperiment
+from raynas.experiment.run.checkpoints import Checkpoints
+from raynas.journal import Journal, exists, read
+from raynas.space.codec import to_data
+from raynas.trial import History
+
+WINNER: Final = "winner"
+_LOG = logging.getLogger("raynas")
+
+
+def open_run(experiment: Experiment, resolved: ResolvedExperiment, journal: Journal) -> History:
+    """Begin the journal, or see that the one there is this experiment's and replay it.
+
+    Raises:
+        JournalError: The folder holds the run of another experiment; the differences are named.
+    """
+    described = _described(experiment, resolved)
+    if not exists(experiment.output):
+        journal.begin(described)
+        return History(experiment.objectives)
+    replay = read(experiment.output)
+    _compare(experiment, described, replay.run)
+    if replay.torn:
+        journal.repair(replay)
+        _LOG.warning(
+            "the last line of the journal was torn (%d bytes of an event that was being written "
+            "when the run was killed) and was cut off",
+            replay.torn,
+        )
+    if described != {name: replay.run.get(name) for name in described}:
+        journal.change(described)  # in what may change, such as more trials
+    return replay.history
+
+
+def checkpoints(output: Path) -> Checkpoints:
+    """Return where trials keep their state."""
+    return Checkpoints(output.resolve() / "checkpoints")
+
+
+def keep_winner(output: Path, files: Mapping[str, bytes], card: Mapping[str, Any]) -> None:
+    """Write the winner's files, and ``architecture.json`` which says what they are."""
+    folder = output / WINNER
+    folder.mkdir(exist_ok=True)
+    for name, content in files.items():
+        (folder / name).write_bytes(content)
+    (folder / "architecture.json").write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
+
+
+def _described(experiment: Experiment, resolved: ResolvedExperiment) -> dict[str, Any]:
+    described = {
+        "raynas": __version__,
+        "experiment": experiment.described(),
+        "objectives": [asdict(objective) for objective in experiment.objectives],
+        "space": to_data(resolved.space.space.tree),
+        "data": resolved.data.describe(),
+    }
+    plain: dict[str, Any] = json.loads(json.dumps(described))  # as it will be read back
+    return plain
+
+
+def _compare(
+    experiment: Experiment, described: Mapping[str, Any], recorded: Mapping[str, Any]
+) -> None:
+    differences = experiment.differences(recorded["experiment"])
+    if recorded["space"] != described["space"]:
+        differences.append("the space has other decisions")
+    if recorded["data"] != described["data"]:
+        differences.append("the data, or how they are split, are others")
+    if differences:
+        raise JournalError(
+            f"{experiment.output} holds another run: {'; '.join(differences)}. "
+            "Choose another output folder, or the settings it was begun with"
+        )

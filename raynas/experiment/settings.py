@@ -1,0 +1,195 @@
+"""The settings of an experiment, in groups: each group checks its own."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from raynas.errors import ConfigError
+from raynas.execution.packing import Resources
+from raynas.experiment import amounts
+from raynas.trial import Objective
+
+_TRIALS: Final = 40  # where nothing else says how much
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parts:
+    """What is searched, on what data, by which searcher and scheduler.
+
+    Attributes:
+        space: A shipped space's name, ``package.module``, a file's path or module.
+        space_options: Keyword arguments of the space's ``build``, such as ``channels``.
+        priors: Which options are likely to be good, as for ``raynas.space.with_priors``.
+        task: A shipped task's name, ``package.module:attribute``, ``file.py:Class``, or a task.
+        task_options: Options of the task.
+        training: Fields of the training recipe that differ from the task's.
+        tune: Fields of the training recipe to search beside the architecture, such as ``lr``.
+        searcher: A searcher's name, reference or instance.
+        searcher_options: Its options.
+        proxies: Zero-cost proxies that choose which proposals are trained; none for all.
+        screen_options: How strictly they choose.
+        inherit_weights: Whether a mutated child begins with its parent's weights.
+        start_from: What to try first: a run folder (its ten best), a JSON file, or a list.
+        scheduler: A scheduler's name, reference or instance.
+        scheduler_options: Its options.
+        objective: The metric to optimise, with ``:min`` or ``:max`` where it is not plain; or
+            several: the leaderboard is then ranked by the first, and so is the winner chosen,
+            unless the searcher recommends another trial.
+        epochs: The full length of a trial.
+        seed: The seed of everything.
+
+    Raises:
+        ConfigError: A value is out of range.
+    """
+
+    space: Any = "nasbench201"
+    space_options: Mapping[str, Any] = field(default_factory=dict)
+    priors: Mapping[str, Mapping[Any, float]] = field(default_factory=dict)
+    task: Any = "digits"
+    task_options: Mapping[str, Any] = field(default_factory=dict)
+    training: Mapping[str, Any] = field(default_factory=dict)
+    tune: Sequence[str] = ()
+    searcher: Any = "auto"
+    searcher_options: Mapping[str, Any] = field(default_factory=dict)
+    proxies: Sequence[str] = ()
+    screen_options: Mapping[str, Any] = field(default_factory=dict)
+    inherit_weights: bool = False
+    start_from: Any = None
+    scheduler: Any = "asha"
+    scheduler_options: Mapping[str, Any] = field(default_factory=dict)
+    objective: str | tuple[str, ...] = "val_accuracy"
+    epochs: int = 9
+    seed: int = 0
+
+    def check_parts(self) -> None:
+        """Bring lists into one form, and check what needs nothing looked up."""
+        for name in ("space", "task", "searcher", "scheduler"):
+            if isinstance(given := getattr(self, name), bool | int | float | None):
+                raise ConfigError(
+                    f"{name} must be a name, a reference or an object, got {given!r}"
+                )
+        for name in ("tune", "proxies"):
+            if isinstance(given := getattr(self, name), str):
+                raise ConfigError(f"{name} must be a list of names, got {given!r}")
+            object.__setattr__(self, name, tuple(given))
+        if not isinstance(self.objective, str):
+            names = tuple(self.objective)  # one in a list is one
+            object.__setattr__(self, "objective", names[0] if len(names) == 1 else names)
+        if self.seed < 0:
+            raise ConfigError(f"seed must not be negative, got {self.seed}")
+        _at_least_one(self, "epochs")
+        self.objectives  # noqa: B018 - raises on what is malformed
+
+    @property
+    def objectives(self) -> tuple[Objective, ...]:
+        """What is optimised; losses and costs are minimised unless said otherwise.
+
+        Raises:
+            ConfigError: A direction is neither ``min`` nor ``max``; or there is no objective, or
+                one of them twice.
+        """
+        texts = (self.objective,) if isinstance(self.objective, str) else self.objective
+        objectives = tuple(map(amounts.objective, texts))
+        names = [objective.metric for objective in objectives]
+        if not names or len(set(names)) < len(names):
+            raise ConfigError(f"objectives must be one or more metrics, each once, got {names}")
+        return objectives
+
+
+@dataclass(frozen=True, kw_only=True)
+class Budget:
+    """How much a search may take; it may change when a run is resumed.
+
+    Attributes:
+        trials: How many trials to train; none for 40 or, with ``time`` or ``gpu_hours``, for as
+            many as these allow.
+        time: How long to search, in seconds or as in ``1h30m``; what lies between an interruption
+            and ``resume`` does not count, nor does the winner's training.
+        gpu_hours: How many hours of GPUs to hold, all workers together.
+        target: The score at which a trial ends the search, as in ``val_accuracy=0.98``.
+        max_failures: The number of failed trials that ends the search.
+        winner_epochs: How long the winner is trained anew; none for as long as a trial.
+
+    Raises:
+        ConfigError: A value is out of range.
+    """
+
+    trials: int | None = None
+    time: float | str | None = None
+    gpu_hours: float | None = None
+    target: str | None = None
+    max_failures: int | None = None
+    winner_epochs: int | None = None
+
+    def check_budget(self) -> None:
+        """Check what needs nothing looked up."""
+        _at_least_one(self, "trials", "winner_epochs", "max_failures")
+        if self.gpu_hours is not None and not 0 < self.gpu_hours < math.inf:
+            raise ConfigError(f"gpu_hours must be more than 0, got {self.gpu_hours}")
+
+    @property
+    def most_trials(self) -> float:
+        """How many trials to train at most; infinite where time or GPU-hours bound the search."""
+        if self.trials is not None:
+            return self.trials
+        return _TRIALS if self.time is None and self.gpu_hours is None else math.inf
+
+
+@dataclass(frozen=True, kw_only=True)
+class Compute:
+    """What trials run on; it may change when a run is resumed.
+
+    Attributes:
+        cpus_per_trial: Processor cores of a trial; fractions allowed.
+        gpus_per_trial: GPUs of a trial; fractions allowed; ``auto`` for the part that it is
+            predicted to need; none for one GPU where there is any.
+        max_concurrent: Trials at once; none for as many as fit.
+        address: A Ray cluster to join; none for ``RAY_ADDRESS``, or else a new local one.
+        verbose: Whether Ray may speak.
+
+    Raises:
+        ConfigError: A value is out of range.
+    """
+
+    cpus_per_trial: float = 1.0
+    gpus_per_trial: float | Literal["auto"] | None = None
+    max_concurrent: int | None = None
+    address: str | None = None
+    verbose: bool = False
+
+    def check_compute(self) -> None:
+        """Check what needs nothing looked up."""
+        _at_least_one(self, "max_concurrent")
+        gpus = 1.0 if self.gpus_per_trial == "auto" else self.gpus_per_trial or 0.0
+        Resources(self.cpus_per_trial, gpus).checked()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Storage:
+    """Where data and results lie; it may change when a run is resumed.
+
+    Attributes:
+        output: The run folder.
+        data_dir: Where data sets lie.
+        download: Whether missing data may be fetched.
+    """
+
+    output: Path = Path("runs/first")
+    data_dir: Path = Path("data")
+    download: bool = False
+
+    def check_storage(self) -> None:
+        """Make paths of texts."""
+        object.__setattr__(self, "output", Path(self.output))
+        object.__setattr__(self, "data_dir", Path(self.data_dir))
+
+
+def _at_least_one(settings: Any, *names: str) -> None:
+    for name in names:
+        value = getattr(settings, name)
+        if value is not None and value < 1:
+            raise ConfigError(f"{name} must be at least 1, got {value}")

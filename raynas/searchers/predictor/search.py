@@ -1,0 +1,87 @@
+"""What every searcher with a predictor shares."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from raynas.errors import ConfigError
+from raynas.searchers.mutants import anything, candidates
+from raynas.searchers.predictor.encoding import Kind
+from raynas.searchers.predictor.surrogate import Surrogate, learn, most_convincing
+from raynas.searchers.requirements import OneObjective
+from raynas.searchers.selection import check_mutable
+from raynas.searchers.training_set import Memo, TrainingSet, ended, training_set, training_trials
+from raynas.space import Space
+from raynas.trial import History, Proposal, Trial
+
+
+@dataclass(frozen=True, slots=True)
+class PredictorSearch(OneObjective):
+    """Of many mutants of good networks, train the one that a predictor prefers.
+
+    What was tried before, is running or has failed is not proposed again, and what is like a
+    network that failed is predicted to be bad.
+
+    Attributes:
+        space: Where architectures live.
+        random_first: Trials that finish before the predictor is asked.
+        members: How many perceptrons the predictor has.
+        parents: How many networks are mutated.
+        candidates: How many mutants are compared.
+
+    Raises:
+        SpaceError: The space holds a single architecture, so there is nothing to mutate.
+        ConfigError: An option is below one.
+    """
+
+    space: Space
+    random_first: int = 10
+    members: int = 5
+    parents: int = 10
+    candidates: int = 100
+    _memo: Memo[Surrogate] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Check the options and that there is something to mutate."""
+        for name in ("random_first", "members", "parents", "candidates"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"{name} >= 1 must hold, got {getattr(self, name)}")
+        check_mutable(self.space, type(self).__name__)
+        encoding = self._encoding()
+        memo = Memo(lambda trials: learn(self.space, trials, self.members, encoding))
+        object.__setattr__(self, "_memo", memo)
+
+    def propose(self, history: History, rng: np.random.Generator) -> Proposal | None:
+        """Sample at first, then mutate and ask the predictor."""
+        if len(history.finished) < self.random_first:
+            return anything(self.space, history, rng)
+        parents = self._parents(training_set(ended(history)), rng)
+        found = candidates(self.space, history, parents, rng, self.candidates)
+        if not found:
+            return anything(self.space, history, rng)
+        predicted = self._surrogate(history).predict([one.architecture for one in found])
+        return found[self._preferred(predicted, rng)]
+
+    def recommend(self, history: History) -> Trial | None:
+        """Return the network high up both by its own score and by what is predicted of it."""
+        if len(history.finished) < self.random_first:
+            return history.best
+        return most_convincing(training_set(ended(history)), self._surrogate(history))
+
+    def _surrogate(self, history: History) -> Surrogate:
+        return self._memo.of(training_trials(history, self.random_first))
+
+    def _encoding(self) -> Kind | None:
+        """Return how the predictor sees networks; none for all that the space offers."""
+        return None
+
+    def _parents(self, known: TrainingSet, rng: np.random.Generator) -> list[Trial]:
+        """Return the trials whose networks are mutated."""
+        raise NotImplementedError
+
+    def _preferred(self, predicted: NDArray[np.float64], rng: np.random.Generator) -> int:
+        """Return the candidate to train, of predictions ``[members, candidates]``."""
+        raise NotImplementedError

@@ -1,0 +1,99 @@
+"""How well zero-cost proxies rank what was trained after all."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtri
+from scipy.stats import rankdata, spearmanr
+
+from raynas.searchers.selection import rank
+from raynas.trial import Finished, History, Trial
+
+_FEWEST: Final = 4  # below that a correlation has no interval
+_WIDTH: Final = 1.96  # deviations on either side: 95 %
+_GRID: Final = 2000  # points at which a distribution is summed up
+
+
+@dataclass(frozen=True, slots=True)
+class RankCorrelation:
+    """How well proxies rank what was trained, had it all been taken as it came.
+
+    Attributes:
+        spearman: The rank correlation of the mean rank by proxies with the rank by training.
+        upper: The upper end of its 95 % interval.
+        trials: Over so many.
+    """
+
+    spearman: float
+    upper: float
+    trials: int
+
+
+def rank_correlation(history: History) -> RankCorrelation | None:
+    """Return how well proxies rank the trials that have ended; none if there are too few.
+
+    A trial of which they had no value counts as the last, which is how they are used. Trials they
+    have chosen differ less from each other than proposals do, which hides some of a correlation:
+    it is corrected for that as by Thorndike (case 2), proposals being taken for normal.
+    """
+    judged = [trial for trial in history.finished if _is_judged(trial)]
+    if len(judged) < _FEWEST:
+        return None
+    by_proxies = mean_ranks([trial.started.screening.scores for trial in judged])
+    places = {trial.number: place for place, trial in enumerate(sorted(judged, key=rank))}
+    trained = [-places[trial.number] for trial in judged]
+    seen = 0.0 if np.ptp(by_proxies) == 0 else float(spearmanr(by_proxies, trained).statistic)
+    # Of Fisher's transform; the numerator is Bonett and Wright's for ranks.
+    error = math.sqrt((1 + seen**2 / 2) / (len(judged) - 3))
+    inside = min(max(seen, -1 + 1e-9), 1 - 1e-9)
+    upper = math.tanh(math.atanh(inside) + _WIDTH * error)
+    spread = _spread([_rivals(trial) for trial in judged])
+    return RankCorrelation(_widened(seen, spread), _widened(upper, spread), len(judged))
+
+
+def mean_ranks(scores: Sequence[Mapping[str, float]]) -> NDArray[np.float64]:
+    """Return each architecture's mean rank by proxies, more being better; no value ranks last."""
+    names = sorted({name for one in scores for name in one})
+    if not names:
+        return np.zeros(len(scores))
+    table = np.array([[one.get(name, -np.inf) for name in names] for one in scores])
+    ranks: NDArray[np.float64] = rankdata(table, axis=0).mean(axis=1)
+    return ranks
+
+
+def _is_judged(trial: Trial) -> bool:
+    screened = trial.started.screening.mode in {"chosen", "blind"}
+    return screened and trial.trained and isinstance(trial.outcome, Finished)
+
+
+def _rivals(trial: Trial) -> int:
+    """Return of how many proposals a trial is the best by proxies."""
+    screening = trial.started.screening
+    return screening.dropped + 1 if screening.mode == "chosen" else 1
+
+
+def _spread(rivals: Sequence[int]) -> float:
+    """Return the standard deviation of the best ones of so many draws from a normal."""
+    means, squares = zip(*map(_moments, rivals), strict=True)
+    return math.sqrt(math.fsum(squares) / len(rivals) - (math.fsum(means) / len(rivals)) ** 2)
+
+
+@cache
+def _moments(rivals: int) -> tuple[float, float]:
+    """Return the mean, and that of the square, of the best of so many draws from a normal."""
+    shares = (np.arange(_GRID) + 0.5) / _GRID
+    weights = rivals * shares ** (rivals - 1) / _GRID
+    points = ndtri(shares)
+    return float(weights @ points), float(weights @ points**2)
+
+
+def _widened(seen: float, spread: float) -> float:
+    """Return the correlation among all, given that among some that differ less by ``spread``."""
+    return seen / math.sqrt(seen**2 + (1 - seen**2) * spread**2)
