@@ -87,6 +87,21 @@ class MadeUp:
         return 1 - (1 - self.best) * np.exp(self.spread * (ability.max() - ability))
 
     @cached_property
+    def costs(self) -> Any:
+        """``[layers, networks]`` parameters of each layer: the better operations have more."""
+        rng = np.random.default_rng((self.seed, 4))
+        sizes = rng.integers(1, 100, size=(self.layers, self.options))
+        shape = (self.options,) * self.layers
+        options = np.stack(np.unravel_index(np.arange(self.worth.size), shape))
+        worth = [
+            [self.worth[layer == option].mean() for option in range(self.options)]
+            for layer in options
+        ]
+        ranks = np.argsort(np.argsort(worth, axis=1), axis=1)
+        sizes = np.take_along_axis(np.sort(sizes, axis=1), ranks, axis=1)
+        return np.take_along_axis(sizes, options, axis=1)
+
+    @cached_property
     def recorded(self) -> Any:
         """``[networks, trainings]`` what each training is worth."""
         rng = np.random.default_rng((self.seed, 1))
@@ -103,7 +118,8 @@ class MadeUp:
         errors = {}
         if self.examples is not None:
             errors["val_accuracy"] = accuracy_error(float(score), self.examples)
-        return [Recorded(epochs, {"val_accuracy": float(score)}, 1.0, errors)]
+        metrics = {"val_accuracy": float(score), "params": float(self.costs.sum(0)[at])}
+        return [Recorded(epochs, metrics, 1.0, errors)]
 
     def scores(self, architecture: Architecture) -> Scores:
         """Return the mean score of the recorded trainings, and what the network is worth."""

@@ -16,7 +16,7 @@ from raynas.searchers.gp.handover import Scores, Worth
 from raynas.trial import Finished, History, Objective, Report, Started, accuracy_error
 
 ONE = (Objective(),)
-COST = (*ONE, Objective("cost", "min"))
+COST = (*ONE, Objective("params", "min"))
 
 
 def told(scores, examples=None, objectives=ONE):
@@ -25,9 +25,9 @@ def told(scores, examples=None, objectives=ONE):
     for (architecture, accuracy), number in zip(scores, numbers, strict=False):
         errors = {} if examples is None else {"val_accuracy": accuracy_error(accuracy, examples)}
         identity = LETTERS.identity(architecture)
-        cost = sum(value == "a" for value in architecture.values())
+        params = sum(value == "a" for value in architecture.values())
         history.apply(Started(number, architecture, identity, 1, seed=number, repeat=True))
-        metrics = {"val_accuracy": accuracy, "cost": cost}
+        metrics = {"val_accuracy": accuracy, "params": params}
         history.apply(Report(number, 1, metrics, errors=errors))
         history.apply(Finished(number))
     return history

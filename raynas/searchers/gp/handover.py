@@ -37,6 +37,7 @@ from raynas.searchers.recommendation import Estimate, Recommendation
 from raynas.trial import Finished, History, Trial
 
 _SHARE: Final = 2 / 3  # of the networks, the better ones, to which the variances are fitted
+_COUNTED: Final = frozenset({"params", "flops"})  # no noise in these: they are as measured
 _LEAST: Final = 10  # networks, if there are as many
 _MOST: Final = 200
 _PRIOR: Final = np.array([0.0, -1.0, -2.5, math.log(0.1)])
@@ -183,7 +184,8 @@ def handed_over(history: History, fitted: FittedSurrogate) -> Recommendation:
 def handed_over_front(history: History, fitted: Sequence[FittedSurrogate]) -> Recommendation:
     """Return what to hand over by several objectives, and the Pareto front that is expected.
 
-    The trial is the best by the first objective, of equals by the next.
+    The trial is the best by the first objective, of equals by the next. What is counted and not
+    measured, such as parameters, is taken as it is.
 
     Args:
         history: What happened.
@@ -196,14 +198,12 @@ def handed_over_front(history: History, fitted: Sequence[FittedSurrogate]) -> Re
     order = np.argsort(pareto.dominance(measured).sum(0), kind="stable")
     order = order[: min(_MOST, max(_LEAST, math.ceil(_SHARE * len(trials))))]
     trials = [trials[at] for at in order]
-    found = [
-        _as_losses(*expected(history, each, [of_one[one.identity] for one in trials], at))
-        for at, (each, of_one) in enumerate(zip(fitted, rows, strict=True))
-    ]
-    losses = np.stack(
-        [loss / (measured[:, at].std() or 1.0) for at, (loss, _) in enumerate(found)], 1
-    )
-    losses = losses.round(_DIGITS)
+    found = [(losses, np.zeros(len(order))) for losses in measured[order].T]
+    for at, (each, of_one) in enumerate(zip(fitted, rows, strict=True)):
+        if history.objectives[at].metric not in _COUNTED:
+            places = [of_one[one.identity] for one in trials]
+            found[at] = _as_losses(*expected(history, each, places, at))
+    losses = np.stack([loss for loss, _ in found], axis=1)
     chosen = trials[min(range(len(trials)), key=lambda at: (*losses[at], at))]
     best = np.flatnonzero(~pareto.dominance(losses).any(0)).tolist()
     front = tuple(sorted(trials[at].number for at in best))
