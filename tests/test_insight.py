@@ -277,7 +277,7 @@ def test_the_winner_is_marked_and_why_it_is_not_the_first_row():
         "finished",
         "finished, winner",
     ]
-    assert text[9] == f"why it: {line}"
+    assert text[9] == f"why this trial: {line}"
 
 
 def test_a_summary_without_any_score():

@@ -100,7 +100,7 @@ def winner(history: History, draw: Callable[[Architecture], str] = draw_decision
         tested = (f"{name} {metric(name, value)}" for name, value in chosen.metrics.items())
         lines.append("  ".join(tested))
         if chosen.reason:
-            lines.insert(1, f"why it: {chosen.reason}")
+            lines.insert(1, f"why this trial: {chosen.reason}")
     return "\n".join(lines)
 
 
