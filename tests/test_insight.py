@@ -264,6 +264,10 @@ def test_the_winner_is_marked_and_why_it_is_not_the_first_row():
         "90.50 % ± 1.96 % (1 training, mean 92.00 %)"
     )
     assert not reason(history, Recommendation(history.trials[4], estimates))
+    short = reason(history, Recommendation(history.trials[0]))
+    assert short == (
+        "trial 4 has the better score, 92.00 %, but more is expected of trial 0 on new data"
+    )
     history.apply(replace(winner(), number=0, reason=line))
     frame = leaderboard(history)
     assert frame[frame["winner"]]["trial"].tolist() == [0]

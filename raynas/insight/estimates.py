@@ -58,8 +58,9 @@ def reason(history: History, chosen: Recommendation) -> str:
     if best is None or best.number == winner.number:
         return ""
     name = history.objectives[0].metric
-    score = metric(name, best.metrics[name])
-    line = f"trial {best.number} has the better score, {score}, but"
+    same = best.metrics[name] == winner.metrics[name]
+    score = f"the {'same' if same else 'better'} score, {metric(name, best.metrics[name])}"
+    line = f"trial {best.number} has {score}, but"
     estimates = chosen.estimates
     if not {best.number, winner.number} <= estimates.keys():
         return f"{line} more is expected of trial {winner.number} on new data"
