@@ -12,7 +12,7 @@ from two_losses import LETTERS
 
 from raynas.searchers import make, recommended
 from raynas.searchers.ehvi import EHVI
-from raynas.searchers.gp.handover import Scores, Worth
+from raynas.searchers.gp.handover import Scores, Expectation
 from raynas.trial import Finished, History, Objective, Report, Started, accuracy_error
 
 ONE = (Objective(),)
@@ -92,7 +92,7 @@ def test_the_gradient_is_that_of_the_loss():
 
 def test_a_repeat_is_worth_what_it_adds_on_average():
     mean, shift = np.array([0.0, 0.3, -0.5]), np.diag([0.8, 0.5, 0.0])
-    worth = Worth(mean, np.ones(3), shift)
+    worth = Expectation(mean, np.ones(3), shift)
     drawn = strategies.generator(0).normal(size=200_000)
     found = [np.max(mean + np.outer(drawn, shift[:, at]), axis=1).mean() - 0.3 for at in range(3)]
     assert worth.of_repeats() == pytest.approx(found, abs=0.005)

@@ -30,7 +30,7 @@ def expected_improvement(mean: Floats, deviation: Floats) -> Floats:
 
 
 def noise_factor(variance: Floats, noise: float) -> Floats:
-    """Return the share, 0 to 1, of the worth that a noisy training leaves; 1 without noise."""
+    """Return the share, 0 to 1, of the improvement that a noisy training leaves; 1 without noise."""
     return 1.0 - np.sqrt(noise / (variance + noise))
 
 
@@ -39,7 +39,7 @@ class Acquisition:
     """What it is worth to train networks, after all that was trained.
 
     Attributes:
-        posterior: What is believed.
+        posterior: The fitted process.
         known: Networks that were trained, at least one.
         low: The share of full training that the next training is to lack; what it is worth is
             what it says about full ones.

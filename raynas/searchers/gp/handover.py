@@ -112,7 +112,7 @@ class Scores:
         """``[3, networks]`` what the other variances are multiplied by, network by network."""
         return np.stack([np.ones(len(self.mean)), 1.0 / self.count, self.stated])
 
-    def expected(self, alike: Floats) -> Worth:
+    def expected(self, alike: Floats) -> Expectation:
         """Return what is expected of the networks, by fitted variances."""
         from scipy.optimize import minimize  # noqa: PLC0415 - slow to load
 
@@ -126,7 +126,9 @@ class Scores:
         left = worth - worth @ inverse @ worth
         shown = worth - worth @ inverse @ score
         next_one = np.diag(score - score @ inverse @ score) + variances[2] + _JITTER
-        return Worth(mean, np.sqrt(np.maximum(np.diag(left), 0.0)), shown / np.sqrt(next_one))
+        return Expectation(
+            mean, np.sqrt(np.maximum(np.diag(left), 0.0)), shown / np.sqrt(next_one)
+        )
 
     def _solved(self, variances: Floats, alike: Floats) -> tuple[Floats, Floats, Floats]:
         """Return the inverse covariance, its row sums, and scores less their weighted mean."""
@@ -137,7 +139,7 @@ class Scores:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Worth:
+class Expectation:
     """What is expected of networks on new data, standardised; more is better.
 
     Attributes:
@@ -231,7 +233,7 @@ def better(fitted: FittedSurrogate) -> list[int]:
 
 def expected(
     history: History, fitted: FittedSurrogate, rows: Sequence[int], objective: int = 0
-) -> tuple[Scores, Worth]:
+) -> tuple[Scores, Expectation]:
     """Return the scores of networks and what is expected of them on new data.
 
     Args:
@@ -246,7 +248,7 @@ def expected(
     return scores, scores.expected(alike)
 
 
-def _as_losses(scores: Scores, worth: Worth) -> tuple[Floats, Floats]:
+def _as_losses(scores: Scores, worth: Expectation) -> tuple[Floats, Floats]:
     """Return ``[networks]`` the expected loss and its standard error."""
     return scores.centre - scores.scale * worth.mean, scores.scale * worth.error
 
