@@ -12,7 +12,7 @@ from two_losses import LETTERS
 
 from raynas.searchers import make, recommended
 from raynas.searchers.ehvi import EHVI
-from raynas.searchers.gp.handover import Scores, Expectation
+from raynas.searchers.gp.handover import Expectation, Scores
 from raynas.trial import Finished, History, Objective, Report, Started, accuracy_error
 
 ONE = (Objective(),)
