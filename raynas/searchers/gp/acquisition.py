@@ -30,7 +30,7 @@ def expected_improvement(mean: Floats, deviation: Floats) -> Floats:
 
 
 def noise_factor(variance: Floats, noise: float) -> Floats:
-    """Return the share, 0 to 1, of an improvement that a noisy training leaves; 1 without noise."""
+    """Return the share, 0 to 1, of an improvement that noise leaves; 1 without noise."""
     return 1.0 - np.sqrt(noise / (variance + noise))
 
 
