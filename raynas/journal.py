@@ -169,6 +169,8 @@ def _data(event: Event) -> dict[str, Any]:
         data["screening"] = asdict(event.screening)
     elif isinstance(event, Report | Winner):
         data["metrics"] = dict(event.metrics)
+    if isinstance(event, Report):
+        data["errors"] = dict(event.errors)
     return {"event": type(event).__name__.lower(), **data}
 
 
@@ -180,6 +182,8 @@ def _event(data: dict[str, Any]) -> Event:
     if kind is Started:
         data["architecture"] = Architecture.from_data(data["architecture"])
         data["screening"] = Screening(**data["screening"])
+    elif kind is Winner:
+        data["front"] = tuple(data.get("front", ()))
     return kind(**data)
 
 

@@ -16,7 +16,8 @@ from raynas.execution.plan import Plan
 from raynas.execution.proposals import answer, ask, begin, exhausted
 from raynas.rng import proposal_rng
 from raynas.schedulers import Begin, Directive, Director, Hold, Resume, Verdict
-from raynas.searchers import recommended
+from raynas.searchers import recommendation
+from raynas.searchers.recommendation import Recommendation
 from raynas.trial import (
     Event,
     Failed,
@@ -100,16 +101,25 @@ class Conductor:
 
     @property
     def recommended(self) -> Trial | None:
-        """The trial to hand over as it stands; none before one has finished.
+        """The trial to hand over as it stands; none before one has finished."""
+        chosen = self.recommendation
+        return chosen.trial if chosen else None
+
+    @property
+    def recommendation(self) -> Recommendation | None:
+        """The trial to hand over, and what it was compared with; none before one has finished.
 
         Where weights are inherited, that is the best as measured: a searcher judges architectures
         and not weights, and might come back to a trial whose weights were deleted long ago.
         """
+        best = self.history.best
+        as_measured = Recommendation(best) if best else None
         if any(trial.started.inherits for trial in self.history.trials.values()):
-            return self.history.best
-        trial = recommended(self.plan.searcher, self.history)
-        failed_since = trial and isinstance(self.history.trials[trial.number].outcome, Failed)
-        return self.history.best if failed_since else trial
+            return as_measured
+        chosen = recommendation(self.plan.searcher, self.history)
+        if chosen and isinstance(self.history.trials[chosen.trial.number].outcome, Failed):
+            return as_measured
+        return chosen
 
     @property
     def needed(self) -> set[int]:
@@ -120,8 +130,9 @@ class Conductor:
         """
         trials = self.history.trials.values()
         needed = {trial.number for trial in trials if trial.outcome is None or trial.cut}
-        if (chosen := self.recommended) and chosen.started.inherits:
-            needed.add(chosen.number)
+        best = self.history.best  # which is handed over where weights are inherited
+        if best and best.started.inherits:
+            needed.add(best.number)
         return needed | self._guidance.kept(self.plan.searcher, self.history)
 
     def next(self) -> Trial | None:

@@ -50,6 +50,6 @@ def retrain(context: TrainingContext, spec: TrialSpec) -> Retrained:
     while training.epoch < spec.epochs:
         training.step()
     tested = evaluate(training.child, Examples.of(data.test, data, device))
-    metrics = {f"test_{name}": value for name, value in tested.items()}
+    metrics = {f"test_{name}": value for name, value in tested.metrics.items()}
     metrics |= {"params": measured.params, "flops": measured.flops}
     return Retrained(metrics, exported(training.child, data))

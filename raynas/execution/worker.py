@@ -139,7 +139,9 @@ def _reports(context: TrainingContext, spec: TrialSpec) -> Iterator[Report]:
     while training.epoch < spec.epochs:
         epoch = training.step(valid)
         metrics = {**epoch.metrics, **facts, **peak(device)}
-        reports.append(Report(spec.number, epoch.epoch, metrics, epoch.seconds))
+        reports.append(
+            Report(spec.number, epoch.epoch, metrics, epoch.seconds, errors=epoch.errors)
+        )
         if training.epoch < spec.epochs or spec.keep:
             _save(checkpoint, training, facts, reports)
         yield reports[-1]
@@ -203,7 +205,15 @@ def _save(
 ) -> None:
     import torch  # noqa: PLC0415 - see the module's docstring
 
-    told = [{"epoch": r.epoch, "metrics": dict(r.metrics), "seconds": r.seconds} for r in reports]
+    told = [
+        {
+            "epoch": one.epoch,
+            "metrics": dict(one.metrics),
+            "seconds": one.seconds,
+            "errors": dict(one.errors),
+        }
+        for one in reports
+    ]
     state = {"training": training.state(), "facts": dict(facts), "reports": told}
     with writing(path, RuntimeError):  # which is what torch raises where the disk is full
         path.parent.mkdir(parents=True, exist_ok=True)

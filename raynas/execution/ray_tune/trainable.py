@@ -99,13 +99,16 @@ def as_result(event: Report | Failed) -> dict[str, Any]:
 
 def as_event(result: Mapping[str, Any]) -> Report | Failed:
     """Return the event in a result, which Tune has flattened."""
-    prefix, metrics = "raynas/", "raynas/metrics/"
-    flat = {key: value for key, value in result.items() if key.startswith(prefix)}
-    plain = {k.removeprefix(prefix): v for k, v in flat.items() if not k.startswith(metrics)}
+    plain: dict[str, Any] = {}
+    nested: dict[str, dict[str, float]] = {"metrics": {}, "errors": {}}
+    for key, value in result.items():
+        if key.startswith("raynas/"):
+            field, _, name = key.removeprefix("raynas/").partition("/")
+            if field in nested:
+                # Names are the same in all reports of a search: they are held once.
+                nested[field].update({intern(name): value} if name else {})
+            else:
+                plain[field] = value
     if result["raynas_event"] == Failed.__name__:
         return Failed(**plain)
-    # Names are the same in all reports of a search: they are held once.
-    measured = {
-        intern(k.removeprefix(metrics)): v for k, v in flat.items() if k.startswith(metrics)
-    }
-    return Report(**plain, metrics=measured)
+    return Report(**plain, metrics=nested["metrics"], errors=nested["errors"])

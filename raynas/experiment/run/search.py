@@ -22,6 +22,7 @@ from raynas.experiment.resolve.resolved import ResolvedExperiment, resolve
 from raynas.experiment.run.folder import WINNER, checkpoints, keep_winner, open_run
 from raynas.experiment.run.result import Result
 from raynas.insight import Watcher
+from raynas.insight.estimates import reason
 from raynas.insight.run_limits import ahead, ended_by
 from raynas.insight.tensorboard import TensorBoard
 from raynas.journal import Journal, read
@@ -196,9 +197,10 @@ def _retrain(
     from raynas.execution.winner import retrain  # noqa: PLC0415
     from raynas.training.export import input_card  # noqa: PLC0415 - loads torch
 
-    chosen = conductor.recommended
-    if chosen is None:
+    recommended = conductor.recommendation
+    if recommended is None:
         raise RunError(_why_none(conductor.history))
+    chosen = recommended.trial
     epochs, weights = experiment.winner_epochs or experiment.epochs, ""
     if chosen.started.inherits:  # its score is that of weights no training from scratch would give
         epochs, weights = chosen.epoch, str(checkpoints(experiment.output).of(chosen.donor))
@@ -241,7 +243,16 @@ def _retrain(
     }
     with writing(experiment.output / WINNER):
         keep_winner(experiment.output, retrained.exported.files, card)
-    conductor.record(Winner(chosen.number, retrained.metrics, WINNER, at=time.time()))
+    conductor.record(
+        Winner(
+            chosen.number,
+            retrained.metrics,
+            WINNER,
+            at=time.time(),
+            reason=reason(conductor.history, recommended),
+            front=recommended.front,
+        )
+    )
 
 
 def _why_none(history: History) -> str:
