@@ -10,6 +10,7 @@ from raynas.execution.limits import Limits
 from raynas.execution.packing import Resources, Room, Shares
 from raynas.execution.plan import Plan
 from raynas.execution.ray_tune.conductor_adapters import Bridge, ConductorSearchAlgorithm
+from raynas.execution.ray_tune.final_training import FinalTraining
 from raynas.schedulers import Verdict
 from raynas.schedulers.run_to_end import RunToEnd
 from raynas.searchers.random import RandomSearch
@@ -30,8 +31,9 @@ class Told:
 def tuned(run, folder):
     """Play Ray Tune: ask for trials and let those that were given report, to the end."""
     shares = Shares(Resources(1.0, 0.5), NODE, lambda one: {"gpus": one["gpus"]})
+    nothing = FinalTraining(choose=lambda: None, take=lambda _: None)
     searcher = ConductorSearchAlgorithm(
-        Bridge(run.conductor, lambda t: Told(t.number), shares, Room(NODE))
+        Bridge(run.conductor, lambda t: Told(t.number), nothing, shares, Room(NODE))
     )
     experiment = Experiment("tuned", Trainable, storage_path=str(folder), max_failures=2)
     searcher.add_configurations([experiment])

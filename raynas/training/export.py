@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import io
 import warnings
-from collections.abc import Mapping
-from dataclasses import dataclass
 
 import torch
 from safetensors.torch import save
 from torch import Tensor, nn
 
 from raynas.data import Data
+from raynas.training.exported import Exported
 
 
 class Normalised(nn.Module):
@@ -32,19 +31,6 @@ class Normalised(nn.Module):
         """Return ``[batch, classes]`` logits for ``[batch, *input_shape]`` float32 inputs."""
         logits: Tensor = self.child((inputs - self.mean) / self.std)
         return logits
-
-
-@dataclass(frozen=True, slots=True)
-class Exported:
-    """A trained child as files.
-
-    Attributes:
-        files: Contents by name.
-        missing: Why ``network.pt2`` is not among them; empty if it is.
-    """
-
-    files: Mapping[str, bytes]
-    missing: str = ""
 
 
 def exported(child: nn.Module, data: Data) -> Exported:

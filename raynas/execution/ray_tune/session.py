@@ -9,9 +9,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import ModuleType
-from typing import Any, TypeVar
+from typing import Any
 
-import ray
 from ray import tune
 
 from raynas.data import Data
@@ -25,16 +24,16 @@ from raynas.execution.ray_tune.conductor_adapters import (
     ConductorScheduler,
     ConductorSearchAlgorithm,
 )
+from raynas.execution.ray_tune.final_training import FinalTraining
 from raynas.execution.ray_tune.proxy_workers import ProxyWorkers
 from raynas.execution.ray_tune.trainable import ChildTrainable, PackedContext
-from raynas.execution.worker import TrainingContext, TrialSpec
+from raynas.execution.worker import TrialSpec
 from raynas.searchers.screened import Assess
 from raynas.space import Architecture
 from raynas.training.recipe import Recipe
-from raynas.trial import History, Trial
+from raynas.trial import Trial
 
 _RESTARTS = 2  # times a trial whose worker was lost is begun again, from its last checkpoint
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,22 +56,25 @@ class RaySession:
     data: Data
     verbose: bool
 
-    def run_trials(self, conductor: Conductor, assign: Callable[[Trial], TrialSpec]) -> None:
-        """Train what the conductor asks for until it has had enough.
+    def run_trials(
+        self, conductor: Conductor, assign: Callable[[Trial], TrialSpec], final: FinalTraining
+    ) -> None:
+        """Train what the conductor asks for until it has had enough, then the winner.
 
         Args:
             conductor: Leads the search.
             assign: Says what a worker is told of a trial.
+            final: The winner's training.
 
         Raises:
             RaynasError: The searcher failed, or reports do not hold the objective. What was
                 trained before is in the journal.
             KeyboardInterrupt: Likewise.
         """
-        bridge = Bridge(conductor, assign, self.shares, Room(self.slots.nodes, self.most))
-        if bridge.over:
-            return
-        conductor.open(self.slots.count, self.slots.usual.gpus)
+        room = Room(self.slots.nodes, self.most)
+        bridge = Bridge(conductor, assign, final, self.shares, room)
+        if not conductor.finished:
+            conductor.open(self.slots.count, self.slots.usual.gpus)
         with (
             self._quiet(),
             tune_environment(),
@@ -86,25 +88,6 @@ class RaySession:
                 raise
         if bridge.error is not None:
             raise bridge.error
-
-    def run_once(self, work: Callable[[TrainingContext], T], trial: Trial) -> T:
-        """Do ``work`` on a worker that gets what ``trial`` gets, and return its result.
-
-        Where shares are predicted it gets a whole GPU: nothing else runs.
-
-        Whatever ``work`` raises is raised here.
-        """
-        packed, share = self.packed, self.shares.of(trial, History())
-
-        def unpack(data: Data) -> T:
-            return work(packed.unpacked(data, share))
-
-        task = ray.remote(num_cpus=share.cpus, num_gpus=share.gpus)(unpack)
-        try:
-            result: T = ray.get(task.remote(self.data))
-        except ray.exceptions.RayTaskError as error:
-            raise error.cause from error
-        return result
 
     def assessor(self, names: Sequence[str], seed: int) -> Assess:
         """Return what asks proxies on the cluster: actors beside the trials that run.
