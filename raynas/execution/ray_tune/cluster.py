@@ -18,7 +18,7 @@ import ray
 
 from raynas.errors import ResourceError
 from raynas.execution.packing import Resources
-from raynas.execution.ray_tune.lean_start import lean
+from raynas.execution.ray_tune.lean_start import lean, loading
 
 _PATIENCE = 10.0  # seconds until a named cluster must answer
 
@@ -126,7 +126,8 @@ def _start(share: Share) -> None:
     address = _address(share)
     try:
         _knock(address)
-        with lean() if address == "local" and not share.verbose else nullcontext():
+        helpers = address != "local" or share.verbose
+        with loading("raynas.execution.ray_tune.session"), nullcontext() if helpers else lean():
             ray.init(
                 address=address,
                 include_dashboard=False if address == "local" else None,

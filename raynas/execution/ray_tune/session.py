@@ -8,17 +8,14 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from types import ModuleType
-from typing import Any
 
 from ray import tune
 
 from raynas.data import Data
 from raynas.execution.conductor import Conductor
-from raynas.execution.memory_prediction import MemoryPredictor, estimator
 from raynas.execution.packing import Room, Shares
 from raynas.execution.ray_tune import tune_environment
-from raynas.execution.ray_tune.cluster import Share, Slots, connected
+from raynas.execution.ray_tune.cluster import Slots
 from raynas.execution.ray_tune.conductor_adapters import (
     Bridge,
     ConductorScheduler,
@@ -29,8 +26,6 @@ from raynas.execution.ray_tune.proxy_workers import ProxyWorkers
 from raynas.execution.ray_tune.trainable import ChildTrainable, PackedContext
 from raynas.execution.worker import TrialSpec
 from raynas.searchers.screened import Assess
-from raynas.space import Architecture
-from raynas.training.recipe import Recipe
 from raynas.trial import Trial
 
 _RESTARTS = 2  # times a trial whose worker was lost is begun again, from its last checkpoint
@@ -135,34 +130,3 @@ class RaySession:
                 yield
         finally:
             logger.setLevel(level)
-
-
-@contextmanager
-def opened(
-    share: Share,
-    build: Callable[..., Any],
-    home: ModuleType | None,
-    recipe: Recipe,
-    data: Data,
-    resources: Callable[[Architecture], Any] | None = None,
-) -> Iterator[RaySession]:
-    """Connect to Ray for the time of a run.
-
-    Args:
-        share: What a trial asks for, and of which cluster.
-        build: Makes a child: ``build(architecture, input_shape, classes)``.
-        home: The user's own module that ``build`` comes from, if it is one.
-        recipe: How children are trained.
-        data: What they are trained on.
-        resources: The space's word on what a trial gets, if it has one.
-
-    Raises:
-        ResourceError: The cluster cannot be reached, or no node of it can hold a trial.
-    """
-    with connected(share) as slots:
-        fraction = (
-            MemoryPredictor(estimator(build, recipe, data)) if share.gpus == "auto" else None
-        )
-        shares = Shares(slots.usual, slots.nodes, resources, fraction)
-        packed = PackedContext.of(build, home, recipe, "cuda")
-        yield RaySession(slots, shares, share.concurrent, packed, data, share.verbose)

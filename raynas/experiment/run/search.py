@@ -13,6 +13,7 @@ from typing import Any
 
 from raynas.errors import ConfigError, ResourceError
 from raynas.execution.conductor import Conductor
+from raynas.execution.ray_tune.final_training import FinalTraining
 from raynas.execution.worker import TrialSpec
 from raynas.experiment.experiment import Experiment, experiment_from
 from raynas.experiment.resolve.machine import check_machine, share_of
@@ -128,8 +129,7 @@ def run(experiment: Experiment, watchers: Iterable[Watcher] = ()) -> Result:
 
 def _execute(experiment: Experiment, resolved: ResolvedExperiment, conductor: Conductor) -> None:
     """Search on Ray; then train, test and export the winner."""
-    from raynas.execution.ray_tune.final_training import FinalTraining  # noqa: PLC0415 - loads Ray
-    from raynas.execution.ray_tune.session import opened  # noqa: PLC0415
+    from raynas.execution.ray_tune.opening import opened  # noqa: PLC0415 - loads Ray
 
     share = share_of(experiment)
     build = partial(resolved.space.build, **experiment.space_options)
