@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from raynas.execution.uncollected import uncollected
 from raynas.execution.worker import TrainingContext, TrialSpec, begin, failure, load
 from raynas.training.exported import Exported
 from raynas.training.memory import memory_fails
@@ -69,4 +70,6 @@ def _retrained(context: TrainingContext, spec: TrialSpec) -> Iterator[Tested | R
     metrics = {f"test_{name}": value for name, value in tested.items()}
     metrics |= {"params": measured.params, "flops": measured.flops}
     yield Tested(metrics)
-    yield Retrained(metrics, exported(training.child, data))
+    with uncollected():  # the first export loads torch's compiler
+        files = exported(training.child, data)
+    yield Retrained(metrics, files)

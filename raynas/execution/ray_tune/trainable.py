@@ -7,6 +7,7 @@ import os
 import platform
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
+from importlib import import_module
 from sys import intern
 from types import ModuleType
 from typing import Any, Final
@@ -15,6 +16,7 @@ from ray import cloudpickle, tune
 
 from raynas.data import Data
 from raynas.execution.packing import Resources
+from raynas.execution.uncollected import uncollected
 from raynas.execution.winner import Retrained, Tested, retrain
 from raynas.execution.worker import TrainingContext, TrialSpec, train
 from raynas.training.recipe import Recipe
@@ -76,7 +78,9 @@ class ChildTrainable(tune.Trainable):  # type: ignore[misc]  # Ray ships no type
     def step(self) -> dict[str, Any]:
         """Train an epoch, or test or export the winner; the scheduler's adapter reads it."""
         if self._context is None:
-            self._context = self._packed.unpacked(self._data, self._share)
+            with uncollected():
+                self._context = self._packed.unpacked(self._data, self._share)
+                import_module("torch")
         if self._events is None:
             self._events = (retrain if self._final else train)(self._context, self._spec)
         event = next(self._events)
