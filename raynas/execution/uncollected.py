@@ -1,4 +1,4 @@
-"""Loading large libraries without Python's garbage collector, which looks through all they make."""
+"""Loading large libraries without the garbage collector, which looks through all they make."""
 
 from __future__ import annotations
 
