@@ -64,4 +64,5 @@ def main() -> None:
         errors.print(f"raynas: {error}", style="red", markup=False)
         sys.exit(2 if isinstance(error, _BAD_INPUT) else 1)
     finally:
-        gc.freeze()  # or Python looks through all that is loaded before it ends, half a second
+        if "torch" not in sys.modules:  # parts of which complain of what was not collected
+            gc.freeze()  # or Python looks through all that is loaded before it ends: half a second

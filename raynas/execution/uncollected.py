@@ -9,15 +9,11 @@ from contextlib import contextmanager
 
 @contextmanager
 def uncollected() -> Iterator[None]:
-    """Collect no garbage inside, and never again look through what is there at the end.
-
-    That saves a fifth of the time that torch takes to load.
-    """
+    """Collect no garbage inside: torch is loaded in four fifths of the time."""
     was = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
-        gc.freeze()
         if was:
             gc.enable()

@@ -19,13 +19,13 @@ from typing import Any, Final
 
 from ray._private.node import Node
 
-_HELPERS: Final = ("start_monitor", "start_log_monitor", "start_api_server")
+HELPERS: Final = ("start_monitor", "start_log_monitor", "start_api_server")
 
 
 @contextmanager
 def lean() -> Iterator[None]:
     """Let a local ``ray.init`` inside start no helpers."""
-    own = {name: getattr(Node, name) for name in _HELPERS if hasattr(Node, name)}
+    own = {name: getattr(Node, name) for name in HELPERS if hasattr(Node, name)}
     for name in own:
         setattr(Node, name, _nothing)
     try:
