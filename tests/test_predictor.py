@@ -17,7 +17,8 @@ from raynas.space import Architecture
 from raynas.tasks.digits import Digits
 from raynas.tasks.task import Source
 from raynas.training.examples import Examples
-from raynas.training.export import exported, input_card
+from raynas.training.export import exported
+from raynas.training.exported import input_card
 
 
 def kept(folder, child, data):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import sys
 from signal import Signals
@@ -72,3 +73,6 @@ def main() -> None:
     except RaynasError as error:
         errors.print(f"raynas: {error}", style="red", markup=False)
         sys.exit(2 if isinstance(error, _BAD_INPUT) else 1)
+    finally:
+        if "torch" not in sys.modules:  # parts of which complain of what was not collected
+            gc.freeze()  # or Python looks through all that is loaded before it ends: half a second

@@ -107,11 +107,11 @@ def train(context: TrainingContext, spec: TrialSpec) -> Iterator[Report | Failed
     except StorageError:  # the run's fault, which ends the run
         raise
     except Exception as error:  # noqa: BLE001 - a child is a user's code and may raise anything
-        failed = _failure(spec.number, error)
+        failed = failure(spec.number, error)
         yield replace(failed, seconds=time.perf_counter() - since)
 
 
-def _failure(number: int, error: Exception) -> Failed:
+def failure(number: int, error: Exception) -> Failed:
     """Say what has gone wrong: ours in a sentence, a user's with its traceback."""
     if isinstance(error, RaynasError):
         return Failed(number, str(error), out_of_memory=isinstance(error, TrialMemoryError))

@@ -11,7 +11,7 @@ import math
 import os
 import socket
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -19,6 +19,7 @@ import ray
 
 from raynas.errors import ResourceError
 from raynas.execution.packing import Resources
+from raynas.execution.ray_tune.lean_start import lean, loading
 
 _PATIENCE = 10.0  # seconds until a named cluster must answer
 
@@ -130,12 +131,14 @@ def _start(share: Share) -> None:
     address = _address(share)
     try:
         _knock(address)
-        ray.init(
-            address=address,
-            include_dashboard=False if address == "local" else None,
-            log_to_driver=share.verbose,
-            logging_level=logging.INFO if share.verbose else logging.ERROR,
-        )
+        helpers = address != "local" or share.verbose
+        with loading("raynas.execution.ray_tune.session"), nullcontext() if helpers else lean():
+            ray.init(
+                address=address,
+                include_dashboard=False if address == "local" else None,
+                log_to_driver=share.verbose,
+                logging_level=logging.INFO if share.verbose else logging.ERROR,
+            )
     except (OSError, ValueError, RuntimeError) as error:
         raise ResourceError(
             f"Ray could not be started: {error}"

@@ -8,35 +8,28 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from types import ModuleType
-from typing import Any, TypeVar
 
-import ray
-from ray import cloudpickle, tune
+from ray import tune
 
 from raynas.data import Data
 from raynas.errors import Interrupted
 from raynas.execution.conductor import Conductor
-from raynas.execution.memory_prediction import MemoryPredictor, estimator
 from raynas.execution.packing import Room, Shares
 from raynas.execution.ray_tune import tune_environment
-from raynas.execution.ray_tune.cluster import Share, Slots, connected
+from raynas.execution.ray_tune.cluster import Share, Slots
 from raynas.execution.ray_tune.conductor_adapters import (
     Bridge,
     ConductorScheduler,
     ConductorSearchAlgorithm,
 )
-from raynas.execution.ray_tune.packing_code import pack
+from raynas.execution.ray_tune.final_training import FinalTraining
 from raynas.execution.ray_tune.proxy_workers import ProxyWorkers
 from raynas.execution.ray_tune.trainable import ChildTrainable, PackedContext
-from raynas.execution.worker import TrainingContext, TrialSpec
+from raynas.execution.worker import TrialSpec
 from raynas.searchers.screened import Assess
-from raynas.space import Architecture
-from raynas.training.recipe import Recipe
-from raynas.trial import History, Trial
+from raynas.trial import Trial
 
 _RESTARTS = 2  # times a trial whose worker was lost is begun again, from its last checkpoint
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +50,15 @@ class RaySession:
     data: Data
     asked: Share
 
-    def run_trials(self, conductor: Conductor, assign: Callable[[Trial], TrialSpec]) -> None:
-        """Train what the conductor asks for until it has had enough.
+    def run_trials(
+        self, conductor: Conductor, assign: Callable[[Trial], TrialSpec], final: FinalTraining
+    ) -> None:
+        """Train what the conductor asks for until it has had enough, then the winner.
 
         Args:
             conductor: Leads the search.
             assign: Says what a worker is told of a trial.
+            final: The winner's training.
 
         Raises:
             RaynasError: The searcher failed, or reports do not hold the objective. What was
@@ -71,10 +67,9 @@ class RaySession:
             KeyboardInterrupt: Likewise.
         """
         room = Room(self.slots.nodes, self.asked.concurrent)
-        bridge = Bridge(conductor, assign, self.shares, room, self.asked.trial_timeout)
-        if bridge.over:
-            return
-        conductor.open(self.slots.count, self.slots.usual.gpus)
+        bridge = Bridge(conductor, assign, final, self.shares, room, self.asked.trial_timeout)
+        if not conductor.finished:
+            conductor.open(self.slots.count, self.slots.usual.gpus)
         with (
             conductor.interruption.graceful(self.asked.grace),
             self._quiet(),
@@ -89,28 +84,6 @@ class RaySession:
                 raise
             if bridge.error is not None:
                 raise bridge.error
-
-    def run_once(self, work: Callable[[TrainingContext], T], trial: Trial) -> T:
-        """Do ``work`` on a worker that gets what ``trial`` gets, and return its result.
-
-        Where shares are predicted it gets a whole GPU: nothing else runs.
-
-        Whatever ``work`` raises is raised here.
-        """
-        packed, share = self.packed, self.shares.of(trial, History())
-        task_of = pack(work)  # an architecture's values may be of the user's own kinds
-
-        def unpack(data: Data) -> T:
-            context = packed.unpacked(data, share)
-            done: T = cloudpickle.loads(task_of)(context)
-            return done
-
-        task = ray.remote(num_cpus=share.cpus, num_gpus=share.gpus)(unpack)
-        try:
-            result: T = ray.get(task.remote(self.data))
-        except ray.exceptions.RayTaskError as error:
-            raise error.cause from error
-        return result
 
     def assessor(self, names: Sequence[str], seed: int) -> Assess:
         """Return what asks proxies on the cluster: actors beside the trials that run.
@@ -158,34 +131,3 @@ class RaySession:
                 yield
         finally:
             logger.setLevel(level)
-
-
-@contextmanager
-def opened(
-    share: Share,
-    build: Callable[..., Any],
-    home: ModuleType | None,
-    recipe: Recipe,
-    data: Data,
-    resources: Callable[[Architecture], Any] | None = None,
-) -> Iterator[RaySession]:
-    """Connect to Ray for the time of a run.
-
-    Args:
-        share: What a trial asks for, and of which cluster.
-        build: Makes a child: ``build(architecture, input_shape, classes)``.
-        home: The user's own module that ``build`` comes from, if it is one.
-        recipe: How children are trained.
-        data: What they are trained on.
-        resources: The space's word on what a trial gets, if it has one.
-
-    Raises:
-        ResourceError: The cluster cannot be reached, or no node of it can hold a trial.
-    """
-    with connected(share) as slots:
-        fraction = (
-            MemoryPredictor(estimator(build, recipe, data)) if share.gpus == "auto" else None
-        )
-        shares = Shares(slots.usual, slots.nodes, resources, fraction)
-        packed = PackedContext.of(build, home, recipe, "cuda")
-        yield RaySession(slots, shares, packed, data, share)

@@ -7,18 +7,23 @@ import os
 import platform
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
+from importlib import import_module
 from sys import intern
 from types import ModuleType
-from typing import Any
+from typing import Any, Final
 
 from ray import cloudpickle, tune
 
 from raynas.data import Data
 from raynas.execution.packing import Resources
 from raynas.execution.ray_tune.packing_code import pack
+from raynas.execution.uncollected import uncollected
+from raynas.execution.winner import Retrained, Tested, retrain
 from raynas.execution.worker import TrainingContext, TrialSpec, train
 from raynas.training.recipe import Recipe
 from raynas.trial import Failed, Report
+
+FINAL: Final = "raynas_final"  # in a configuration: train the winner; in a result: its event
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,16 +66,21 @@ class ChildTrainable(tune.Trainable):  # type: ignore[misc]  # Ray ships no type
         """Begin the next trial in this process."""
         # Tune gives an actor to another trial only if that has the same share.
         self._spec, self._share = as_told(new_config)
-        self._events: Iterator[Report | Failed] | None = None
+        self._final = FINAL in new_config
+        self._events: Iterator[Report | Failed | Tested | Retrained] | None = None
         return True  # False would lose the trial and its slot without a word to the searcher
 
     def step(self) -> dict[str, Any]:
-        """Train an epoch; the scheduler's adapter reads what comes back."""
+        """Train an epoch, or test or export the winner; the scheduler's adapter reads it."""
         if self._context is None:
-            self._context = self._packed.unpacked(self._data, self._share)
+            with uncollected():
+                self._context = self._packed.unpacked(self._data, self._share)
+                import_module("torch")
         if self._events is None:
-            self._events = train(self._context, self._spec)
+            self._events = (retrain if self._final else train)(self._context, self._spec)
         event = next(self._events)
+        if self._final or not isinstance(event, Report | Failed):
+            return {FINAL: event}
         return as_result(replace(event, worker=f"{platform.node()}:{os.getpid()}"))
 
     def cleanup(self) -> None:
@@ -84,6 +94,11 @@ def as_config(spec: TrialSpec, share: Resources) -> dict[str, Any]:
     The spec is one text: Tune copies, flattens, prints and keeps what it can look into.
     """
     return {"spec": json.dumps(asdict(spec)), **asdict(share)}
+
+
+def as_final_config(spec: TrialSpec, share: Resources) -> dict[str, Any]:
+    """Return likewise the configuration of the winner's training."""
+    return {**as_config(spec, share), FINAL: True}
 
 
 def as_told(config: Mapping[str, Any]) -> tuple[TrialSpec, Resources]:
