@@ -9,11 +9,13 @@ of its own on a Ray of its own:
 - ``class``: a class trainable tuned by hand: ``reuse_actors``, data in the object store, a lazy
   import of torch, no loggers.
 
-Printed are trials per second from before ``ray.init`` to the last trial's end, and utilisation:
+The arms run in turn, five times. Printed are medians, and those of the ratios within each turn:
+trials per second from before ``ray.init`` to the last trial's end, and utilisation:
 seconds spent in training epochs over workers times wall seconds from the start of the first
 epoch to the end of the last one; and, in brackets, with everything from before ``ray.init`` on.
 
     python benchmarks/overhead.py
+    python benchmarks/overhead.py --against class  # a minute a turn
 """
 
 from __future__ import annotations
@@ -25,12 +27,15 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
+from statistics import median
 from typing import Any
 
 import numpy as np
 
 TRIALS, EPOCHS, WORKERS, BATCH = 40, 3, 2, 128
+TURNS = 5
+GOALS = {"function": 5.0, "class": 1.3}
 CELLS = {"channels": 16, "cells": 1}
 
 
@@ -219,25 +224,40 @@ def measured(arm: str, trials: int) -> Figures:
     return Figures(**json.loads(done.stdout.splitlines()[-1]))
 
 
+def ratios(turns: list[dict[str, Figures]], arm: str) -> list[float]:
+    """Return how many times as many trials per second raynas trained as ``arm``, by turn."""
+    return [turn["raynas"].trials_per_s / turn[arm].trials_per_s for turn in turns]
+
+
 def main() -> None:
-    """Run all arms and print their figures."""
+    """Run all arms in turn, several times, and print medians."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--arm", choices=ARMS)
     parser.add_argument("--trials", type=int, default=TRIALS)
+    parser.add_argument("--turns", type=int, default=TURNS)
+    parser.add_argument("--against", nargs="+", choices=("class", "function"))
     given = parser.parse_args()
     if given.arm:
         print(json.dumps(asdict(ARMS[given.arm](given.trials))))
         return
-    figures = {arm: measured(arm, given.trials) for arm in ARMS}
-    for arm, figure in figures.items():
-        print(
-            f"{arm:9} {figure.trials_per_s:.2f} trials/s, utilisation {figure.utilisation:.2f} "
-            f"({figure.with_start:.2f} with the start counted in)"
+    turns, others = [], given.against or ["function", "class"]
+    for number in range(given.turns):
+        turns.append({arm: measured(arm, given.trials) for arm in ("raynas", *others)})
+        rates = ", ".join(f"{arm} {one.trials_per_s:.2f}" for arm, one in turns[-1].items())
+        print(f"turn {number + 1}: {rates} trials/s", flush=True)
+    print(f"medians of {given.turns}:")
+    for arm in turns[0]:
+        rate, utilisation, with_start = (
+            median(getattr(turn[arm], field.name) for turn in turns) for field in fields(Figures)
         )
-    mine = figures["raynas"].trials_per_s
-    for arm, goal in (("function", 5.0), ("class", 1.3)):
-        print(f"raynas / {arm}: {mine / figures[arm].trials_per_s:.2f} (goal: at least {goal})")
-    print(f"utilisation: {figures['raynas'].utilisation:.2f} (goal: at least 0.90)")
+        print(
+            f"{arm:9} {rate:.2f} trials/s, utilisation {utilisation:.2f} "
+            f"({with_start:.2f} with the start counted in)"
+        )
+    for arm in others:
+        print(f"raynas / {arm}: {median(ratios(turns, arm)):.2f} (goal: at least {GOALS[arm]})")
+    mine = median(turn["raynas"].utilisation for turn in turns)
+    print(f"utilisation: {mine:.2f} (goal: at least 0.90)")
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from raynas.experiment.run.result import Result, load
     from raynas.experiment.run.search import resume, run, search
     from raynas.space import Architecture, Choice, Float, Int, Repeat, Space
+    from raynas.training.predictor import Predictor, load_winner
 
 __version__ = "0.1.0"
 
@@ -22,11 +23,13 @@ _HOMES = {
     "Experiment": "raynas.experiment.experiment",
     "Float": "raynas.space",
     "Int": "raynas.space",
+    "Predictor": "raynas.training.predictor",
     "RaynasSearch": "raynas.execution.ray_tune.raynas_search",
     "Repeat": "raynas.space",
     "Result": "raynas.experiment.run.result",
     "Space": "raynas.space",
     "load": "raynas.experiment.run.result",
+    "load_winner": "raynas.training.predictor",
     "resume": "raynas.experiment.run.search",
     "run": "raynas.experiment.run.search",
     "search": "raynas.experiment.run.search",
@@ -37,11 +40,13 @@ __all__ = [
     "Experiment",
     "Float",
     "Int",
+    "Predictor",
     "RaynasSearch",
     "Repeat",
     "Result",
     "Space",
     "load",
+    "load_winner",
     "resume",
     "run",
     "search",

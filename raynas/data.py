@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,8 +21,9 @@ class Split:
     """Examples and their labels.
 
     Attributes:
-        inputs: ``[examples, channels, height, width]`` (images; uint8 or float32) or
-            ``[examples, features]`` (float32).
+        inputs: ``[examples, channels, height, width]`` (images; uint8 or float32),
+            ``[examples, features]`` (float32) or ``[examples, length]`` (ids, such as those of
+            tokens; int64).
         labels: ``[examples]`` int64.
     """
 
@@ -43,8 +44,10 @@ class Split:
 
         Args:
             inputs: ``[examples, channels, height, width]``, ``[examples, height, width]`` (grey
-                images) or ``[examples, features]``. Bytes stay bytes, other numbers become
-                float32.
+                images), ``[examples, features]`` or ``[examples, length]`` (ids). In two
+                dimensions, whole numbers are ids, such as those of tokens: they become int64 and
+                are never normalised. uint8, truth values and real numbers are measurements, and
+                become float32. Images of uint8 stay uint8, other images become float32.
             labels: ``[examples]`` whole numbers, counted from 0.
 
         Raises:
@@ -58,7 +61,9 @@ class Split:
                 "inputs must be [examples, channels, height, width], [examples, height, width] or "
                 f"[examples, features] and labels [examples]: got {array.shape}, {targets.shape}"
             )
-        if array.dtype != np.uint8 or array.ndim == 2:
+        if _are_ids(array):
+            array = _as_ids(array)
+        elif array.dtype != np.uint8 or array.ndim == 2:
             array = array.astype(np.float32)
             if not np.isfinite(array).all():
                 raise DataError("inputs must be finite numbers: got NaN or infinity among them")
@@ -72,6 +77,11 @@ class Split:
     def __len__(self) -> int:
         """Return the number of examples."""
         return len(self.labels)
+
+    @property
+    def ids(self) -> bool:
+        """Whether the inputs are ids, which are handed to the network as they are."""
+        return self.inputs.dtype.kind == "i"
 
     @property
     def digest(self) -> str:
@@ -107,7 +117,12 @@ class Split:
         return self.take(np.sort(rows[~taken])), self.take(np.sort(rows[taken]))
 
     def moments(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
-        """Return mean and standard deviation per channel or feature; 1 where nothing varies."""
+        """Return mean and standard deviation per channel or feature; 1 where nothing varies.
+
+        Ids have none: 0 and 1 stand for them, which change nothing.
+        """
+        if self.ids:
+            return (0.0,) * self.inputs.shape[1], (1.0,) * self.inputs.shape[1]
         axes = (0, *range(2, self.inputs.ndim))
         count = self.inputs.size / self.inputs.shape[1]
         mean = sum(part.sum(axes, np.float64) for part in self._parts()) / count
@@ -117,8 +132,24 @@ class Split:
         std[std == 0.0] = 1.0
         return tuple(mean.tolist()), tuple(std.tolist())
 
+    def extent(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
+        """Return the least and the largest value per channel or feature; of ids, of them all."""
+        axes = None if self.ids else (0, *range(2, self.inputs.ndim))
+        least, most = (np.atleast_1d(of(self.inputs, axis=axes)) for of in (np.min, np.max))
+        return tuple(least.tolist()), tuple(most.tolist())
+
     def _parts(self) -> Iterator[NDArray[Any]]:
         return (self.inputs[at : at + _CHUNK] for at in range(0, len(self), _CHUNK))
+
+
+def _are_ids(array: NDArray[Any]) -> bool:
+    return array.ndim == 2 and array.dtype.kind in "iu" and array.dtype != np.uint8
+
+
+def _as_ids(array: NDArray[Any]) -> NDArray[np.int64]:
+    if array.size and array.max() > np.iinfo(np.int64).max:
+        raise DataError(f"ids must fit into int64: got {array.max()}")
+    return array.astype(np.int64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +163,7 @@ class Data:
         classes: How many labels there are.
         mean: Per channel (or feature), of the training inputs, in their units.
         std: Likewise.
+        names: What people call the classes, by label; empty if nobody said.
     """
 
     train: Split
@@ -140,10 +172,21 @@ class Data:
     classes: int
     mean: tuple[float, ...]
     std: tuple[float, ...]
+    names: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Check that the three splits are of one kind."""
+        if self.names and len(self.names) != self.classes:
+            raise DataError(
+                f"there must be a name for every class: got {len(self.names)} names for "
+                f"{self.classes} classes"
+            )
         for split in (self.valid, self.test):
+            if split.inputs.dtype != self.train.inputs.dtype:
+                raise DataError(
+                    "all splits must hold inputs of one number type: "
+                    f"got {self.train.inputs.dtype} and {split.inputs.dtype}"
+                )
             if split.inputs.shape[1:] != self.input_shape:
                 raise DataError(
                     "all splits must hold examples of one shape: "
@@ -155,7 +198,13 @@ class Data:
 
     @classmethod
     def split(
-        cls, known: Split, *, seed: int, valid: float | Split = 0.2, test: float | Split = 0.2
+        cls,
+        known: Split,
+        *,
+        seed: int,
+        valid: float | Split = 0.2,
+        test: float | Split = 0.2,
+        names: Sequence[str] = (),
     ) -> Data:
         """Divide labelled examples for a search, the same way for the same seed.
 
@@ -164,9 +213,10 @@ class Data:
             seed: The run's seed.
             valid: The validation examples, or which fraction of ``known`` to set aside for them.
             test: Likewise; give the official test set where there is one.
+            names: What people call the classes, by label.
 
         Raises:
-            DataError: A fraction leaves nothing on one side.
+            DataError: A fraction leaves nothing on one side, or a class has no name.
         """
         rng = split_rng(seed)
         count = len(known)
@@ -176,12 +226,18 @@ class Data:
         if not isinstance(valid, Split):
             train, valid = train.divide(valid * count / len(train), rng)
         labels = (int(part.labels.max()) for part in (train, valid, test))
-        return cls(train, valid, test, max(labels) + 1, *train.moments())
+        classes = max(len(names), *(label + 1 for label in labels))
+        return cls(train, valid, test, classes, *train.moments(), names=tuple(map(str, names)))
 
     @property
     def input_shape(self) -> tuple[int, ...]:
         """The shape of one example, such as (channels, height, width)."""
         return tuple(self.train.inputs.shape[1:])
+
+    @property
+    def input_dtype(self) -> str:
+        """The number type that a network is given: ``int64`` for ids, ``float32`` for the rest."""
+        return "int64" if self.train.ids else "float32"
 
     def merged(self) -> Split:
         """Return all that the winner may be trained on: ``train`` and ``valid`` together."""

@@ -26,6 +26,10 @@ class JournalError(RaynasError):
     """A run folder cannot be read, or belongs to something else."""
 
 
+class StorageError(JournalError):
+    """What a run leaves cannot be written: no trial's fault, and the run can be resumed."""
+
+
 class TrialError(RaynasError):
     """A trial ended without a score; the message is the reason that goes into the journal."""
 
@@ -44,6 +48,19 @@ class SearcherError(RaynasError):
 
 class SchedulerError(RaynasError):
     """A scheduler raised when it was asked what comes next; the cause is chained."""
+
+
+class Interrupted(BaseException):
+    """A signal ends the run. No ``Exception``, so that nothing takes it for its own fault.
+
+    Attributes:
+        signal: Its number.
+    """
+
+    def __init__(self, signal: int) -> None:
+        """Say which signal it was."""
+        super().__init__(f"signal {signal}")
+        self.signal = signal
 
 
 def unknown(kind: str, given: str, known: Iterable[str]) -> str:

@@ -7,7 +7,9 @@ in it happened once.
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -18,6 +20,7 @@ from filelock import FileLock, Timeout
 
 from raynas.errors import JournalError, RaynasError, unknown
 from raynas.space import Architecture
+from raynas.storage import writing
 from raynas.trial import (
     Event,
     Failed,
@@ -150,13 +153,9 @@ class Journal:
 
 def _append(path: Path, data: Mapping[str, Any]) -> None:
     line = json.dumps(data, separators=(",", ":")).encode() + b"\n"
-    try:
-        with path.open("ab", buffering=0) as file:
-            written = file.write(line)
-    except OSError as error:
-        raise JournalError(f"{path} cannot be written: {error.strerror}") from error
-    if written != len(line):  # what was written is a torn line now, which resuming repairs
-        raise JournalError(f"{path} cannot be written: the disk is full")
+    with writing(path), path.open("ab", buffering=0) as file:
+        if file.write(line) != len(line):  # there is a torn line now, which resuming repairs
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def _described(run: Mapping[str, Any]) -> dict[str, Any]:
@@ -170,6 +169,8 @@ def _data(event: Event) -> dict[str, Any]:
         data["screening"] = asdict(event.screening)
     elif isinstance(event, Report | Winner):
         data["metrics"] = dict(event.metrics)
+    if isinstance(event, Report):
+        data["errors"] = dict(event.errors)
     return {"event": type(event).__name__.lower(), **data}
 
 
@@ -179,8 +180,10 @@ def _event(data: dict[str, Any]) -> Event:
         raise JournalError(unknown("event", name, _EVENTS))
     kind = _EVENTS[name]
     if kind is Started:
-        data["architecture"] = Architecture(data["architecture"])
+        data["architecture"] = Architecture.from_data(data["architecture"])
         data["screening"] = Screening(**data["screening"])
+    elif kind is Winner:
+        data["front"] = tuple(data.get("front", ()))
     return kind(**data)
 
 

@@ -34,7 +34,8 @@ def names():
 def scalars():
     text = st.text(max_size=3)
     numbers = st.integers(-9, 9) | st.floats(-9, 9, allow_subnormal=False)
-    return st.none() | st.booleans() | text | numbers
+    plain = st.none() | st.booleans() | text | numbers
+    return plain | st.lists(plain, max_size=3).map(tuple)
 
 
 @st.composite

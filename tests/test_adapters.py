@@ -1,8 +1,9 @@
 """The adapter that Ray Tune asks for trials, asked without a Ray."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import pytest
 from local_runs import Run, learn
 from ray.tune import Experiment, Trainable
 
@@ -10,6 +11,8 @@ from raynas.execution.limits import Limits
 from raynas.execution.packing import Resources, Room, Shares
 from raynas.execution.plan import Plan
 from raynas.execution.ray_tune.conductor_adapters import Bridge, ConductorSearchAlgorithm
+from raynas.execution.ray_tune.final_training import FinalTraining
+from raynas.execution.ray_tune.trainable import FINAL
 from raynas.schedulers import Verdict
 from raynas.schedulers.run_to_end import RunToEnd
 from raynas.searchers.random import RandomSearch
@@ -27,11 +30,15 @@ class Told:
     number: int
 
 
-def tuned(run, folder):
-    """Play Ray Tune: ask for trials and let those that were given report, to the end."""
+def tuned(run, folder, final=None):
+    """Play Ray Tune: ask for trials and let those that were given report, to the end.
+
+    The winner's worker is lost.
+    """
     shares = Shares(Resources(1.0, 0.5), NODE, lambda one: {"gpus": one["gpus"]})
+    final = final or FinalTraining(choose=lambda: None, take=lambda _: None)
     searcher = ConductorSearchAlgorithm(
-        Bridge(run.conductor, lambda t: Told(t.number), shares, Room(NODE))
+        Bridge(run.conductor, lambda t: Told(t.number), final, shares, Room(NODE))
     )
     experiment = Experiment("tuned", Trainable, storage_path=str(folder), max_failures=2)
     searcher.add_configurations([experiment])
@@ -41,6 +48,10 @@ def tuned(run, folder):
         if given is not None:
             assert not reached, "it starts after a limit was reached"
             number = json.loads(given.config["spec"])["number"]
+            if FINAL in given.config:
+                assert not live
+                searcher.on_trial_complete(given.trial_id, error=True)
+                continue
             live[given.trial_id] = learn(run.history.trials[number])
         elif searcher.is_finished() and not live:
             return run
@@ -68,3 +79,22 @@ def test_what_waits_for_room_does_not_start_once_a_limit_is_reached_but_later(tm
         trained = [trial for trial in again.history.trials.values() if trial.trained]
         assert [trial.epoch for trial in trained] == [5] * 12
     assert waited
+
+
+@pytest.mark.parametrize("trials", [0, 1, 7])
+def test_the_winner_comes_last_and_once_when_no_trial_runs_and_its_loss_is_told(tmp_path, trials):
+    run = Run(Plan(SPACE, RandomSearch(SPACE), RunToEnd(), 7, 2, 0))
+    if trials < 7:  # the search was cut off, or is over before it begins
+        run.conductor.plan = replace(run.conductor.plan, trials=trials)
+    chosen, taken = [], []
+
+    def choose():
+        assert not run.history.running
+        chosen.append(len(run.history.finished))
+        return Told(0) if trials else None
+
+    tuned(run.opened(2), tmp_path, FinalTraining(choose, taken.append))
+    assert chosen == [trials]
+    assert [(event.number, event.reason[:20]) for event in taken] == [
+        (0, "its worker was lost:") for _ in range(min(trials, 1))
+    ]

@@ -18,7 +18,10 @@ from raynas.experiment.run.folder import open_run
 from raynas.experiment.run.result import load as loaded
 from raynas.journal import Journal
 
-HEAVY = "import sys; print(sorted({'ray', 'torch', 'optuna', 'pandas'} & set(sys.modules)))"
+HEAVY = (
+    "import sys; libraries = {'ray', 'torch', 'optuna', 'pandas', 'scipy', 'sklearn'}; "
+    "print(sorted(libraries & set(sys.modules)))"
+)
 
 
 @pytest.fixture
@@ -43,6 +46,10 @@ def raynas(monkeypatch, capsys, tmp_path):
         "import raynas.space, raynas.trial, raynas.data, raynas.searchers, raynas.schedulers",
         "import raynas.insight, raynas.experiment.run.search, raynas.execution.conductor",
         "import raynas.execution.worker, raynas.tasks, raynas.costs, raynas.training.recipe",
+        "import raynas.execution.winner, raynas.cli.session",
+        "from raynas.experiment.resolve.resolved import resolve\n"
+        "from raynas.experiment.experiment import experiment_from\n"
+        "resolve(experiment_from({'space': 'mlp', 'task': 'digits'}))",
         "import search_spaces.mlp, search_spaces.nasbench201",
     ],
 )
@@ -328,10 +335,12 @@ def test_where_no_terminal_is_it_says_plain_lines_and_ray_says_nothing(finished)
     assert "\x1b" not in said + errors
     assert "ray" not in re.sub(r"raynas|array", "", said.lower().replace(str(output), ""))
     winner = history.winner.number
-    assert errors.splitlines() == [
+    *told, tested = errors.splitlines()
+    assert told == [
         "at most 4 trials of 2 epochs (8 epochs; with asha about 6) on 2 workers",
         f"training the winner, trial {winner}, on training and validation data",
     ]
+    assert tested.startswith("the winner is trained and tested, now it is exported: test_")
 
 
 @pytest.mark.slow

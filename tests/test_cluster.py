@@ -6,10 +6,12 @@ from tempfile import TemporaryDirectory
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from ray._private.node import Node
 from ray_runs import PATIENCE, cli, members, process
 
 from raynas.errors import ResourceError
 from raynas.execution.ray_tune.cluster import Share, connected, settle
+from raynas.execution.ray_tune.lean_start import HELPERS, lean
 
 TENTHS = st.integers(0, 40).map(lambda tenths: tenths / 10)
 
@@ -143,3 +145,10 @@ def test_a_cluster_is_joined_where_it_is_named_and_only_there(tmp_path):
 def test_a_cluster_that_does_not_answer_is_refused_at_once(address, says):
     with pytest.raises(ResourceError, match=says), connected(Share(address=address)):
         pass
+
+
+def test_only_a_lean_ray_does_without_its_helpers():
+    own = [getattr(Node, name) for name in HELPERS]  # which this Ray still starts by these names
+    with lean():
+        assert not any(getattr(Node, name) in own for name in HELPERS)
+    assert [getattr(Node, name) for name in HELPERS] == own

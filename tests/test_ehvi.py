@@ -13,8 +13,8 @@ from two_losses import LETTERS, covered, hypervolume, told
 from raynas.errors import ConfigError, SpaceError
 from raynas.searchers import make
 from raynas.searchers.ehvi import Front, _reach
-from raynas.searchers.gp.belief import Believer
 from raynas.searchers.gp.rows import Rows
+from raynas.searchers.gp.surrogate import Surrogate
 from raynas.space import Int, Space
 from raynas.trial import Failed, Finished, Proposal, Report, Started
 
@@ -55,13 +55,13 @@ def test_what_is_known_for_sure_adds_what_it_adds():
     """Without uncertainty the expectation is the difference of two volumes, or nothing."""
     searcher = make("ehvi", LETTERS)
     history = told(searcher, letters_a_and_b, 12, seed=0)
-    front = Front.of(searcher._beliefs(history), strategies.generator(0))
+    front = Front.of(searcher._fitted(history), strategies.generator(0))
     sure = replace(front, normal=np.zeros_like(front.normal))
     fresh = [Proposal(LETTERS.sample(strategies.generator(seed))) for seed in range(30)]
-    points = sure.beliefs[0].untried([one.architecture for one in fresh])
-    mean = np.stack([belief.posterior.mean(points) for belief in sure.beliefs], axis=1)
-    known = sure.beliefs[0].known
-    means = np.stack([belief.posterior.mean(known) for belief in sure.beliefs], axis=1)
+    points = sure.fitted[0].untried([one.architecture for one in fresh])
+    mean = np.stack([one.posterior.mean(points) for one in sure.fitted], axis=1)
+    known = sure.fitted[0].known
+    means = np.stack([one.posterior.mean(known) for one in sure.fitted], axis=1)
     beaten = (means[:, None] >= mean).all(2).any(0)
     values = sure.value(fresh)
     assert 0 < beaten.sum() < len(fresh)
@@ -72,10 +72,10 @@ def test_what_is_known_for_sure_adds_what_it_adds():
 @pytest.mark.parametrize("objective", [0, 1])
 def test_of_very_many_trainings_the_best_by_an_objective_are_known(objective):
     history = told(make("random", LETTERS), letters_a_and_b, 1300, seed=0)
-    belief = Believer(Rows(LETTERS, None, 1), objective).after(history, full=1)
+    surrogate = Surrogate(Rows(LETTERS, None, 1), objective).fit(history, full=1)
     ranked = sorted(history.finished, key=lambda one: one.losses[objective])
-    assert len(belief.trials) == len(belief.known) <= 1000
-    assert {one.identity for one in ranked[:300]} <= {one.identity for one in belief.trials}
+    assert len(surrogate.trials) == len(surrogate.known) <= 1000
+    assert {one.identity for one in ranked[:300]} <= {one.identity for one in surrogate.trials}
 
 
 def test_it_covers_a_front_in_a_third_of_the_trials_of_nsga2():

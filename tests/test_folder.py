@@ -110,6 +110,24 @@ def test_a_space_that_was_edited_meanwhile_is_refused(experiment):
         opened(replace(mine, space=other_space()))
 
 
+def test_a_helper_that_was_changed_is_seen_and_said_once(experiment, tmp_path, caplog):
+    (tmp_path / "helper.py").write_text("WIDTH = 3\n")
+    (tmp_path / "space.py").write_text(
+        "from helper import WIDTH\nfrom search_spaces.mlp import SPACE, build\n"
+    )
+    mine = replace(experiment, space=str(tmp_path / "space.py"))
+    opened(mine)
+    opened(mine)
+    assert "has changed" not in caplog.text
+    (tmp_path / "helper.py").write_text("WIDTH = 4\n")
+    opened(mine)
+    (said,) = [record.getMessage() for record in caplog.records]
+    assert said.startswith("your code has changed since this run was last started (")
+    assert "/helper.py)" in said
+    opened(mine)
+    assert len(caplog.records) == 1
+
+
 def test_a_run_begun_before_there_was_a_setting_goes_on(experiment):
     opened(experiment)
     path = experiment.output / "journal.jsonl"

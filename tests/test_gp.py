@@ -18,12 +18,17 @@ from sklearn.gaussian_process.kernels import RBF, ConstantKernel, Matern
 from raynas.errors import ConfigError, SpaceError
 from raynas.rng import proposal_rng
 from raynas.searchers import check, make
-from raynas.searchers.gp.acquisition import Worth, best_of, expected_improvement, informed
+from raynas.searchers.gp.acquisition import (
+    Acquisition,
+    best_of,
+    expected_improvement,
+    noise_factor,
+)
 from raynas.searchers.gp.climb import climb
 from raynas.searchers.gp.kernel import Points
 from raynas.searchers.gp.layout import layout
 from raynas.searchers.gp.model import Prior, condition, target
-from raynas.searchers.gp.observations import ends, observe, on_the_way
+from raynas.searchers.gp.observations import intermediate, observe, outcomes
 from raynas.searchers.gp.rows import Rows
 from raynas.searchers.requirements import Requirements
 from raynas.space import Choice, Float, Int, Space
@@ -37,11 +42,11 @@ def networks(space, count, seed=0):
 
 def points(space, count, seed=0, lows=(0.0,)):
     architectures = networks(space, count, seed)
-    who = {one: at for at, one in enumerate(dict.fromkeys(architectures))}
+    number = {one: at for at, one in enumerate(dict.fromkeys(architectures))}
     rows = layout(space)
     return Points(
         np.stack([rows.row(one) for one in architectures]),
-        np.array([who[one] for one in architectures]),
+        np.array([number[one] for one in architectures]),
         np.resize(lows, count).astype(float),
     )
 
@@ -109,9 +114,9 @@ def test_the_posterior_is_scikit_learns(domains, columns, radial):
     prior = Prior.of(layout(space), several=False)
     theta = np.array([0.4, 0.7, 0.2, -0.5, -60.0, math.log(0.05), 0.0])
     seen, asked = points(space, 12), points(space, 40, seed=1)
-    asked = replace(asked, who=-1 - asked.who)
+    asked = replace(asked, network=-1 - asked.network)
     z = strategies.generator(2).normal(size=12)
-    look = condition(prior.kernel(theta), 0.05, seen, z).look(asked)
+    prediction = condition(prior.kernel(theta), 0.05, seen, z).predict(asked)
     lengths = np.repeat(np.sqrt(0.5 / np.exp([0.7 + 0.2, 0.7 - 0.5])), columns)
     theirs = GaussianProcessRegressor(
         ConstantKernel(math.exp(0.4), "fixed") * radial(lengths, length_scale_bounds="fixed"),
@@ -119,8 +124,8 @@ def test_the_posterior_is_scikit_learns(domains, columns, radial):
         optimizer=None,
     ).fit(seen.x, z)
     mean, deviation = theirs.predict(asked.x, return_std=True)
-    assert look.mean == pytest.approx(mean, abs=1e-6)
-    assert look.variance == pytest.approx(deviation**2, abs=1e-6)
+    assert prediction.mean == pytest.approx(mean, abs=1e-6)
+    assert prediction.variance == pytest.approx(deviation**2, abs=1e-6)
 
 
 @pytest.mark.parametrize("space", ["plain", "conditional", "mixed"])
@@ -162,10 +167,10 @@ def test_what_runs_changes_no_mean_and_leaves_less_unknown():
     prior = Prior.of(layout(PLAIN), several=False)
     kernel = prior.kernel(prior.mean)
     seen, running = points(PLAIN, 8), points(PLAIN, 3, seed=5)
-    running = replace(running, who=100 + running.who)
+    running = replace(running, network=100 + running.network)
     z = strategies.generator(0).normal(size=8)
-    without = condition(kernel, 0.1, seen, z).look(running)
-    believing = condition(kernel, 0.1, seen, z, running).look(running)
+    without = condition(kernel, 0.1, seen, z).predict(running)
+    believing = condition(kernel, 0.1, seen, z, running).predict(running)
     assert believing.mean == pytest.approx(without.mean)
     assert (believing.variance < without.variance).all()
 
@@ -177,7 +182,7 @@ def test_equivalent_architectures_are_one_network():
     for number, text in enumerate(("aabcb", "bacba", "ccccc")):
         train(space, history, dict(zip("uvwxy", text, strict=True)), loss=float(number))
     seen = observe(history, history.finished, full=1)
-    assert [(one.who, one.gap) for one in seen] == [(0, 0.0), (0, 1.0), (2, 2.0)]
+    assert [(one.network, one.gap) for one in seen] == [(0, 0.0), (0, 1.0), (2, 2.0)]
     assert seen[0].network == seen[1].network != seen[2].network
 
 
@@ -196,23 +201,25 @@ def test_expected_improvement_is_the_integral():
 
 def test_noise_takes_from_the_worth():
     variance = np.array([0.01, 1.0, 9.0])
-    assert informed(variance, 0.0) == pytest.approx(1.0)
-    assert (np.diff(informed(variance, 0.1)) > 0).all(), "least where most is known"
-    assert informed(variance, 1e9) == pytest.approx(0.0, abs=1e-3)
+    assert noise_factor(variance, 0.0) == pytest.approx(1.0)
+    assert (np.diff(noise_factor(variance, 0.1)) > 0).all(), "least where most is known"
+    assert noise_factor(variance, 1e9) == pytest.approx(0.0, abs=1e-3)
 
 
 def test_without_noise_the_worth_is_expected_improvement():
     prior = Prior.of(layout(PLAIN), several=False)
     seen, fresh = points(PLAIN, 6), points(PLAIN, 20, seed=7)
-    fresh = replace(fresh, who=-1 - np.arange(20))
-    seen = seen.take(np.unique(seen.who, return_index=True)[1])
+    fresh = replace(fresh, network=-1 - np.arange(20))
+    seen = seen.take(np.unique(seen.network, return_index=True)[1])
     z = strategies.generator(1).normal(size=len(seen))
     posterior = condition(prior.kernel(prior.mean), 0.0, seen, z)
-    worth = Worth(posterior, seen)
-    look = posterior.look(fresh)
-    plain = expected_improvement(look.mean - posterior.mean(seen).max(), np.sqrt(look.variance))
-    assert worth.first(fresh) == pytest.approx(plain)
-    assert worth.again() == pytest.approx(0.0, abs=1e-4), "there is nothing to repeat for"
+    worth = Acquisition(posterior, seen)
+    prediction = posterior.predict(fresh)
+    plain = expected_improvement(
+        prediction.mean - posterior.mean(seen).max(), np.sqrt(prediction.variance)
+    )
+    assert worth.of_new(fresh) == pytest.approx(plain)
+    assert worth.of_repeats() == pytest.approx(0.0, abs=1e-4), "there is nothing to repeat for"
 
 
 def test_of_equals_up_to_rounding_the_first_counts():
@@ -387,7 +394,7 @@ def test_trials_stopped_early_count_for_what_they_reached():
     seen = observe(history, history.finished, full=4)
     assert [one.low for one in seen] == [0.0] * 3 + [0.75] * 5
     assert [one.gap for one in seen] == [2, 1, 0, 4, 3, 2, 1, 0]
-    assert not on_the_way(history, history.finished, full=4)  # not the worse ones were stopped
+    assert not intermediate(history, history.finished, full=4)  # not the worse ones were stopped
     searcher = make("gp", space)
     assert not searcher.recommend(history).stopped
     proposal = searcher.propose(history, proposal_rng(0, 8))
@@ -398,8 +405,8 @@ def test_what_went_on_is_known_where_worse_ones_were_stopped():
     space, history = Space({"a": Choice(tuple(range(9)))}), History()
     for value in range(8):
         train(space, history, {"a": value}, float(value), epochs=4, until=4 if value < 3 else 2)
-    seen = on_the_way(history, history.finished, full=4)
-    assert [(one.network["a"], one.low, one.gap) for one in seen] == [
+    seen = intermediate(history, history.finished, full=4)
+    assert [(one.architecture["a"], one.low, one.gap) for one in seen] == [
         (0, 0.5, 0.0),
         (1, 0.5, 1.0),
         (2, 0.5, 2.0),
@@ -519,4 +526,4 @@ def test_what_is_lost_says_nothing_of_what_can_be_trained():
     network = PLAIN.architecture(dict(zip("uvwxy", "abcab", strict=True)))
     history.apply(Started(3, network, PLAIN.identity(network), epochs=1, seed=3))
     history.apply(Failed(3, "its worker was lost", lost=True))
-    assert [one.gap for one in ends(history)] == [0.0, 0.0, 0.0]
+    assert [one.gap for one in outcomes(history)] == [0.0, 0.0, 0.0]

@@ -13,12 +13,14 @@ from insight_history import SPACE, architecture, events, play, report, started, 
 from rich.console import Console
 
 from raynas.insight.drawing import draw
+from raynas.insight.estimates import reason
 from raynas.insight.front import front
-from raynas.insight.leaderboard import as_lines, as_table, leaderboard, records
+from raynas.insight.leaderboard import as_lines, as_table, leaderboard, records, top_of
 from raynas.insight.progress import Pace, progress
 from raynas.insight.screening import screening
 from raynas.insight.summary import counts, effort, print_summary
 from raynas.insight.wording import count, duration, metric
+from raynas.searchers.recommendation import Estimate, Recommendation
 from raynas.trial import Failed, Finished, History, Objective, Screening
 
 
@@ -244,6 +246,42 @@ def test_the_summary_counts_saves_ranks_and_draws():
         "  of two lines",
         "test_accuracy 88.75 %",
     ]
+
+
+def test_the_winner_is_marked_and_why_it_is_not_the_first_row():
+    """Trial 0 was trained once more and is recommended, though trial 4 scored better."""
+    again = replace(started(0), number=6, repeat=True)
+    told = [
+        again,
+        *(replace(report(6, epoch, 0.9), errors={"val_accuracy": 0.01}) for epoch in (1, 2, 3)),
+    ]
+    history = play([*events(), *told, Finished(6)])
+    estimates = {4: Estimate(-0.905, 0.01), 0: Estimate(-0.91, 0.005)}
+    line = reason(history, Recommendation(history.trials[0], estimates))
+    assert line == (
+        "trial 4 has the better score, 92.00 %, but on new data trial 0 is expected to reach "
+        "91.00 % ± 0.98 % (2 trainings, mean 90.00 %), and trial 4 is expected to reach "
+        "90.50 % ± 1.96 % (1 training, mean 92.00 %)"
+    )
+    assert not reason(history, Recommendation(history.trials[4], estimates))
+    short = reason(history, Recommendation(history.trials[0]))
+    assert short == (
+        "trial 4 has the better score, 92.00 %, but more is expected of trial 0 on new data"
+    )
+    history.apply(replace(winner(), number=0, reason=line))
+    frame = leaderboard(history)
+    assert frame[frame["winner"]]["trial"].tolist() == [0]
+    assert frame[frame["trial"] == 0][["trainings", "mean"]].values.tolist() == [[2, 0.9]]
+    assert [one["winner"] for one in records(top_of(frame, 1))] == [False, True]
+    console = written()
+    print_summary(console, history, draw=lambda _: "a drawing", top=1)
+    text = console.file.getvalue().splitlines()
+    assert [row.rpartition("  ")[2] for row in text[4:7]] == [
+        "status",
+        "finished",
+        "finished, winner",
+    ]
+    assert text[9] == f"why this trial: {line}"
 
 
 def test_a_summary_without_any_score():

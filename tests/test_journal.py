@@ -72,9 +72,8 @@ def happenings(draw):
         if not trials or draw(st.booleans()):
             fields = (draw(texts), draw(st.integers(1, 9)), draw(st.integers(0, 2**63)))
             parent, repeat = draw(st.none() | st.integers(0, 9)), draw(st.booleans())
-            number = len(history.trials)
-            begun = Started(number, draw(architectures), *fields, parent, repeat)
-            happen(replace(begun, screening=draw(screenings), at=draw(numbers)))
+            born = Started(len(history.trials), draw(architectures), *fields, parent, repeat)
+            happen(replace(born, screening=draw(screenings), at=draw(numbers)))
             continue
         trial = history.trials[draw(st.sampled_from(trials))]
         donors = [other.number for other in history.finished]
@@ -89,11 +88,11 @@ def happenings(draw):
                 happen(Retried(trial.number, draw(texts), draw(numbers), draw(numbers)))
             case _:
                 metrics = {**draw(measured), "val_accuracy": draw(numbers)}
-                happen(
-                    Report(trial.number, trial.epoch + 1, metrics, draw(numbers), draw(numbers))
-                )
+                said = (trial.epoch + 1, metrics, draw(numbers), draw(numbers))
+                happen(Report(trial.number, *said, errors=draw(measured)))
     if history.best:
-        happen(Winner(history.best.number, draw(measured), draw(texts), draw(numbers)))
+        fields = draw(measured), draw(texts), draw(numbers), draw(texts), (history.best.number,)
+        happen(Winner(history.best.number, *fields))
     return events
 
 
@@ -132,16 +131,20 @@ def test_what_is_replayed_is_what_happened(events):
 
 def test_what_an_older_journal_does_not_say_is_nothing(tmp_path):
     born = Started(0, Architecture({"op": "conv"}), "ab12", epochs=2, seed=7, replaces=3)
-    path = written(
-        tmp_path, [born, Retried(0, "full"), Failed(0, "no", seconds=2.5, worker="a:1")]
-    )
+    end = Failed(0, "no", seconds=2.5, worker="a:1")
+    winner = Winner(0, {}, "winner", reason="better", front=(0,))
+    told = Report(0, 1, {"val_accuracy": 0.5}, errors={"val_accuracy": 0.1})
+    path = written(tmp_path, [born, Retried(0, "full"), told, end, winner])
     lines = [json.loads(line) for line in path.read_text().splitlines()]
     for line in lines:
-        for name in ("replaces", "seconds", "worker"):
+        names = ("reason", "front") if line["event"] == "winner" else ()
+        for name in ("replaces", "seconds", "worker", "errors", *names):
             line.pop(name, None)
     path.write_text("".join(f"{json.dumps(line)}\n" for line in lines))
-    trial = journal.read(tmp_path).history.trials[0]
+    history = journal.read(tmp_path).history
+    trial = history.trials[0]
     assert (trial.started.replaces, trial.seconds) == (None, 0.0)
+    assert (trial.reports[-1].errors, history.winner) == ({}, Winner(0, {}, "winner"))
 
 
 def test_a_number_that_is_none_survives_too(tmp_path):

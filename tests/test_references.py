@@ -92,7 +92,6 @@ def test_a_file_is_a_space_wherever_one_stands(folder, monkeypatch):
     found = find_space(str(folder / "my_space.py"), {"depth": 3, "bias": False})
     assert found.space.size == 2
     assert found.build({"op": "a"}, (4,), 7, depth=3) == ["a", 16, 7, 3, True]
-    assert found.home is not None
     assert found.draw is None
 
 
@@ -225,10 +224,11 @@ def test_what_is_installed_has_no_home_of_the_users():
 UNPACK = """
 import sys
 from raynas.execution.packing import Resources
-from raynas.execution.ray_tune.trainable import Packed
+from raynas.execution.ray_tune.trainable import PackedContext
 from raynas.training.recipe import Recipe
 for line in sys.stdin:
-    build = Packed(bytes.fromhex(line), Recipe(), "cpu").unpacked(None, Resources(1, 0)).build
+    packed = PackedContext(bytes.fromhex(line), Recipe(), "cpu")
+    build = packed.unpacked(None, Resources(1, 0)).build
     print(build({"op": "b"}, (4,), 7))
 """
 
@@ -253,6 +253,93 @@ def test_a_worker_that_cannot_import_the_users_module_can_build(folder, tmp_path
     )
     file_space = "['b', 16, 7, 1, True]\n"
     assert worker.stdout == f"{file_space}{file_space}5\n", worker.stderr
+
+
+LEFT = """
+import helper as h, random, nets.deep
+from .beside import NINE
+from raynas import Int, Space
+
+SPACE = Space({"n": Int(1, 3)})
+
+
+def build(architecture, input_shape, classes):
+    from late import eight  # only when it is called
+    return [h.NAME, random.MINE, nets.deep.seven(), eight(), NINE, h.same(random)]
+"""
+
+
+def project(root, name):
+    """Write files that import each other in every way; some are called like others elsewhere."""
+    (root / "nets").mkdir(parents=True)
+    (root / "space.py").write_text(LEFT)
+    (root / "helper.py").write_text(
+        f"import random as r\nNAME = {name!r}\ndef same(m): return m is r\n"
+    )
+    (root / "random.py").write_text("MINE = 'mine'\n")
+    (root / "nets" / "__init__.py").write_text("from .parts import SEVEN\n")
+    (root / "nets" / "parts.py").write_text("import types\nSEVEN = 7\n")
+    (root / "nets" / "types.py").write_text("raise ImportError('the standard library is meant')")
+    (root / "nets" / "deep.py").write_text("from nets import SEVEN\ndef seven(): return SEVEN\n")
+    (root / "late.py").write_text("def eight(): return 8\n")
+    (root / "beside.py").write_text("NINE = 9\n")
+    return str(root / "space.py")
+
+
+def test_a_file_imports_what_lies_beside_it_here_and_where_nobody_sees_it(tmp_path):
+    standard = sys.modules["random"]
+    path, before = [*sys.path], {*sys.modules}
+    built = {}
+    for name in ("left", "right"):
+        found = find_space(project(tmp_path / name, name), {})
+        built[name] = found.build
+        packed = PackedContext.of(found.build, found.home, Recipe(), "cpu").build.hex()
+    for name, build in built.items():
+        assert build({}, (4,), 7) == [name, "mine", 7, 8, 9, True]
+    assert sys.path == path
+    added = {*sys.modules} - before
+    assert not [name for name in added if name.partition(".")[0] in ("helper", "nets", "late")]
+    assert sys.modules["random"] is standard
+
+    (tmp_path / "right").rename(tmp_path / "away")
+    elsewhere = tmp_path / "empty"
+    elsewhere.mkdir()
+    worker = subprocess.run(
+        [sys.executable, "-c", UNPACK],
+        check=False,
+        input=packed,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        cwd=elsewhere,
+    )
+    assert worker.stdout == "['right', 'mine', 7, 8, 9, True]\n", worker.stderr
+
+
+def test_a_file_in_a_package_may_look_around_it(tmp_path):
+    package = tmp_path / "pkg" / "inner"
+    package.mkdir(parents=True)
+    for folder in (package, package.parent):
+        (folder / "__init__.py").touch()
+    (package.parent / "sizes.py").write_text("WIDTH = 5\n")
+    (package / "layers.py").write_text("from ..sizes import WIDTH\nDEPTH = 2\n")
+    (package / "space.py").write_text(
+        "from pkg.sizes import WIDTH\nfrom . import layers\nfrom layers import DEPTH\n"
+        "from raynas import Int, Space\nSPACE = Space({'n': Int(1, WIDTH)})\n"
+        "def build(architecture, input_shape, classes): return [layers.WIDTH, DEPTH]\n"
+    )
+    found = find_space(str(package / "space.py"), {})
+    assert (found.space.size, found.build({}, (4,), 7)) == (5, [5, 2])
+
+
+def test_a_fault_in_a_helper_is_named_with_its_line(tmp_path):
+    (tmp_path / "space.py").write_text("import helper\n")
+    (tmp_path / "helper.py").write_text("x = 1\nraise KeyError('no')\n")
+    with pytest.raises(ConfigError, match=r"KeyError: 'no' \(.*helper.py, line 2: raise Key"):
+        find_space(str(tmp_path / "space.py"), {})
+    (tmp_path / "helper.py").write_text("x = = 1\n")
+    with pytest.raises(ConfigError, match=r"SyntaxError.*helper.py, line 1"):
+        find_space(str(tmp_path / "space.py"), {})
 
 
 def test_a_task_that_raises_or_loads_something_else_is_named(folder):

@@ -1,9 +1,11 @@
 """What a space is: how it is written, what it refuses, what it says about itself."""
 
+import json
 import math
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 import strategies
 from hypothesis import given
@@ -93,7 +95,7 @@ def test_size_is_the_number_of_different_architectures(space):
         (lambda: Choice({}), "at least one option"),
         (lambda: Choice((1, True)), "must differ"),
         (lambda: Choice(("a", "a")), "must differ"),
-        (lambda: Choice(((1, 2), (3, 4))), "name it instead"),
+        (lambda: Choice(({"a": 1}.keys(), 3)), "name it instead"),
         (lambda: Choice((math.nan, 1.0)), "finite"),
         (lambda: Choice("abc"), "list"),
         (lambda: Choice((1, 2), (1.0,)), "one weight per option"),
@@ -200,3 +202,22 @@ def test_deciding_loads_neither_torch_nor_ray_nor_optuna():
     )
     out = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert out.stdout.strip() == "set()"
+
+
+def test_numpy_scalars_and_lists_are_plain_values():
+    choice = Choice([np.int64(3), np.float32(0.5), np.bool_(1), [8, 16], (np.int32(2), "a")])
+    assert choice.values() == (3, 0.5, True, (8, 16), (2, "a"))
+    assert [type(value) for value in choice.values()[:3]] == [int, float, bool]
+    assert Int(np.int64(1), np.int32(9)) == Int(1, 9)
+    assert Choice(2**i for i in range(3)).values() == (1, 2, 4)
+    with pytest.raises(SpaceError, match="list or a dict"):
+        Choice({1, 2})
+    with pytest.raises(SpaceError, match="a tuple of these"):
+        Choice([(1, object())])
+
+
+def test_tuples_come_back_from_json():
+    space = Space({"widths": Choice([(8, 16), (16, (32, 64))])})
+    for architecture in space:
+        assert space.from_json(architecture.to_json()) == architecture
+        assert Architecture.from_data(json.loads(architecture.to_json())) == architecture

@@ -66,6 +66,17 @@ def test_nothing_about_the_test_data_is_told(dataset):
 
 
 @needs_compact
+@pytest.mark.parametrize(
+    ("dataset", "images"), [("cifar10", 25_000), ("cifar100", 5_000), ("imagenet16-120", 3_000)]
+)
+def test_the_error_of_an_accuracy_follows_from_the_validation_images(dataset, images):
+    look = nasbench201(SPACE, COMPACT, dataset).answer(cells(1)[0], 200, draw=1)[-1]
+    p = look.metrics["val_accuracy"]
+    expected = (p * (1 - p) / images) ** 0.5
+    assert look.errors["val_accuracy"] == pytest.approx(expected, rel=0.01)
+
+
+@needs_compact
 def test_repeats_see_every_seed_once_and_then_again():
     table = nasbench201(SPACE, COMPACT)
     for cell in cells(30):

@@ -25,6 +25,7 @@ from raynas.data import Data, Split
 from raynas.errors import ConfigError, DataError
 from raynas.rng import split_rng
 from raynas.tasks import TASKS, Source, Task
+from raynas.tasks.pictures import read_picture
 from raynas.training import Recipe
 
 COUNT = 40  # images in each part of the small copies
@@ -147,20 +148,67 @@ def test_image_folder(tmp_path):
     assert (len(data.train), len(data.valid), len(data.test)) == (17, 7, 5)
 
 
+def test_class_folders_are_divided_by_the_seed_and_what_is_hidden_is_no_class(tmp_path, caplog):
+    write_images(tmp_path, 9, 12)
+    (tmp_path / ".ipynb_checkpoints").mkdir()
+    (tmp_path / "cat" / ".DS_Store").write_bytes(b"no image")
+    (tmp_path / "labels.csv").write_text("no folder")
+    caplog.set_level("INFO", "raynas")
+    data = TASKS["image_folder"](size=8).load(Source(tmp_path), seed=1)
+    assert data.names == ("cat", "dog")
+    assert [len(part) for part in (data.train, data.valid, data.test)] == [13, 3, 3]
+    assert {*data.test.labels} == {*data.valid.labels} == {0, 1}
+    assert "2 classes (cat 10, dog 9), 13 training, 3 validation, 3 test" in caplog.text
+    assert "validation and test examples were set aside by the seed" in caplog.text
+    again = TASKS["image_folder"](size=8).load(Source(tmp_path), seed=1)
+    assert again.describe() == data.describe()
+
+
+@pytest.mark.parametrize(("part", "sizes"), [("val", [9, 7, 2]), ("valid", [9, 7, 2])])
+def test_train_and_val_are_a_layout(tmp_path, part, sizes):
+    write_images(tmp_path / "train", 5, 12)
+    write_images(tmp_path / part, 3, 12)
+    data = TASKS["image_folder"](size=8).load(Source(tmp_path), seed=1)
+    assert [len(split) for split in (data.train, data.valid, data.test)] == sizes
+
+
+def test_every_kind_of_picture_becomes_rgb_in_the_way_that_is_said(tmp_path):
+    grey = np.arange(64, dtype=np.uint8).reshape(8, 8) * 4
+    clear = np.zeros((8, 8, 4), np.uint8)  # black that nobody sees
+    kinds = {
+        "grey.png": (Image.fromarray(grey), grey),
+        "palette.png": (Image.fromarray(grey).convert("P"), grey),
+        "alpha.png": (Image.fromarray(clear), np.full((8, 8), 255)),
+        "deep.png": (Image.fromarray(grey.astype(np.uint16) * 257), grey),
+        "real.tiff": (Image.fromarray(grey.astype(np.float32) / 255), grey),
+    }
+    for name, (image, expected) in kinds.items():
+        image.save(tmp_path / name)
+        read = read_picture(tmp_path / name, 8)
+        assert read.dtype == np.uint8, name
+        assert np.array_equal(read, np.stack([expected] * 3)), name
+    turned = Image.Exif()
+    turned[0x0112] = 6  # the camera was held on its side
+    Image.fromarray(grey).save(tmp_path / "turned.png", exif=turned)
+    assert np.array_equal(read_picture(tmp_path / "turned.png", 8)[0], np.rot90(grey, -1))
+
+
 def test_image_folder_says_what_is_wrong(tmp_path):
     task = TASKS["image_folder"]()
-    with pytest.raises(DataError, match=f"train/CLASS.*looked in {tmp_path}"):
+    with pytest.raises(DataError, match=f"CLASS.*looked in {tmp_path}, found no folder"):
         task.load(Source(tmp_path), seed=0)
     write_images(tmp_path / "train", 2, 8)
     (tmp_path / "test" / "cat").mkdir(parents=True)
-    with pytest.raises(DataError, match="cannot be read: Found no valid file"):
-        task.load(Source(tmp_path), seed=0)
-    (tmp_path / "test" / "cat" / "broken.png").write_bytes(b"no image")
-    with pytest.raises(DataError, match=r"cannot be read.*broken\.png"):
-        task.load(Source(tmp_path), seed=0)
-    Image.new("RGB", (8, 8)).save(tmp_path / "test" / "cat" / "broken.png")
     with pytest.raises(DataError, match="classes of train, cat, dog: got cat"):
         task.load(Source(tmp_path), seed=0)
+    (tmp_path / "test" / "dog").mkdir()
+    with pytest.raises(DataError, match="test/cat holds no picture"):
+        task.load(Source(tmp_path), seed=0)
+    whole = (tmp_path / "train" / "dog" / "0.png").read_bytes()
+    for content in (b"no image", whole[:-30]):  # another file, and a damaged one
+        (tmp_path / "test" / "cat" / "broken.png").write_bytes(content)
+        with pytest.raises(DataError, match=r"test/cat/broken\.png is no picture, or damaged"):
+            task.load(Source(tmp_path), seed=0)
     with pytest.raises(ConfigError, match="at least 1 pixel: got 0"):
         TASKS["image_folder"](size=0)
 

@@ -1,6 +1,7 @@
 """The training loop: what it computes, that it repeats itself bit for bit, and how it fails."""
 
 import io
+import math
 
 import numpy as np
 import pytest
@@ -108,8 +109,14 @@ def test_scores_are_those_of_scikit_learn(digits):
     inputs = (digits.valid.inputs - np.float32(digits.mean[0])) / np.float32(digits.std[0])
     with torch.no_grad():
         chances = child.eval()(torch.tensor(inputs)).softmax(1).numpy()
-    assert scores["loss"] == pytest.approx(log_loss(digits.valid.labels, chances), rel=1e-5)
-    assert scores["accuracy"] == accuracy_score(digits.valid.labels, chances.argmax(1))
+    labels = digits.valid.labels
+    assert scores.metrics["loss"] == pytest.approx(log_loss(labels, chances), rel=1e-5)
+    assert scores.metrics["accuracy"] == accuracy_score(labels, chances.argmax(1))
+    losses = -np.log(chances[range(len(labels)), labels])
+    assert scores.errors["loss"] == pytest.approx(losses.std() / len(labels) ** 0.5, rel=1e-4)
+    wrong = 1 - scores.metrics["accuracy"]
+    plain = math.sqrt(wrong * (1 - wrong) / len(labels))
+    assert scores.errors["accuracy"] == pytest.approx(plain, rel=0.05)
 
 
 def test_scoring_changes_nothing(digits):
@@ -369,4 +376,4 @@ def test_a_gpu_learns_the_same(digits):
     epochs = history(training, valid, 12)
     assert epochs[-1]["val_accuracy"] > 0.9
     cpu = evaluate(training.child.cpu(), Examples.of(digits.valid, digits, CPU))
-    assert epochs[-1]["val_loss"] == pytest.approx(cpu["loss"], rel=0.05)
+    assert epochs[-1]["val_loss"] == pytest.approx(cpu.metrics["loss"], rel=0.05)

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import sys
+from signal import Signals
 
 import typer
 from rich.console import Console
 
 from raynas.cli.bench import bench
 from raynas.cli.check import check
+from raynas.cli.interruption import INTERRUPTION
 from raynas.cli.resume import resume
 from raynas.cli.search import search
 from raynas.cli.show import show
 from raynas.errors import (
     ConfigError,
     DataError,
+    Interrupted,
     JournalError,
     RaynasError,
     ResourceError,
@@ -52,13 +56,23 @@ class _Lines(logging.Handler):
 
 
 def main() -> None:
-    """Run the command; bad input ends with status 2, a failed run with 1, Ctrl-C with 130."""
+    """Run the command.
+
+    Bad input ends with status 2, a failed run with 1, a signal with 128 and the signal's number.
+    """
     errors = Console(stderr=True, highlight=False, soft_wrap=True)
     logger = logging.getLogger("raynas")
     logger.addHandler(_Lines(errors))
     logger.setLevel(logging.INFO)
     try:
-        app()
+        with INTERRUPTION.listening(), INTERRUPTION.blamed():
+            app()
+    except Interrupted as error:
+        errors.print(f"raynas: stopped by {Signals(error.signal).name}", style="red")
+        sys.exit(128 + error.signal)
     except RaynasError as error:
         errors.print(f"raynas: {error}", style="red", markup=False)
         sys.exit(2 if isinstance(error, _BAD_INPUT) else 1)
+    finally:
+        if "torch" not in sys.modules:  # parts of which complain of what was not collected
+            gc.freeze()  # or Python looks through all that is loaded before it ends: half a second

@@ -77,6 +77,8 @@ def search(  # noqa: PLR0913 - a command's arguments are its options
     cpus_per_trial: s.Cpus = None,
     gpus_per_trial: s.Gpus = None,
     max_concurrent: s.Concurrent = None,
+    grace: s.Grace = None,
+    trial_timeout: s.TrialTimeout = None,
     address: s.Address = None,
     verbose: s.Verbose = None,
     option: s.Set = None,
@@ -111,6 +113,8 @@ def search(  # noqa: PLR0913 - a command's arguments are its options
         cpus_per_trial=cpus_per_trial,
         gpus_per_trial=gpus_per_trial,
         max_concurrent=max_concurrent,
+        grace=grace,
+        trial_timeout=trial_timeout,
         address=address,
         verbose=verbose,
     )

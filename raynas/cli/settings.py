@@ -68,6 +68,20 @@ Gpus = Annotated[
 Concurrent = Annotated[
     int | None, typer.Option(help="Trials at once.", show_default="as many as fit")
 ]
+Grace = Annotated[
+    str | None,
+    typer.Option(
+        help="How long trials may take to come to a checkpoint when a signal ends the run: 30s.",
+        show_default="30s",
+    ),
+]
+TrialTimeout = Annotated[
+    str | None,
+    typer.Option(
+        help="How long a trial may run, such as 10m; after that it has failed.",
+        show_default="no limit",
+    ),
+]
 Address = Annotated[
     str | None,
     typer.Option(help="Ray cluster to join.", show_default="RAY_ADDRESS, or a new local one"),

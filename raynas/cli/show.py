@@ -28,7 +28,7 @@ def show(
     from rich.console import Console  # noqa: PLC0415 - help must not wait for these
 
     from raynas.experiment.run.result import load  # noqa: PLC0415
-    from raynas.insight.leaderboard import leaderboard, records  # noqa: PLC0415
+    from raynas.insight.leaderboard import leaderboard, records, top_of  # noqa: PLC0415
     from raynas.insight.summary import print_summary  # noqa: PLC0415
 
     result = load(output)
@@ -38,7 +38,7 @@ def show(
     history = result.history
     top = top or len(history.trials)
     if as_json:
-        typer.echo(json.dumps(records(leaderboard(history).head(top)), indent=2))
+        typer.echo(json.dumps(records(top_of(leaderboard(history), top)), indent=2))
     else:
         print_summary(
             Console(highlight=False), history, top=top, paused_trials=result.paused_trials

@@ -25,7 +25,7 @@ class Costs:
     flops: int
 
 
-def measure(child: nn.Module, input_shape: tuple[int, ...]) -> Costs:
+def measure(child: nn.Module, input_shape: tuple[int, ...], input_dtype: str = "float32") -> Costs:
     """Count a child's parameters and multiply-adds.
 
     Multiply-adds are counted as NAS-Bench-201 and NATS-Bench count them: convolutions and linear
@@ -38,6 +38,7 @@ def measure(child: nn.Module, input_shape: tuple[int, ...]) -> Costs:
     Args:
         child: The network.
         input_shape: The shape of one example, such as (channels, height, width).
+        input_dtype: ``int64`` for ids; otherwise inputs are of the type of the parameters.
     """
     import torch  # noqa: PLC0415 - deciding must not load torch
 
@@ -55,7 +56,8 @@ def measure(child: nn.Module, input_shape: tuple[int, ...]) -> Costs:
                 undo.callback(layer.register_forward_hook(add).remove)
         undo.enter_context(_evaluating(child))
         undo.enter_context(torch.no_grad())
-        child(like.new_zeros((1, *input_shape)))
+        inputs = like.new_zeros((1, *input_shape))
+        child(inputs.long() if input_dtype == "int64" else inputs)
     return Costs(params=sum(parameter.numel() for parameter in parameters), flops=flops)
 
 

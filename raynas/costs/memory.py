@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import copy
 import weakref
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor, nn
 
+    Inputs = Callable[[], Tensor]
 
-def training_bytes(child: nn.Module, input_shape: tuple[int, ...], batch_size: int) -> int:
+
+def training_bytes(
+    child: nn.Module, input_shape: tuple[int, ...], batch_size: int, input_dtype: str = "float32"
+) -> int:
     """Return the most bytes that tensors hold at a time while a child is trained.
 
     That is parameters, their momentum and gradients, running statistics, the examples, what the
@@ -31,56 +36,61 @@ def training_bytes(child: nn.Module, input_shape: tuple[int, ...], batch_size: i
         child: The network; gives ``[batch, classes]`` logits.
         input_shape: The shape of one example, such as (channels, height, width).
         batch_size: Examples per step, at least two.
+        input_dtype: ``int64`` for ids, ``float32`` for the rest.
     """
     import torch  # noqa: PLC0415 - deciding must not load torch
 
     device = next((parameter.device for parameter in child.parameters()), torch.device("cpu"))
     on_gpu = device.type == "cuda"
+    dtype = getattr(torch, input_dtype)
+
+    def zeros(count: int) -> Inputs:
+        return partial(torch.zeros, (count, *input_shape), dtype=dtype, device=device)
+
     with torch.random.fork_rng([device] if on_gpu else []):  # dropout draws
         if on_gpu:
-            return _measured(copy.deepcopy(child), (batch_size, *input_shape), device)
-        two, three = (_moments(child, (count, *input_shape)) for count in (2, 3))
+            return _measured(copy.deepcopy(child), zeros(batch_size))
+        two, three = (_moments(child, zeros(count)) for count in (2, 3))
         if len(two) != len(three):  # the number of examples changes what is done
-            return max(_moments(child, (batch_size, *input_shape)))
+            return max(_moments(child, zeros(batch_size)))
     more = batch_size - 2
     return max(now + more * (then - now) for now, then in zip(two, three, strict=True))
 
 
-def _measured(child: nn.Module, shape: tuple[int, ...], device: torch.device) -> int:
+def _measured(child: nn.Module, make_inputs: Inputs) -> int:
     """Return the peak of a step, by the allocator of the GPU."""
     import torch  # noqa: PLC0415 - deciding must not load torch
 
+    device = next(child.parameters()).device
     bfloat16 = torch.cuda.is_bf16_supported(including_emulation=False)
     torch.cuda.synchronize(device)
     before = torch.cuda.memory_allocated(device)
     torch.cuda.reset_peak_memory_stats(device)
     with torch.autocast("cuda", torch.bfloat16, enabled=bfloat16):
-        _step(child, shape, device)
+        _step(child, make_inputs)
     torch.cuda.synchronize(device)
     return _held(child) + torch.cuda.max_memory_allocated(device) - before
 
 
-def _moments(child: nn.Module, shape: tuple[int, ...]) -> list[int]:
+def _moments(child: nn.Module, make_inputs: Inputs) -> list[int]:
     """Return the bytes alive after each allocation of a step, what was there before included."""
-    import torch  # noqa: PLC0415 - deciding must not load torch
-
     from raynas.costs.intercept import Intercept  # noqa: PLC0415
 
     child = copy.deepcopy(child)
     tally = _Tally([*child.parameters(), *child.buffers()])
     with Intercept(tally.compute):
-        _step(child, shape, torch.device("cpu"))
+        _step(child, make_inputs)
     held = _held(child)
     return [held + alive for alive in tally.moments]
 
 
-def _step(child: nn.Module, shape: tuple[int, ...], device: torch.device) -> None:
+def _step(child: nn.Module, make_inputs: Inputs) -> None:
     """Go forward and backward once, on zeros."""
     import torch  # noqa: PLC0415 - deciding must not load torch
     from torch.nn.functional import cross_entropy  # noqa: PLC0415
 
-    inputs = torch.zeros(shape, device=device)
-    labels = torch.zeros(len(inputs), dtype=torch.int64, device=device)
+    inputs = make_inputs()  # here, for they take memory, too
+    labels = torch.zeros(len(inputs), dtype=torch.int64, device=inputs.device)
     torch.autograd.backward(cross_entropy(child.train()(inputs), labels))
 
 

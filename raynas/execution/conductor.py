@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from raynas.errors import ConfigError, SchedulerError, SearcherError
+from raynas.execution.failing_alike import FailingAlike
 from raynas.execution.guarded_scheduler import GuardedScheduler, paused_last
+from raynas.execution.interruption import UNINTERRUPTED, Interruption
 from raynas.execution.plan import Plan
 from raynas.execution.proposals import answer, ask, begin, exhausted
 from raynas.rng import proposal_rng
 from raynas.schedulers import Begin, Directive, Director, Hold, Resume, Verdict
-from raynas.searchers import recommended
+from raynas.searchers import recommendation
+from raynas.searchers.recommendation import Recommendation
 from raynas.trial import (
     Event,
     Failed,
@@ -41,14 +45,17 @@ class Conductor:
             go on first.
         record: Writes an event down and folds it into ``history``.
         clock: The time, in seconds.
+        interruption: Whether a signal asks the run to end.
     """
 
     plan: Plan
     history: History
     record: Callable[[Event], None]
     clock: Callable[[], float]
+    interruption: Interruption = UNINTERRUPTED
     _guidance: GuardedScheduler = field(init=False)
     _halfway: deque[int] = field(init=False)
+    _failing: FailingAlike = field(init=False, default_factory=FailingAlike)
     _opened: bool = field(init=False, default=False)
     _exhausted: bool = field(init=False, default=False)
 
@@ -80,6 +87,8 @@ class Conductor:
     @property
     def limit(self) -> str:
         """The name of a limit of the run that is reached; nothing while there is none."""
+        if self.interruption.signal:
+            return "interruption"
         now = self.clock() if self._opened else None
         return self.plan.limits.reached(self.history, now)
 
@@ -92,16 +101,25 @@ class Conductor:
 
     @property
     def recommended(self) -> Trial | None:
-        """The trial to hand over as it stands; none before one has finished.
+        """The trial to hand over as it stands; none before one has finished."""
+        chosen = self.recommendation
+        return chosen.trial if chosen else None
+
+    @property
+    def recommendation(self) -> Recommendation | None:
+        """The trial to hand over, and what it was compared with; none before one has finished.
 
         Where weights are inherited, that is the best as measured: a searcher judges architectures
         and not weights, and might come back to a trial whose weights were deleted long ago.
         """
+        best = self.history.best
+        as_measured = Recommendation(best) if best else None
         if any(trial.started.inherits for trial in self.history.trials.values()):
-            return self.history.best
-        trial = recommended(self.plan.searcher, self.history)
-        failed_since = trial and isinstance(self.history.trials[trial.number].outcome, Failed)
-        return self.history.best if failed_since else trial
+            return as_measured
+        chosen = recommendation(self.plan.searcher, self.history)
+        if chosen and isinstance(self.history.trials[chosen.trial.number].outcome, Failed):
+            return as_measured
+        return chosen
 
     @property
     def needed(self) -> set[int]:
@@ -112,8 +130,9 @@ class Conductor:
         """
         trials = self.history.trials.values()
         needed = {trial.number for trial in trials if trial.outcome is None or trial.cut}
-        if (chosen := self.recommended) and chosen.started.inherits:
-            needed.add(chosen.number)
+        best = self.history.best  # which is handed over where weights are inherited
+        if best and best.started.inherits:
+            needed.add(best.number)
         return needed | self._guidance.kept(self.plan.searcher, self.history)
 
     def next(self) -> Trial | None:
@@ -153,12 +172,20 @@ class Conductor:
         if report.epoch <= trial.epoch:
             return Verdict.GO
         report = replace(report, at=self.clock())
+        self._failing.trained()
         self.record(report)
         return self._judge(report)
 
     def fail(self, number: int, reason: str, **more: Any) -> None:
-        """Take note that a trial ended without a score; ``more`` is as in ``Failed``."""
-        self.record(Failed(number, reason, **more, at=self.clock()))
+        """Take note that a trial ended without a score; ``more`` is as in ``Failed``.
+
+        Raises:
+            ConfigError: All have ended so, for one reason; unless the plan says how many may.
+        """
+        failed = Failed(number, reason, **more, at=self.clock())
+        self.record(failed)
+        if self.plan.limits.max_failures == math.inf:
+            self._failing.failed(failed)
 
     def retry(self, number: int, reason: str, **more: Any) -> None:
         """Take note that memory ran out beside others; the trial comes next, to run alone."""
@@ -184,6 +211,8 @@ class Conductor:
             limit = self.plan.limits.reached(self.history, report.at)
         if verdict is Verdict.STOP or limit:
             self.record(Finished(report.number, stopped=True, at=report.at, limit=limit))
+            return Verdict.STOP
+        if self.interruption.signal:  # not written down: the trial goes on when the run does
             return Verdict.STOP
         return verdict
 

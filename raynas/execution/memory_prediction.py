@@ -84,7 +84,9 @@ def estimator(
         batch = recipe.with_overrides(architecture.under(TRAINING)).batch_size
         try:
             child = build(architecture, data.input_shape, data.classes)
-            return resident + costs.training_bytes(child, data.input_shape, batch)
+            return resident + costs.training_bytes(
+                child, data.input_shape, batch, data.input_dtype
+            )
         except (Exception, SystemExit) as error:  # noqa: BLE001 - a child is a user's code
             _LOG.warning(
                 "%s gets a whole GPU: its memory cannot be estimated: %s", architecture, error

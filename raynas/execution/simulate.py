@@ -153,7 +153,7 @@ class Simulation:
         while self._queue and self._queue[0][0] <= self._budget.seconds:
             self._now, number, look, looks = heappop(self._queue)
             fault = unscored(self.history.objectives, look.metrics, look.epoch)
-            report = Report(number, look.epoch, look.metrics, look.seconds)
+            report = Report(number, look.epoch, look.metrics, look.seconds, errors=look.errors)
             if fault:
                 self._fail(number, f"the recorded {fault}")
             elif self.conductor.report(report) is Verdict.GO:

@@ -6,14 +6,25 @@ network than the one that was chosen. It is tested and exported with the weights
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from raynas.execution.worker import TrainingContext, TrialSpec, begin, load
+from raynas.execution.uncollected import uncollected
+from raynas.execution.worker import TrainingContext, TrialSpec, begin, failure, load
+from raynas.training.exported import Exported
+from raynas.training.memory import memory_fails
+from raynas.trial import Failed
 
-if TYPE_CHECKING:
-    from raynas.training.export import Exported
+
+@dataclass(frozen=True, slots=True)
+class Tested:
+    """A winner that was trained and tested; its files come later, for they take seconds.
+
+    Attributes:
+        metrics: ``test_accuracy`` (a fraction), ``test_loss`` (nats), ``params``, ``flops``.
+    """
+
+    metrics: Mapping[str, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +32,7 @@ class Retrained:
     """What became of a winner.
 
     Attributes:
-        metrics: ``test_accuracy`` (a fraction), ``test_loss`` (nats), ``params``, ``flops``.
+        metrics: As in ``Tested``.
         exported: It, as files.
     """
 
@@ -29,14 +40,20 @@ class Retrained:
     exported: Exported
 
 
-def retrain(context: TrainingContext, spec: TrialSpec) -> Retrained:
-    """Train the winner on training and validation data, look at the test data, export.
+def retrain(context: TrainingContext, spec: TrialSpec) -> Iterator[Tested | Retrained | Failed]:
+    """Train the winner on training and validation data, look at the test data, then export.
 
-    One whose spec has a ``parent`` takes its weights from there instead, as they are.
-
-    Raises:
-        TrialError: Training failed.
+    One whose spec has a ``parent`` takes its weights from there instead, as they are. Whatever
+    the child raises is the last event, as it is in ``raynas.execution.worker``.
     """
+    try:
+        with memory_fails():
+            yield from _retrained(context, spec)
+    except Exception as error:  # noqa: BLE001 - a child is a user's code and may raise anything
+        yield failure(spec.number, error)
+
+
+def _retrained(context: TrainingContext, spec: TrialSpec) -> Iterator[Tested | Retrained]:
     import torch  # noqa: PLC0415 - only workers load torch
 
     from raynas.training.examples import Examples  # noqa: PLC0415
@@ -50,6 +67,9 @@ def retrain(context: TrainingContext, spec: TrialSpec) -> Retrained:
     while training.epoch < spec.epochs:
         training.step()
     tested = evaluate(training.child, Examples.of(data.test, data, device))
-    metrics = {f"test_{name}": value for name, value in tested.items()}
+    metrics = {f"test_{name}": value for name, value in tested.metrics.items()}
     metrics |= {"params": measured.params, "flops": measured.flops}
-    return Retrained(metrics, exported(training.child, data))
+    yield Tested(metrics)
+    with uncollected():  # the first export loads torch's compiler
+        files = exported(training.child, data)
+    yield Retrained(metrics, files)

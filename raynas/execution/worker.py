@@ -11,14 +11,15 @@ import traceback
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 from raynas import costs
 from raynas.data import Data
-from raynas.errors import RaynasError, SpaceError, TrialError, TrialMemoryError
+from raynas.errors import RaynasError, SpaceError, StorageError, TrialError, TrialMemoryError
 from raynas.rng import seed_weights
 from raynas.space import Architecture
+from raynas.storage import writing
 from raynas.training.memory import begin_peak, memory_fails, peak
 from raynas.training.recipe import Recipe
 from raynas.trial import Failed, Report
@@ -103,12 +104,14 @@ def train(context: TrainingContext, spec: TrialSpec) -> Iterator[Report | Failed
             for report in _reports(context, spec):
                 yield report
                 since = time.perf_counter()  # not before: whoever listens takes his time
+    except StorageError:  # the run's fault, which ends the run
+        raise
     except Exception as error:  # noqa: BLE001 - a child is a user's code and may raise anything
-        failed = _failure(spec.number, error)
+        failed = failure(spec.number, error)
         yield replace(failed, seconds=time.perf_counter() - since)
 
 
-def _failure(number: int, error: Exception) -> Failed:
+def failure(number: int, error: Exception) -> Failed:
     """Say what has gone wrong: ours in a sentence, a user's with its traceback."""
     if isinstance(error, RaynasError):
         return Failed(number, str(error), out_of_memory=isinstance(error, TrialMemoryError))
@@ -136,7 +139,9 @@ def _reports(context: TrainingContext, spec: TrialSpec) -> Iterator[Report]:
     while training.epoch < spec.epochs:
         epoch = training.step(valid)
         metrics = {**epoch.metrics, **facts, **peak(device)}
-        reports.append(Report(spec.number, epoch.epoch, metrics, epoch.seconds))
+        reports.append(
+            Report(spec.number, epoch.epoch, metrics, epoch.seconds, errors=epoch.errors)
+        )
         if training.epoch < spec.epochs or spec.keep:
             _save(checkpoint, training, facts, reports)
         yield reports[-1]
@@ -161,7 +166,7 @@ def begin(
             f"0 <= begin < epochs must hold: got begin={spec.begin}, epochs={spec.epochs}"
         )
     torch.set_num_threads(context.threads)
-    architecture = Architecture(spec.architecture)
+    architecture = Architecture.from_data(spec.architecture)
     recipe = context.recipe.with_overrides(architecture.under(TRAINING))
     shape, classes = context.data.input_shape, context.data.classes
     seed_weights(spec.seed)
@@ -172,7 +177,7 @@ def begin(
             raise TrialError(f"the network cannot be built: {error}") from error
         if not isinstance(child, nn.Module):
             raise TrialError(f"build must return a torch.nn.Module, it returned {child!r}")
-        measured = costs.measure(child, shape)
+        measured = costs.measure(child, shape, context.data.input_dtype)
     training = Training(child, examples, recipe, epochs=spec.epochs, seed=spec.seed)
     training.epoch = spec.begin
     return training, measured
@@ -200,9 +205,22 @@ def _save(
 ) -> None:
     import torch  # noqa: PLC0415 - see the module's docstring
 
-    path.parent.mkdir(parents=True, exist_ok=True)
-    told = [{"epoch": r.epoch, "metrics": dict(r.metrics), "seconds": r.seconds} for r in reports]
-    # A name of its own: the worker of a killed run may still be writing beside its successor.
-    with NamedTemporaryFile(dir=path.parent, suffix=".partial", delete=False) as partial:
-        torch.save({"training": training.state(), "facts": dict(facts), "reports": told}, partial)
-    Path(partial.name).replace(path)
+    told = [
+        {
+            "epoch": one.epoch,
+            "metrics": dict(one.metrics),
+            "seconds": one.seconds,
+            "errors": dict(one.errors),
+        }
+        for one in reports
+    ]
+    state = {"training": training.state(), "facts": dict(facts), "reports": told}
+    with writing(path, RuntimeError):  # which is what torch raises where the disk is full
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # A name of its own: the worker of a killed run may still be writing beside its successor.
+        partial = path.with_name(f"{path.name}.{uuid4().hex}.partial")
+        try:
+            torch.save(state, partial)
+            partial.replace(path)
+        finally:
+            partial.unlink(missing_ok=True)

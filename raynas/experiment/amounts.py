@@ -17,8 +17,12 @@ _PART: Final = r"(?:\d+(?:\.\d*)?|\.\d+)"
 _TIME: Final = re.compile("".join(rf"(?:({_PART})\s*{unit}\s*)?" for unit in _SECONDS))
 
 
-def seconds(time: float | str) -> float:
+def seconds(time: float | str, what: str = "time") -> float:
     """Return a time in seconds: a number of them, or ``2h``, ``90m``, ``30s``, ``1h30m``, ``1d``.
+
+    Args:
+        time: The time.
+        what: What messages call it.
 
     Raises:
         ConfigError: It is none of these, or not more than nothing.
@@ -32,7 +36,7 @@ def seconds(time: float | str) -> float:
         total = sum(map(operator.mul, map(float, amounts), _SECONDS.values()))
     if not 0 < total < math.inf:
         raise ConfigError(
-            f"time must be more than 0, in seconds or as in 2h, 90m, 30s or 1h30m, got {time!r}"
+            f"{what} must be more than 0, in seconds or as in 2h, 90m, 30s or 1h30m, got {time!r}"
         )
     return total
 

@@ -150,6 +150,10 @@ class Compute:
         max_concurrent: Trials at once; none for as many as fit.
         address: A Ray cluster to join; none for ``RAY_ADDRESS``, or else a new local one.
         verbose: Whether Ray may speak.
+        grace: How long trials may take to come to a checkpoint when a signal ends the run, in
+            seconds or as in ``30s``.
+        trial_timeout: How long a trial may run, in seconds or as in ``10m``: after that it has
+            failed, and its worker is replaced; none for as long as it likes.
 
     Raises:
         ConfigError: A value is out of range.
@@ -160,12 +164,27 @@ class Compute:
     max_concurrent: int | None = None
     address: str | None = None
     verbose: bool = False
+    grace: float | str = 30.0
+    trial_timeout: float | str | None = None
 
     def check_compute(self) -> None:
         """Check what needs nothing looked up."""
         _at_least_one(self, "max_concurrent")
+        self.grace_seconds, self.trial_seconds  # noqa: B018 - raise on what is malformed
         gpus = 1.0 if self.gpus_per_trial == "auto" else self.gpus_per_trial or 0.0
         Resources(self.cpus_per_trial, gpus).checked()
+
+    @property
+    def grace_seconds(self) -> float:
+        """The grace time in seconds; none at all is allowed."""
+        return 0.0 if self.grace in (0, "0") else amounts.seconds(self.grace, "grace")
+
+    @property
+    def trial_seconds(self) -> float:
+        """How long a trial may run, in seconds; infinite for as long as it likes."""
+        if self.trial_timeout is None:
+            return math.inf
+        return amounts.seconds(self.trial_timeout, "trial_timeout")
 
 
 @dataclass(frozen=True, kw_only=True)

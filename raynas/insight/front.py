@@ -11,9 +11,13 @@ from raynas.trial import History
 def front(history: History) -> list[int]:
     """Return the numbers of the trials on the Pareto front, ascending.
 
-    On it are, of the trials trained the longest, those that no other one beats: none is as good in
-    every objective and better in one. What is not finite beats nothing and is not on it.
+    Once there is a winner, that is the front that its searcher expects on new data, if it expects
+    one. Otherwise on it are, of the trials trained the longest, those that no other one beats:
+    none is as good in every objective and better in one. What is not finite beats nothing and is
+    not on it.
     """
+    if history.winner and history.winner.front:
+        return [*history.winner.front]
     trained = [trial for trial in history.finished if trial.trained]
     longest = max((trial.epoch for trial in trained), default=0)
     rivals = [

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from rich.table import Table
 
+from raynas.insight.estimates import Measured, measured
 from raynas.insight.front import front
 from raynas.insight.outcome_counts import ranking_key
 from raynas.insight.wording import count, duration, metric, status
@@ -19,9 +20,11 @@ if TYPE_CHECKING:
 
 _BEFORE: Final = ("rank", "trial", "status")
 _AFTER: Final = ("params", "flops", "epochs", "seconds", "identity", "architecture", "reason")
-_WHOLE: Final = ("rank", "trial", "params", "flops", "epochs")
+_WHOLE: Final = ("rank", "trial", "trainings", "params", "flops", "epochs")
+_RESTS: Final = ("trainings", "mean", "low", "high")
+_WINNER: Final = "winner"
 _FRONT: Final = "front"
-_HEADS: Final = {"rank": "#", "flops": "FLOPs", "seconds": "time"}
+_HEADS: Final = {"rank": "#", "flops": "FLOPs", "seconds": "time", "low": "95 %"}
 
 
 def leaderboard(history: History) -> pd.DataFrame:
@@ -30,25 +33,39 @@ def leaderboard(history: History) -> pd.DataFrame:
     Ranked are the trials that were trained and finished or were stopped early: the longest
     trained first, of these the least loss first (by the first objective, of equals by the next),
     as ``History.best`` has it. That is how the winner is chosen too, unless the searcher
-    recommends another one. Below them, without a rank, stand the trials answered by another one,
-    the running ones and, last, the failed ones.
+    expects more of another one on new data. Below them, without a rank, stand the trials answered
+    by another one, the running ones and, last, the failed ones.
 
     Returns:
-        Columns ``rank``, ``trial`` (number), ``status``, with several objectives ``front``
-        (whether it is on the Pareto front), each objective's metric, ``params``, ``flops``,
+        Columns ``rank``, ``trial`` (number), ``status``, ``winner`` (whether it is the winner),
+        with several objectives ``front`` (whether it is on the Pareto front), each objective's
+        metric, what is measured of its network by the first objective (``trainings``, how many;
+        ``mean``; ``low`` and ``high``, the 95 % interval, see ``insight.estimates``), ``params``,
+        ``flops``,
         ``epochs``, ``seconds`` (of training), ``identity``, ``architecture`` (JSON)
         and ``reason`` (of a failure). What is not known is missing (NA or NaN).
     """
     import pandas as pd  # noqa: PLC0415 - half a second that only tables need
 
     metrics = _metrics(history)
-    trials = sorted(history.trials.values(), key=ranking_key)
-    rows = [_row(rank, trial, metrics) for rank, trial in enumerate(trials, start=1)]
-    frame = pd.DataFrame(rows, columns=[*_BEFORE, *metrics, *_AFTER])
+    trials, found = sorted(history.trials.values(), key=ranking_key), measured(history)
+    rows = [
+        _row(rank, trial, metrics) | _rests(trial, found)
+        for rank, trial in enumerate(trials, start=1)
+    ]
+    frame = pd.DataFrame(rows, columns=[*_BEFORE, *metrics, *_RESTS, *_AFTER])
+    chosen = history.winner.number if history.winner else None
+    frame.insert(len(_BEFORE), _WINNER, frame["trial"] == chosen)
     if len(history.objectives) > 1:
-        frame.insert(len(_BEFORE), _FRONT, frame["trial"].isin(front(history)))
-    floats = dict.fromkeys(["seconds", *metrics], "float64")
-    return frame.astype(dict.fromkeys(_WHOLE, "Int64") | floats)
+        frame.insert(len(_BEFORE) + 1, _FRONT, frame["trial"].isin(front(history)))
+    floats = dict.fromkeys(["seconds", *metrics, *_RESTS[1:]], "float64")
+    return frame.astype(floats | dict.fromkeys(_WHOLE, "Int64"))
+
+
+def top_of(frame: pd.DataFrame, top: int) -> pd.DataFrame:
+    """Return the first rows of a leaderboard, and the winner's if it is not among them."""
+    shown = [at < top or chosen for at, chosen in enumerate(frame[_WINNER].tolist())]
+    return frame.loc[shown]
 
 
 def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
@@ -65,8 +82,11 @@ def as_table(frame: pd.DataFrame) -> Table:
     table = Table(box=None, header_style="bold", pad_edge=False)
     for head in heads:
         table.add_column(head, justify="left" if head in {"status", "reason"} else "right")
-    for row in rows:
-        style = "bold green" if row[0] == "1" else "dim" if not row[0] else ""
+    chosen = frame[_WINNER].tolist()
+    first = frame["rank"] == 1
+    marked = chosen if any(chosen) else first.fillna(value=False).tolist()
+    for row, mark in zip(rows, marked, strict=True):
+        style = "bold green" if mark else "dim" if not row[0] else ""
         table.add_row(*row, style=style)
     return table
 
@@ -103,6 +123,14 @@ def _row(rank: int, trial: Trial, metrics: list[str]) -> dict[str, Any]:
     }
 
 
+def _rests(trial: Trial, found: Mapping[str, Measured]) -> dict[str, Any]:
+    """Return what is measured of a trial's network; nothing of trials without a rank."""
+    if not (isinstance(trial.outcome, Finished) and trial.trained):
+        return {}
+    rests = found[trial.identity]
+    return dict(zip(_RESTS, (rests.trainings, rests.mean, *rests.interval), strict=True))
+
+
 def _rounded(number: float | None) -> int | None:
     return None if number is None or not math.isfinite(number) else round(number)
 
@@ -112,7 +140,7 @@ def _plain(name: str, value: Any) -> Any:
         return json.loads(value)
     if isinstance(value, str):
         return value
-    if name == _FRONT:
+    if name in {_FRONT, _WINNER}:
         return bool(value)
     number = _known(value)
     return int(number) if name in _WHOLE and number is not None else number
@@ -125,18 +153,34 @@ def _known(value: Any) -> float | None:
 
 
 def _cells(frame: pd.DataFrame) -> list[list[str]]:
-    hidden = {"identity", "architecture", "status", "reason"}
-    names = [name for name in frame.columns if name not in hidden] + ["status"]
-    heads = [_HEADS.get(name, name) for name in names]
+    shown = _in_words(frame)
+    heads = [_HEADS.get(name, name) for name in shown.columns]
     rows = [
-        [_cell(name, value) for name, value in zip(names, row, strict=True)]
-        for row in frame[names].itertuples(index=False, name=None)
+        [_cell(name, value) for name, value in zip(shown.columns, row, strict=True)]
+        for row in shown.itertuples(index=False, name=None)
     ]
-    reasons = frame["reason"].tolist()
-    for row, reason in zip(rows, reasons, strict=True):
+    for row, reason, chosen in zip(rows, frame["reason"], frame[_WINNER], strict=True):
         if isinstance(reason, str):
             row[-1] = f"failed: {reason}"
+        elif chosen:
+            row[-1] += ", winner"
     return [heads, *rows]
+
+
+def _in_words(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows with what scores rest on as text, where there is more than the score."""
+    name = next(one for one in frame.columns if one not in {*_BEFORE, _WINNER, _FRONT})
+    hidden = {"identity", "architecture", "reason", _WINNER, "low", "high"}
+    if name in _RESTS or not (frame["trainings"] > 1).any():
+        hidden |= {"trainings", "mean"}
+    if name not in _RESTS and frame["low"].notna().any():
+        half = (frame["high"] - frame["low"]) / 2
+        margins = [f"± {metric(name, one)}" if _known(one) is not None else "" for one in half]
+        frame = frame.assign(low=margins)
+        hidden.remove("low")
+    means = [metric(name, one) if _known(one) is not None else "" for one in frame["mean"]]
+    shown = [one for one in frame.columns if one not in hidden | {"status"}]
+    return frame.assign(mean=means)[[*shown, "status"]]
 
 
 def _cell(name: str, value: Any) -> str:

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from raynas.insight.drawing import draw as draw_decisions
 from raynas.insight.front import front
-from raynas.insight.leaderboard import as_lines, as_table, leaderboard
+from raynas.insight.leaderboard import as_lines, as_table, leaderboard, top_of
 from raynas.insight.ledger import ledger, spared
 from raynas.insight.ledger_view import in_short
 from raynas.insight.outcome_counts import OutcomeCounts
@@ -48,7 +48,7 @@ def print_summary(
         say(console, "no trial finished" + _first_failure(history))
         return
     say(console, "")
-    frame = leaderboard(history).head(top)
+    frame = top_of(leaderboard(history), top)
     if console.is_terminal:
         console.print(as_table(frame))
     else:
@@ -99,6 +99,8 @@ def winner(history: History, draw: Callable[[Architecture], str] = draw_decision
     if chosen:
         tested = (f"{name} {metric(name, value)}" for name, value in chosen.metrics.items())
         lines.append("  ".join(tested))
+        if chosen.reason:
+            lines.insert(1, f"why this trial: {chosen.reason}")
     return "\n".join(lines)
 
 

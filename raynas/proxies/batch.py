@@ -18,7 +18,7 @@ class Batch:
     """A few normalised training examples, on the device that computes.
 
     Attributes:
-        inputs: ``[examples, *input_shape]`` float32.
+        inputs: ``[examples, *input_shape]`` float32, or int64 (ids).
         labels: ``[examples]`` int64.
         classes: How many labels there are.
 
@@ -55,6 +55,11 @@ class Batch:
         rows = batch_rng(seed).permutation(len(data.train))[:size]
         examples = Examples.of(data.train.take(rows), data, torch.device(device))
         return cls(examples.normalised(examples.inputs), examples.labels, data.classes)
+
+    @property
+    def ids(self) -> bool:
+        """Whether the inputs are ids, which no proxy can change by a little."""
+        return not self.inputs.is_floating_point()
 
     @property
     def input_shape(self) -> tuple[int, ...]:

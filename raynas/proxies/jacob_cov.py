@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from raynas.errors import TrialError
+from raynas.errors import SpaceError, TrialError
 from raynas.proxies.subject import Subject, gradients
 
 _K = 1e-5
@@ -18,8 +18,11 @@ def jacob_cov(subject: Subject) -> float:
     is the gradient of the sum of all outputs by its input, and k = 1e-5.
 
     Raises:
+        SpaceError: The inputs are ids, by which nothing has a gradient.
         TrialError: The output does not depend on some example, or on every pixel alike.
     """
+    if subject.batch.ids:
+        raise SpaceError("jacob_cov needs gradients by the inputs: ids have none")
     inputs = subject.batch.inputs.clone().requires_grad_()
     (jacobians,) = gradients(subject.copy()(inputs).sum(), [inputs])
     correlation = torch.corrcoef(jacobians.flatten(1).double())

@@ -79,7 +79,8 @@ class Subject:
     @cached_property
     def costs(self) -> Costs:
         """Parameters and multiply-adds."""
-        return measure(self.child, self.batch.input_shape)
+        dtype = "int64" if self.batch.ids else "float32"
+        return measure(self.child, self.batch.input_shape, dtype)
 
 
 def weights(child: nn.Module) -> dict[str, Tensor]:

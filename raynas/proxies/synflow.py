@@ -50,10 +50,9 @@ def flows(subject: Subject) -> dict[str, float]:
         if isinstance(layer, _NORMS):
             layer.register_forward_hook(_passed_by)
     found = weights(child)
-    ones = torch.ones(
-        (1, *subject.batch.input_shape), dtype=torch.float64, device=subject.batch.inputs.device
-    )
-    slopes = gradients(child(ones).sum(), list(found.values()))
+    example = subject.batch.inputs[:1]  # of ids it is itself: their embeddings are weights
+    inputs = example if subject.batch.ids else torch.ones_like(example, dtype=torch.float64)
+    slopes = gradients(child(inputs).sum(), list(found.values()))
     return {
         name: float((weight.detach() * slope).abs().sum())
         for (name, weight), slope in zip(found.items(), slopes, strict=True)

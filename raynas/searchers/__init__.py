@@ -17,6 +17,7 @@ import numpy as np
 from raynas.errors import ConfigError, unknown
 from raynas.lazy_table import LazyTable
 from raynas.options import build
+from raynas.searchers.recommendation import Recommendation
 from raynas.searchers.requirements import Requirements
 from raynas.space import Space
 from raynas.trial import History, Proposal, Trial
@@ -71,6 +72,14 @@ class Recommender(Protocol):
 
 
 @runtime_checkable
+class Explaining(Protocol):
+    """A recommender that says what networks are expected to reach on new data."""
+
+    def recommendation(self, history: History) -> Recommendation | None:
+        """Return the trial that ``recommend`` returns, and what it was compared with."""
+
+
+@runtime_checkable
 class Keeper(Protocol):
     """A searcher whose proposals inherit weights."""
 
@@ -79,10 +88,18 @@ class Keeper(Protocol):
 
 
 def recommended(searcher: object, history: History) -> Trial | None:
-    """Return the trial a search hands over: the searcher's word, or else the history's best."""
+    """Return the trial a search hands over: the searcher's choice, or else the history's best."""
     if isinstance(searcher, Recommender):
         return searcher.recommend(history)
     return history.best
+
+
+def recommendation(searcher: object, history: History) -> Recommendation | None:
+    """Return the trial a search hands over, and what it was compared with, if that is known."""
+    if isinstance(searcher, Explaining):
+        return searcher.recommendation(history)
+    chosen = recommended(searcher, history)
+    return Recommendation(chosen) if chosen else None
 
 
 SEARCHERS: Final[Mapping[str, type[Searcher]]] = LazyTable(

@@ -11,6 +11,7 @@ from raynas.searchers.ehvi import EHVI
 from raynas.searchers.gp.rows import Features
 from raynas.searchers.gp.search import GaussianProcess
 from raynas.searchers.random import RandomSearch
+from raynas.searchers.recommendation import Recommendation
 from raynas.searchers.requirements import Requirements
 from raynas.space import Space
 from raynas.trial import History, Proposal, Trial
@@ -77,10 +78,17 @@ class Auto:
         """Ask the one that suits the objectives."""
         return self._suited(history).propose(history, rng)
 
-    def recommend(self, history: History) -> Trial | None:
-        """Ask likewise."""
+    def recommendation(self, history: History) -> Recommendation | None:
+        """Ask likewise; random search has the best as measured."""
         suited = self._suited(history)
-        return suited.recommend(history) if isinstance(suited, GaussianProcess) else history.best
+        if not isinstance(suited, RandomSearch):
+            return suited.recommendation(history)
+        return Recommendation(history.best) if history.best else None
+
+    def recommend(self, history: History) -> Trial | None:
+        """Return the trial of ``recommendation``."""
+        chosen = self.recommendation(history)
+        return chosen.trial if chosen else None
 
     def _suited(self, history: History) -> GaussianProcess | EHVI | RandomSearch:
         return self._one if len(history.objectives) == 1 else self._several

@@ -26,15 +26,17 @@ from raynas import pareto
 from raynas.errors import ConfigError
 from raynas.searchers.blas import on_one_thread
 from raynas.searchers.gp.acquisition import best_of
-from raynas.searchers.gp.belief import Belief, Believer
 from raynas.searchers.gp.candidates import anywhere, around
 from raynas.searchers.gp.climb import climb
+from raynas.searchers.gp.handover import handed_over_front
 from raynas.searchers.gp.layout import Floats
 from raynas.searchers.gp.rows import Features, Rows
+from raynas.searchers.gp.surrogate import FittedSurrogate, Surrogate
 from raynas.searchers.mutants import anything
+from raynas.searchers.recommendation import Recommendation
 from raynas.searchers.selection import check_mutable
 from raynas.space import Space
-from raynas.trial import History, Proposal
+from raynas.trial import History, Proposal, Trial
 
 _PARENTS: Final = 8
 _DRAWS: Final = 128  # directions, each with a draw from the processes
@@ -62,7 +64,7 @@ class EHVI:
     features: Features | None = None
     pool: int = 1000
     _rows: Rows = field(init=False, repr=False, compare=False)
-    _believers: dict[int, Believer] = field(
+    _surrogates: dict[int, Surrogate] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
 
@@ -78,16 +80,18 @@ class EHVI:
     @on_one_thread
     def propose(self, history: History, rng: np.random.Generator) -> Proposal | None:
         """Sample at first, then train what is expected to add most."""
-        if sum(trial.trained for trial in history.finished) < self.random_first:
+        if not self._informed(history):
             return anything(self.space, history, rng)
-        beliefs = self._beliefs(history)
-        front = Front.of(beliefs, rng)
+        fitted = self._fitted(history)
+        front = Front.of(fitted, rng)
         trained = {
-            who: trial
-            for belief in beliefs
-            for who, trial in zip(belief.known.who.tolist(), belief.trials, strict=True)
+            number: trial
+            for one in fitted
+            for number, trial in zip(one.known.network.tolist(), one.trials, strict=True)
         }
-        parents = [trained[who] for who in rng.permutation(front.members)[:_PARENTS].tolist()]
+        parents = [
+            trained[number] for number in rng.permutation(front.members)[:_PARENTS].tolist()
+        ]
         near = around(self.space, history, parents, rng)
         fresh = [*near, *anywhere(self.space, history, rng)]
         if not fresh:
@@ -95,11 +99,26 @@ class EHVI:
         fresh, values = climb(self.space, history, fresh, front.value, rng)
         return fresh[best_of(values)]
 
-    def _beliefs(self, history: History) -> list[Belief]:
-        """Return what is believed by each objective."""
+    @on_one_thread
+    def recommendation(self, history: History) -> Recommendation | None:
+        """Return the front that is expected on new data; at first, the best as measured."""
+        if not self._informed(history):
+            return Recommendation(history.best) if history.best else None
+        return handed_over_front(history, self._fitted(history))
+
+    def recommend(self, history: History) -> Trial | None:
+        """Return the trial of ``recommendation``, the best by the first objective."""
+        chosen = self.recommendation(history)
+        return chosen.trial if chosen else None
+
+    def _informed(self, history: History) -> bool:
+        return sum(trial.trained for trial in history.finished) >= self.random_first
+
+    def _fitted(self, history: History) -> list[FittedSurrogate]:
+        """Return a surrogate fitted to each objective."""
         full = max(trial.started.epochs for trial in history.trials.values())
         return [
-            self._believers.setdefault(at, Believer(self._rows, at)).after(history, full)
+            self._surrogates.setdefault(at, Surrogate(self._rows, at)).fit(history, full)
             for at in range(len(history.objectives))
         ]
 
@@ -109,7 +128,7 @@ class Front:
     """The Pareto front by what is expected, and how far it reaches.
 
     Attributes:
-        beliefs: By objective.
+        fitted: By objective.
         members: Numbers of the networks on it, as the kernel has them.
         corner: ``[objectives]`` from which the volume is measured.
         directions: ``[draws, objectives]`` of length one, none negative.
@@ -117,7 +136,7 @@ class Front:
         reached: ``[draws]`` how far the front reaches in each direction.
     """
 
-    beliefs: Sequence[Belief]
+    fitted: Sequence[FittedSurrogate]
     members: NDArray[np.intp]
     corner: Floats
     directions: Floats
@@ -125,31 +144,31 @@ class Front:
     reached: Floats
 
     @classmethod
-    def of(cls, beliefs: Sequence[Belief], rng: np.random.Generator) -> Front:
+    def of(cls, fitted: Sequence[FittedSurrogate], rng: np.random.Generator) -> Front:
         """Draw the directions, and look how far those known reach."""
-        known = reduce(add, (one.known for one in beliefs))
-        known = known.take(np.unique(known.who, return_index=True)[1])
-        means = np.stack([one.posterior.mean(known) for one in beliefs], axis=1).round(_DIGITS)
+        known = reduce(add, (one.known for one in fitted))
+        known = known.take(np.unique(known.network, return_index=True)[1])
+        means = np.stack([one.posterior.mean(known) for one in fitted], axis=1).round(_DIGITS)
         members = np.flatnonzero(~pareto.dominance(-means).any(axis=0))
         corner = means.min(0) - _BELOW
-        shape = _DRAWS, len(beliefs)
+        shape = _DRAWS, len(fitted)
         directions = np.abs(rng.standard_normal(shape)) + 1e-12
         directions /= np.linalg.norm(directions, axis=1, keepdims=True)
         reached = _reach(means[members, None] - corner, directions).max(0)
         return cls(
-            beliefs, known.who[members], corner, directions, rng.standard_normal(shape), reached
+            fitted, known.network[members], corner, directions, rng.standard_normal(shape), reached
         )
 
     def value(self, fresh: Sequence[Proposal]) -> Floats:
         """Return ``[fresh]`` what untried networks are expected to add, were they trained."""
-        first = self.beliefs[0]
+        first = self.fitted[0]
         points = first.untried([one.architecture for one in fresh])
-        looks = [one.posterior.look(points) for one in self.beliefs]
-        mean = np.stack([look.mean for look in looks], axis=1)[:, None]
-        deviation = np.sqrt(np.stack([look.variance for look in looks], axis=1))[:, None]
+        predictions = [one.posterior.predict(points) for one in self.fitted]
+        mean = np.stack([one.mean for one in predictions], axis=1)[:, None]
+        deviation = np.sqrt(np.stack([one.variance for one in predictions], axis=1))[:, None]
         reach = _reach(mean + deviation * self.normal - self.corner, self.directions)
         added: Floats = np.maximum(reach - self.reached, 0.0).mean(1)
-        return added * first.chance(points)
+        return added * first.feasible(points)
 
 
 def _reach(points: Floats, directions: Floats) -> Floats:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from typing import Any, Final
 
@@ -13,7 +14,12 @@ _LOG = logging.getLogger("raynas")
 
 
 def offered(domain: Domain) -> Domain:
-    """Return a domain as such a sampler gets it: with too many whole numbers, as real ones."""
+    """Return a domain as such a sampler gets it.
+
+    Too many whole numbers become real ones; options that are tuples become text.
+    """
+    if isinstance(domain, Choice) and any(isinstance(one, tuple) for one in domain.values()):
+        return Choice([told(domain, one) for one in domain.values()], domain.weights)
     if isinstance(domain, Int) and domain.count > _COUNTABLE:
         return Float(domain.low, domain.high, log=domain.log)
     return domain
@@ -26,6 +32,8 @@ def taken(domain: Domain, value: Any) -> Any:
     match domain:
         case Float():
             return float(value)
+        case Choice():
+            return next((one for one in domain.values() if told(domain, one) == value), value)
         case Int(low=low, high=high) if offered(domain) is not domain:
             return min(max(round(value), low), high)
     return value
@@ -33,6 +41,8 @@ def taken(domain: Domain, value: Any) -> Any:
 
 def told(domain: Domain, value: Any) -> Any:
     """Return a value of a domain in the words of such a sampler."""
+    if isinstance(domain, Choice):
+        return json.dumps(value) if isinstance(value, tuple) else value
     return float(value) if isinstance(offered(domain), Float) else value
 
 

@@ -149,18 +149,23 @@ def quiet() -> Iterator[None]:
 def _distribution(domain: Domain) -> BaseDistribution:
     match offered(domain):
         case Choice() as choice:
-            return CategoricalDistribution(choice.values())
+            return CategoricalDistribution(_words(choice))
         case Int(low, high, log):
             return IntDistribution(low, high, log=log)
         case Float(low, high, log):
             return FloatDistribution(low, high, log=log)
 
 
+def _words(choice: Choice) -> Any:
+    """Return the options of a choice as ``offered`` made them: Optuna takes no tuples."""
+    return choice.values()
+
+
 def _suggest(trial: optuna.Trial, decision: Decision) -> Value:
     value: Any
     match offered(decision.domain):
         case Choice() as choice:
-            value = trial.suggest_categorical(decision.path, choice.values())
+            value = trial.suggest_categorical(decision.path, _words(choice))
         case Int(low, high, log):
             value = trial.suggest_int(decision.path, low, high, log=log)
         case Float(low, high, log):

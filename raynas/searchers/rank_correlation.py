@@ -1,4 +1,7 @@
-"""How well zero-cost proxies rank what was trained after all."""
+"""How well zero-cost proxies rank what was trained after all.
+
+SciPy's statistics take half a second to load, so they are loaded when they are first needed.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +13,6 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtri
-from scipy.stats import rankdata, spearmanr
 
 from raynas.searchers.selection import rank
 from raynas.trial import Finished, History, Trial
@@ -46,6 +47,8 @@ def rank_correlation(history: History) -> RankCorrelation | None:
     judged = [trial for trial in history.finished if _is_judged(trial)]
     if len(judged) < _FEWEST:
         return None
+    from scipy.stats import spearmanr  # noqa: PLC0415 - see the module's docstring
+
     by_proxies = mean_ranks([trial.started.screening.scores for trial in judged])
     places = {trial.number: place for place, trial in enumerate(sorted(judged, key=rank))}
     trained = [-places[trial.number] for trial in judged]
@@ -63,6 +66,8 @@ def mean_ranks(scores: Sequence[Mapping[str, float]]) -> NDArray[np.float64]:
     names = sorted({name for one in scores for name in one})
     if not names:
         return np.zeros(len(scores))
+    from scipy.stats import rankdata  # noqa: PLC0415 - see the module's docstring
+
     table = np.array([[one.get(name, -np.inf) for name in names] for one in scores])
     ranks: NDArray[np.float64] = rankdata(table, axis=0).mean(axis=1)
     return ranks
@@ -88,6 +93,8 @@ def _spread(rivals: Sequence[int]) -> float:
 @cache
 def _moments(rivals: int) -> tuple[float, float]:
     """Return the mean, and that of the square, of the best of so many draws from a normal."""
+    from scipy.special import ndtri  # noqa: PLC0415 - see the module's docstring
+
     shares = (np.arange(_GRID) + 0.5) / _GRID
     weights = rivals * shares ** (rivals - 1) / _GRID
     points = ndtri(shares)

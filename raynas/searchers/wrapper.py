@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from raynas.searchers import Searcher, check, recommended
+from raynas.searchers import Searcher, check, recommendation, recommended
+from raynas.searchers.recommendation import Recommendation
 from raynas.searchers.requirements import Requirements
 from raynas.space import Space
 from raynas.trial import History, Trial
@@ -36,3 +37,7 @@ class SearcherWrapper:
     def recommend(self, history: History) -> Trial | None:
         """Return the trial that the searcher hands over."""
         return recommended(self.searcher, history)
+
+    def recommendation(self, history: History) -> Recommendation | None:
+        """Return the trial that the searcher hands over, and what it was compared with."""
+        return recommendation(self.searcher, history)

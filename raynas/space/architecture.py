@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from typing import Any
 
-from raynas.space.nodes import Value
+from raynas.space.nodes import Value, plain
 
 
 class Architecture(Mapping[str, Value]):
@@ -22,6 +23,11 @@ class Architecture(Mapping[str, Value]):
         """Take over the decided values, in the order in which they were decided."""
         self._values = dict(values)
         self._hash = hash(frozenset(self._values.items()))
+
+    @classmethod
+    def from_data(cls, values: Mapping[str, Any]) -> Architecture:
+        """Return the architecture that JSON brings back: its lists were tuples."""
+        return cls({path: plain(value) for path, value in dict(values).items()})
 
     def __getitem__(self, path: str) -> Value:
         """Return the value decided at ``path``."""

@@ -18,7 +18,7 @@ def to_data(tree: Node | None) -> Any:
             branches = {name: to_data(child) for name, child in options.items()}
             return {"choice": branches, **_weights(weights)}
         case Choice(options=options, weights=weights):
-            return {"choice": list(options), **_weights(weights)}
+            return {"choice": _listed(options), **_weights(weights)}
         case Int(low=low, high=high, log=log):
             return {"int": [low, high], "log": log}
         case Float(low=low, high=high, log=log):
@@ -52,6 +52,11 @@ def from_data(data: Any) -> Any:
         case {"group": children}:
             return {name: from_data(child) for name, child in children.items()}
     raise SpaceError(f"no part of a space: {data!r}")
+
+
+def _listed(value: Any) -> Any:
+    """Return a value with lists for tuples, as JSON brings them back."""
+    return [_listed(part) for part in value] if isinstance(value, tuple) else value
 
 
 def _weights(weights: tuple[float, ...] | None) -> dict[str, list[float]]:

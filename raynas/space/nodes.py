@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from itertools import chain
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
 from raynas.errors import SpaceError
 
-Value = str | int | float | bool | None
-"""What a decision can be decided to: a JSON scalar."""
+Value = str | int | float | bool | tuple["Value", ...] | None
+"""What a decision can be decided to: a JSON scalar, or a tuple of such values."""
 
 Options = Sequence[Value] | Mapping[str, "Node | None"]
 
@@ -27,12 +27,14 @@ class Choice:
     """One of several options.
 
     Attributes:
-        options: Plain values, or a mapping from an option's name to the sub-space that is decided
-            further when it is taken (``None`` or ``{}`` where nothing is).
+        options: Plain values: text, numbers, true, false, None, or tuples of these; numpy's
+            scalars become Python's, lists become tuples. Or a mapping from an option's name to the
+            sub-space that is decided further when it is taken (``None`` or ``{}`` where nothing
+            is).
         weights: A prior weight per option, all above zero, of any sum; none means all alike.
 
     Raises:
-        SpaceError: No option, a repeated one, one that is no JSON scalar, or unusable weights.
+        SpaceError: No option, a repeated one, one that is no plain value, or unusable weights.
     """
 
     options: Options
@@ -40,25 +42,18 @@ class Choice:
 
     def __post_init__(self) -> None:
         """Check the options and freeze them."""
-        if isinstance(self.options, str):
+        options = self.options
+        if isinstance(options, str | Set) or not isinstance(options, Iterable):
             raise SpaceError(
-                f"the options of a Choice must be a list or a dict, got {self.options!r}"
+                "the options of a Choice must be a list or a dict, whose order is the same in "
+                f"every process, got {options!r}"
             )
-        values = list(self.options)
+        values = [_checked_option(value) for value in options]
         if not values:
             raise SpaceError("a Choice needs at least one option, got none")
-        for value in values:
-            if not isinstance(value, str | int | float | bool | None):
-                raise SpaceError(
-                    f"an option must be text, a number, true, false or None, got {value!r}; "
-                    "name it instead: Choice({'name': sub-space, ...})"
-                )
-            if isinstance(value, float) and not math.isfinite(value):
-                raise SpaceError(f"an option must be finite, got {value}")
         if len(set(values)) < len(values):
             raise SpaceError(f"the options of a Choice must differ (1 equals True), got {values}")
-        options = self.options
-        frozen = dict(options) if isinstance(options, Mapping) else tuple(options)
+        frozen = dict(options) if isinstance(options, Mapping) else tuple(values)
         object.__setattr__(self, "options", frozen)
         if self.weights is not None:
             object.__setattr__(self, "weights", _checked_weights(self.weights, len(values)))
@@ -79,7 +74,7 @@ class Choice:
 
     def contains(self, value: Value) -> bool:
         """Say whether ``value`` is one of the options."""
-        return any(value == option and type(value) is type(option) for option in self.options)
+        return any(same(value, option) for option in self.options)
 
     def sample(self, rng: np.random.Generator) -> Value:
         """Draw an option from the prior."""
@@ -115,6 +110,7 @@ class Int:
 
     def __post_init__(self) -> None:
         """Check the bounds."""
+        _to_plain(self, "low", "high")
         if not (type(self.low) is int and type(self.high) is int):
             raise SpaceError(f"the bounds of an Int must be whole numbers, got {self}")
         if max(abs(self.low), abs(self.high)) >= _LIMIT:
@@ -174,6 +170,7 @@ class Float:
 
     def __post_init__(self) -> None:
         """Check the bounds and make them floats."""
+        _to_plain(self, "low", "high")
         if not (isinstance(self.low, int | float) and isinstance(self.high, int | float)):
             raise SpaceError(f"the bounds of a Float must be numbers, got {self}")
         _check_bounds(self)
@@ -239,6 +236,7 @@ class Repeat:
 
     def __post_init__(self) -> None:
         """Check the number of copies."""
+        _to_plain(self, "low", "high")
         if not (type(self.low) is int and type(self.high) is int):
             raise SpaceError(
                 f"the copies of a Repeat must be whole numbers, got {self.low!r} and {self.high!r}"
@@ -251,10 +249,44 @@ Domain = Choice | Int | Float
 Node = Choice | Int | Float | Repeat | Mapping[str, "Node"]
 
 
+def plain(value: Any) -> Any:
+    """Return a value with numpy's scalars as Python's, and lists as tuples."""
+    if isinstance(value, np.generic):
+        return value.item()
+    return tuple(map(plain, value)) if isinstance(value, list | tuple) else value
+
+
+def same(one: Value, other: Value) -> bool:
+    """Say whether two values are equal and of one type: 1 is neither 1.0 nor true."""
+    if isinstance(one, tuple) and isinstance(other, tuple):
+        return len(one) == len(other) and all(map(same, one, other))
+    return type(one) is type(other) and one == other
+
+
+def _checked_option(given: Any) -> Value:
+    value: Value = plain(given)
+    for part in value if isinstance(value, tuple) else (value,):
+        if isinstance(part, tuple):
+            _checked_option(part)
+        elif not isinstance(part, str | int | float | bool | None):
+            raise SpaceError(
+                "an option must be text, a number, true, false, None or a tuple of these, got "
+                f"{given!r}; name it instead: Choice({{'name': sub-space, ...}})"
+            )
+        elif isinstance(part, float) and not math.isfinite(part):
+            raise SpaceError(f"an option must be finite, got {given}")
+    return value
+
+
 def _number(value: Value) -> float:
-    if isinstance(value, str | None):
+    if isinstance(value, str | tuple | None):
         raise SpaceError(f"a number is needed here, got {value!r}")
     return value
+
+
+def _to_plain(node: Any, *names: str) -> None:
+    for name in names:
+        object.__setattr__(node, name, plain(getattr(node, name)))
 
 
 def _check_bounds(domain: Int | Float) -> None:

@@ -15,7 +15,7 @@ from raynas.errors import SpaceError, unknown
 from raynas.space.architecture import Architecture
 from raynas.space.decision import Decision, compile_tree
 from raynas.space.graph import Graph
-from raynas.space.nodes import Choice, Node, Value
+from raynas.space.nodes import Choice, Node, Value, plain
 
 Decide = Callable[[Decision], Value]
 
@@ -95,7 +95,7 @@ class Space:
         def decide(decision: Decision) -> Value:
             if decision.path not in values:
                 raise SpaceError(f"the architecture does not decide {decision.path!r}")
-            value = values[decision.path]
+            value: Value = plain(values[decision.path])
             if not decision.domain.contains(value):
                 raise SpaceError(f"{decision.path} must be {_within(decision)}, got {value!r}")
             return value

@@ -27,6 +27,7 @@ from raynas.errors import ConfigError, DataError, TrialError, unknown
 from raynas.space import Architecture, Space
 from raynas.tables import official
 from raynas.tables.table import Recorded, Scores
+from raynas.trial import accuracy_error
 
 SHORT: Final = 12
 FULL: Final = 200
@@ -41,20 +42,22 @@ class Source:
     Attributes:
         key: How the compact file calls it.
         trained: The part of it that was trained on, as the compact file calls it.
+        examples: Images in the validation set.
         look_s: Seconds of one pass over the validation data, where the file does not say; the mean
             over the first thousand cells.
     """
 
     key: str
     trained: str
+    examples: int
     look_s: float
 
 
 DATASETS: Final[Mapping[str, Source]] = MappingProxyType(
     {
-        "cifar10": Source("c10", "c10valid", 3.16),
-        "cifar100": Source("c100", "c100", 0.63),
-        "imagenet16-120": Source("in16", "in16", 0.38),
+        "cifar10": Source("c10", "c10valid", 25_000, 3.16),
+        "cifar100": Source("c100", "c100", 5_000, 0.63),
+        "imagenet16-120": Source("in16", "in16", 3_000, 0.38),
     }
 )
 
@@ -73,6 +76,7 @@ class NASBench201:
         seconds: ``[cells]`` what 200 epochs take.
         look_s: ``[cells]`` what one pass over the validation data takes.
         costs: ``[cells]`` by name: ``params`` and ``flops`` (multiply-adds).
+        examples: Images in the validation set.
         proxies: ``[cells, proxies]`` what is known of a cell without training it; NaN where a
             proxy says nothing.
     """
@@ -86,6 +90,7 @@ class NASBench201:
     seconds: Floats
     look_s: Floats
     costs: Mapping[str, Floats]
+    examples: int
     proxies: Floats
 
     @property
@@ -122,7 +127,8 @@ class NASBench201:
         metrics = {"val_accuracy": float(accuracy)}
         metrics |= {name: float(values[row]) for name, values in self.costs.items()}
         seconds = float(self.seconds[row]) * epochs / FULL + float(self.look_s[row])
-        return (Recorded(epochs, metrics, seconds),)
+        errors = {"val_accuracy": accuracy_error(float(accuracy), self.examples)}
+        return (Recorded(epochs, metrics, seconds, errors),)
 
     def scores(self, architecture: Architecture) -> Scores:
         """Return the means over all seeds, after 200 epochs."""
@@ -226,5 +232,6 @@ def _table(space: Space, file: Mapping[str, NDArray[Any]], source: Source) -> NA
             "params": column(f"{key}_params_m", 1e6),
             "flops": column(f"{key}_flops_m", 1e6),
         },
+        examples=source.examples,
         proxies=np.empty((len(valid), 0)),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
 from raynas.space import Architecture, Space
@@ -18,11 +18,14 @@ class Recorded:
         metrics: By name, as a task reports them (accuracies are fractions); nothing about the
             test data, for searchers see all of it.
         seconds: Time since the look before it, or since the training began.
+        errors: By metric, its standard error by the sampling of the validation examples, as in
+            ``Report``; none where the score is the truth.
     """
 
     epoch: int
     metrics: Mapping[str, float]
     seconds: float
+    errors: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

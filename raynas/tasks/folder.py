@@ -2,29 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import ClassVar
+from typing import ClassVar, Final
 
 import numpy as np
 
 from raynas.data import Data, Split
 from raynas.errors import ConfigError, DataError
+from raynas.tasks.pictures import picture_files, read_picture
 from raynas.tasks.task import Source
+
+_VALID: Final = ("val", "valid", "validation")
+_SHOWN: Final = 10  # classes named in a line
+_LOG = logging.getLogger("raynas")
 
 
 @dataclass(frozen=True, slots=True)
 class ImageFolder:
-    """Image files under ``train/CLASS/``, ``test/CLASS/`` and, if there is one, ``val/CLASS/``.
+    """Picture files in a folder per class, perhaps divided already.
 
-    Every image becomes RGB and ``size`` x ``size`` pixels: resized with its proportions kept, then
-    cut to its middle.
+    The folders of the classes are in ``--data-dir`` itself, or in ``train``, ``val`` (or
+    ``valid``) and ``test`` there; parts that are missing are taken from ``train``, the same share
+    of every class. Hidden files and folders are left out. Every picture becomes RGB and ``size`` x
+    ``size`` pixels; see ``raynas.tasks.pictures.read_picture``.
 
     Attributes:
         size: Side of the square, in pixels.
-        valid: Fraction of ``train`` that architectures are chosen on, if there is no ``val``.
+        valid: Fraction that architectures are chosen on, if there is no ``val``.
+        test: Fraction that the winner is measured on, if there is no ``test``.
     """
 
     name: ClassVar[str] = "image_folder"
@@ -32,6 +41,7 @@ class ImageFolder:
 
     size: int = 32
     valid: float = 0.2
+    test: float = 0.2
 
     def __post_init__(self) -> None:
         """Check the size."""
@@ -43,37 +53,79 @@ class ImageFolder:
 
         Raises:
             DataError: A folder is missing or empty, holds other classes than ``train``, or holds a
-                file that is no image.
+                file that is no picture.
         """
-        root = source.data_dir
-        if not (root / "train").is_dir() or not (root / "test").is_dir():
-            raise DataError(
-                "image_folder needs train/CLASS/*.png (or .jpg, …) and test/CLASS/*.png, and "
-                f"--data-dir to name the folder above them: looked in {root.absolute()}"
-            )
-        train, classes = self._read(root / "train")
-        parts = {"test": root / "test", "valid": root / "val"}
-        others = {part: self._read(folder) for part, folder in parts.items() if folder.is_dir()}
-        for part, (_, found) in others.items():
-            if found != classes:
+        parts = _parts(source.data_dir)
+        classes = [folder.name for folder in _folders(parts["train"])]
+        for folder in parts.values():
+            if (found := [each.name for each in _folders(folder)]) != classes:
                 raise DataError(
-                    f"{parts[part].absolute()} must hold the classes of train, "
-                    f"{', '.join(classes)}: got {', '.join(found)}"
+                    f"{folder.absolute()} must hold the classes of train, "
+                    f"{', '.join(classes)}: got {', '.join(found) or 'none'}"
                 )
-        valid = others["valid"][0] if "valid" in others else self.valid
-        return Data.split(train, seed=seed, valid=valid, test=others["test"][0])
+        read = {part: self._read(folder) for part, folder in parts.items()}
+        known = read["train"]
+        valid, test = read.get("valid", self.valid), read.get("test", self.test)
+        data = Data.split(known, seed=seed, valid=valid, test=test, names=classes)
+        _LOG.info(_found(source.data_dir, parts, data))
+        return data
 
-    def _read(self, folder: Path) -> tuple[Split, list[str]]:
-        from PIL import ImageOps  # noqa: PLC0415 - comes with torchvision
-        from torchvision import datasets  # noqa: PLC0415 - loads torch
+    def _read(self, folder: Path) -> Split:
+        pixels, labels = [], []
+        for label, each in enumerate(_folders(folder)):
+            if not (files := picture_files(each)):
+                raise DataError(f"{each.absolute()} holds no picture: every class needs some")
+            pixels += [read_picture(file, self.size) for file in files]
+            labels += [label] * len(files)
+        return Split.of(np.stack(pixels), labels)
 
-        try:
-            images = datasets.ImageFolder(folder)
-            pixels = np.empty((len(images), self.size, self.size, 3), np.uint8)
-            for row, (image, _) in enumerate(images):
-                pixels[row] = np.asarray(ImageOps.fit(image, (self.size, self.size)))
-        except OSError as error:
-            raise DataError(
-                f"the images in {folder.absolute()} cannot be read: {error}"
-            ) from error
-        return Split.of(pixels.transpose(0, 3, 1, 2), images.targets), images.classes
+
+def _folders(folder: Path) -> list[Path]:
+    """Return the folders in a folder that are not hidden, in order."""
+    found = (path for path in folder.iterdir() if path.is_dir())
+    return sorted(path for path in found if not path.name.startswith("."))
+
+
+def _parts(root: Path) -> dict[str, Path]:
+    """Return the folders that hold the classes: ``train`` at least, perhaps more.
+
+    Raises:
+        DataError: No known layout is there.
+    """
+    folders = {path.name: path for path in _folders(root)} if root.is_dir() else {}
+    valid = [name for name in _VALID if name in folders]
+    if "train" in folders and len(valid) < 2 and _folders(folders["train"]):
+        named = {"train": "train", "test": "test", **({"valid": valid[0]} if valid else {})}
+        return {part: folders[name] for part, name in named.items() if name in folders}
+    divided = {"train", "test", *_VALID} & folders.keys()
+    if len(folders) < 2 or divided:
+        raise DataError(
+            "image_folder needs a folder per class, CLASS/*.png (or .jpg, …), at least two of "
+            "them; or the same in train/ and, if they are set aside already, val/ (or valid/) and "
+            f"test/; and --data-dir to name the folder above: looked in {root.absolute()}, found "
+            f"{', '.join(folders) or 'no folder'}"
+        )
+    return {"train": root}
+
+
+def _found(root: Path, parts: Mapping[str, Path], data: Data) -> str:
+    """Say in a line what was found, and how it is divided."""
+    ours = [
+        name for part, name in (("valid", "validation"), ("test", "test")) if part not in parts
+    ]
+    divided = f"; {' and '.join(ours)} examples were set aside by the seed" if ours else ""
+    layout = (
+        "class folders" if parts["train"] == root else ", ".join(p.name for p in parts.values())
+    )
+    return (
+        f"pictures in {root} ({layout}): {data.classes} classes ({_counts(data)}), "
+        f"{len(data.train)} training, {len(data.valid)} validation, {len(data.test)} test "
+        f"examples{divided}"
+    )
+
+
+def _counts(data: Data) -> str:
+    labels = [split.labels for split in (data.train, data.valid, data.test)]
+    counts: Sequence[int] = np.bincount(np.concatenate(labels), minlength=data.classes).tolist()
+    named = [f"{name} {count}" for name, count in zip(data.names, counts, strict=True)]
+    return ", ".join(named[:_SHOWN]) + (", …" if len(named) > _SHOWN else "")

@@ -7,7 +7,7 @@ kept for the winner.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http.client import HTTPException
 from types import MappingProxyType
@@ -44,10 +44,10 @@ class _VisionTask:
         Raises:
             DataError: They are not in ``source.data_dir``, damaged, or cannot be fetched.
         """
-        known, test = self._read(source, train=True), self._read(source, train=False)
-        return Data.split(known, seed=seed, valid=self.valid, test=test)
+        (known, names), (test, _) = (self._read(source, train=part) for part in (True, False))
+        return Data.split(known, seed=seed, valid=self.valid, test=test, names=names)
 
-    def _read(self, source: Source, *, train: bool) -> Split:
+    def _read(self, source: Source, *, train: bool) -> tuple[Split, Sequence[str]]:
         import torchvision  # noqa: PLC0415 - loads torch
 
         loader = getattr(torchvision.datasets, self.dataset)
@@ -56,7 +56,8 @@ class _VisionTask:
                 # NumPy 2.4.0 to 2.4.4 warn of how the published CIFAR files spell dtypes.
                 warnings.simplefilter("ignore", np.exceptions.VisibleDeprecationWarning)
                 part = self._part(train=train)
-                return self._split(loader(source.data_dir, **part, download=source.download))
+                images = loader(source.data_dir, **part, download=source.download)
+                return self._split(images), self._names(images)
         except (RuntimeError, OSError, HTTPException, ValueError, AssertionError) as error:
             raise DataError(self._missing(source, error)) from error
 
@@ -65,6 +66,9 @@ class _VisionTask:
 
     def _split(self, images: Any) -> Split:
         return Split.of(images.data, images.targets)
+
+    def _names(self, images: Any) -> Sequence[str]:
+        return tuple(images.classes)
 
     def _missing(self, source: Source, error: Exception) -> str:
         folder = source.data_dir.absolute()
@@ -127,3 +131,6 @@ class SVHN(_VisionTask):
 
     def _split(self, images: Any) -> Split:
         return Split.of(images.data, images.labels)
+
+    def _names(self, images: Any) -> Sequence[str]:  # noqa: ARG002 - torchvision has none
+        return tuple(map(str, range(10)))

@@ -22,7 +22,8 @@ class Examples:
     store): nothing may be written into them.
 
     Attributes:
-        inputs: ``[n, channels, height, width]`` uint8 or float32, or ``[n, features]`` float32.
+        inputs: ``[n, channels, height, width]`` uint8 or float32, ``[n, features]`` float32, or
+            ``[n, length]`` int64 (ids).
         labels: ``[n]`` int64.
         mean: ``[channels, 1, 1]`` or ``[features]``, in the units of the inputs.
         scale: Likewise, one over the standard deviation.
@@ -64,7 +65,12 @@ class Examples:
         return len(self.labels)
 
     def normalised(self, inputs: Tensor) -> Tensor:
-        """Return inputs as float32 of mean 0 and deviation 1, laid out as convolutions like it."""
+        """Return inputs as float32 of mean 0 and deviation 1, laid out as convolutions like it.
+
+        Ids are returned as they are.
+        """
+        if inputs.dtype == torch.int64:
+            return inputs
         normal = torch.sub(inputs, self.mean).mul_(self.scale)
         return normal.contiguous(memory_format=torch.channels_last) if normal.ndim == 4 else normal
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import io
 import warnings
-from collections.abc import Mapping
-from dataclasses import dataclass
 
 import torch
 from safetensors.torch import save
 from torch import Tensor, nn
 
 from raynas.data import Data
+from raynas.training.exported import Exported
 
 
 class Normalised(nn.Module):
@@ -34,19 +33,6 @@ class Normalised(nn.Module):
         return logits
 
 
-@dataclass(frozen=True, slots=True)
-class Exported:
-    """A trained child as files.
-
-    Attributes:
-        files: Contents by name.
-        missing: Why ``network.pt2`` is not among them; empty if it is.
-    """
-
-    files: Mapping[str, bytes]
-    missing: str = ""
-
-
 def exported(child: nn.Module, data: Data) -> Exported:
     """Return the files of a trained child; it is left on the CPU in evaluation mode.
 
@@ -58,14 +44,15 @@ def exported(child: nn.Module, data: Data) -> Exported:
     state = {name: tensor.contiguous() for name, tensor in child.state_dict().items()}
     weights = {"weights.safetensors": save(state)}
     try:
-        network = _program(Normalised(child, data).eval(), data.input_shape)
+        network = _program(child if data.train.ids else Normalised(child, data).eval(), data)
     except Exception as error:  # noqa: BLE001 - what torch.export raises is not documented
         return Exported(weights, f"{type(error).__name__}: {error}")
     return Exported({"network.pt2": network, **weights})
 
 
-def _program(network: nn.Module, input_shape: tuple[int, ...]) -> bytes:
-    example, batch = torch.zeros((2, *input_shape)), torch.export.Dim("batch", min=1)
+def _program(network: nn.Module, data: Data) -> bytes:
+    example = torch.zeros((2, *data.input_shape), dtype=getattr(torch, data.input_dtype))
+    batch = torch.export.Dim("batch", min=1)
     file = io.BytesIO()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch.export warns of its own internals

@@ -15,7 +15,7 @@ import math
 import time
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -29,6 +29,7 @@ from raynas.training.inherit import grouping, in_common, inherit
 from raynas.training.memory import memory_fails
 from raynas.training.recipe import Recipe
 from raynas.training.sgd import SGD
+from raynas.trial import accuracy_error
 
 __all__ = ["Epoch", "Training", "evaluate", "memory_fails"]
 
@@ -46,11 +47,26 @@ class Epoch:
             ``lr`` (of its last step) and, if there was something to validate on, ``val_loss`` and
             ``val_accuracy`` (a fraction).
         seconds: Time it took, validation included.
+        errors: Standard errors of the metrics of validation, as in ``raynas.trial.Report``.
     """
 
     epoch: int
     metrics: Mapping[str, float]
     seconds: float
+    errors: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """What a child reached on some examples.
+
+    Attributes:
+        metrics: The mean cross-entropy ``loss`` (nats) and the ``accuracy`` (a fraction).
+        errors: Their standard errors, by the sampling of the examples.
+    """
+
+    metrics: Mapping[str, float]
+    errors: Mapping[str, float]
 
 
 class Training:
@@ -100,14 +116,15 @@ class Training:
         started = time.perf_counter()
         metrics = {"train_loss": self._fit(), "lr": self._lr}
         self.epoch += 1
+        errors: dict[str, float] = {}
         if valid is not None:
-            metrics |= {
-                f"val_{name}": value for name, value in evaluate(self.child, valid).items()
-            }
+            scores = evaluate(self.child, valid)
+            metrics |= {f"val_{name}": value for name, value in scores.metrics.items()}
+            errors = {f"val_{name}": value for name, value in scores.errors.items()}
         for name, value in metrics.items():
             if not math.isfinite(value):
                 raise TrialError(f"training diverged: {name} is {value} after epoch {self.epoch}")
-        return Epoch(self.epoch, metrics, time.perf_counter() - started)
+        return Epoch(self.epoch, metrics, time.perf_counter() - started, errors)
 
     def _fit(self) -> float:
         """Go through the examples once; return the mean loss."""
@@ -172,15 +189,15 @@ class Training:
 
 @memory_fails()
 @torch.inference_mode()
-def evaluate(child: nn.Module, examples: Examples) -> dict[str, float]:
-    """Return the mean cross-entropy ``loss`` (nats) and the ``accuracy`` (a fraction).
+def evaluate(child: nn.Module, examples: Examples) -> Scores:
+    """Return what a child reaches on examples that it was not trained on.
 
     Raises:
         TrialError: Memory ran out.
         SpaceError: The child's output has the wrong shape.
     """
     device = examples.inputs.device
-    loss = torch.zeros((), device=device)
+    loss, squares = torch.zeros((), device=device), torch.zeros((), device=device)
     right = torch.zeros((), dtype=torch.int64, device=device)
     parts = math.ceil(len(examples) / (_AT_ONCE_CPU if device.type == "cpu" else _AT_ONCE_GPU))
     precision = _precision(device)
@@ -190,9 +207,17 @@ def evaluate(child: nn.Module, examples: Examples) -> dict[str, float]:
     ):
         with precision:
             logits = _checked(child(examples.normalised(inputs)), examples, labels)
-            loss += functional.cross_entropy(logits, labels, reduction="sum")
+            losses = functional.cross_entropy(logits, labels, reduction="none")
+        loss += losses.sum()
+        squares += losses.square().sum()
         right += (logits.argmax(1) == labels).sum()
-    return {"loss": loss.item() / len(examples), "accuracy": right.item() / len(examples)}
+    count = len(examples)
+    mean, accuracy = loss.item() / count, right.item() / count
+    spread = math.sqrt(max(squares.item() / count - mean**2, 0.0))
+    return Scores(
+        {"loss": mean, "accuracy": accuracy},
+        {"loss": spread / math.sqrt(count), "accuracy": accuracy_error(accuracy, count)},
+    )
 
 
 def _precision(device: torch.device) -> AbstractContextManager[None]:

@@ -16,6 +16,7 @@ from raynas.trial.events import (
     Started,
     TrialEvent,
     Winner,
+    accuracy_error,
 )
 from raynas.trial.history import History
 from raynas.trial.trial import Losses, Session, Trial
@@ -40,4 +41,5 @@ __all__ = [
     "Trial",
     "TrialEvent",
     "Winner",
+    "accuracy_error",
 ]

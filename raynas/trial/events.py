@@ -146,6 +146,15 @@ class Started:
     replaces: int | None = None
 
 
+def accuracy_error(accuracy: float, examples: float) -> float:
+    """Return the standard error of an accuracy (a fraction) of so many examples.
+
+    One right and one wrong answer are added (Laplace), so that it is not zero where all are right.
+    """
+    share = (accuracy * examples + 1) / (examples + 2)
+    return math.sqrt(share * (1 - share) / examples)
+
+
 @dataclass(frozen=True, slots=True)
 class Report:
     """What a trial says after an epoch.
@@ -157,6 +166,9 @@ class Report:
         seconds: Time this epoch took, evaluation included.
         at: When, as in ``Started``.
         worker: The process that trained it, where that is known.
+        errors: By metric, its standard error by the sampling of the validation examples: how far
+            it would vary from one validation set of that size to another. A metric that is not
+            here has none, or an unknown one.
     """
 
     number: int
@@ -165,6 +177,7 @@ class Report:
     seconds: float = 0.0
     at: float = 0.0
     worker: str = ""
+    errors: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,12 +276,17 @@ class Winner:
         metrics: What was measured, such as ``test_accuracy`` (a fraction).
         folder: Where it was exported, relative to the run folder.
         at: When, as in ``Started``.
+        reason: Why it is not the trial with the best score, in one line; empty if it is.
+        front: With several objectives, the trials on the Pareto front that the searcher expects
+            on new data; empty where it expects none.
     """
 
     number: int
     metrics: Mapping[str, float]
     folder: str
     at: float = 0.0
+    reason: str = ""
+    front: tuple[int, ...] = ()
 
 
 Outcome = Finished | Failed

@@ -7,10 +7,11 @@ ended with the search, and no other process's cluster is touched.
 from __future__ import annotations
 
 import logging
+import math
 import os
 import socket
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -18,6 +19,7 @@ import ray
 
 from raynas.errors import ResourceError
 from raynas.execution.packing import Resources
+from raynas.execution.ray_tune.lean_start import lean, loading
 
 _PATIENCE = 10.0  # seconds until a named cluster must answer
 
@@ -33,6 +35,8 @@ class Share:
         concurrent: Trials at once; none for as many as fit.
         address: The cluster to join; none for a new local one.
         verbose: Whether Ray may speak.
+        grace: Seconds in which trials may come to a checkpoint when a signal ends the run.
+        trial_timeout: Seconds after which a trial that runs has failed.
     """
 
     cpus: float = 1.0
@@ -40,6 +44,8 @@ class Share:
     concurrent: int | None = None
     address: str | None = None
     verbose: bool = False
+    grace: float = 30.0
+    trial_timeout: float = math.inf
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,12 +131,14 @@ def _start(share: Share) -> None:
     address = _address(share)
     try:
         _knock(address)
-        ray.init(
-            address=address,
-            include_dashboard=False if address == "local" else None,
-            log_to_driver=share.verbose,
-            logging_level=logging.INFO if share.verbose else logging.ERROR,
-        )
+        helpers = address != "local" or share.verbose
+        with loading("raynas.execution.ray_tune.session"), nullcontext() if helpers else lean():
+            ray.init(
+                address=address,
+                include_dashboard=False if address == "local" else None,
+                log_to_driver=share.verbose,
+                logging_level=logging.INFO if share.verbose else logging.ERROR,
+            )
     except (OSError, ValueError, RuntimeError) as error:
         raise ResourceError(
             f"Ray could not be started: {error}"

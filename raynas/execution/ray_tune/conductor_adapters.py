@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+import math
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
+from signal import Signals
 from typing import Any, Final
 
 from ray.tune import Experiment, PlacementGroupFactory
@@ -14,13 +16,16 @@ from ray.tune.registry import get_trainable_cls
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import SearchAlgorithm
 
-from raynas.errors import ConfigError, ResourceError
+from raynas.errors import ConfigError, ResourceError, StorageError
 from raynas.execution.conductor import Conductor
 from raynas.execution.packing import Admission, Resources, Room, Shares
-from raynas.execution.ray_tune.trainable import as_config, as_event
+from raynas.execution.ray_tune.final_training import FinalTraining
+from raynas.execution.ray_tune.timeout import TrialTimeout
+from raynas.execution.ray_tune.trainable import FINAL, as_config, as_event, as_final_config
+from raynas.execution.winner import Tested
 from raynas.execution.worker import TrialSpec
 from raynas.schedulers import Verdict
-from raynas.trial import Failed, Trial
+from raynas.trial import Failed, History, Trial
 
 _LOG = logging.getLogger("raynas")
 
@@ -39,29 +44,30 @@ class Bridge:
         self,
         conductor: Conductor,
         assign: Callable[[Trial], TrialSpec],
+        final: FinalTraining,
         shares: Shares,
         room: Room,
+        trial_timeout: float = math.inf,
     ) -> None:
         """Lead ``conductor``'s trials.
 
         Args:
             conductor: Leads the search.
             assign: Says what a worker is told of a trial.
+            final: What is done once no trial runs and none will start.
             shares: Says what a trial gets.
             room: Where.
+            trial_timeout: Seconds after which a trial that runs has failed.
         """
         self.conductor = conductor
         self.assign = assign
+        self.final = final
         self.shares = shares
         self.room = room
+        self.timeout = TrialTimeout(trial_timeout)
         self.error: BaseException | None = None
         self.controller: Any = None
         self.losses: dict[str, str] = {}  # how a trial's worker was last lost, by Tune's trial id
-
-    @property
-    def over(self) -> bool:
-        """Whether nothing further starts."""
-        return self.error is not None or self.conductor.finished
 
     def guarded(self, hook: Callable[[], Any], otherwise: Any) -> Any:
         """Return what ``hook`` returns; on an error keep it and return ``otherwise``."""
@@ -95,6 +101,7 @@ class ConductorSearchAlgorithm(SearchAlgorithm):  # type: ignore[misc]  # Ray sh
         self._bridge = bridge
         self._admission = Admission(bridge.room, bridge.shares.default)
         self._live: dict[str, int] = {}
+        self._final: TrialSpec | None = None
         self._spec: Mapping[str, Any] = {}
         self._kind: type[TuneTrial] = TuneTrial
 
@@ -114,18 +121,32 @@ class ConductorSearchAlgorithm(SearchAlgorithm):  # type: ignore[misc]  # Ray sh
             return None
         trial = self._bridge.guarded(self._admitted, None)
         if trial is None:
-            if self._bridge.error is not None or not self._may_go_on:
-                self.set_finished()
-            return None
-        told = self._as_told(trial)
+            return self._last()
+        share = self._bridge.room.trials[trial.number]
+        told = self._as_told(trial, share, as_config(self._bridge.assign(trial), share))
         self._live[told.trial_id] = trial.number
         return told
 
-    def _as_told(self, trial: Trial) -> TuneTrial:
-        share, spec = self._bridge.room.trials[trial.number], self._spec
+    def _last(self) -> TuneTrial | None:
+        """Return the winner's training, once, when no trial runs and none will start."""
+        if self._bridge.error is not None or self._bridge.conductor.interruption.signal:
+            self.set_finished()
+            return None
+        if self._may_go_on or self._bridge.room.trials:
+            return None
+        self.set_finished()
+        self._final = self._bridge.guarded(self._bridge.final.choose, None)
+        if self._final is None:
+            return None
+        trial = self._bridge.conductor.history.trials[self._final.number]
+        share = self._bridge.shares.of(trial, History())  # alone, where memory is predicted
+        return self._as_told(trial, share, as_final_config(self._final, share))
+
+    def _as_told(self, trial: Trial, share: Resources, config: dict[str, Any]) -> TuneTrial:
+        spec = self._spec
         return self._kind(
             spec["run"],
-            config=as_config(self._bridge.assign(trial), share),
+            config=config,
             experiment_tag=str(trial.number),
             placement_group_factory=_place(share.cpus, share.gpus),
             stub=True,
@@ -171,11 +192,18 @@ class ConductorSearchAlgorithm(SearchAlgorithm):  # type: ignore[misc]  # Ray sh
     ) -> None:
         """Free the trial's share; note if its worker was lost more often than it is replaced."""
         number = self._live.pop(trial_id, None)
+        reason = f"its worker was lost: {self._bridge.losses.get(trial_id, 'no reason given')}"
         if number is None:
+            if error and self._final is not None:
+                lost = Failed(self._final.number, reason)
+                self._bridge.guarded(lambda: self._bridge.final.take(lost), None)
             return
         self._bridge.room.free(number)
-        if error:
-            reason = f"its worker was lost: {self._bridge.losses.get(trial_id, 'no reason given')}"
+        if error and trial_id in self._bridge.timeout.ended:
+            fail = self._bridge.conductor.fail
+            reason, seconds = self._bridge.timeout.reason, self._bridge.timeout.seconds
+            self._bridge.guarded(lambda: fail(number, reason, seconds=seconds), None)
+        elif error:
             fail = self._bridge.conductor.fail
             self._bridge.guarded(lambda: fail(number, reason, lost=True), None)
 
@@ -211,11 +239,26 @@ class ConductorScheduler(FIFOScheduler):  # type: ignore[misc]  # Ray ships no t
         """Serve ``bridge``."""
         super().__init__()
         self._bridge = bridge
+        self._told_of_signal = False
 
     def on_trial_add(self, tune_controller: Any, trial: Any) -> None:
         """Note who runs the trials."""
         super().on_trial_add(tune_controller, trial)
         self._bridge.controller = tune_controller
+
+    def choose_trial_to_run(self, tune_controller: Any) -> Any:
+        """Choose as Tune does; Tune asks in every round, so this is where time is looked at."""
+        interruption = self._bridge.conductor.interruption
+        interruption.listen()
+        if interruption.signal and not self._told_of_signal:
+            self._told_of_signal = True
+            _LOG.info(
+                "%s: trials end after the epoch that they are in; a second signal ends the run "
+                "at once",
+                Signals(interruption.signal).name,
+            )
+        self._bridge.timeout.enforce(tune_controller.get_live_trials())
+        return super().choose_trial_to_run(tune_controller)
 
     def on_trial_result(
         self,
@@ -245,9 +288,17 @@ class ConductorScheduler(FIFOScheduler):  # type: ignore[misc]  # Ray ships no t
     def on_trial_error(self, tune_controller: Any, trial: Any) -> None:
         """Note how a trial's worker was lost, be it replaced or not."""
         super().on_trial_error(tune_controller, trial)
-        self._bridge.losses[trial.trial_id] = _first_line(trial.get_pickled_error())
+        error = trial.get_pickled_error()
+        cause = getattr(error, "cause", error)  # Ray wraps what a worker has raised
+        if isinstance(cause, StorageError):
+            trial.max_failures = 0
+            self._bridge.error = self._bridge.error or cause
+        self._bridge.losses[trial.trial_id] = _first_line(error)
 
     def _told(self, result: Mapping[str, Any]) -> Verdict:
+        if FINAL in result:
+            self._bridge.final.take(result[FINAL])
+            return Verdict.GO if isinstance(result[FINAL], Tested) else Verdict.STOP
         event = as_event(result)
         if isinstance(event, Failed):
             self._failed(event)

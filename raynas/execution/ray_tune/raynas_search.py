@@ -138,7 +138,7 @@ class RaynasSearch(TuneSearcher):  # type: ignore[misc]  # Ray is not typed
         state = json.loads(Path(checkpoint_path).read_text(encoding="utf-8"))
         for kind, data in state["events"]:
             if kind == Started.__name__:
-                data["architecture"] = Architecture(data["architecture"])
+                data["architecture"] = Architecture.from_data(data["architecture"])
             self._open.apply(kinds[kind](**data))
         self._numbers.update(state["trials"])
 

@@ -8,33 +8,28 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from types import ModuleType
-from typing import Any, TypeVar
 
-import ray
 from ray import tune
 
 from raynas.data import Data
+from raynas.errors import Interrupted
 from raynas.execution.conductor import Conductor
-from raynas.execution.memory_prediction import MemoryPredictor, estimator
 from raynas.execution.packing import Room, Shares
 from raynas.execution.ray_tune import tune_environment
-from raynas.execution.ray_tune.cluster import Share, Slots, connected
+from raynas.execution.ray_tune.cluster import Share, Slots
 from raynas.execution.ray_tune.conductor_adapters import (
     Bridge,
     ConductorScheduler,
     ConductorSearchAlgorithm,
 )
+from raynas.execution.ray_tune.final_training import FinalTraining
 from raynas.execution.ray_tune.proxy_workers import ProxyWorkers
 from raynas.execution.ray_tune.trainable import ChildTrainable, PackedContext
-from raynas.execution.worker import TrainingContext, TrialSpec
+from raynas.execution.worker import TrialSpec
 from raynas.searchers.screened import Assess
-from raynas.space import Architecture
-from raynas.training.recipe import Recipe
-from raynas.trial import History, Trial
+from raynas.trial import Trial
 
 _RESTARTS = 2  # times a trial whose worker was lost is begun again, from its last checkpoint
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,67 +39,51 @@ class RaySession:
     Attributes:
         slots: What there is.
         shares: What a trial gets of it.
-        most: Trials at once; none for as many as fit.
         packed: What every worker needs besides the data.
         data: The task's data.
-        verbose: Whether Tune may speak.
+        asked: What was asked for.
     """
 
     slots: Slots
     shares: Shares
-    most: int | None
     packed: PackedContext
     data: Data
-    verbose: bool
+    asked: Share
 
-    def run_trials(self, conductor: Conductor, assign: Callable[[Trial], TrialSpec]) -> None:
-        """Train what the conductor asks for until it has had enough.
+    def run_trials(
+        self, conductor: Conductor, assign: Callable[[Trial], TrialSpec], final: FinalTraining
+    ) -> None:
+        """Train what the conductor asks for until it has had enough, then the winner.
 
         Args:
             conductor: Leads the search.
             assign: Says what a worker is told of a trial.
+            final: The winner's training.
 
         Raises:
             RaynasError: The searcher failed, or reports do not hold the objective. What was
                 trained before is in the journal.
+            Interrupted: A signal has ended it, likewise.
             KeyboardInterrupt: Likewise.
         """
-        bridge = Bridge(conductor, assign, self.shares, Room(self.slots.nodes, self.most))
-        if bridge.over:
-            return
-        conductor.open(self.slots.count, self.slots.usual.gpus)
+        room = Room(self.slots.nodes, self.asked.concurrent)
+        bridge = Bridge(conductor, assign, final, self.shares, room, self.asked.trial_timeout)
+        if not conductor.finished:
+            conductor.open(self.slots.count, self.slots.usual.gpus)
         with (
+            conductor.interruption.graceful(self.asked.grace),
             self._quiet(),
             tune_environment(),
             tempfile.TemporaryDirectory(prefix="raynas-") as scratch,
         ):
             try:
                 self._tuner(bridge, scratch).fit()
-            except (KeyboardInterrupt, SystemExit) as error:
+            except (KeyboardInterrupt, Interrupted, SystemExit) as error:
                 if self.slots.lasting:
                     bridge.abandon(error)
                 raise
-        if bridge.error is not None:
-            raise bridge.error
-
-    def run_once(self, work: Callable[[TrainingContext], T], trial: Trial) -> T:
-        """Do ``work`` on a worker that gets what ``trial`` gets, and return its result.
-
-        Where shares are predicted it gets a whole GPU: nothing else runs.
-
-        Whatever ``work`` raises is raised here.
-        """
-        packed, share = self.packed, self.shares.of(trial, History())
-
-        def unpack(data: Data) -> T:
-            return work(packed.unpacked(data, share))
-
-        task = ray.remote(num_cpus=share.cpus, num_gpus=share.gpus)(unpack)
-        try:
-            result: T = ray.get(task.remote(self.data))
-        except ray.exceptions.RayTaskError as error:
-            raise error.cause from error
-        return result
+            if bridge.error is not None:
+                raise bridge.error
 
     def assessor(self, names: Sequence[str], seed: int) -> Assess:
         """Return what asks proxies on the cluster: actors beside the trials that run.
@@ -132,7 +111,7 @@ class RaySession:
             run_config=tune.RunConfig(
                 name="trials",
                 storage_path=scratch,
-                verbose=1 if self.verbose else 0,
+                verbose=1 if self.asked.verbose else 0,
                 failure_config=tune.FailureConfig(max_failures=_RESTARTS),
                 checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
             ),
@@ -140,7 +119,7 @@ class RaySession:
 
     @contextmanager
     def _quiet(self) -> Iterator[None]:
-        if self.verbose:
+        if self.asked.verbose:
             yield
             return
         logger = logging.getLogger("ray.tune")
@@ -152,34 +131,3 @@ class RaySession:
                 yield
         finally:
             logger.setLevel(level)
-
-
-@contextmanager
-def opened(
-    share: Share,
-    build: Callable[..., Any],
-    home: ModuleType | None,
-    recipe: Recipe,
-    data: Data,
-    resources: Callable[[Architecture], Any] | None = None,
-) -> Iterator[RaySession]:
-    """Connect to Ray for the time of a run.
-
-    Args:
-        share: What a trial asks for, and of which cluster.
-        build: Makes a child: ``build(architecture, input_shape, classes)``.
-        home: The user's own module that ``build`` comes from, if it is one.
-        recipe: How children are trained.
-        data: What they are trained on.
-        resources: The space's word on what a trial gets, if it has one.
-
-    Raises:
-        ResourceError: The cluster cannot be reached, or no node of it can hold a trial.
-    """
-    with connected(share) as slots:
-        fraction = (
-            MemoryPredictor(estimator(build, recipe, data)) if share.gpus == "auto" else None
-        )
-        shares = Shares(slots.usual, slots.nodes, resources, fraction)
-        packed = PackedContext.of(build, home, recipe, "cuda")
-        yield RaySession(slots, shares, share.concurrent, packed, data, share.verbose)

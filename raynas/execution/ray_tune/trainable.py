@@ -7,17 +7,23 @@ import os
 import platform
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
+from importlib import import_module
 from sys import intern
 from types import ModuleType
-from typing import Any
+from typing import Any, Final
 
 from ray import cloudpickle, tune
 
 from raynas.data import Data
 from raynas.execution.packing import Resources
+from raynas.execution.ray_tune.packing_code import pack
+from raynas.execution.uncollected import uncollected
+from raynas.execution.winner import Retrained, Tested, retrain
 from raynas.execution.worker import TrainingContext, TrialSpec, train
 from raynas.training.recipe import Recipe
 from raynas.trial import Failed, Report
+
+FINAL: Final = "raynas_final"  # in a configuration: train the winner; in a result: its event
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +43,7 @@ class PackedContext:
         cls, build: Callable[..., Any], home: ModuleType | None, recipe: Recipe, device: str
     ) -> PackedContext:
         """Pack ``build``, which comes from the user's own module ``home`` if that is given."""
-        if home is None:
-            return cls(cloudpickle.dumps(build), recipe, device)
-        cloudpickle.register_pickle_by_value(home)
-        try:
-            return cls(cloudpickle.dumps(build), recipe, device)
-        finally:
-            cloudpickle.unregister_pickle_by_value(home)
+        return cls(pack(build, home), recipe, device)
 
     def unpacked(self, data: Data, share: Resources) -> TrainingContext:
         """Return the context of a worker that gets ``share``."""
@@ -66,16 +66,21 @@ class ChildTrainable(tune.Trainable):  # type: ignore[misc]  # Ray ships no type
         """Begin the next trial in this process."""
         # Tune gives an actor to another trial only if that has the same share.
         self._spec, self._share = as_told(new_config)
-        self._events: Iterator[Report | Failed] | None = None
+        self._final = FINAL in new_config
+        self._events: Iterator[Report | Failed | Tested | Retrained] | None = None
         return True  # False would lose the trial and its slot without a word to the searcher
 
     def step(self) -> dict[str, Any]:
-        """Train an epoch; the scheduler's adapter reads what comes back."""
+        """Train an epoch, or test or export the winner; the scheduler's adapter reads it."""
         if self._context is None:
-            self._context = self._packed.unpacked(self._data, self._share)
+            with uncollected():
+                self._context = self._packed.unpacked(self._data, self._share)
+                import_module("torch")
         if self._events is None:
-            self._events = train(self._context, self._spec)
+            self._events = (retrain if self._final else train)(self._context, self._spec)
         event = next(self._events)
+        if self._final or not isinstance(event, Report | Failed):
+            return {FINAL: event}
         return as_result(replace(event, worker=f"{platform.node()}:{os.getpid()}"))
 
     def cleanup(self) -> None:
@@ -91,6 +96,11 @@ def as_config(spec: TrialSpec, share: Resources) -> dict[str, Any]:
     return {"spec": json.dumps(asdict(spec)), **asdict(share)}
 
 
+def as_final_config(spec: TrialSpec, share: Resources) -> dict[str, Any]:
+    """Return likewise the configuration of the winner's training."""
+    return {**as_config(spec, share), FINAL: True}
+
+
 def as_told(config: Mapping[str, Any]) -> tuple[TrialSpec, Resources]:
     """Return the spec and the share in a configuration."""
     spec = TrialSpec(**json.loads(config["spec"]))
@@ -104,13 +114,16 @@ def as_result(event: Report | Failed) -> dict[str, Any]:
 
 def as_event(result: Mapping[str, Any]) -> Report | Failed:
     """Return the event in a result, which Tune has flattened."""
-    prefix, metrics = "raynas/", "raynas/metrics/"
-    flat = {key: value for key, value in result.items() if key.startswith(prefix)}
-    plain = {k.removeprefix(prefix): v for k, v in flat.items() if not k.startswith(metrics)}
+    plain: dict[str, Any] = {}
+    nested: dict[str, dict[str, float]] = {"metrics": {}, "errors": {}}
+    for key, value in result.items():
+        if key.startswith("raynas/"):
+            field, _, name = key.removeprefix("raynas/").partition("/")
+            if field in nested:
+                # Names are the same in all reports of a search: they are held once.
+                nested[field].update({intern(name): value} if name else {})
+            else:
+                plain[field] = value
     if result["raynas_event"] == Failed.__name__:
         return Failed(**plain)
-    # Names are the same in all reports of a search: they are held once.
-    measured = {
-        intern(k.removeprefix(metrics)): v for k, v in flat.items() if k.startswith(metrics)
-    }
-    return Report(**plain, metrics=measured)
+    return Report(**plain, metrics=nested["metrics"], errors=nested["errors"])

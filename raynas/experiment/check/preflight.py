@@ -149,7 +149,9 @@ def _look_at_sample(
         with _counted(look.reasons):
             training, costs = _begun(context, resolved, architecture)
             size = training.recipe.batch_size
-            look.memory.append(training_bytes(training.child, resolved.data.input_shape, size))
+            data = resolved.data
+            taken = training_bytes(training.child, data.input_shape, size, data.input_dtype)
+            look.memory.append(taken)
             look.costs.append((architecture, costs))
     if not look.costs:
         raise SpaceError(f"none of {look.tried} sampled architectures can be built: {_most(look)}")

@@ -30,6 +30,8 @@ def share_of(experiment: Experiment) -> Share:
         concurrent=experiment.max_concurrent,
         address=experiment.address,
         verbose=experiment.verbose,
+        grace=experiment.grace_seconds,
+        trial_timeout=experiment.trial_seconds,
     )
 
 

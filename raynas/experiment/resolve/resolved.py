@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import partial
@@ -39,6 +40,7 @@ from raynas.tasks import Source, Task
 from raynas.training.recipe import Recipe
 from raynas.training.tuning import tuned
 
+_LOG = logging.getLogger("raynas")
 _TRIED: Final = 12  # networks, of one of which each proxy must have a value
 
 _LEARNT: Final = ("val_accuracy", "val_loss", "train_loss", "lr")  # reported after every epoch
@@ -100,6 +102,11 @@ def resolve(experiment: Experiment) -> ResolvedExperiment:
         data = task.load(Source(experiment.data_dir, experiment.download), experiment.seed)
     if not isinstance(data, Data):
         raise ConfigError(f"a task must load raynas.data.Data, {task.name!r} loads {data!r}")
+    if data.train.ids:
+        _LOG.info(
+            "the inputs are whole numbers (ids, such as those of tokens) and are not normalised: "
+            "give measurements as real numbers"
+        )
     _check_metrics(experiment, task)
     dressed = partial(_dressed, experiment, searcher, start)
     assess = _here(experiment, space, recipe, data)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib
-import importlib.util
 import sys
 import sysconfig
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -15,6 +15,7 @@ from types import ModuleType
 from typing import Any, Final
 
 import raynas
+from raynas import user_sources
 from raynas.errors import ConfigError, DataError, RaynasError
 
 # By name: the shipped spaces stand above the library, which finds them as it finds a user's.
@@ -72,11 +73,14 @@ def load_module(where: str) -> ModuleType:
 def home_of(make: Callable[..., Any]) -> ModuleType | None:
     """Return the user's own top-level module that ``make`` comes from; none if a library's.
 
-    Workers on other machines cannot import it.
+    Workers on other machines cannot import it. What was given by a file's path has none: it
+    travels by itself, see ``raynas.user_sources``.
     """
     while isinstance(make, partial):
         make = make.func
     name = str(make.__module__)
+    if name.startswith(user_sources.PREFIX):
+        return None  # travels as source
     file = getattr(sys.modules.get(name), "__file__", None)
     return sys.modules.get(name.partition(".")[0]) if file and _is_own(file) else None
 
@@ -94,15 +98,48 @@ def own_line(error: Exception) -> str | None:
 def _from_file(path: Path) -> ModuleType:
     if not path.is_file():
         raise ConfigError(f"there is no file {path} (looked in {Path.cwd()})")
-    name = f"raynas_user_{path.stem}"
-    spec = importlib.util.spec_from_file_location(name, path.absolute())
-    if spec is None or spec.loader is None:
-        raise ConfigError(f"{path} is no Python file")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module  # dataclasses and pickling look a class's module up by its name
     with blamed(str(path)):
-        spec.loader.exec_module(module)
-    return module
+        return user_sources.load(path)
+
+
+def code_of(references: Iterable[Any]) -> dict[str, str]:
+    """Return a digest of every file of the user's own that the references need, by its name.
+
+    Args:
+        references: What a user wrote, or gave as an object; already loaded.
+    """
+    texts: dict[str, bytes] = {}
+    for reference in references:
+        where = reference.partition(":")[0] if isinstance(reference, str) else ""
+        if where.endswith(".py"):
+            files = _files_of(Path(where))
+        else:
+            name = where or _module_of(reference)
+            files = [f for n, f in _own_files() if n.partition(".")[0] == name.partition(".")[0]]
+        for file in files:
+            texts[f"{file.parent.name}/{file.name}"] = file.read_bytes()
+    return {
+        name: hashlib.blake2b(text, digest_size=8).hexdigest()
+        for name, text in sorted(texts.items())
+    }
+
+
+def _files_of(path: Path) -> list[Path]:
+    sources = user_sources.collect(path)[1].values()
+    return [Path(one.path) for one in sources if Path(one.path).is_file()]
+
+
+def _own_files() -> Iterator[tuple[str, Path]]:
+    for name, module in [*sys.modules.items()]:
+        file = getattr(module, "__file__", None)
+        if isinstance(file, str) and _is_own(file) and Path(file).is_file():
+            yield name, Path(file)
+
+
+def _module_of(value: Any) -> str:
+    if isinstance(value, ModuleType):
+        return value.__name__
+    return str(getattr(value, "__module__", None) or type(value).__module__)
 
 
 def _is_own(file: str) -> bool:

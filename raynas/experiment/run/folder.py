@@ -13,6 +13,7 @@ from raynas import __version__
 from raynas.errors import JournalError
 from raynas.experiment.experiment import Experiment
 from raynas.experiment.resolve.resolved import ResolvedExperiment
+from raynas.experiment.resolve.user_code import code_of
 from raynas.experiment.run.checkpoints import Checkpoints
 from raynas.journal import Journal, exists, read
 from raynas.space.codec import to_data
@@ -41,6 +42,7 @@ def open_run(experiment: Experiment, resolved: ResolvedExperiment, journal: Jour
             "when the run was killed) and was cut off",
             replay.torn,
         )
+    _say_changes(described["code"], replay.run.get("code"))
     if described != {name: replay.run.get(name) for name in described}:
         journal.change(described)  # in what may change, such as more trials
     return replay.history
@@ -67,9 +69,25 @@ def _described(experiment: Experiment, resolved: ResolvedExperiment) -> dict[str
         "objectives": [asdict(objective) for objective in experiment.objectives],
         "space": to_data(resolved.space.space.tree),
         "data": resolved.data.describe(),
+        "code": code_of(
+            [experiment.space, experiment.task, experiment.searcher, experiment.scheduler]
+        ),
     }
     plain: dict[str, Any] = json.loads(json.dumps(described))  # as it will be read back
     return plain
+
+
+def _say_changes(code: Mapping[str, str], recorded: Mapping[str, str] | None) -> None:
+    """Tell people which of their files are others than those that the run was begun with."""
+    if recorded is None:
+        return  # by an older raynas, which kept no digests
+    changed = [name for name in {**recorded, **code} if recorded.get(name) != code.get(name)]
+    if changed:
+        _LOG.warning(
+            "your code has changed since this run was last started (%s): its trials so far were "
+            "trained with the code as it was",
+            ", ".join(changed),
+        )
 
 
 def _compare(

@@ -3,33 +3,32 @@
 from __future__ import annotations
 
 import logging
-import shlex
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from raynas.errors import ConfigError, RaynasError, ResourceError, RunError
+from raynas.errors import ConfigError, ResourceError
 from raynas.execution.conductor import Conductor
+from raynas.execution.interruption import UNINTERRUPTED, Interruption
+from raynas.execution.ray_tune.final_training import FinalTraining
 from raynas.execution.worker import TrialSpec
 from raynas.experiment.experiment import Experiment, experiment_from
 from raynas.experiment.resolve.machine import check_machine, share_of
 from raynas.experiment.resolve.resolved import ResolvedExperiment, resolve
-from raynas.experiment.run.folder import WINNER, checkpoints, keep_winner, open_run
+from raynas.experiment.run.folder import checkpoints, open_run
 from raynas.experiment.run.result import Result
+from raynas.experiment.run.winner_training import WinnerTraining, lacks_winner, say_limit
 from raynas.insight import Watcher
-from raynas.insight.run_limits import ahead, ended_by
+from raynas.insight.run_limits import ahead
 from raynas.insight.tensorboard import TensorBoard
 from raynas.journal import Journal, read
-from raynas.rng import winner_seed
 from raynas.searchers import Keeper
-from raynas.trial import Event, Failed, History, Started, Trial, Winner
-
-if TYPE_CHECKING:
-    from raynas.execution.ray_tune.session import RaySession
+from raynas.storage import writing
+from raynas.trial import Event, Started, Trial
 
 _LOG = logging.getLogger("raynas")
 
@@ -89,16 +88,27 @@ def _objects(value: Any) -> Iterator[str]:
             yield from _objects(part)
 
 
-def run(experiment: Experiment, watchers: Iterable[Watcher] = ()) -> Result:
+def run(
+    experiment: Experiment,
+    watchers: Iterable[Watcher] = (),
+    interruption: Interruption = UNINTERRUPTED,
+) -> Result:
     """Run an experiment, or go on with it if its folder holds it already.
 
+    Args:
+        experiment: What to run.
+        watchers: As for ``search``.
+        interruption: Whether a signal asks the run to end.
+
     Raises:
+        Interrupted: A signal has ended the run.
         RaynasError: As for ``search``.
     """
     resolved = resolve(experiment)
     if resolved.start:  # what the run begins with stays what it is, whatever becomes of its source
         experiment = replace(experiment, start_from=[dict(one) for one in resolved.start])
     check_machine(experiment, resolved.space)
+    others = tuple(watchers)
     with ExitStack() as stack:
         journal = Journal(experiment.output)
         stack.callback(journal.close)
@@ -107,7 +117,6 @@ def run(experiment: Experiment, watchers: Iterable[Watcher] = ()) -> Result:
             experiment.output, resolved.space.space.decisions, experiment.objectives
         )
         stack.callback(board.close)
-        everyone = (board, *watchers)
         files = checkpoints(experiment.output)
         files.clear()
         for trial in history.running:  # the process before may have died just after it began
@@ -118,26 +127,24 @@ def run(experiment: Experiment, watchers: Iterable[Watcher] = ()) -> Result:
             journal.append(event)
             if isinstance(event, Started):
                 files.endow(history.trials[event.number], history)
-            for watcher in everyone:
+            with writing(experiment.output):
+                board.write(event, history)
+            for watcher in others:
                 watcher.write(event, history)
+            interruption.check()
 
-        conductor = Conductor(resolved.plan, history, record, time.time)
-        if not conductor.finished or _lacks_winner(conductor):
+        conductor = Conductor(resolved.plan, history, record, time.time, interruption)
+        if not conductor.finished or lacks_winner(conductor):
             _execute(experiment, resolved, conductor)
         else:
-            _say_limit(experiment, conductor)
+            say_limit(experiment, conductor)
         files.sweep(lambda: conductor.needed)
     return Result(experiment.output, history, experiment.described())
 
 
-def _lacks_winner(conductor: Conductor) -> bool:
-    chosen, winner = conductor.recommended, conductor.history.winner
-    return chosen is None or winner is None or winner.number != chosen.number
-
-
 def _execute(experiment: Experiment, resolved: ResolvedExperiment, conductor: Conductor) -> None:
     """Search on Ray; then train, test and export the winner."""
-    from raynas.execution.ray_tune.session import opened  # noqa: PLC0415 - loads Ray
+    from raynas.execution.ray_tune.opening import opened  # noqa: PLC0415 - loads Ray
 
     share = share_of(experiment)
     build = partial(resolved.space.build, **experiment.space_options)
@@ -145,6 +152,7 @@ def _execute(experiment: Experiment, resolved: ResolvedExperiment, conductor: Co
     with opened(
         share, build, space.home, resolved.recipe, resolved.data, space.resources
     ) as session:
+        conductor.interruption.listen()
         if experiment.gpu_hours and not session.slots.usual.gpus:
             raise ResourceError(
                 f"gpu_hours are given as {experiment.gpu_hours:g}, and there is no GPU to hold: "
@@ -156,80 +164,16 @@ def _execute(experiment: Experiment, resolved: ResolvedExperiment, conductor: Co
         if experiment.proxies:
             assess = session.assessor(experiment.proxies, experiment.seed)
             conductor.plan = replace(conductor.plan, searcher=resolved.dressed(assess))
-        session.run_trials(conductor, lambda trial: trial_spec(experiment, conductor, trial))
-        _say_limit(experiment, conductor)
-        if _lacks_winner(conductor):
-            _retrain(experiment, resolved, conductor, session)
+        winner = WinnerTraining(experiment, resolved, conductor)
+        session.run_trials(
+            conductor,
+            lambda trial: trial_spec(experiment, conductor, trial),
+            FinalTraining(winner.choose, winner.take),
+        )
 
 
 def _called(part: Any) -> str:
     return part if isinstance(part, str) else type(part).__name__
-
-
-def _say_limit(experiment: Experiment, conductor: Conductor) -> None:
-    """Tell people what has ended the search, if it was a limit, and how to go on."""
-    if limit := conductor.limit:
-        said = ended_by(limit, conductor.plan.limits, conductor.history)
-        way_on = f"raynas resume {shlex.quote(str(experiment.output))}"
-        _LOG.info("%s; to go on: %s --%s ...", said, way_on, limit.replace("_", "-"))
-
-
-def _retrain(
-    experiment: Experiment, resolved: ResolvedExperiment, conductor: Conductor, session: RaySession
-) -> None:
-    from raynas.execution.winner import retrain  # noqa: PLC0415
-
-    chosen = conductor.recommended
-    if chosen is None:
-        raise RunError(_why_none(conductor.history))
-    epochs, weights = experiment.winner_epochs or experiment.epochs, ""
-    if chosen.started.inherits:  # its score is that of weights no training from scratch would give
-        epochs, weights = chosen.epoch, str(checkpoints(experiment.output).of(chosen.donor))
-        _LOG.info("testing the winner, trial %d, with the weights it has", chosen.number)
-    else:
-        _LOG.info("training the winner, trial %d, on training and validation data", chosen.number)
-    final = TrialSpec(
-        chosen.number,
-        dict(chosen.architecture),
-        epochs,
-        winner_seed(experiment.seed),
-        checkpoint="",
-        parent=weights,
-    )
-    try:
-        retrained = session.run_once(partial(retrain, spec=final), chosen)
-    except Exception as error:
-        said = str(error) if isinstance(error, RaynasError) else f"{type(error).__name__}: {error}"
-        folder = shlex.quote(str(experiment.output))
-        raise RunError(
-            f"the winner, trial {chosen.number}, could not be trained and tested: {said}; the "
-            f"trials are kept: raynas show {folder} lists them, raynas resume {folder} tries again"
-        ) from error
-    if missing := retrained.exported.missing:
-        _LOG.warning(
-            "the winner's network.pt2 is missing, for torch cannot export this network (%s); "
-            "weights.safetensors is there, for the network that the space builds",
-            missing.splitlines()[0],
-        )
-    card = {
-        "space": experiment.described()["space"],
-        "space_options": experiment.described()["space_options"],
-        "architecture": dict(chosen.architecture),
-        "task": experiment.described()["task"],
-        "input_shape": list(resolved.data.input_shape),
-        "classes": resolved.data.classes,
-        "metrics": dict(retrained.metrics),
-    }
-    keep_winner(experiment.output, retrained.exported.files, card)
-    conductor.record(Winner(chosen.number, retrained.metrics, WINNER, at=time.time()))
-
-
-def _why_none(history: History) -> str:
-    outcomes = (trial.outcome for trial in history.failed)
-    reasons = {outcome.reason for outcome in outcomes if isinstance(outcome, Failed)}
-    silent = "they were not given the time" if history.trials else "nothing was proposed in time"
-    why = "; ".join(sorted(reasons)[:3]) or silent
-    return f"none of {history.trained} trials finished: {why}"
 
 
 def trial_spec(experiment: Experiment, conductor: Conductor, trial: Trial) -> TrialSpec:

@@ -14,7 +14,7 @@ import numpy as np
 
 from raynas.searchers.gp.kernel import Points
 from raynas.searchers.gp.layout import Floats
-from raynas.searchers.gp.model import Look, Posterior
+from raynas.searchers.gp.model import Posterior, Prediction
 
 _TIE: Final = 1e-9
 
@@ -29,17 +29,17 @@ def expected_improvement(mean: Floats, deviation: Floats) -> Floats:
     return improvement
 
 
-def informed(variance: Floats, noise: float) -> Floats:
-    """Return the share, 0 to 1, of the worth that a noisy training leaves; 1 without noise."""
+def noise_factor(variance: Floats, noise: float) -> Floats:
+    """Return the share, 0 to 1, of an improvement that noise leaves; 1 without noise."""
     return 1.0 - np.sqrt(noise / (variance + noise))
 
 
 @dataclass(frozen=True, slots=True)
-class Worth:
+class Acquisition:
     """What it is worth to train networks, after all that was trained.
 
     Attributes:
-        posterior: What is believed.
+        posterior: The fitted process.
         known: Networks that were trained, at least one.
         low: The share of full training that the next training is to lack; what it is worth is
             what it says about full ones.
@@ -49,30 +49,30 @@ class Worth:
     known: Points
     low: float = 0.0
 
-    def again(self) -> Floats:
+    def of_repeats(self) -> Floats:
         """Return ``[known]`` what it is worth to train each of those known once more."""
-        full = self.posterior.look(self.known.at(0.0))
+        full = self.posterior.predict(self.known.at(0.0))
         mean = full.mean - full.mean.max()
         if len(mean) > 1:
             best, second = np.argsort(-full.mean, kind="stable")[:2]
             mean[best] = full.mean[second] - full.mean[best]
         return self._of(self.known, full, mean)
 
-    def first(self, fresh: Points) -> Floats:
+    def of_new(self, fresh: Points) -> Floats:
         """Return ``[fresh]`` what it is worth to train others for the first time."""
-        full = self.posterior.look(fresh.at(0.0))
+        full = self.posterior.predict(fresh.at(0.0))
         best = self.posterior.mean(self.known.at(0.0)).max()
         return self._of(fresh, full, full.mean - best)
 
-    def _of(self, points: Points, full: Look, mean: Floats) -> Floats:
+    def _of(self, points: Points, full: Prediction, mean: Floats) -> Floats:
         posterior = self.posterior
         value = expected_improvement(mean, np.sqrt(full.variance))
         if self.low == 0.0:
-            return value * informed(full.variance, posterior.noise)
-        short = posterior.look(points.at(self.low))
+            return value * noise_factor(full.variance, posterior.noise)
+        short = posterior.predict(points.at(self.low))
         together = posterior.kernel.lasting - (short.white * full.white).sum(0)
         correlation = np.clip(together / np.sqrt(short.variance * full.variance), 0.0, 1.0)
-        value *= correlation * informed(short.variance, posterior.noise)
+        value *= correlation * noise_factor(short.variance, posterior.noise)
         return value
 
 

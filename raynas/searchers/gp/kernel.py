@@ -20,33 +20,33 @@ class Points:
 
     Attributes:
         x: ``[n, columns]`` the networks' rows.
-        who: ``[n]`` numbers of the networks, equal for one and the same.
+        network: ``[n]`` numbers of the networks, equal for one and the same.
         low: ``[n]`` the share of full training that each lacks.
     """
 
     x: Floats
-    who: NDArray[np.int_]
+    network: NDArray[np.int_]
     low: Floats
 
     def __len__(self) -> int:
         """Return how many there are."""
-        return len(self.who)
+        return len(self.network)
 
     def __add__(self, other: Points) -> Points:
         """Return these and then the others."""
         return Points(
             np.concatenate([self.x, other.x]),
-            np.concatenate([self.who, other.who]),
+            np.concatenate([self.network, other.network]),
             np.concatenate([self.low, other.low]),
         )
 
     def at(self, low: float) -> Points:
         """Return the same networks, all trained equally long."""
-        return Points(self.x, self.who, np.full(len(self), low))
+        return Points(self.x, self.network, np.full(len(self), low))
 
     def take(self, rows: NDArray[np.intp]) -> Points:
         """Return some of them."""
-        return Points(self.x[rows], self.who[rows], self.low[rows])
+        return Points(self.x[rows], self.network[rows], self.low[rows])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -83,7 +83,7 @@ class Kernel:
         total = sum(self.parts(a, b), start=np.zeros((len(a), len(b))))
         length = a.low[:, None] == b.low
         if own:
-            total += self.own * (length & (a.who[:, None] == b.who))
+            total += self.own * (length & (a.network[:, None] == b.network))
         return total + self.offset * length if self.offset else total
 
     def variance(self, a: Points) -> Floats:
@@ -116,7 +116,7 @@ class Kernel:
             pull = scaled * fall
             by_weight = -2.0 * (pull.sum(1) @ (x * x) - (x * (pull @ x)).sum(0))
             gradient += [(scaled * likeness).sum(), *(block.tie.T @ (weight * by_weight))]
-        same = (points.who[:, None] == points.who) & (points.low[:, None] == points.low)
+        same = (points.network[:, None] == points.network) & (points.low[:, None] == points.low)
         return np.array([*gradient, self.own * outer[same].sum()])
 
     def split(self) -> Iterator[tuple[Block, float, Floats]]:

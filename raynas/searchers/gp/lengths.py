@@ -1,4 +1,4 @@
-"""How long to train: short trainings to look around, full ones for what looks good."""
+"""How long to train: short trainings to look around, full ones for what predictions good."""
 
 from __future__ import annotations
 

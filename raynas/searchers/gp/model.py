@@ -67,7 +67,7 @@ def target(gap: Floats, log_c: float) -> Target:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Prior:
-    """What is believed before anything was trained.
+    """The prior of the process, before anything was trained.
 
     Where numbers are searched, next to nothing belongs to one network alone: of the many that
     differ by a hair, each untried one would otherwise hold out the same hope again, and the search
@@ -115,14 +115,14 @@ class Prior:
         Rasmussen & Williams (2006), equations 2.30 and 5.9, with the density of the target.
         """
         kernel, noise = self.kernel(theta), math.exp(theta[-2])
-        aim, pull = target(gap, theta[-1]), (theta - self.mean) / self.deviation
+        transformed, pull = target(gap, theta[-1]), (theta - self.mean) / self.deviation
         gram = _noisy(kernel.between(points, points), noise)
         inverse = np.linalg.inv(gram)
-        alpha = inverse @ aim.z
+        alpha = inverse @ transformed.z
         half_log_det = np.log(np.diag(np.linalg.cholesky(gram))).sum()
-        loss = 0.5 * (aim.z @ alpha + pull @ pull) + half_log_det + aim.density
+        loss = 0.5 * (transformed.z @ alpha + pull @ pull) + half_log_det + transformed.density
         outer = 0.5 * (inverse - np.outer(alpha, alpha))
-        by_ends = [noise * np.trace(outer), alpha @ aim.slope + aim.density_slope]
+        by_ends = [noise * np.trace(outer), alpha @ transformed.slope + transformed.density_slope]
         return float(loss), np.append(kernel.gradient(points, outer), by_ends) + (
             pull / self.deviation
         )
@@ -187,18 +187,18 @@ class Posterior:
         expected: Floats = self.alpha @ self.kernel.between(finished, points, own=own)
         return expected
 
-    def look(self, points: Points) -> Look:
+    def predict(self, points: Points) -> Prediction:
         """Return what is expected of trainings, and how surely."""
         from scipy.linalg import solve_triangular  # noqa: PLC0415 - slow to load
 
         across = self.kernel.between(self.points, points)
         white = solve_triangular(self.factor, across, lower=True, check_finite=False)
         left = self.kernel.variance(points) - (white * white).sum(0)
-        return Look(self.alpha @ across[: len(self.alpha)], np.maximum(left, _TINY), white)
+        return Prediction(self.alpha @ across[: len(self.alpha)], np.maximum(left, _TINY), white)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Look:
+class Prediction:
     """What is expected of some trainings before their noise.
 
     Attributes:
@@ -217,7 +217,7 @@ def condition(
 ) -> Posterior:
     """Return the posterior after trainings that finished with ``z``.
 
-    Trainings that still run are believed to turn out as expected (the kriging believer of
+    Trainings that still run are assumed to turn out as expected (the kriging believer of
     Ginsbourger et al., 2010, section 4): that leaves every mean where it is and only takes away
     the uncertainty that they will.
     """

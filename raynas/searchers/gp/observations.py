@@ -23,15 +23,15 @@ class Observation:
     """What one training says.
 
     Attributes:
-        network: The architecture that stands for the network: the first of its identity.
-        who: The number of the first trial of that identity.
+        architecture: The architecture that stands for the network: the first of its identity.
+        network: The number of the first trial of that identity.
         low: The share of full training it lacks, 0 to 1.
         gap: How much more its loss is than the least of all trained as long, by the objective that
             is looked at; at least 0.
     """
 
-    network: Architecture
-    who: int
+    architecture: Architecture
+    network: int
     low: float
     gap: float
 
@@ -58,7 +58,7 @@ def observe(
     return tuple(seen)
 
 
-def on_the_way(
+def intermediate(
     history: History, trials: Sequence[Trial], full: int, objective: int = 0
 ) -> tuple[Observation, ...]:
     """Return what those of these trials that went on had shown where others were stopped.
@@ -88,7 +88,7 @@ def on_the_way(
     return tuple(seen)
 
 
-def ends(history: History) -> tuple[Observation, ...]:
+def outcomes(history: History) -> tuple[Observation, ...]:
     """Return of each network whether it failed (a gap of one) or not (of none).
 
     Other failures, and what is known from an earlier trial only, say nothing.
@@ -121,8 +121,8 @@ def _loss(history: History, trial: Trial, epoch: int, objective: int) -> float:
 def points(observations: Sequence[Observation], row: Callable[[Architecture], Floats]) -> Points:
     """Return the observations, at least one, as the kernel compares them."""
     return Points(
-        np.stack([row(one.network) for one in observations]),
-        np.array([one.who for one in observations]),
+        np.stack([row(one.architecture) for one in observations]),
+        np.array([one.network for one in observations]),
         np.array([one.low for one in observations]),
     )
 

@@ -14,25 +14,28 @@ from functools import partial
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from raynas.errors import ConfigError
 from raynas.searchers.blas import on_one_thread
-from raynas.searchers.gp.acquisition import Worth, best_of
-from raynas.searchers.gp.belief import Belief, Believer
+from raynas.searchers.gp.acquisition import Acquisition, best_of
 from raynas.searchers.gp.candidates import anywhere, around
 from raynas.searchers.gp.climb import climb
+from raynas.searchers.gp.handover import better, expected, handed_over
 from raynas.searchers.gp.kernel import Points
 from raynas.searchers.gp.layout import Floats
 from raynas.searchers.gp.lengths import Lengths
 from raynas.searchers.gp.rows import Features, Rows
+from raynas.searchers.gp.surrogate import FittedSurrogate, Surrogate
 from raynas.searchers.mutants import anything
+from raynas.searchers.recommendation import Recommendation
 from raynas.searchers.requirements import Requirements
 from raynas.searchers.selection import check_mutable, untried
-from raynas.space import Space
+from raynas.space import Architecture, Space
 from raynas.trial import History, Proposal, Trial
 
 _PARENTS: Final = 8
-_EXPLORE: Final = 8  # every eighth proposal looks elsewhere
+_EXPLORE: Final = 8  # every eighth proposal predictions elsewhere
 _OPTIMISM: Final = 3.0  # deviations, when it does
 
 
@@ -71,8 +74,8 @@ class GaussianProcess:
     full_share: float = 1 / 3
     _lengths: Lengths | None = field(init=False, repr=False, compare=False)
     _rows: Rows = field(init=False, repr=False, compare=False)
-    _believer: Believer = field(init=False, repr=False, compare=False)
-    _scout: Believer | None = field(init=False, repr=False, compare=False)
+    _surrogate: Surrogate = field(init=False, repr=False, compare=False)
+    _without_features: Surrogate | None = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Check the options and that there is something to choose from."""
@@ -86,9 +89,9 @@ class GaussianProcess:
         lengths = Lengths(*self.fidelities, self.full_share) if self.fidelities else None
         object.__setattr__(self, "_lengths", lengths)
         object.__setattr__(self, "_rows", Rows(self.space, self.features, self.pool))
-        object.__setattr__(self, "_believer", Believer(self._rows))
-        scout = Believer(Rows(self.space, None, self.pool)) if self.shortlist else None
-        object.__setattr__(self, "_scout", scout)
+        object.__setattr__(self, "_surrogate", Surrogate(self._rows))
+        cheap = Surrogate(Rows(self.space, None, self.pool)) if self.shortlist else None
+        object.__setattr__(self, "_without_features", cheap)
 
     def check(self, requirements: Requirements) -> None:
         """Refuse several objectives, and full trainings that are not the run's.
@@ -109,33 +112,39 @@ class GaussianProcess:
         """Sample at first, then train what is worth most."""
         if not self._informed(history):
             return self._short(self._first(history, rng))
-        belief = self._believer.after(history, self._full(history))
-        if promoted := self._promoted(belief, history):
+        fitted = self._surrogate.fit(history, self._full(history))
+        if promoted := self._promoted(fitted, history):
             return promoted
-        near, far = self._fresh(belief, history, rng)
-        scout = self._scout.after(history, self._full(history)) if self._scout else belief
+        near, far = self._fresh(fitted, history, rng)
+        cheap = (
+            self._without_features.fit(history, self._full(history))
+            if self._without_features
+            else fitted
+        )
         if far and len(history.trials) % _EXPLORE == _EXPLORE - 1:
-            points = _points(far, scout)
-            look = scout.posterior.look(points)
-            hopes = look.mean + _OPTIMISM * (np.sqrt(look.variance) + scout.chance(points) - 1)
+            points = _points(far, cheap)
+            prediction = cheap.posterior.predict(points)
+            hopes = prediction.mean + _OPTIMISM * (
+                np.sqrt(prediction.variance) + cheap.feasible(points) - 1
+            )
             return self._short(far[best_of(hopes)])
-        fresh, values = self._climbed(scout, history, [*near, *far], rng)
-        if scout is not belief and fresh:
-            values = self._value(belief, fresh)
-        return self._most_worth(belief, history, fresh, values)
+        fresh, values = self._climbed(cheap, history, [*near, *far], rng)
+        if cheap is not fitted and fresh:
+            values = self._value(fitted, fresh)
+        return self._most_worth(fitted, history, fresh, values)
 
     @on_one_thread
-    def recommend(self, history: History) -> Trial | None:
-        """Return the best by the mean of what is expected of it and of its like.
-
-        Only trials that were not stopped early come into question, if there are any.
-        """
+    def recommendation(self, history: History) -> Recommendation | None:
+        """Return what is expected to be best on new data; at first, the best as measured."""
         if not self._informed(history):
-            return history.best
-        belief = self._believer.after(history, self._full(history))
-        ended = np.array([not trial.stopped for trial in belief.trials])
-        scores = np.where(ended | ~ended.any(), belief.smoothed(), -np.inf)
-        return belief.trials[best_of(scores)]
+            return Recommendation(history.best) if history.best else None
+        fitted = self._surrogate.fit(history, self._full(history))
+        return handed_over(history, fitted)
+
+    def recommend(self, history: History) -> Trial | None:
+        """Return the trial of ``recommendation``."""
+        chosen = self.recommendation(history)
+        return chosen.trial if chosen else None
 
     def _informed(self, history: History) -> bool:
         return sum(trial.trained for trial in history.finished) >= self.random_first
@@ -158,30 +167,34 @@ class GaussianProcess:
                 return Proposal(max(new, key=lambda one: self._rows.places(one).mean()))
         return anything(self.space, history, rng)
 
-    def _promoted(self, belief: Belief, history: History) -> Proposal | None:
+    def _promoted(self, fitted: FittedSurrogate, history: History) -> Proposal | None:
         """Return the network most worth a full training, if there is one and it is due."""
         lengths = self._lengths
         if lengths is None or not lengths.full_is_due(history):
             return None
-        allowed = [lengths.promotable(trial, history) for trial in belief.trials]
+        allowed = [lengths.promotable(trial, history) for trial in fitted.trials]
         if not any(allowed):
             return None
-        values = Worth(belief.posterior, belief.known).again()
-        chosen = belief.trials[best_of(np.where(allowed, values, -np.inf))]
+        values = Acquisition(fitted.posterior, fitted.known).of_repeats()
+        chosen = fitted.trials[best_of(np.where(allowed, values, -np.inf))]
         return Proposal(chosen.architecture, epochs=lengths.full, parent=chosen.number)
 
     def _fresh(
-        self, belief: Belief, history: History, rng: np.random.Generator
+        self, fitted: FittedSurrogate, history: History, rng: np.random.Generator
     ) -> tuple[list[Proposal], list[Proposal]]:
         """Return untried networks near the best and anywhere; none if the space has no more."""
-        near = around(self.space, history, belief.trials[:_PARENTS], rng)
+        near = around(self.space, history, fitted.trials[:_PARENTS], rng)
         far = anywhere(self.space, history, rng)
         if not (near or far) and (last := anything(self.space, history, rng)):
             far = [last]
         return near, far
 
     def _climbed(
-        self, belief: Belief, history: History, fresh: Sequence[Proposal], rng: np.random.Generator
+        self,
+        fitted: FittedSurrogate,
+        history: History,
+        fresh: Sequence[Proposal],
+        rng: np.random.Generator,
     ) -> tuple[Sequence[Proposal], Floats]:
         """Return untried networks, these and others nearby, and what they are worth, best first.
 
@@ -189,30 +202,42 @@ class GaussianProcess:
         """
         if not fresh:
             return (), np.array([])
-        fresh, values = climb(self.space, history, fresh, partial(self._value, belief), rng)
+        fresh, values = climb(self.space, history, fresh, partial(self._value, fitted), rng)
         order = np.argsort(-values, kind="stable")[: self.shortlist]
         return [fresh[at] for at in order], values[order]
 
-    def _value(self, belief: Belief, fresh: Sequence[Proposal]) -> Floats:
+    def _value(self, fitted: FittedSurrogate, fresh: Sequence[Proposal]) -> Floats:
         """Return ``[fresh]`` what they are worth, as likely as they can be trained."""
         lacking = self._lengths.lacking if self._lengths else 0.0
-        points = _points(fresh, belief)
-        return Worth(belief.posterior, belief.known, lacking).first(points) * belief.chance(points)
+        points = _points(fresh, fitted)
+        return Acquisition(fitted.posterior, fitted.known, lacking).of_new(
+            points
+        ) * fitted.feasible(points)
 
     def _most_worth(
-        self, belief: Belief, history: History, fresh: Sequence[Proposal], first: Floats
+        self, fitted: FittedSurrogate, history: History, fresh: Sequence[Proposal], first: Floats
     ) -> Proposal | None:
         """Return what is worth most, of new networks and repeats; none if neither is left."""
         lacking = self._lengths.lacking if self._lengths else 0.0
-        allowed = np.array([self._repeatable(trial, history) for trial in belief.trials])
+        allowed = np.array([self._repeatable(trial, history) for trial in fitted.trials])
         if not (fresh or allowed.any()):
             return None
-        again = Worth(belief.posterior, belief.known, lacking).again()
+        again = Acquisition(fitted.posterior, fitted.known, lacking).of_repeats()
         values = np.concatenate([np.where(allowed, again, -np.inf), first])
         chosen = best_of(values) - len(again)
         if chosen >= 0:
             return self._short(fresh[chosen])
-        return Proposal(belief.trials[chosen].architecture, repeat=True)
+        return Proposal(self._repeated(fitted, history, allowed, chosen), repeat=True)
+
+    def _repeated(
+        self, fitted: FittedSurrogate, history: History, allowed: NDArray[np.bool_], at: int
+    ) -> Architecture:
+        """Return the network whose next training says most about which to hand over."""
+        rows = better(fitted)
+        _, worth = expected(history, fitted, rows)
+        values = np.where(allowed[rows], worth.of_repeats(), -np.inf)
+        at = rows[best_of(values)] if allowed[rows].any() else at
+        return fitted.trials[at].architecture
 
     def _repeatable(self, trial: Trial, history: History) -> bool:
         """Say whether a network may be trained once more; not if it failed or was stopped."""
@@ -223,6 +248,6 @@ class GaussianProcess:
         return not failed and len(same) < self.trainings
 
 
-def _points(proposals: Sequence[Proposal], belief: Belief) -> Points:
+def _points(proposals: Sequence[Proposal], fitted: FittedSurrogate) -> Points:
     """Return proposals of untried networks as the kernel compares them."""
-    return belief.untried([proposal.architecture for proposal in proposals])
+    return fitted.untried([proposal.architecture for proposal in proposals])

@@ -15,7 +15,7 @@ _LEAST = 1e-8  # a chance that is left to everything
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Chance:
+class Feasibility:
     """A process over what became of networks.
 
     Attributes:
@@ -35,9 +35,9 @@ class Chance:
         return np.clip(share, _LEAST, 1.0)
 
 
-Chances = Callable[[Points], Floats]
+Feasible = Callable[[Points], Floats]
 
 
-def certain(points: Points) -> Floats:
+def always_feasible(points: Points) -> Floats:
     """Return ``[points]`` ones: nothing has failed yet."""
     return np.ones(len(points))

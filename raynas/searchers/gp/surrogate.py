@@ -1,4 +1,4 @@
-"""What is known of networks at one moment of a history, and what is expected of them."""
+"""The surrogate: a Gaussian process fitted to a history."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from raynas.searchers.gp.chance import Chance, Chances, certain
+from raynas.searchers.gp.feasibility import Feasibility, Feasible, always_feasible
 from raynas.searchers.gp.kernel import Points
 from raynas.searchers.gp.layout import Floats
 from raynas.searchers.gp.model import Posterior, Prior, condition, target
 from raynas.searchers.gp.observations import (
     Observation,
     due,
-    ends,
+    intermediate,
     observe,
-    on_the_way,
+    outcomes,
     points,
     representative,
     sample,
@@ -34,43 +34,35 @@ _HEEDED: Final = 1000  # trainings, at most, from which networks are judged
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Belief:
-    """Networks that were trained, best first by what is expected of full training.
+class FittedSurrogate:
+    """What a history predicts; the networks that were trained, best first by that.
 
     Of very many trainings these are the best half and some of the others.
 
     Attributes:
         trials: The best training of each: the longest, then that of least loss.
         known: They as the kernel compares them, fully trained.
-        posterior: What is expected of these and others.
+        posterior: Predicts these and others.
         row: Makes an architecture's row.
-        chance: How likely a network can be trained at all, by the first objective's belief.
+        feasible: How likely a network can be trained at all, by the first objective's surrogate.
     """
 
     trials: tuple[Trial, ...]
     known: Points
     posterior: Posterior
     row: Callable[[Architecture], Floats]
-    chance: Chances = certain
+    feasible: Feasible = always_feasible
 
     def untried(self, networks: Sequence[Architecture]) -> Points:
         """Return networks of which there is no trial, all different, as fully trained ones."""
         if not networks:
             return self.known.take(np.array([], int))
-        who = -1 - np.arange(len(networks))
-        return Points(np.stack([*map(self.row, networks)]), who, np.zeros(len(networks)))
-
-    def smoothed(self) -> Floats:
-        """Return ``[networks]``, by which one is handed over.
-
-        Half of what only a network's own trainings say is believed to hold on other data too.
-        """
-        posterior = self.posterior
-        return posterior.mean(self.known) + posterior.mean(self.known, own=False)
+        rows, numbers = np.stack([*map(self.row, networks)]), -1 - np.arange(len(networks))
+        return Points(rows, numbers, np.zeros(len(networks)))
 
 
-class Believer:
-    """Makes beliefs; keeps the parameters it fitted last, as a memo."""
+class Surrogate:
+    """Predicts an objective; keeps the parameters it fitted last, as a memo."""
 
     def __init__(self, rows: Rows, objective: int = 0) -> None:
         """Begin without any parameters.
@@ -82,14 +74,14 @@ class Believer:
         self._rows = rows
         self._objective = objective
         self._fitted = lru_cache(2)(self._fit)
-        self._chance_fitted = lru_cache(2)(self._fit)
+        self._feasibility_fitted = lru_cache(2)(self._fit)
 
     def __reduce__(self) -> Any:
         """Travel without what was fitted, which cannot be pickled and is fitted anew."""
-        return Believer, (self._rows, self._objective)
+        return Surrogate, (self._rows, self._objective)
 
-    def after(self, history: History, full: int) -> Belief:
-        """Return what is believed after a history in which a trial has been trained.
+    def fit(self, history: History, full: int) -> FittedSurrogate:
+        """Return the surrogate fitted to a history in which a trial has been trained.
 
         Args:
             history: What happened; trials that still run are taken into account.
@@ -102,33 +94,34 @@ class Believer:
         learnt = trained[: due(seen[: max(1, len(seen) - self._objective)])]
         prior, theta = self._fitted(
             observe(history, learnt, full, self._objective)
-            + on_the_way(history, learnt, full, self._objective)
+            + intermediate(history, learnt, full, self._objective)
         )
-        everything = seen + on_the_way(history, trained, full, self._objective)
+        everything = seen + intermediate(history, trained, full, self._objective)
         chosen = sample(everything, _HEEDED)
         heeded = points([everything[at] for at in chosen], self._rows.of)
         z = target(np.array([everything[at].gap for at in chosen]), theta[-1]).z
         noise = float(np.exp(theta[-2]))
         posterior = condition(prior.kernel(theta), noise, heeded, z, self._running(history, full))
         last = [trained[at] for at in chosen if at < len(seen)]
-        belief = self._sorted(last, heeded.take(np.arange(len(last))), posterior)
-        return replace(belief, chance=self._chance(history))
+        surrogate = self._sorted(last, heeded.take(np.arange(len(last))), posterior)
+        return replace(surrogate, feasible=self._feasibility(history))
 
-    def _chance(self, history: History) -> Chances:
+    def _feasibility(self, history: History) -> Feasible:
         """Return how likely networks can be trained: by the same kernel, fitted to that."""
-        seen = ends(history)
+        seen = outcomes(history)
         if self._objective or not any(one.gap for one in seen):
-            return certain  # of several processes the first one says it
-        prior, theta = self._chance_fitted(seen[: due(seen)])
+            return always_feasible  # of several processes the first one says it
+        prior, theta = self._feasibility_fitted(seen[: due(seen)])
         heeded = seen[-_HEEDED:]
         gaps = np.array([one.gap for one in heeded])
         z = target(gaps, theta[-1]).z
         if not 0 < gaps.mean() < 1:
-            return certain
+            return always_feasible
         posterior = condition(
             prior.kernel(theta), float(np.exp(theta[-2])), points(heeded, self._rows.of), z
         )
-        return Chance(posterior, failed=float(z[gaps > 0][0]), succeeded=float(z[gaps == 0][0]))
+        failed, succeeded = float(z[gaps > 0][0]), float(z[gaps == 0][0])
+        return Feasibility(posterior, failed, succeeded)
 
     def _fit(self, seen: tuple[Observation, ...]) -> tuple[Prior, Floats]:
         learnt = [seen[at] for at in sample(seen, _FITTED)]
@@ -147,14 +140,14 @@ class Believer:
 
     def _sorted(
         self, trained: Sequence[Trial], all_points: Points, posterior: Posterior
-    ) -> Belief:
-        """Return the belief about each network once."""
+    ) -> FittedSurrogate:
+        """Return the fitted surrogate, each network in it once."""
         chosen: dict[int, int] = {}
-        for at, who in enumerate(all_points.who.tolist()):
-            if who not in chosen or rank(trained[at]) < rank(trained[chosen[who]]):
-                chosen[who] = at
+        for at, network in enumerate(all_points.network.tolist()):
+            if network not in chosen or rank(trained[at]) < rank(trained[chosen[network]]):
+                chosen[network] = at
         rows = np.array([*chosen.values()])
         known = all_points.take(rows).at(0.0)
         order: NDArray[np.intp] = np.argsort(-posterior.mean(known).round(9), kind="stable")
         trials = tuple(trained[row] for row in rows[order].tolist())
-        return Belief(trials, known.take(order), posterior, self._rows.of)
+        return FittedSurrogate(trials, known.take(order), posterior, self._rows.of)

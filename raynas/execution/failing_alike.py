@@ -1,0 +1,42 @@
+"""A run in which nothing can be trained: its first trials all fail for one reason."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Final
+
+from raynas.errors import ConfigError
+from raynas.trial import Failed
+
+_MOST: Final = 10
+_VARYING: Final = re.compile(r"0x[0-9a-f]+|\d+(\.\d+)?")  # in reasons that are alike otherwise
+
+
+@dataclass(slots=True)
+class FailingAlike:
+    """Counts the failures of a process before anything was trained in it."""
+
+    _reasons: list[str] = field(default_factory=list)
+    _trained: bool = False
+
+    def trained(self) -> None:
+        """Take note that a trial has reported: networks can be trained, so the space decides."""
+        self._trained = True
+
+    def failed(self, outcome: Failed) -> None:
+        """Take note of a failure.
+
+        Raises:
+            ConfigError: It is the tenth of one kind, and nothing was trained.
+        """
+        if self._trained or not outcome.blames_architecture:
+            return
+        self._reasons.append(_VARYING.sub("#", outcome.reason))
+        if len(self._reasons) >= _MOST and len(set(self._reasons)) == 1:
+            raise ConfigError(
+                f"the first {len(self._reasons)} trials have all failed alike: {outcome.reason}. "
+                "Something that they share seems wrong, such as an option of the space or the "
+                "task: 'raynas check' with the same settings looks at it without a search; "
+                "--max-failures goes on to as many failures as it says"
+            )
