@@ -16,7 +16,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-import yaml
 from documents import BLOCKS, PAGES, ROOT, MadeUp, anchors, links, openings
 from local_run import play
 from PIL import Image
@@ -25,7 +24,7 @@ from rich.console import Console
 import raynas
 from raynas.cli.main import main
 from raynas.experiment.bench import Bench, bench
-from raynas.experiment.experiment import Experiment, experiment_from
+from raynas.experiment.experiment import Experiment, experiment_from, read_config
 from raynas.experiment.resolve.references import find_space, find_task
 from raynas.insight.summary import print_summary
 from raynas.proxies import NAMES as PROXIES
@@ -33,6 +32,7 @@ from raynas.schedulers import SCHEDULERS
 from raynas.searchers import SEARCHERS
 from raynas.tables import TABLES
 from raynas.tasks import TASKS, Source
+from raynas.yaml12 import parse
 
 TUTORIAL = "docs/tutorial.md"
 TINY = {"channels": 4, "cells": 1}  # cells that take milliseconds
@@ -106,6 +106,7 @@ def site(cluster, tmp_path_factory):  # noqa: ARG001 - trials run on it
         os.chdir(before)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("block", [block for block in PYTHON if not block.name])
 def test_programs_run(site, block, monkeypatch):  # noqa: ARG001 - where they run
     monkeypatch.setattr(raynas, "search", search)
@@ -119,6 +120,7 @@ def test_programs_run(site, block, monkeypatch):  # noqa: ARG001 - where they ru
         assert ran["resources"]({"stem": 32}) == {"cpus": 2, "gpus": 1}
 
 
+@pytest.mark.slow
 def test_the_plain_tuner_finds_the_best_there_is(site, monkeypatch):
     monkeypatch.setenv("HOME", str(site.folder))  # where Tune writes
     said = io.StringIO()
@@ -128,6 +130,7 @@ def test_the_plain_tuner_finds_the_best_there_is(site, monkeypatch):
     assert int(found[1]) >= 48, said.getvalue()
 
 
+@pytest.mark.slow
 def test_the_own_space_builds_what_it_samples(site):  # noqa: ARG001 - where the file is
     found = find_space("my_space.py", {})
     for seed in range(20):
@@ -136,6 +139,7 @@ def test_the_own_space_builds_what_it_samples(site):  # noqa: ARG001 - where the
         assert child(torch.zeros(2, 1, 8, 8)).shape == (2, 10)
 
 
+@pytest.mark.slow
 def test_the_own_task_loads(site):  # noqa: ARG001 - where the file is
     data = find_task("my_tasks.py:Wine", {}).load(Source(), 0)
     assert (data.classes, data.input_shape) == (3, (13,))
@@ -227,6 +231,7 @@ def execute(site, words, monkeypatch):
             pytest.fail(f"nobody knows how to execute {words}")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", sorted({block.page for block in BASH}))
 def test_commands_work(site, page, monkeypatch):
     for block in BASH:
@@ -234,6 +239,7 @@ def test_commands_work(site, page, monkeypatch):
             execute(site, words, monkeypatch)
 
 
+@pytest.mark.slow
 def test_shown_output_looks_like_what_is_printed(site):
     printed = openings(site.said)
     for block in TEXT:
@@ -243,8 +249,11 @@ def test_shown_output_looks_like_what_is_printed(site):
 
 def test_settings_files_are_read():
     (example,) = (block for block in BLOCKS if block.language == "yaml")
-    assert experiment_from(yaml.safe_load(example.text)).space_options == {**TINY, "channels": 16}
-    shipped = yaml.safe_load((ROOT / "launch" / "digits.yaml").read_text(encoding="utf-8"))
+    assert experiment_from(parse(example.text, example.page)).space_options == {
+        **TINY,
+        "channels": 16,
+    }
+    shipped = read_config(ROOT / "launch" / "digits.yaml")
     assert experiment_from(shipped).most_trials == Experiment().most_trials
 
 
