@@ -1,12 +1,18 @@
 """The documents as their blocks of code, commands and output, and what these need."""
 
+import io
+import logging
 import re
 import shlex
+import sys
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pytest
 
+from raynas.cli.main import main
 from raynas.tables import Recorded, Scores
 from search_spaces import nasbench201
 
@@ -60,8 +66,9 @@ def anchors(page):
 
 
 def openings(text):
-    """Return the first two words of each line, but not those of rows and of drawings."""
-    lines = (line for line in text.splitlines() if not re.match(r"  \S|\s*\d+\s+\d+\s", line))
+    """Return the first two words of each line, but not of rows, of drawings and of explanations."""
+    others = re.compile(r"  \S|\s*\d+\s+\d+\s|why this trial:")
+    lines = (line for line in text.splitlines() if not others.match(line))
     return {tuple(re.findall(r"[A-Za-z_]{2,}", line)[:2]) for line in lines} - {()}
 
 
@@ -81,3 +88,18 @@ class MadeUp:
 
     def features(self, architecture):
         return [self.scores(architecture).valid]
+
+
+def done(*words):
+    """Call the raynas command in this process; return what it says once it has succeeded."""
+    said = io.StringIO()
+    arguments, sys.argv = sys.argv, ["raynas", *words]
+    handlers = logging.getLogger("raynas").handlers[:]
+    try:
+        with redirect_stdout(said), redirect_stderr(said), pytest.raises(SystemExit) as left:
+            main()
+    finally:
+        sys.argv = arguments
+        logging.getLogger("raynas").handlers = handlers
+    assert not left.value.code, said.getvalue()
+    return said.getvalue()
