@@ -81,18 +81,19 @@ def cluster():
 
 @pytest.fixture
 def mine(tmp_path, cluster, monkeypatch):  # noqa: ARG001 - whose runs need it
-    from raynas.execution.ray_tune import session  # noqa: PLC0415 - loads Ray
-    from raynas.execution.ray_tune.trainable import PackedContext  # noqa: PLC0415
+    from raynas.execution.ray_tune import trainable  # noqa: PLC0415 - loads Ray
 
-    class OnTheCPU(PackedContext):
+    packed = trainable.PackedContext
+
+    class OnTheCPU(packed):
         """Whoever gets a share of the counted GPU computes on the CPU."""
 
         @classmethod
         def of(cls, build, home, recipe, device):
             assert device == "cuda"
-            return PackedContext.of(build, home, recipe, "cpu")
+            return packed.of(build, home, recipe, "cpu")
 
-    monkeypatch.setattr(session, "PackedContext", OnTheCPU)
+    monkeypatch.setattr(trainable, "PackedContext", OnTheCPU)
     (tmp_path / "space.py").write_text(GREEDY_SPACE.format(folder=str(tmp_path)))
     return tmp_path
 
