@@ -1,9 +1,7 @@
 """Trials that share devices, on a real Ray of four CPUs and one GPU that is only counted."""
 
 import json
-import warnings
 from itertools import pairwise
-from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -58,25 +56,8 @@ def build(architecture, input_shape, classes):
 
 
 @pytest.fixture(scope="module")
-def cluster():
-    import ray  # noqa: PLC0415 - only the tests that need it
-
-    import raynas.execution.ray_tune.session  # noqa: F401, PLC0415 - sets Ray's environment
-
-    with TemporaryDirectory(prefix="raynas") as folder, warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Ray's own
-        ray.init(
-            "local",
-            num_cpus=4,
-            num_gpus=1,
-            _temp_dir=folder,
-            include_dashboard=False,
-            log_to_driver=False,
-        )
-        try:
-            yield ray
-        finally:
-            ray.shutdown()
+def cluster(clusters):
+    return clusters.of(num_cpus=4, num_gpus=1)
 
 
 @pytest.fixture
@@ -134,16 +115,13 @@ def workers(mine):
 
 @pytest.mark.slow
 def test_small_ones_run_side_by_side_and_large_ones_alone(mine):
-    sizes = ("small", "large", "small", "cpu", "small", "large", "small", "small")
+    sizes = ("small", "large", "small", "cpu", "small", "small")
     history = search(mine, *sizes).history
-    assert len(history.finished) == 8
+    assert len(history.finished) == 6
     ran = spans(history)
-    for number in (1, 5):
-        begin, end = ran[number]
-        beside = [
-            n for n, span in ran.items() if n != number and span[0] < end and begin < span[1]
-        ]
-        assert all(sizes[n] == "cpu" for n in beside), (number, beside)
+    begin, end = ran[1]
+    beside = [n for n, span in ran.items() if n != 1 and span[0] < end and begin < span[1]]
+    assert all(sizes[n] == "cpu" for n in beside), beside
     threads = {size: int(count) for size, _, count in workers(mine)[:-1]}
     assert (threads["small"], threads["large"], threads["cpu"]) == (1, 1, 2)
     processes = {}
