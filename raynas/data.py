@@ -34,7 +34,7 @@ class Split:
         """Check that every example has its label."""
         if len(self.inputs) != len(self.labels) or not len(self.inputs):
             raise DataError(
-                "a split needs as many labels as examples, at least one: "
+                "a split must have one label for each example, and at least one example: "
                 f"got {len(self.inputs)} examples and {len(self.labels)} labels"
             )
 
@@ -111,7 +111,7 @@ class Split:
         taken = np.diff(np.floor(np.arange(len(self) + 1) * fraction)) > 0
         if taken.all() or not taken.any():
             raise DataError(
-                "a fraction to set aside must leave examples on both sides: "
+                "a fraction to set aside must leave examples in both parts: "
                 f"got {fraction} of {len(self)} examples"
             )
         return self.take(np.sort(rows[~taken])), self.take(np.sort(rows[taken]))
@@ -178,7 +178,7 @@ class Data:
         """Check that the three splits are of one kind."""
         if self.names and len(self.names) != self.classes:
             raise DataError(
-                f"there must be a name for every class: got {len(self.names)} names for "
+                f"every class must have a name: got {len(self.names)} names for "
                 f"{self.classes} classes"
             )
         for split in (self.valid, self.test):

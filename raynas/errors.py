@@ -74,7 +74,7 @@ def unknown(kind: str, given: str, known: Iterable[str]) -> str:
     names = sorted(known)
     near = difflib.get_close_matches(given, names, n=3)
     hint = f"did you mean {' or '.join(map(repr, near))}? " if near else ""
-    return f"no {kind} {given!r}: {hint}known are {', '.join(names)}"
+    return f"no {kind} {given!r}: {hint}the known names are {', '.join(names)}"
 
 
 class RunError(RaynasError):

@@ -64,7 +64,7 @@ def read(folder: Path) -> Replay:
         raise JournalError(f"{path} is empty: the run was killed before it began; delete {folder}")
     run = _decoded(path, 1, lines[0])
     if run.get("event") != "run" or "objectives" not in run:
-        raise JournalError(f"{path} must begin with a run, it begins with {lines[0][:80]!r}")
+        raise JournalError(f"the first line of {path} must describe a run: {lines[0][:80]!r}")
     if run.get("format") != FORMAT:
         raise JournalError(
             f"{path} has the journal format {run.get('format')!r}, this version of raynas reads "
@@ -79,7 +79,7 @@ def read(folder: Path) -> Replay:
         try:
             history.apply(event_codec.from_data(data))
         except (RaynasError, LookupError, TypeError, ValueError) as error:
-            raise JournalError(f"{path}, line {number}, makes no sense: {error}") from error
+            raise JournalError(f"{path}, line {number}, is not a valid event: {error}") from error
     return Replay(run, history, intact, len(raw) - intact)
 
 
@@ -103,7 +103,7 @@ class Journal:
             ) from error
         except OSError as error:
             raise JournalError(
-                f"a run needs a folder it can write into, {folder} is none: {error.strerror}"
+                f"a run needs a folder that it can write into, got {folder}: {error.strerror}"
             ) from error
 
     def begin(self, run: Mapping[str, Any]) -> None:
@@ -146,7 +146,7 @@ def _decoded(path: Path, number: int, line: bytes) -> dict[str, Any]:
     try:
         data = json.loads(line)
     except ValueError as error:
-        raise JournalError(f"{path}, line {number}, is no JSON: {line[:80]!r}") from error
+        raise JournalError(f"{path}, line {number}, is not valid JSON: {line[:80]!r}") from error
     if not isinstance(data, dict):
         raise JournalError(f"{path}, line {number}, must be a JSON object: {line[:80]!r}")
     return data

@@ -75,7 +75,9 @@ def made(
         else:
             found = found(**given, **options)
     elif options:
-        raise ConfigError(f"{kind} is given ready made and takes no options, got {dict(options)}")
+        raise ConfigError(
+            f"{kind} is an object, not a class, so it takes no options, got {dict(options)}"
+        )
     if not callable(getattr(found, method, None)):
         raise ConfigError(f"{kind} needs a method {method!r}, and {found!r} has none")
     return found
@@ -119,7 +121,7 @@ def _strict(hint: Any) -> Any:
 
 def _number(value: object) -> object:
     if isinstance(value, bool | np.bool_):
-        raise ValueError("a truth value is no number")  # noqa: TRY004 - what pydantic asks for
+        raise ValueError("true and false are not numbers")  # noqa: TRY004 - what pydantic asks for
     return value.item() if isinstance(value, np.generic) else value
 
 
@@ -145,7 +147,7 @@ def described(hint: Any) -> str:
     if origin in (Union, UnionType):
         return " or ".join(described(part) for part in inner if part is not type(None))
     if isinstance(origin, type) and issubclass(origin, Mapping):
-        return "options, 'name: value' a line"
+        return "options, one 'name: value' on each line"
     if origin is tuple and ... not in inner:
         return f"a list of {len(inner)}: {', '.join(map(described, inner))}"
     if isinstance(origin, type) and issubclass(origin, Collection):

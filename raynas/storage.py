@@ -25,6 +25,6 @@ def writing(path: Path | str, *more: type[Exception]) -> Iterator[None]:
     except (OSError, *more) as error:  # type: ignore[misc]  # mypy knows no unpacking here
         why = (isinstance(error, OSError) and error.strerror) or str(error).splitlines()[0]
         raise StorageError(
-            f"{path} cannot be written: {why}. Nothing that was trained is lost: make room, or "
-            "make the folder writable, then go on with raynas resume"
+            f"{path} cannot be written: {why}. Nothing that was trained is lost: free disk "
+            "space, or make the folder writable, then continue with raynas resume"
         ) from error

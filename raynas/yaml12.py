@@ -29,9 +29,9 @@ def parse(text: str, what: str) -> Any:
     try:
         return _plain(YAML(typ="safe", pure=True).load(text))
     except MarkedYAMLError as error:
-        raise ConfigError(f"{what} is no YAML: {_said(error)}") from error
+        raise ConfigError(f"{what} is not valid YAML: {_said(error)}") from error
     except YAMLError as error:
-        raise ConfigError(f"{what} is no YAML: {' '.join(str(error).split())}") from error
+        raise ConfigError(f"{what} is not valid YAML: {' '.join(str(error).split())}") from error
 
 
 def parse_file(path: Path, what: str) -> Any:
@@ -45,7 +45,7 @@ def parse_file(path: Path, what: str) -> Any:
     except OSError as error:
         raise ConfigError(f"{what} cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
-        raise ConfigError(f"{what} is no YAML: it is not text in UTF-8 ({error})") from error
+        raise ConfigError(f"{what} must be text in UTF-8: {error}") from error
     return parse(text, what)
 
 

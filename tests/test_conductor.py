@@ -232,7 +232,7 @@ def test_a_scheduler_that_raises_ends_its_trial_and_the_run_goes_on():
         (Proposal(Architecture({"op": "a", "width": 3})), "no decision 'width'"),
         (
             Architecture({"op": "a"}),
-            "a searcher proposes a raynas.trial.Proposal, got Architecture",
+            "it must return a raynas.trial.Proposal or None, got Architecture",
         ),
     ],
 )

@@ -38,7 +38,7 @@ def test_what_is_left_out_has_a_default_and_what_is_given_is_read():
     ("values", "says"),
     [
         ({"trails": 3}, "no setting 'trails': did you mean 'trials'"),
-        ({1: 2}, "no setting '1': known are"),
+        ({1: 2}, "no setting '1': the known names are"),
         ({"trials": "many"}, "trials must be a whole number, got 'many'"),
         ({"trials": 0}, "trials must be at least 1, got 0"),
         ({"trials": -3}, "trials must be at least 1, got -3"),
@@ -51,7 +51,7 @@ def test_what_is_left_out_has_a_default_and_what_is_given_is_read():
         ({"cpus_per_trial": 0.00001}, "CPUs of a trial must be 0 or at least 0.0001"),
         ({"cpus_per_trial": float("nan")}, "CPUs of a trial must be 0 or at least"),
         ({"gpus_per_trial": float("inf")}, "GPUs of a trial must be 0 or at least"),
-        ({"gpus_per_trial": 1.5}, "more than one GPU must be whole ones, got 1.5"),
+        ({"gpus_per_trial": 1.5}, "more than one GPU must be a whole number, got 1.5"),
         ({"cpus_per_trial": 0, "gpus_per_trial": 0}, "a share of a CPU or of a GPU"),
         ({"cpus_per_trial": 0}, "a share of a CPU or of a GPU"),
         ({"objective": "val_loss:down"}, "ends in :min or :max, got 'val_loss:down'"),

@@ -181,7 +181,7 @@ def test_what_a_space_leaves_out_comes_from_the_defaults():
         ({"gpus": True}, "gpus of a trial must be a number, got True"),
         ({"gpus": -1}, "GPUs of a trial must be 0 or at least"),
         ({"cpus": float("nan")}, "CPUs of a trial must be 0 or at least"),
-        ({"gpus": 1.5}, "more than one GPU must be whole ones"),
+        ({"gpus": 1.5}, "more than one GPU must be a whole number"),
         ({"cpus": 0, "gpus": 0}, "needs a share of a CPU or of a GPU"),
     ],
 )

@@ -104,7 +104,7 @@ def test_the_short_training_is_one_of_its_own():
 
 @needs_compact
 def test_other_lengths_and_data_sets_are_refused():
-    with pytest.raises(ConfigError, match="12 and 200 epochs, asked for is one of 100"):
+    with pytest.raises(ConfigError, match="12 or 200 epochs, got 100"):
         nasbench201(SPACE, COMPACT).answer(from_string(FOUND), 100, 0)
     with pytest.raises(ConfigError, match="did you mean 'cifar10'"):
         nasbench201(SPACE, COMPACT, "cifar-10")
@@ -113,7 +113,7 @@ def test_other_lengths_and_data_sets_are_refused():
 def test_what_is_no_such_file_is_refused(tmp_path):
     with pytest.raises(ConfigError, match="needs its data"):
         nasbench201(SPACE)
-    with pytest.raises(DataError, match=r"there is no .*absent\.npz"):
+    with pytest.raises(DataError, match=r"absent\.npz does not exist"):
         nasbench201(SPACE, tmp_path / "absent.npz")
     for name in ("text.npz", "text.pbz2", "text.pth"):
         (tmp_path / name).write_text("nothing of the kind")
@@ -123,7 +123,7 @@ def test_what_is_no_such_file_is_refused(tmp_path):
     with pytest.raises(DataError, match="no compact file"):
         nasbench201(SPACE, tmp_path / "other.npz")
     (tmp_path / "folder").mkdir()
-    with pytest.raises(DataError, match=r"meta\.pickle\.pbz2 is no file of NATS-Bench"):
+    with pytest.raises(DataError, match=r"meta\.pickle\.pbz2 is not a file of NATS-Bench"):
         nasbench201(SPACE, tmp_path / "folder")
 
 
@@ -245,7 +245,7 @@ def test_published_files_say_what_is_in_them(published, whole):
 
 def test_a_cell_that_was_not_published_fails_its_trial(published):
     table = nasbench201(SPACE, published)
-    with pytest.raises(TrialError, match="not among those in the file"):
+    with pytest.raises(TrialError, match="no results of this cell"):
         table.answer(from_string(NAMES[2].replace("none", "nor_conv_1x1")), 12, 0)
 
 
@@ -291,7 +291,7 @@ def test_a_file_that_would_run_something_is_refused(whole, tmp_path):
     with pytest.raises(DataError, match=r"it holds a posix\.mkdir"):
         read(path)
     torch.save({**whole, "meta_archs": Harmful()}, tmp_path / "harmful.pth")
-    with pytest.raises(DataError, match="is no file of NAS-Bench-201 with plain data"):
+    with pytest.raises(DataError, match="is not a file of NAS-Bench-201 with plain data"):
         read(tmp_path / "harmful.pth")
     assert not (tmp_path / "harm").exists()
 

@@ -266,8 +266,8 @@ class Conductor:
         """
         if faults > _FAULTS:
             raise SchedulerError(
-                f"{fault.reason}, {faults} times in a row; mend {self.plan.scheduler!r} and take "
-                "the run up again"
+                f"{fault.reason} ({faults} times in succession): correct "
+                f"{self.plan.scheduler!r}, then resume the run"
             )
         if not self._closed:
             self._begin(fault)
@@ -298,7 +298,7 @@ class Conductor:
                 self._guidance.check(proposal, plan.epochs)
             except ConfigError as error:
                 raise SearcherError(
-                    f"{plan.searcher!r}, asked for trial {number}: {error}"
+                    f"{plan.searcher!r} could not propose trial {number}: {error}"
                 ) from error
         if not surely:
             return proposal

@@ -35,8 +35,8 @@ class FailingAlike:
         self._reasons.append(_VARYING.sub("#", outcome.reason))
         if len(self._reasons) >= _MOST and len(set(self._reasons)) == 1:
             raise ConfigError(
-                f"the first {len(self._reasons)} trials have all failed alike: {outcome.reason}. "
-                "Something that they share seems wrong, such as an option of the space or the "
-                "task: 'raynas check' with the same settings looks at it without a search; "
-                "--max-failures goes on to as many failures as it says"
+                f"the first {len(self._reasons)} trials all failed for the same reason: "
+                f"{outcome.reason}. The cause is probably something that they share, such as an "
+                "option of the space or the task: 'raynas check' with the same settings tests it "
+                "without a search; --max-failures N lets the search go on until N trials failed"
             )

@@ -39,7 +39,7 @@ class GuardedScheduler:
         except Exception as error:  # noqa: BLE001 - a scheduler may be a user's and raise anything
             return _fault(error)
         if not isinstance(said, Verdict):
-            return Fault(f"the scheduler must decide on a Verdict, and said {said!r}")
+            return Fault(f"the scheduler must return a Verdict, got {said!r}")
         return said
 
     def directive(self, history: History, *, closed: bool) -> Directive | Fault:
@@ -51,7 +51,7 @@ class GuardedScheduler:
             said = self.scheduler.direct(history, self.space, rng, closed=closed)
             self._check(said, history)
         except Exception as error:  # noqa: BLE001 - likewise
-            return _fault(error, ", asked what comes next,")
+            return _fault(error, " when it was asked what to train next")
         return said
 
     def check(self, proposal: Proposal, epochs: int) -> None:
@@ -63,8 +63,8 @@ class GuardedScheduler:
         short = proposal.epochs is not None and proposal.epochs < epochs
         if short and getattr(self.scheduler, "one_length", False):
             raise ConfigError(
-                f"it proposes a trial of {proposal.epochs} epochs where the run has {epochs}, and "
-                f"{self.scheduler!r} decides itself how long trials are trained"
+                f"it proposes a trial of {proposal.epochs} epochs, but must propose {epochs} "
+                f"epochs: {self.scheduler!r} decides how long trials are trained"
             )
 
     def kept(self, searcher: Searcher, history: History) -> set[int]:
@@ -90,7 +90,7 @@ class GuardedScheduler:
         except Exception as error:  # noqa: BLE001 - likewise
             if who not in self._warned:
                 self._warned.add(who)
-                said = "the %s, asked which checkpoints to keep, raised %s: %s; all are kept"
+                said = "all checkpoints are kept, because the %s raised %s: %s"
                 _LOG.warning(said, who, type(error).__name__, error, exc_info=error)
             return otherwise
 
@@ -106,23 +106,25 @@ class GuardedScheduler:
                 return
             case Hold.WAIT:
                 if not history.running:
-                    raise SchedulerError("waits for trials, and none is running")
+                    raise SchedulerError("waits for trials, but none is running")
             case Resume(number):
                 if number not in history.trials or not history.trials[number].resumable:
-                    raise SchedulerError(f"takes up trial {number}, which it had not stopped")
+                    raise SchedulerError(f"resumes trial {number}, which it had not stopped")
             case Proposal(architecture=architecture, parent=parent):
                 self.space.architecture(architecture)
                 if parent is not None and parent not in history.trials:
-                    raise SchedulerError(f"names trial {parent} as a parent, and there is none")
+                    raise SchedulerError(
+                        f"names trial {parent} as a parent, but there is no such trial"
+                    )
             case _:
-                raise SchedulerError(f"must say a Directive, and said {said!r}")
+                raise SchedulerError(f"must return a Directive, got {said!r}")
 
 
-def _fault(error: Exception, asked: str = "") -> Fault:
-    """Return what a scheduler that was ``asked`` something has raised."""
+def _fault(error: Exception, when: str = "") -> Fault:
+    """Return the fault of a scheduler that raised; ``when`` says what it was asked."""
     if isinstance(error, SchedulerError):  # it did not raise, see ``GuardedScheduler``
-        return Fault(f"the scheduler{asked} {error}")
-    said = f"the scheduler{asked} raised {type(error).__name__}: {error}"
+        return Fault(f"the scheduler {error}")
+    said = f"the scheduler raised {type(error).__name__}{when}: {error}"
     return Fault(said, traceback.format_exc())
 
 

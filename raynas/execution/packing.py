@@ -41,9 +41,9 @@ class Resources:
                     f"{name} of a trial must be 0 or at least {1 / _UNIT}, got {value}"
                 )
         if self.gpus > 1 and self.gpus % 1:
-            raise ConfigError(f"more than one GPU must be whole ones, got {self.gpus}")
+            raise ConfigError(f"more than one GPU must be a whole number, got {self.gpus}")
         if not self.cpus and not self.gpus:
-            raise ConfigError("a trial needs a share of a CPU or of a GPU, both are given as 0")
+            raise ConfigError("a trial needs CPUs or GPUs, got 0 of both")
         return self
 
     @property
@@ -116,7 +116,7 @@ class Shares:
         if not Room(self.nodes).fits(share):
             there = "; ".join(map(str, self.nodes))
             raise ResourceError(
-                f"the architecture asks for {share} on one node, and the nodes have {there}"
+                f"the architecture needs {share} on one node, but the nodes have {there}"
             )
         return share
 
@@ -163,7 +163,7 @@ class Room:
         """Give a share that fits to a trial."""
         place = self._place(share)
         if place is None:
-            raise ResourceError(f"trial {number} asks for {share}, and that is not free")
+            raise ResourceError(f"trial {number} needs {share}, which is not free")
         node, devices = place
         self._taken[number] = share, node, devices
         self._cpus[node] -= _parts(share.cpus)

@@ -37,19 +37,19 @@ def ask(searcher: Searcher, space: Space, history: History, seed: int) -> Propos
         if proposal is not None:
             _check(proposal, space)
     except RaynasError as error:
-        raise SearcherError(f"{searcher!r}, asked for trial {number}: {error}") from error
+        raise SearcherError(f"{searcher!r} could not propose trial {number}: {error}") from error
     except (Exception, SystemExit) as error:
         where = traceback.extract_tb(error.__traceback__)[-1]
         raise SearcherError(
-            f"{searcher!r}, asked for trial {number}, raised {type(error).__name__}: {error} "
-            f"({where.filename}, line {where.lineno}: {where.line})"
+            f"{searcher!r} could not propose trial {number}: it raised {type(error).__name__}: "
+            f"{error} ({where.filename}, line {where.lineno}: {where.line})"
         ) from error
     return proposal
 
 
 def _check(proposal: object, space: Space) -> None:
     if not isinstance(proposal, Proposal):
-        raise SearcherError(f"a searcher proposes a raynas.trial.Proposal, got {proposal!r}")
+        raise SearcherError(f"it must return a raynas.trial.Proposal or None, got {proposal!r}")
     space.architecture(proposal.architecture)
 
 
@@ -127,5 +127,5 @@ def unscored(objectives: Iterable[Objective], metrics: Mapping[str, float], epoc
     for objective in objectives:
         value = metrics.get(objective.metric, 0.0)
         if not math.isfinite(value):
-            return f"{objective.metric} is {value} after epoch {epoch}, which is no score"
+            return f"{objective.metric} is {value} after epoch {epoch}, but must be finite"
     return ""

@@ -65,7 +65,7 @@ class Cluster:
         if trial.started.inherits and not getattr(self.table, "inherits", False):
             raise ConfigError(
                 f"trial {trial.number} begins with the weights of trial {trial.started.parent}, "
-                "and a table knows only of trainings from scratch: use another scheduler"
+                "but the table holds only trainings from scratch: use another scheduler"
             )
         epochs = trial.started.epochs
         seen, waited = trial.started.begin, 0.0
@@ -77,8 +77,8 @@ class Cluster:
                     seen, waited = look.epoch, 0.0
         if seen != epochs:
             raise ConfigError(
-                f"a training of {epochs} epochs must end with a look after epoch {epochs}: "
-                f"{type(self.table).__name__} ends after {seen}"
+                f"the last record of a training of {epochs} epochs must be of epoch {epochs}: "
+                f"the last record in {type(self.table).__name__} is of epoch {seen}"
             )
 
 

@@ -196,7 +196,7 @@ def load(path: str) -> Mapping[str, Any]:
         state: Mapping[str, Any] = saved["training"]
     except Exception as error:  # what a broken file makes torch raise is not documented
         reason = f"{type(error).__name__}: {error}"
-        raise TrialError(f"weights to go on with cannot be read from {path}: {reason}") from error
+        raise TrialError(f"the checkpoint {path} cannot be read: {reason}") from error
     return state
 
 

@@ -22,14 +22,14 @@ def jacob_cov(subject: Subject) -> float:
         TrialError: The output does not depend on some example, or on every pixel alike.
     """
     if subject.batch.ids:
-        raise SpaceError("jacob_cov needs gradients by the inputs: ids have none")
+        raise SpaceError("jacob_cov needs inputs that have gradients: ids have none")
     inputs = subject.batch.inputs.clone().requires_grad_()
     (jacobians,) = gradients(subject.copy()(inputs).sum(), [inputs])
     correlation = torch.corrcoef(jacobians.flatten(1).double())
     if not correlation.isfinite().all():
         raise TrialError(
-            "jacob_cov needs outputs that depend on the input, not on every part of it alike: "
-            "those of this network do not, for some example"
+            "jacob_cov needs gradients that differ between the parts of an input: for at least "
+            "one example they are all equal"
         )
     values = torch.linalg.eigvalsh(correlation) + _K
     return -float((values.log() + values.reciprocal()).sum())

@@ -40,8 +40,8 @@ def naswot(subject: Subject) -> float:
     least = float(values[-1]) * len(values) * torch.finfo(values.dtype).eps
     if values[0] <= least:
         raise TrialError(
-            "naswot needs a network whose units switch differently for each of the "
-            f"{len(values)} examples: their kernel is singular"
+            "naswot needs a different activation pattern for each of the "
+            f"{len(values)} examples: the kernel of the patterns is singular"
         )
     return float(values.log().sum())
 
@@ -57,7 +57,7 @@ def kernel(subject: Subject) -> Tensor:
     with torch.no_grad(), Intercept(patterns.compute):
         child(subject.batch.inputs)
     if not patterns.alike:
-        raise SpaceError("naswot needs ReLUs or their kin: the network has none")
+        raise SpaceError("naswot needs activations such as ReLU or GELU: the network has none")
     pairs = zip(patterns.alike, patterns.readers, strict=True)
     return torch.stack([alike * max(readers, 1) for alike, readers in pairs]).sum(0)
 

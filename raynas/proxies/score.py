@@ -128,7 +128,7 @@ def _built(build: Build, architecture: Architecture, batch: Batch, seed: int) ->
 
 def _finite(name: str, value: float) -> float:
     if not math.isfinite(value):
-        raise TrialError(f"{name} has no value here: it comes out as {value}")
+        raise TrialError(f"the value of {name} must be finite: got {value}")
     return value
 
 

@@ -60,7 +60,7 @@ class Subject:
         expected = (len(self.batch.labels), self.batch.classes)
         if tuple(logits.shape) != expected:
             raise SpaceError(
-                f"a child must give one logit per class for every example, {expected}: "
+                f"a network must return one logit per class for every example, {expected}: "
                 f"got {tuple(logits.shape)}"
             )
         return functional.cross_entropy(logits, self.batch.labels)
@@ -98,7 +98,7 @@ def weights(child: nn.Module) -> dict[str, Tensor]:
     }
     if not found:
         raise SpaceError(
-            "this proxy needs weights that are trained, of convolutions or linear layers: "
+            "this proxy needs trainable weights of convolutions or linear layers: "
             "the network has none"
         )
     return found
@@ -117,8 +117,8 @@ def gradients(
         found = torch.autograd.grad(output, by, create_graph=create_graph, allow_unused=True)
     if all(gradient is None for gradient in found):
         raise SpaceError(
-            "this proxy needs gradients, and none flow through the network: its parameters are "
-            "frozen, or it computes under torch.no_grad"
+            "this proxy needs gradients, and the network has none: its parameters are frozen, "
+            "or it computes under torch.no_grad"
         )
     return tuple(
         torch.zeros_like(tensor) if gradient is None else gradient

@@ -27,8 +27,8 @@ def synflow(subject: Subject) -> float:
     total = math.fsum(flows(subject).values())
     if not 0.0 < total < math.inf:
         raise TrialError(
-            "synflow needs a path of weights from input to output that no activation closes: "
-            f"the flow is {total}"
+            "synflow needs a finite flow above 0 from the input to the output of the network: "
+            f"the flow is {total}; an activation may block every path"
         )
     return math.log10(total)
 

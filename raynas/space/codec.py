@@ -27,7 +27,7 @@ def to_data(tree: Node | None) -> Any:
             return {"repeat": to_data(body), "copies": [low, high]}
         case Mapping():
             return {"group": {name: to_data(child) for name, child in tree.items()}}
-    raise SpaceError(f"no part of a space: {tree!r}")
+    raise SpaceError(f"a space may hold only Choice, Int, Float, Repeat and dict, got {tree!r}")
 
 
 def from_data(data: Any) -> Any:
@@ -51,7 +51,10 @@ def from_data(data: Any) -> Any:
             return Repeat(from_data(body), low, high)
         case {"group": children}:
             return {name: from_data(child) for name, child in children.items()}
-    raise SpaceError(f"no part of a space: {data!r}")
+    raise SpaceError(
+        "the description of a space must be a dict with 'choice', 'int', 'float', 'repeat' or "
+        f"'group', got {data!r}"
+    )
 
 
 def _listed(value: Any) -> Any:

@@ -61,8 +61,8 @@ class Graph:
         for source, target in self.edges:
             if not 0 <= source < target < len(self.layers):
                 raise SpaceError(
-                    f"an edge must lead from a layer to a later one of {len(self.layers)}, "
-                    f"got {(source, target)}"
+                    "an edge must lead from a layer to a later layer, with positions from 0 to "
+                    f"{len(self.layers) - 1}, got {(source, target)}"
                 )
         object.__setattr__(self, "edges", tuple(sorted(self.edges)))
 

@@ -271,7 +271,7 @@ def _checked_option(given: Any) -> Value:
         elif not isinstance(part, str | int | float | bool | None):
             raise SpaceError(
                 "an option must be text, a number, true, false, None or a tuple of these, got "
-                f"{given!r}; name it instead: Choice({{'name': sub-space, ...}})"
+                f"{given!r}; give a sub-space a name: Choice({{'name': sub-space, ...}})"
             )
         elif isinstance(part, float) and not math.isfinite(part):
             raise SpaceError(f"an option must be finite, got {given}")

@@ -41,7 +41,7 @@ def with_priors(space: Space, priors: Mapping[str, Weights]) -> Space:
     tree = {name: _rebuilt(node, name, weigh) for name, node in space.tree.items()}
     for pattern in priors:
         if not any(_fits(path, pattern) for path in seen):
-            raise SpaceError(unknown("choice to weigh", pattern, seen))
+            raise SpaceError(unknown("choice at the path", pattern, seen))
     return Space(tree, canonical=space.canonical, graph=space.graph)
 
 

@@ -49,7 +49,10 @@ class Space:
             SpaceError: The tree is empty or malformed.
         """
         if not isinstance(tree, Mapping):
-            raise SpaceError(f"a space must be a dict of names and what they decide, got {tree!r}")
+            raise SpaceError(
+                "a space must be a dict from names to Choice, Int, Float, Repeat or dict, "
+                f"got {tree!r}"
+            )
         self.tree = tree
         self.canonical = canonical
         self.graph = graph
@@ -94,7 +97,7 @@ class Space:
 
         def decide(decision: Decision) -> Value:
             if decision.path not in values:
-                raise SpaceError(f"the architecture does not decide {decision.path!r}")
+                raise SpaceError(f"the architecture must have a value for {decision.path!r}")
             value: Value = plain(values[decision.path])
             if not decision.domain.contains(value):
                 raise SpaceError(f"{decision.path} must be {_within(decision)}, got {value!r}")
@@ -105,7 +108,7 @@ class Space:
             if path not in architecture:
                 known = path in self.decisions
                 raise SpaceError(
-                    f"{path!r} is not active here: leave it out"
+                    f"{path!r} is not active in this architecture: leave it out"
                     if known
                     else unknown("decision", path, self.decisions)
                 )
@@ -166,7 +169,7 @@ class Space:
                     changed = self._changed(before, path, value, rng)
                     if self.canonical is None or self.identity(changed) != own:
                         return changed
-        raise SpaceError(f"nothing in this space differs from {parent!r} in a few decisions")
+        raise SpaceError(f"a few changes of {parent!r} lead to no other network of this space")
 
     def crossover(
         self, one: Architecture, other: Architecture, rng: np.random.Generator

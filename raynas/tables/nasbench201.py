@@ -114,8 +114,7 @@ class NASBench201:
         """
         if epochs not in self.lengths:
             raise ConfigError(
-                f"NAS-Bench-201 has trainings of {SHORT} and {FULL} epochs, asked for is one of "
-                f"{epochs}"
+                f"a training of NAS-Bench-201 must have {SHORT} or {FULL} epochs, got {epochs}"
             )
         row = self._row(architecture)
         if epochs == SHORT:
@@ -142,7 +141,7 @@ class NASBench201:
     def _row(self, architecture: Architecture) -> int:
         cell = tuple(architecture.values())
         if cell not in self.rows:
-            raise TrialError("this cell is not among those in the file")
+            raise TrialError("the file holds no results of this cell")
         return self.rows[cell]
 
 
@@ -173,7 +172,7 @@ def nasbench201(
         )
     path, source = Path(data), DATASETS[dataset.lower()]
     if not path.exists():
-        raise DataError(f"there is no {path}")
+        raise DataError(f"{path} does not exist")
     if path.suffix == ".npz":
         with _opened(path) as file:
             table = _table(space, file, source)
@@ -191,7 +190,7 @@ def _opened(path: Path) -> Iterator[Mapping[str, NDArray[Any]]]:
         with np.load(path) as file:
             yield file
     except (OSError, ValueError, KeyError, BadZipFile) as error:
-        raise DataError(f"{path} is no compact file of NAS-Bench-201: {error}") from error
+        raise DataError(f"{path} is not a compact file of NAS-Bench-201: {error}") from error
 
 
 def _proxies(file: Mapping[str, NDArray[Any]], source: Source, cells: int) -> Floats:
@@ -200,7 +199,7 @@ def _proxies(file: Mapping[str, NDArray[Any]], source: Source, cells: int) -> Fl
         raise ValueError(f"it has no columns zc_{source.key}_*")
     columns = np.stack([np.asarray(file[name], np.float64) for name in names], axis=1)
     if len(columns) != cells:
-        raise ValueError(f"it has proxies of {len(columns)} cells, the table is of {cells}")
+        raise ValueError(f"it has proxies of {len(columns)} cells, but the table has {cells}")
     return columns
 
 

@@ -80,8 +80,8 @@ def read(path: Path | str) -> dict[str, NDArray[Any]]:
                     columns[name].append(value)
         except (KeyError, TypeError, AttributeError) as error:
             raise DataError(
-                f"{path} should hold the results of NATS-Bench or NAS-Bench-201, and of the cell "
-                f"{text} something is missing or different: {error!r}"
+                f"{path} must hold the results of NATS-Bench or NAS-Bench-201, but those of the "
+                f"cell {text} are incomplete or have another form: {error!r}"
             ) from error
     if not columns:
         raise DataError(f"{path} holds no cell")
@@ -157,7 +157,7 @@ def _codes(text: str) -> list[int]:
     try:
         return [OPERATIONS.index(name) for name in re.findall(r"([^|+~]+)~", text)]
     except ValueError:
-        raise DataError(f"{text!r} is no cell of NAS-Bench-201") from None
+        raise DataError(f"{text!r} is not a cell of NAS-Bench-201") from None
 
 
 class _Unpickler(pickle.Unpickler):
@@ -173,7 +173,9 @@ def _unpickled(path: Path) -> Any:
         with bz2.open(path) as file:
             return _Unpickler(file).load()
     except (OSError, EOFError, pickle.UnpicklingError) as error:
-        raise DataError(f"{path} is no file of NATS-Bench with plain data: {error}") from error
+        raise DataError(
+            f"{path} is not a file of NATS-Bench with plain data only: {error}"
+        ) from error
 
 
 def _torch_loaded(path: Path) -> Any:
@@ -182,4 +184,6 @@ def _torch_loaded(path: Path) -> Any:
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
     except (OSError, RuntimeError, pickle.UnpicklingError) as error:
-        raise DataError(f"{path} is no file of NAS-Bench-201 with plain data: {error}") from error
+        raise DataError(
+            f"{path} is not a file of NAS-Bench-201 with plain data only: {error}"
+        ) from error

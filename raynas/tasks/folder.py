@@ -60,8 +60,8 @@ class ImageFolder:
         for folder in parts.values():
             if (found := [each.name for each in _folders(folder)]) != classes:
                 raise DataError(
-                    f"{folder.absolute()} must hold the classes of train, "
-                    f"{', '.join(classes)}: got {', '.join(found) or 'none'}"
+                    f"{folder.absolute()} must hold a folder for each class of train "
+                    f"({', '.join(classes)}): got {', '.join(found) or 'none'}"
                 )
         read = {part: self._read(folder) for part, folder in parts.items()}
         known = read["train"]
@@ -74,7 +74,7 @@ class ImageFolder:
         pixels, labels = [], []
         for label, each in enumerate(_folders(folder)):
             if not (files := picture_files(each)):
-                raise DataError(f"{each.absolute()} holds no picture: every class needs some")
+                raise DataError(f"{each.absolute()} must hold at least one picture: got none")
             pixels += [read_picture(file, self.size) for file in files]
             labels += [label] * len(files)
         return Split.of(np.stack(pixels), labels)
@@ -100,10 +100,9 @@ def _parts(root: Path) -> dict[str, Path]:
     divided = {"train", "test", *_VALID} & folders.keys()
     if len(folders) < 2 or divided:
         raise DataError(
-            "image_folder needs a folder per class, CLASS/*.png (or .jpg, …), at least two of "
-            "them; or the same in train/ and, if they are set aside already, val/ (or valid/) and "
-            f"test/; and --data-dir to name the folder above: looked in {root.absolute()}, found "
-            f"{', '.join(folders) or 'no folder'}"
+            "image_folder needs at least two class folders (CLASS/*.png, .jpg, …) in the folder "
+            "of --data-dir; or in its folder train/, and in val/ (or valid/) and test/ if you "
+            f"have them: looked in {root.absolute()}, found {', '.join(folders) or 'no folder'}"
         )
     return {"train": root}
 
@@ -113,7 +112,7 @@ def _found(root: Path, parts: Mapping[str, Path], data: Data) -> str:
     ours = [
         name for part, name in (("valid", "validation"), ("test", "test")) if part not in parts
     ]
-    divided = f"; {' and '.join(ours)} examples were set aside by the seed" if ours else ""
+    divided = f"; {' and '.join(ours)} examples were drawn by the seed" if ours else ""
     layout = (
         "class folders" if parts["train"] == root else ", ".join(p.name for p in parts.values())
     )

@@ -44,7 +44,7 @@ def read_picture(path: Path | str, size: int) -> NDArray[np.uint8]:
             fitted = ImageOps.fit(_rgb(upright), (size, size))
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise DataError(
-            f"{path} is no picture, or damaged ({error}): mend it, or move it elsewhere"
+            f"{path} cannot be read as a picture: {error}; repair it, or move it elsewhere"
         ) from error
     return np.ascontiguousarray(np.asarray(fitted).transpose(2, 0, 1))
 

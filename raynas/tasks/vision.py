@@ -74,14 +74,14 @@ class _VisionTask:
         folder = source.data_dir.absolute()
         if source.download:
             return (
-                f"{self.name} could not be fetched into {folder}: check the network, or copy its "
-                f"files there and leave --download out ({' '.join(str(error).split())})"
+                f"{self.name} could not be downloaded into {folder}: check the network, or copy "
+                f"its files there and leave --download out ({' '.join(str(error).split())})"
             )
         # A RuntimeError is how torchvision says that it found nothing, or a wrong checksum.
         damage = "" if isinstance(error, RuntimeError) else f" ({error})"
         return (
-            f"{self.name} was looked for in {folder} and is not there, or damaged{damage}: fetch "
-            f"it with `raynas search --task {self.name} --data-dir {source.data_dir} --download`"
+            f"{self.name} is missing or damaged in {folder}{damage}: download it with "
+            f"`raynas search --task {self.name} --data-dir {source.data_dir} --download`"
         )
 
 

@@ -41,8 +41,8 @@ def load_winner(folder: Path | str) -> Predictor:
         ) from error
     if "input" not in card:
         raise RunError(
-            f"{home / 'architecture.json'} does not say what inputs the network expects: it was "
-            "written by an older raynas; torch.export.load reads the network.pt2 beside it"
+            f"{home / 'architecture.json'} does not say what inputs the network expects: an "
+            "older version of raynas wrote it; load network.pt2 with torch.export.load instead"
         )
     if not (home / "network.pt2").is_file():
         raise RunError(
@@ -110,8 +110,8 @@ class Predictor:
             raise DataError(_misfit(array.shape, expected, self.card["input"]["layout"]))
         ids = self.card["input"]["dtype"] == "int64"
         if array.dtype.kind not in ("iu" if ids else "biuf"):
-            wanted = "ids: whole numbers" if ids else "real numbers"
-            raise DataError(f"the network expects {wanted}, the inputs are {array.dtype}")
+            wanted = "ids (whole numbers)" if ids else "real numbers"
+            raise DataError(f"inputs must be {wanted}: got {array.dtype}")
         if not np.isfinite(array).all():
             raise DataError("inputs must be finite numbers: got NaN or infinity among them")
         if not self._warned and (said := _unlike(array, self.card["input"])):
@@ -125,7 +125,7 @@ def _misfit(shape: tuple[int, ...], expected: tuple[int, ...], layout: str) -> s
         f"inputs must have the shape {('examples', *expected)} ({layout}): got {shape}"
     ).replace("'", "")
     if len(expected) == 3 and shape[-3:] == (*expected[1:], expected[0]):
-        return f"{said}; the channels come last in them, bring them to the front"
+        return f"{said}; the channels are last in these inputs: move them to the front"
     return said
 
 
@@ -143,9 +143,9 @@ def _unlike(array: np.ndarray[Any, Any], card: Mapping[str, Any]) -> str:
     if not strange:
         return ""
     return (
-        f"the inputs lie between {array.min():g} and {array.max():g}, the network has learnt from "
-        f"values between {least.min():g} and {most.max():g}: predictions may be wrong; give them "
-        "in the units of the training data, not scaled or normalised"
+        f"the inputs are between {array.min():g} and {array.max():g}, but the network was trained "
+        f"on values between {least.min():g} and {most.max():g}: predictions may be wrong; give "
+        "inputs in the units of the training data, not scaled or normalised"
     )
 
 

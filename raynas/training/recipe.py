@@ -104,12 +104,17 @@ def _checked(name: str, kind: str, value: object) -> object:
             return value
         case "float", int() | float() if math.isfinite(value):
             return float(value)
-    raise ConfigError(f"{name} of the training recipe must be a {_WORDS[kind]}: got {value!r}")
+    raise ConfigError(f"{name} of the training recipe must be {_WORDS[kind]}: got {value!r}")
 
 
 _KINDS: Mapping[str, str] = MappingProxyType({f.name: str(f.type) for f in fields(Recipe)})
 _WORDS = MappingProxyType(
-    {"bool": "truth value", "str": "name", "int": "whole number", "float": "finite number"}
+    {
+        "bool": "true or false",
+        "str": "a name",
+        "int": "a whole number",
+        "float": "a finite number",
+    }
 )
 _RANGES: Mapping[str, tuple[float, float]] = MappingProxyType(
     {

@@ -32,7 +32,7 @@ class SGD:
         """
         trained = {name: parameter for name, parameter in parameters if parameter.requires_grad}
         if not trained:
-            raise SpaceError("a child must have parameters to train: it has none")
+            raise SpaceError("a network must have parameters to train: it has none")
         self._recipe = recipe
         self._parameters = [*trained.values()]
         self.momentum = {name: torch.zeros_like(tensor) for name, tensor in trained.items()}

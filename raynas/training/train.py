@@ -228,7 +228,7 @@ def _precision(device: torch.device) -> AbstractContextManager[None]:
 def _checked(logits: Tensor, examples: Examples, labels: Tensor) -> Tensor:
     if logits.shape != (len(labels), examples.classes):
         raise SpaceError(
-            "a child must give one logit per class for every example, "
+            "a network must return one logit per class for every example, "
             f"{(len(labels), examples.classes)}: got {tuple(logits.shape)}"
         )
     return logits

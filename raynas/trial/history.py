@@ -169,7 +169,7 @@ class History:
     def _resume(self, event: Resumed) -> None:
         trial = self.trials.get(event.number)
         if trial is None or not trial.resumable:
-            raise JournalError(f"trial {event.number} was not stopped and cannot be taken up")
+            raise JournalError(f"trial {event.number} was not stopped, so it cannot be resumed")
         self.trials[event.number] = replace(trial, outcome=None)
         self._running[event.number] = None
 

@@ -92,8 +92,8 @@ def _edges(architecture: Architecture, cell: str) -> tuple[Edge, ...]:
 def _decisions(cell: str, edges: Sequence[Edge], concat: Sequence[int]) -> dict[str, Value]:
     if len(edges) != 2 * len(NODES) or sorted(concat) != list(NODES):
         raise SpaceError(
-            f"a searched cell has the nodes {NODES} and all of them as its output, got "
-            f"{len(edges) // 2} nodes and the output {concat} in {cell}; "
+            f"a cell of this space must have the nodes {NODES} and all of them as its output, "
+            f"got {len(edges) // 2} nodes and the output {concat} in {cell}; "
             "network() builds any genotype"
         )
     values: dict[str, Value] = {}

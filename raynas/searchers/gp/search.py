@@ -102,9 +102,8 @@ class GaussianProcess:
         requirements.require_one_objective("gp")
         if self._lengths and self._lengths.full != requirements.epochs:
             raise ConfigError(
-                f"gp's full trainings must be as long as the run's: fidelities "
-                f"{list(self.fidelities or ())} end at {self._lengths.full} epochs, "
-                f"and the run trains for {requirements.epochs}"
+                "the last of gp's fidelities must be the run's number of epochs: got "
+                f"fidelities {list(self.fidelities or ())} and {requirements.epochs} epochs"
             )
 
     @on_one_thread

@@ -35,8 +35,8 @@ def chosen(space: Space, kind: Kind | None) -> Kind:
     """
     if kind in ("path", "both") and space.graph is None:
         raise ConfigError(
-            f"the encoding {kind!r} needs a space that offers a graph of its layers, and this one "
-            "offers none: use 'vector', or give the space one by Space(tree, graph=...)"
+            f"the encoding {kind!r} needs a space with a graph of layers, and this space has "
+            "none: use the encoding 'vector', or make the space by Space(tree, graph=...)"
         )
     return kind or ("vector" if space.graph is None else "both")
 

@@ -48,7 +48,8 @@ class PredictorSearch(OneObjective):
         """Check the options and that there is something to mutate."""
         for name in ("random_first", "members", "parents", "candidates"):
             if getattr(self, name) < 1:
-                raise ConfigError(f"{name} >= 1 must hold, got {getattr(self, name)}")
+                searcher, value = type(self).__name__, getattr(self, name)
+                raise ConfigError(f"{searcher} needs {name} >= 1, got {value}")
         check_mutable(self.space, type(self).__name__)
         encoding = self._encoding()
         memo = Memo(lambda trials: learn(self.space, trials, self.members, encoding))
