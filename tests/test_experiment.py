@@ -52,8 +52,8 @@ def test_what_is_left_out_has_a_default_and_what_is_given_is_read():
         ({"cpus_per_trial": float("nan")}, "CPUs of a trial must be 0 or at least"),
         ({"gpus_per_trial": float("inf")}, "GPUs of a trial must be 0 or at least"),
         ({"gpus_per_trial": 1.5}, "more than one GPU must be a whole number, got 1.5"),
-        ({"cpus_per_trial": 0, "gpus_per_trial": 0}, "a share of a CPU or of a GPU"),
-        ({"cpus_per_trial": 0}, "a share of a CPU or of a GPU"),
+        ({"cpus_per_trial": 0, "gpus_per_trial": 0}, "needs CPUs or GPUs"),
+        ({"cpus_per_trial": 0}, "needs CPUs or GPUs"),
         ({"objective": "val_loss:down"}, "ends in :min or :max, got 'val_loss:down'"),
         ({"time": "soon"}, "time must be more than 0, .* got 'soon'"),
         ({"time": -1}, "time must be more than 0, .* got -1"),
@@ -121,13 +121,13 @@ def test_a_file_holds_the_same_fields(tmp_path):
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        (b"space: [", "no YAML"),
-        (b"\xff\xfe\xfd", "no YAML"),
-        (b"space: \x01", "no YAML"),
+        (b"space: [", "not valid YAML"),
+        (b"\xff\xfe\xfd", "text in UTF-8"),
+        (b"space: \x01", "not valid YAML"),
         (b"- space", "must hold settings"),
         (b"", "must hold settings"),
         (b"mlp", "must hold settings"),
-        (b"!!python/object:os.system {}", "no YAML"),
+        (b"!!python/object:os.system {}", "not valid YAML"),
     ],
 )
 def test_a_file_that_holds_no_settings_says_so(tmp_path, content, says):

@@ -108,7 +108,7 @@ def test_once_no_more_begin_the_one_stopped_last_fails_and_the_others_go_on():
 
 def test_one_that_always_raises_is_given_up_and_mended_the_run_goes_on():
     run = Run(plan(Faulty(SCHEDULERS["pbt"](), lambda _: True)))
-    says = "ZeroDivisionError: no rungs (6 times in succession): correct"
+    says = r"no rungs \(6 times in succession\): correct"
     with pytest.raises(SchedulerError, match=says):
         run.to_end()
     assert len(run.history.failed) == len(run.history.trials) == 5

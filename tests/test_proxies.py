@@ -204,8 +204,8 @@ class Deaf(nn.Module):
     ("name", "says"),
     [
         ("synflow", "the flow is 0"),
-        ("naswot", "kernel is singular"),
-        ("jacob_cov", "depend on the input"),
+        ("naswot", "different activation pattern"),
+        ("jacob_cov", "gradients that differ"),
     ],
 )
 def test_a_network_that_does_not_listen_has_no_value(name, says):
@@ -345,7 +345,7 @@ def test_naswot_does_not_care_for_positive_scales_without_norms_and_biases():
 def test_naswot_refuses_duplicates():
     given = batch()
     twice = Batch(torch.cat([given.inputs[:4]] * 2), given.labels, 4)
-    with pytest.raises(TrialError, match="kernel is singular"):
+    with pytest.raises(TrialError, match="different activation pattern"):
         PROXIES["naswot"](subject(relu_net, twice))
 
 

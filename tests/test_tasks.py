@@ -202,7 +202,7 @@ def test_image_folder_says_what_is_wrong(tmp_path):
     with pytest.raises(DataError, match=r"each class of train .cat, dog.: got cat"):
         task.load(Source(tmp_path), seed=0)
     (tmp_path / "test" / "dog").mkdir()
-    with pytest.raises(DataError, match="test/cat holds no picture"):
+    with pytest.raises(DataError, match="test/cat must hold at least one picture"):
         task.load(Source(tmp_path), seed=0)
     whole = (tmp_path / "train" / "dog" / "0.png").read_bytes()
     for content in (b"no image", whole[:-30]):  # another file, and a damaged one
@@ -222,7 +222,7 @@ def test_missing_data_names_the_folder_and_the_command(tmp_path, name):
     with pytest.raises(DataError) as caught:
         TASKS[name]().load(Source(tmp_path), seed=0)
     message = str(caught.value)
-    assert f"looked for in {tmp_path}" in message
+    assert f"is missing or damaged in {tmp_path}" in message
     assert command in message
     assert "\n" not in message
 
@@ -355,7 +355,7 @@ def test_moments_are_those_of_numpy(shape):
 @pytest.mark.parametrize(
     ("inputs", "labels", "message"),
     [
-        (np.zeros((3, 2)), [0, 1], "as many labels as examples"),
+        (np.zeros((3, 2)), [0, 1], "one label for each example"),
         (np.zeros((0, 2)), np.zeros(0, int), "at least one"),
         (np.zeros(3), [0, 1, 1], r"got \(3,\)"),
         (np.zeros((2, 0)), [0, 1], r"got \(2, 0\)"),

@@ -25,7 +25,7 @@ class Averages:
         self._after: defaultdict[int, list[float]] = defaultdict(list)
 
     def after(self, history: History, epoch: int) -> Sequence[float]:
-        """Return the averages up to ``epoch`` of all finished trials that reached it, ascending."""
+        """Return the averages up to ``epoch`` of the finished trials that reached it, sorted."""
         finished = history.finished
         places = [*self._cut, *range(self._seen, len(finished))]
         self._cut = [place for place in places if finished[place].cut]

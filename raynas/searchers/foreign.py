@@ -1,4 +1,4 @@
-"""Translate a space and its values for other libraries: Optuna's samplers, Ray Tune's searchers."""
+"""Translate a space and its values for other libraries: Optuna and Ray Tune's searchers."""
 
 from __future__ import annotations
 

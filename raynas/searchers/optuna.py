@@ -99,7 +99,7 @@ class OptunaSearch:
             )
 
     def propose(self, history: History, rng: np.random.Generator) -> Proposal:
-        """Return the sampler's proposal, given all finished, stopped, failed and running trials."""
+        """Return the sampler's proposal, given all trials that ended or still run."""
         if len(history.finished) + len(history.failed) < self._begins and weighted(self.space):
             return Proposal(self.space.sample(rng))
         architecture: Architecture = self._replay.propose(history, int(rng.integers(2**31)))

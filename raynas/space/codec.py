@@ -34,7 +34,7 @@ def from_data(data: Any) -> Any:
     """Return the tree that ``to_data`` described.
 
     Raises:
-        SpaceError: The data describe no space.
+        SpaceError: The data do not describe a space.
     """
     match data:
         case None:
@@ -58,7 +58,7 @@ def from_data(data: Any) -> Any:
 
 
 def _listed(value: Any) -> Any:
-    """Return a value with lists for tuples, as JSON brings them back."""
+    """Return a value with lists for tuples, as in JSON."""
     return [_listed(part) for part in value] if isinstance(value, tuple) else value
 
 
