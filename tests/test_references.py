@@ -158,7 +158,7 @@ def test_what_is_no_such_part_is_refused(find, says):
 
 
 def test_a_searcher_that_cannot_express_the_space_says_so():
-    with pytest.raises(SpaceError, match="a single one"):
+    with pytest.raises(SpaceError, match="got a space of one"):
         find_searcher("evolution", Space({"n": Int(1, 1)}), {})
 
 

@@ -1,4 +1,4 @@
-"""Asking a scheduler, whose faults are data: they end trials, never the run."""
+"""Call a scheduler; its errors are recorded as faults, which end trials, not the run."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ _LOG = logging.getLogger("raynas")
 
 @dataclass(slots=True)
 class GuardedScheduler:
-    """What a scheduler says of one run.
+    """Calls the scheduler of one run and checks its answers.
 
     Attributes:
-        scheduler: Whom to ask.
-        space: Where the run's architectures live.
+        scheduler: The scheduler.
+        space: The run's search space.
         seed: The run's seed.
     """
 
@@ -33,7 +33,7 @@ class GuardedScheduler:
     _warned: set[str] = field(init=False, default_factory=set)
 
     def verdict(self, report: Report, history: History) -> Verdict | Fault:
-        """Return whether the trial of a report, the last event, goes on."""
+        """Return whether the trial of a report, the last event, continues."""
         try:
             said = self.scheduler.decide(report, history)
         except Exception as error:  # noqa: BLE001 - a scheduler may be a user's and raise anything
@@ -43,7 +43,7 @@ class GuardedScheduler:
         return said
 
     def directive(self, history: History, *, closed: bool) -> Directive | Fault:
-        """Return what comes next; none if the scheduler leaves that to the searcher."""
+        """Return what to do next; none if the searcher decides it."""
         if not isinstance(self.scheduler, Director):
             return None
         rng = proposal_rng(self.seed, len(history.trials))
@@ -55,10 +55,10 @@ class GuardedScheduler:
         return said
 
     def check(self, proposal: Proposal, epochs: int) -> None:
-        """See that a searcher's proposal for a run of so many epochs suits the scheduler.
+        """Check that a searcher's proposal for a run of so many epochs suits the scheduler.
 
         Raises:
-            ConfigError: It is for a shorter trial, of which the scheduler makes no sense.
+            ConfigError: The proposed trial is shorter, and the scheduler needs full length.
         """
         short = proposal.epochs is not None and proposal.epochs < epochs
         if short and getattr(self.scheduler, "one_length", False):
@@ -70,7 +70,7 @@ class GuardedScheduler:
     def kept(self, searcher: Searcher, history: History) -> set[int]:
         """Return the trials whose checkpoints the scheduler and the searcher may need.
 
-        Where one of them raises, that is all there might be.
+        If one of them raises, all checkpoints that it could need are kept.
         """
         kept: set[int] = set()
         trials = history.trials.values()
@@ -95,11 +95,11 @@ class GuardedScheduler:
             return otherwise
 
     def _check(self, said: Any, history: History) -> None:
-        """See that a directive can be followed.
+        """Check that a directive can be followed.
 
         Raises:
-            SchedulerError: It cannot.
-            SpaceError: It proposes what is not in the space.
+            SchedulerError: The directive cannot be followed.
+            SpaceError: It proposes an architecture that is not in the space.
         """
         match said:
             case None | Begin() | Hold.END:
@@ -129,6 +129,6 @@ def _fault(error: Exception, when: str = "") -> Fault:
 
 
 def paused_last(history: History) -> Trial | None:
-    """Return the trial that was stopped last, of those that could go on; none if there is none."""
+    """Return the resumable trial that was stopped last; none if there is no such trial."""
     paused = (trial for trial in history.trials.values() if trial.resumable)
     return max(paused, key=lambda t: (t.outcome.at if t.outcome else 0, t.number), default=None)

@@ -29,7 +29,7 @@ class _VisionTask:
     """An image set of torchvision.
 
     Attributes:
-        valid: Fraction of the official training images that architectures are chosen on.
+        valid: The fraction of the official training images for validation.
     """
 
     name: ClassVar[str]
@@ -42,7 +42,7 @@ class _VisionTask:
         """Return the images as [examples, channels, height, width] bytes.
 
         Raises:
-            DataError: They are not in ``source.data_dir``, damaged, or cannot be fetched.
+            DataError: The files are missing or damaged, or cannot be downloaded.
         """
         (known, names), (test, _) = (self._read(source, train=part) for part in (True, False))
         return Data.split(known, seed=seed, valid=self.valid, test=test, names=names)
@@ -77,7 +77,7 @@ class _VisionTask:
                 f"{self.name} could not be downloaded into {folder}: check the network, or copy "
                 f"its files there and leave --download out ({' '.join(str(error).split())})"
             )
-        # A RuntimeError is how torchvision says that it found nothing, or a wrong checksum.
+        # torchvision raises RuntimeError if files are missing or a checksum is wrong.
         damage = "" if isinstance(error, RuntimeError) else f" ({error})"
         return (
             f"{self.name} is missing or damaged in {folder}{damage}: download it with "
