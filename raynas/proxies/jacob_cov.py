@@ -1,4 +1,4 @@
-"""How differently a network's output depends on the input, example by example."""
+"""Jacobian covariance: how much the input gradients differ between examples."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ def jacob_cov(subject: Subject) -> float:
     is the gradient of the sum of all outputs by its input, and k = 1e-5.
 
     Raises:
-        SpaceError: The inputs are ids, by which nothing has a gradient.
-        TrialError: The output does not depend on some example, or on every pixel alike.
+        SpaceError: The inputs are ids, which have no gradient.
+        TrialError: For an example, the gradient is zero or equal for all pixels.
     """
     if subject.batch.ids:
         raise SpaceError("jacob_cov needs inputs that have gradients: ids have none")
