@@ -129,7 +129,7 @@ REFUSED = {
     ),
     "fidelities": (
         ["--searcher", "gp", "--set", "searcher.fidelities=[3, 10]"],
-        r"fidelities \[3, 10\] end at 10 epochs, and the run trains for 9",
+        r"fidelities \[3, 10\] and 9 epochs",
     ),
     "file": (["--space", "mine.py"], "there is no file mine.py"),
     "data": (
