@@ -265,7 +265,7 @@ def test_what_is_seen_is_an_option_where_there_is_a_graph(encoding):
     if encoding == "vector":
         assert make("bananas", LETTERS, {"encoding": encoding}).encoding == "vector"
         return
-    with pytest.raises(ConfigError, match=f"'{encoding}' needs a space that offers a graph"):
+    with pytest.raises(ConfigError, match=f"'{encoding}' needs a space with a graph"):
         make("bananas", LETTERS, {"encoding": encoding})
 
 

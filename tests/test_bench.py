@@ -211,7 +211,9 @@ def test_what_a_searcher_does_not_heed_is_said_once(line, tmp_path, caplog):
     (tmp_path / "line.py").write_text(weighted)
     bench(small(line, searchers={"optuna": "optuna"}), "line")
     (said,) = (record.message for record in caplog.records)
-    assert said.startswith("Optuna knows no prior weights: those of x0 and 2 more are not heeded")
+    assert said.startswith(
+        "Optuna cannot use prior weights: the weights of x0 and 2 more are ignored"
+    )
 
 
 def test_processes_change_nothing_but_the_time(line):

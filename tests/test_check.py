@@ -166,7 +166,7 @@ def test_a_space_of_which_nothing_can_be_built_is_status_2(tmp_path):
     [
         (("mpl",), "no space 'mpl': did you mean 'mlp'"),
         (("mlp", "--task", "digit"), "no task 'digit': did you mean 'digits'"),
-        (("mlp", "--task", "cifar10"), "cifar10 was looked for in"),
+        (("mlp", "--task", "cifar10"), "cifar10 is missing or damaged in"),
         (("mlp", "--sample", "0"), "sample of at least 1"),
         (("mlp", "--time-limit", "0"), "time limit above 0"),
         (("mlp", "--set", "scheduler.etta=3"), "did you mean 'eta'"),

@@ -173,7 +173,7 @@ def test_what_a_tuner_cannot_be_told_is_refused():
 
 
 def test_a_proposal_outside_the_space_is_refused():
-    with pytest.raises(SearcherError, match="asked for trial 0: u must be one of"):
+    with pytest.raises(SearcherError, match="could not propose trial 0: u must be one of"):
         scripted(of("x")).suggest("a")
 
 
@@ -290,7 +290,7 @@ def test_what_is_no_number_is_no_score(score):
     (end,) = outcomes(search)
     assert isinstance(end, Failed)
     assert "score is" in end.reason
-    assert "after epoch 3, which is no score" in end.reason
+    assert "after epoch 3, but must be finite" in end.reason
 
     search.suggest("b")
     search.on_trial_result("b", {"score": score, "training_iteration": 1})

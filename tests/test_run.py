@@ -139,7 +139,7 @@ def test_failures_are_rows_and_two_workers_do_it_all_side_by_side(mine):
     assert reasons == {
         "refuses": "the network cannot be built: nothing can be built on (1, 8, 8)",
         "raises": "IndexError: list index out of range",
-        "misfits": "a child must give one logit per class for every example, (30, 10): "
+        "misfits": "a network must return one logit per class for every example, (30, 10): "
         "got (30, 11)",
         "diverges": reasons["diverges"],
     }
@@ -184,7 +184,7 @@ def test_interrupted_then_stuck_then_mended_nothing_is_lost(mine, monkeypatch):
 
     stuck = Script("plain", "plain", ZeroDivisionError("no kind is left"))
     with pytest.raises(
-        SearcherError, match="asked for trial 2, raised ZeroDivisionError: no kind"
+        SearcherError, match="could not propose trial 2: it raised ZeroDivisionError: no kind"
     ):
         raynas.resume(output, searcher=stuck)
     assert events(output)[: len(interrupted)] == interrupted
@@ -234,12 +234,8 @@ def test_an_objective_nobody_reports_is_named_with_those_there_are(mine):
 
 
 def test_what_no_node_can_hold_is_refused_at_once(mine):
-    with pytest.raises(
-        ResourceError, match=r"asks for 3 CPUs and 0 GPUs .* have 2 CPUs and 0 GPU"
-    ):
+    with pytest.raises(ResourceError, match=r"needs 3 CPUs and 0 GPUs .* have 2 CPUs and 0 GPU"):
         search(mine, "plain", cpus_per_trial=3)
-    with pytest.raises(
-        ResourceError, match=r"asks for 1 CPUs and 1 GPUs .* have 2 CPUs and 0 GPU"
-    ):
+    with pytest.raises(ResourceError, match=r"needs 1 CPUs and 1 GPUs .* have 2 CPUs and 0 GPU"):
         search(mine, "plain", gpus_per_trial=1)
     assert events(mine / "run") == []
