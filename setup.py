@@ -28,6 +28,8 @@ setup(
         "pandas>=2.2",
         "POT>=0.9",
         "protobuf>=4.25",
+        # For ray[tune]. pyarrow 26 needs numpy 2 and does not say so; numpy 1 ends at Python 3.12.
+        "pyarrow>=17,<26; python_version<'3.13'",
         "pydantic>=2.8",
         "ruamel.yaml>=0.18",
         "rich>=13.7",
