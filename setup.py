@@ -27,7 +27,7 @@ setup(
         "optuna>=4.2",
         "pandas>=2.2",
         "POT>=0.9",
-        "protobuf>=4.25",
+        "protobuf>=3.20.3",
         # For ray[tune]. pyarrow 26 needs numpy 2 and does not say so; numpy 1 ends at Python 3.12.
         "pyarrow>=17,<26; python_version<'3.13'",
         "pydantic>=2.8",
@@ -61,6 +61,7 @@ setup(
             "hypothesis>=6.100",
             "pytest>=8.2",
             "pytest-xdist>=3.6",
+            "setuptools>=77",
         ],
     },
     entry_points={"console_scripts": ["raynas=raynas.cli:main"]},

@@ -1,6 +1,5 @@
 """What `pip install` brings to people who have no checkout."""
 
-import os
 import re
 import shutil
 import subprocess
@@ -42,15 +41,16 @@ def test_the_wheel_holds_every_file_of_the_packages(wheel):
     assert {"launch/digits.yaml", "launch/local.sh", "search_spaces/mlp.py"} <= held
 
 
-def test_an_installed_raynas_says_its_version_and_finds_the_shipped_spaces(wheel, tmp_path):
+def test_an_installed_raynas_says_its_version_and_finds_the_shipped_spaces(
+    wheel, tmp_path, monkeypatch
+):
     with ZipFile(wheel) as archive:
         archive.extractall(tmp_path / "site")
-    environment = {**os.environ, "PYTHONPATH": str(tmp_path / "site")}
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "site"))
     code = "import search_spaces.mlp as m; from raynas.cli import main; print(m.__file__); main()"
     told = subprocess.run(
         [sys.executable, "-c", code, "--version"],
         cwd=tmp_path,
-        env=environment,
         check=True,
         capture_output=True,
         text=True,
@@ -60,3 +60,16 @@ def test_an_installed_raynas_says_its_version_and_finds_the_shipped_spaces(wheel
     in_setup = re.search(r'version="(.*)"', (ROOT / "setup.py").read_text(encoding="utf-8"))
     assert version == f"raynas {in_setup[1]}"
     assert wheel.name.startswith(f"raynas-{in_setup[1]}-")
+
+
+def test_the_oldest_versions_of_the_documents_are_those_of_setup_py(wheel):
+    with ZipFile(wheel) as archive:
+        (name,) = (name for name in archive.namelist() if name.endswith("/METADATA"))
+        metadata = archive.read(name).decode()
+    bounds = re.compile(r"^Requires-Dist: ([\w.-]+)[^>\n]*>=([\d.]*\d)", re.MULTILINE)
+    asked = dict(bounds.findall(metadata))
+    asked |= dict(re.findall(r"^Requires-(Python): >=([\d.]+)", metadata, re.MULTILINE))
+    page = (ROOT / "docs" / "howto" / "install.md").read_text(encoding="utf-8")
+    documented = dict(re.findall(r"^\| (\w+) \| (\d[\d.]*) \|", page, re.MULTILINE))
+    assert {"Python", "torch", "ray"} <= documented.keys()
+    assert documented == {package: asked.get(package) for package in documented}
