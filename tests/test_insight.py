@@ -174,7 +174,7 @@ def test_plain_lines_one_for_each_trial_that_ended():
 
 def test_a_plain_line_is_never_wrapped_nor_read_as_markup():
     console = written(width=40)
-    reason = "[bold]no room[/bold] " + "for this " * 20
+    reason = "[bold]no room[/bold] " + "for this " * 20 + "one"
     with progress(console, 1) as watcher:
         play([started(0), Failed(0, reason)], watcher)
     assert console.file.getvalue() == f"trial 0  failed: {reason}\n"

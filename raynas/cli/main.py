@@ -6,10 +6,12 @@ import gc
 import logging
 import sys
 from signal import Signals
+from typing import Annotated
 
 import typer
 from rich.console import Console
 
+import raynas
 from raynas.cli.bench import bench
 from raynas.cli.check import check
 from raynas.cli.interruption import INTERRUPTION
@@ -37,6 +39,27 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
+
+
+def _print_version(asked: bool) -> None:  # noqa: FBT001 - typer calls it with the value alone
+    if asked:
+        typer.echo(f"raynas {raynas.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    *,
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version and exit."
+        ),
+    ] = False,
+) -> None:
+    """Take the options that stand before a command."""
+
+
 app.command()(check)
 app.command()(search)
 app.command()(resume)

@@ -143,7 +143,9 @@ def _make(name: str, options: Mapping[str, Any], seed: int) -> BaseSampler:
     for option in options:
         if option not in known:
             raise ConfigError(unknown(f"option of Optuna's {_SAMPLERS[name]}", option, known))
+    # Optuna before 5 does not spread what runs at once unless it is told to.
+    spread = {"constant_liar": True} if "constant_liar" in known else {}
     try:
-        return cls(**options, seed=seed)  # type: ignore[call-arg]
+        return cls(**(spread | dict(options)), seed=seed)  # type: ignore[call-arg]
     except (ImportError, TypeError, ValueError) as error:
         raise ConfigError(f"Optuna's {_SAMPLERS[name]} cannot be created: {error}") from error

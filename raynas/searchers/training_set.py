@@ -7,7 +7,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from operator import is_
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,7 @@ from raynas.searchers.selection import rank
 from raynas.trial import Failed, History, Trial
 
 Model = TypeVar("Model")
+_ROUNDING: Final = 1e-12  # of the largest value
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -80,13 +81,18 @@ def training_set(trials: Sequence[Trial]) -> TrainingSet:
         places.setdefault(trial.identity, []).append(len(ranked) + 0.5)
         best.setdefault(trial.identity, trial)
     targets = np.array([np.mean(np.log(own)) for own in places.values()])
-    spread = targets.std()
     return TrainingSet(
         tuple(best.values()),
-        (targets - targets.mean()) / (spread if spread > 0 else 1.0),
+        (targets - targets.mean()) / deviation(targets),
         np.array([len(own) for own in places.values()], float),
         with_score,
     )
+
+
+def deviation(values: NDArray[np.float64]) -> float:
+    """Return the standard deviation by which to divide: 1 where values differ by rounding only."""
+    differ = np.ptp(values) > _ROUNDING * np.abs(values).max()
+    return float(values.std()) if differ else 1.0
 
 
 def ended(history: History) -> list[Trial]:
