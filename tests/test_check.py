@@ -205,7 +205,7 @@ def test_a_budget_in_time_is_told_as_trials(capsys):
     cast = looked.forecast
     mean = 600 * 2 / cast.full_epochs
     assert looked.epoch_seconds.least <= mean <= looked.epoch_seconds.most
-    assert cast.full_trials == math.ceil(cast.full_epochs / 9)
+    assert cast.full_epochs <= 9 * cast.full_trials < cast.full_epochs + 10  # the one rounded up
     assert cast.trials is None
     assert cast.trials_expected > cast.full_trials  # for asha stops most of them
     assert cast.seconds_expected == pytest.approx(600, rel=0.01)

@@ -149,13 +149,13 @@ def test_a_searcher_is_named_or_given_or_made():
         (RegularizedEvolution(SPACE), {"size": 3}, ConfigError, "takes no options, got .'size'"),
         (3, {}, ConfigError, "needs a method 'propose', and 3 has none"),
         (lambda space: 4, {}, ConfigError, "4 has none"),  # noqa: ARG005
-        ("gp", {"fidelities": (2, 9)}, ConfigError, "full trainings must be as long"),
+        ("gp", {"fidelities": (2, 9)}, ConfigError, "must be the run's number of epochs"),
     ],
 )
 def test_what_cannot_propose_is_refused_at_once(searcher, options, error, says):
     with pytest.raises(error, match=says):
         RaynasSearch(SPACE, searcher, metric="score", **options)
-    with pytest.raises(SpaceError, match="a single one"):
+    with pytest.raises(SpaceError, match="got a space of one"):
         RaynasSearch(SINGLE, "evolution", metric="score")
 
 
