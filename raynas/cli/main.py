@@ -8,10 +8,10 @@ import sys
 from signal import Signals
 
 import typer
-from rich.console import Console
 
 from raynas.cli.bench import bench
 from raynas.cli.check import check
+from raynas.cli.consoles import NOTICES
 from raynas.cli.interruption import INTERRUPTION
 from raynas.cli.resume import resume
 from raynas.cli.search import search
@@ -44,15 +44,11 @@ app.command()(show)
 app.command()(bench)
 
 
-class _Lines(logging.Handler):
-    """Writes what is logged as plain, unwrapped lines, beside a live view if there is one."""
-
-    def __init__(self, console: Console) -> None:
-        super().__init__()
-        self._console = console
+class _Notices(logging.Handler):
+    """Writes what is logged to stderr as it is, above a live view if there is one."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        say(self._console, self.format(record))
+        say(NOTICES, self.format(record))
 
 
 def main() -> None:
@@ -60,18 +56,18 @@ def main() -> None:
 
     Bad input ends with status 2, a failed run with 1, a signal with 128 and the signal's number.
     """
-    errors = Console(stderr=True, highlight=False, soft_wrap=True)
     logger = logging.getLogger("raynas")
-    logger.addHandler(_Lines(errors))
+    logger.addHandler(_Notices())
     logger.setLevel(logging.INFO)
     try:
         with INTERRUPTION.listening(), INTERRUPTION.blamed():
             app()
     except Interrupted as error:
-        errors.print(f"raynas: stopped by {Signals(error.signal).name}", style="red")
+        way_on = "".join(getattr(error, "__notes__", ()))
+        say(NOTICES, f"raynas: stopped by {Signals(error.signal).name}{way_on}", style="red")
         sys.exit(128 + error.signal)
     except RaynasError as error:
-        errors.print(f"raynas: {error}", style="red", markup=False)
+        say(NOTICES, f"raynas: {error}", style="red")
         sys.exit(2 if isinstance(error, _BAD_INPUT) else 1)
     finally:
         if "torch" not in sys.modules:  # parts of which complain of what was not collected
