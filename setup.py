@@ -50,6 +50,7 @@ setup(
             "import-linter>=2.16",
             "mypy>=2.4",
             "pandas-stubs>=3.1",
+            "pyte>=0.8.2",
             "pytest>=9.2",
             "pytest-xdist>=3.8",
             "ruff>=0.17",

@@ -54,7 +54,7 @@ def test_a_trial_comes_to_a_checkpoint_and_goes_on_from_there(search, tmp_path):
     with process(*search) as started:
         assert wait_until(lambda: "report" in kinds(tmp_path), started), started.stderr.read()
         os.kill(started.pid, signal.SIGTERM)
-        output, errors = stopped(started, signal.SIGTERM)
+        _, errors = stopped(started, signal.SIGTERM)
     assert f"To go on: raynas resume {tmp_path / 'run'}" in errors
     assert "SIGTERM: trials end after the epoch that they are in" in errors
     before = events(tmp_path / "run")

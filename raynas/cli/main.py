@@ -5,6 +5,8 @@ from __future__ import annotations
 import gc
 import logging
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from signal import Signals
 
 import typer
@@ -51,16 +53,27 @@ class _Notices(logging.Handler):
         say(NOTICES, self.format(record))
 
 
+@contextmanager
+def notices() -> Iterator[None]:
+    """Show people what is logged while the context is open."""
+    logger, handler = logging.getLogger("raynas"), _Notices()
+    level = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)
+
+
 def main() -> None:
     """Run the command.
 
     Bad input ends with status 2, a failed run with 1, a signal with 128 and the signal's number.
     """
-    logger = logging.getLogger("raynas")
-    logger.addHandler(_Notices())
-    logger.setLevel(logging.INFO)
     try:
-        with INTERRUPTION.listening(), INTERRUPTION.blamed():
+        with notices(), INTERRUPTION.listening(), INTERRUPTION.blamed():
             app()
     except Interrupted as error:
         way_on = "".join(getattr(error, "__notes__", ()))

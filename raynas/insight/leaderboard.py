@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Collection, Iterator, Mapping
+from itertools import compress
 from typing import TYPE_CHECKING, Any, Final
 
 from rich.table import Table
@@ -185,14 +186,8 @@ def _fitting(cells: list[list[str]], width: int, kept: set[str]) -> list[list[st
         widths[-1] = min(widths[-1], _STATUS)  # the last column, and only that, may be wrapped
         if sum(widths) + 2 * (len(widths) - 1) <= width:
             break
-        cells = [
-            [
-                cell
-                for cell, name in zip(row, cells[0], strict=True)
-                if name != head or head in kept
-            ]
-            for row in cells
-        ]
+        stay = [name != head or name in kept for name in cells[0]]
+        cells = [[*compress(row, stay)] for row in cells]
     return cells
 
 
