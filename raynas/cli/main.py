@@ -27,7 +27,7 @@ from raynas.errors import (
     ResourceError,
     SpaceError,
 )
-from raynas.insight.wording import say
+from raynas.insight.wording import say, say_whole
 
 # What the user can put right by giving something else.
 _BAD_INPUT = (ConfigError, DataError, JournalError, ResourceError, SpaceError)
@@ -76,8 +76,11 @@ def main() -> None:
         with notices(), INTERRUPTION.listening(), INTERRUPTION.blamed():
             app()
     except Interrupted as error:
-        way_on = "".join(getattr(error, "__notes__", ()))
-        say(NOTICES, f"raynas: stopped by {Signals(error.signal).name}{way_on}", style="red")
+        ways_on = getattr(error, "__notes__", ())
+        kept = "; nothing is lost" if ways_on else ""
+        say(NOTICES, f"raynas: stopped by {Signals(error.signal).name}{kept}", style="red")
+        for way_on in ways_on:
+            say_whole(NOTICES, way_on)
         sys.exit(128 + error.signal)
     except RaynasError as error:
         say(NOTICES, f"raynas: {error}", style="red")

@@ -16,7 +16,7 @@ from raynas.insight import Watcher
 from raynas.insight.drawing import draw
 from raynas.insight.progress import Lines, live_view
 from raynas.insight.summary import print_summary
-from raynas.insight.wording import say
+from raynas.insight.wording import say_whole
 from raynas.journal import exists
 
 
@@ -33,12 +33,12 @@ def follow(experiment: Experiment) -> None:
             result = run(experiment, [watcher], INTERRUPTION)
     except Interrupted as error:
         if exists(experiment.output):
-            error.add_note(f"; nothing is lost.\nTo go on: raynas resume {output}")
+            error.add_note(f"To go on: raynas resume {output}")
         raise
     print_summary(RESULTS, result.history, drawn, paused_trials=result.paused_trials)
-    say(RESULTS, f"\nthe network:   {experiment.output / WINNER}")
-    say(RESULTS, f"all trials:    raynas show {output}")
-    say(RESULTS, f"their curves:  tensorboard --logdir {output}")
+    say_whole(RESULTS, f"\nthe network:   {experiment.output / WINNER}")
+    say_whole(RESULTS, f"all trials:    raynas show {output}")
+    say_whole(RESULTS, f"their curves:  tensorboard --logdir {output}")
 
 
 def _watcher(trials: float) -> AbstractContextManager[Watcher]:

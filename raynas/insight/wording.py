@@ -69,12 +69,17 @@ def plural(number: int, noun: str) -> str:
 def say(console: Console, text: str, style: str = "") -> None:
     """Print text as it is, nothing in it taken for markup; a terminal gets it wrapped at words.
 
-    A word that is longer than the terminal is wide, such as a path, stays whole, to be copied.
+    A word that is longer than the terminal is wide, such as a path, stays whole.
     """
     lines = text.split("\n")
     if console.is_terminal:
         lines = [part for line in lines for part in _wrapped(line, console.width)]
     console.print(Text("\n".join(lines), style), soft_wrap=True)
+
+
+def say_whole(console: Console, line: str) -> None:
+    """Print a line that people copy, such as a command, as one line however long it is."""
+    console.print(Text(line), soft_wrap=True)
 
 
 def _wrapped(line: str, width: int) -> list[str]:
