@@ -59,6 +59,7 @@ setup(
         "test": [
             "cmaes>=0.11",
             "hypothesis>=6.100",
+            "pyte>=0.8.2",
             "pytest>=8.2",
             "pytest-xdist>=3.6",
             "setuptools>=77",

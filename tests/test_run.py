@@ -234,8 +234,12 @@ def test_an_objective_nobody_reports_is_named_with_those_there_are(mine):
 
 
 def test_what_no_node_can_hold_is_refused_at_once(mine):
-    with pytest.raises(ResourceError, match=r"asks for 3 CPUs and 0 GPUs .* have 2 CPUs and 0 GPU"):
+    with pytest.raises(
+        ResourceError, match=r"asks for 3 CPUs and 0 GPUs .* have 2 CPUs and 0 GPU"
+    ):
         search(mine, "plain", cpus_per_trial=3)
-    with pytest.raises(ResourceError, match=r"asks for 1 CPUs and 1 GPUs .* have 2 CPUs and 0 GPU"):
+    with pytest.raises(
+        ResourceError, match=r"asks for 1 CPUs and 1 GPUs .* have 2 CPUs and 0 GPU"
+    ):
         search(mine, "plain", gpus_per_trial=1)
     assert events(mine / "run") == []
