@@ -2,7 +2,6 @@
 
 import logging
 import re
-import subprocess
 import sys
 import time
 
@@ -53,7 +52,7 @@ def test_it_shows_counts_times_best_and_running():
     clock = Clock()
     view = View(console(), 6, clock)
     first, times = shown(view)
-    assert first == "starting: loading the data, then Ray"
+    assert first == "starting Ray"
     assert times.endswith(" 0.0 s elapsed")
     play(events(), view)
     clock.now = 17.0
@@ -194,43 +193,70 @@ def test_a_pipe_gets_lines_even_where_colours_are_forced():
     assert (status, output) == (0, "watched False\n")
 
 
-@pytest.mark.slow
-def test_a_search_from_its_start_to_its_winner_on_a_terminal_that_becomes_narrower(tmp_path):
-    run = tmp_path / "run"
+SLOW = """
+from tqdm import tqdm
+from raynas.tasks import Digits
+
+
+class Slow(Digits):
+    def load(self, source, seed):
+        for _ in tqdm(range(50), mininterval=0):  # as torchvision shows a download
+            pass
+        return super().load(source, seed)
+"""
+
+
+@pytest.fixture(scope="module")
+def search(tmp_path_factory):
+    """What was seen of a search, change by change, on a terminal that became narrower; its run."""
+    folder = tmp_path_factory.mktemp("search")
+    (folder / "slow.py").write_text(SLOW)
+    what = ("--space", "mlp", "--task", folder / "slow.py:Slow", "--output", folder / "run")
     size = ("--trials", 5, "--epochs", 2, "--max-concurrent", 1)
-    command = cli("search", "--space", "mlp", *size, "--output", run)
     frames = []
-    with program(*command, columns=120, TERM="xterm-256color") as search:
-        for seen in search.watch():
+    with program(*cli("search", *what, *size), columns=120, TERM="xterm-256color") as searching:
+        for seen in searching.watch():
             frames.append(seen)
-            if search.terminal.columns > 80 and any("1 running" in line for line in seen):
-                search.resize(80)
-        assert search.wait() == 0, seen
-    assert search.terminal.columns == 80
+            if searching.terminal.columns > 80 and any("1 running" in line for line in seen):
+                searching.resize(80)
+        assert searching.wait() == 0, seen
+    assert searching.terminal.columns == 80
+    return frames, folder / "run"
+
+
+def matching(pattern, lines):
+    return next(filter(None, (re.fullmatch(pattern, line) for line in lines)), None)
+
+
+AHEAD = r"at most 5 trials of 2 epochs \(10 epochs; with asha about \d+\) on 1 worker"
+WINNER = r"training the winner, trial (\d+), on training and validation data"
+
+
+@pytest.mark.slow
+def test_from_start_to_winner_there_is_one_view_below_whole_notices(search):
+    frames, _ = search
     for frame in frames:
         assert sum("elapsed" in line for line in frame) <= 1, frame
         assert sum("of 5 trials" in line for line in frame) <= 1, frame
-    below = [[line for line in frame if "of 5 trials" in line] for frame in frames]
-    ahead = r"at most 5 trials of 2 epochs \(10 epochs; with asha about \d+\) on 1 worker"
-    winner = r"training the winner, trial (\d+), on training and validation data"
-    for notice in (ahead, winner):
+    for notice in (AHEAD, WINNER):
         first = next(at for at, frame in enumerate(frames) if matching(notice, frame))
-        later = range(first, len(frames))
-        assert all(matching(notice, frames[at]) for at in later), "it stays"
-        assert any(below[at] for at in later), "the view goes on below it"
+        later = frames[first:]
+        assert all(matching(notice, frame) for frame in later), "it stays"
+        assert any("of 5 trials" in line for frame in later for line in frame), "so does the view"
+
+
+@pytest.mark.slow
+def test_what_stays_on_the_terminal_is_whole_and_agrees_with_show(search):
+    frames, run = search
     last = [line for line in frames[-1] if line]
+    assert sum("%|" in line for line in last) == 1, "a loader's bar is one line"
     assert not any("elapsed" in line or "of 5 trials" in line for line in last)
-    number = matching(winner, last).group(1)
+    number = matching(WINNER, last).group(1)
     rows = [line for line in last if re.match(r" *\d+ +\d+ .* %", line)]
     assert len(rows) == 5, last
     assert all(row.endswith(("finished", "early", "winner")) for row in rows), "each is one line"
     assert any(row.split()[1] == number and row.endswith("winner") for row in rows)
     assert f"their curves:  tensorboard --logdir {run}" in "".join(last), "to be copied"
-    said = subprocess.run(
-        [sys.executable, *cli("show", run)], capture_output=True, text=True, check=True
-    )
-    assert f"\nwinner: trial {number}, val_accuracy" in said.stdout
-
-
-def matching(pattern, lines):
-    return next(filter(None, (re.fullmatch(pattern, line) for line in lines)), None)
+    status, output, _ = completed(*cli("show", run))
+    assert status == 0
+    assert f"\nwinner: trial {number}, val_accuracy" in output

@@ -9,9 +9,9 @@ from raynas.cli.consoles import NOTICES, RESULTS, watched
 from raynas.cli.interruption import INTERRUPTION
 from raynas.errors import Interrupted
 from raynas.experiment.experiment import Experiment
-from raynas.experiment.resolve.references import find_space
+from raynas.experiment.resolve.resolved import resolve
 from raynas.experiment.run.folder import WINNER
-from raynas.experiment.run.search import run
+from raynas.experiment.run.search import run_resolved
 from raynas.insight import Watcher
 from raynas.insight.drawing import draw
 from raynas.insight.progress import Lines, live_view
@@ -28,13 +28,15 @@ def follow(experiment: Experiment) -> None:
     """
     output = shlex.quote(str(experiment.output))
     try:
-        drawn = find_space(experiment.space, experiment.space_options).draw or draw
-        with INTERRUPTION.blamed(), _watcher(experiment.most_trials) as watcher:
-            result = run(experiment, [watcher], INTERRUPTION)
+        with INTERRUPTION.blamed():
+            resolved = resolve(experiment)  # before the view: loaders paint bars of their own
+            with _watcher(experiment.most_trials) as watcher:
+                result = run_resolved(experiment, resolved, [watcher], INTERRUPTION)
     except Interrupted as error:
         if exists(experiment.output):
             error.add_note(f"To go on: raynas resume {output}")
         raise
+    drawn = resolved.space.draw or draw
     print_summary(RESULTS, result.history, drawn, paused_trials=result.paused_trials)
     say_whole(RESULTS, f"\nthe network:   {experiment.output / WINNER}")
     say_whole(RESULTS, f"all trials:    raynas show {output}")

@@ -134,7 +134,7 @@ class View:
         times = Table.grid(padding=(0, 1))
         times.add_row(self._spinner, _row(self._times(), "dim"))
         if self._ended is None:
-            return Group(_row("starting: loading the data, then Ray"), times)
+            return Group(_row("starting Ray"), times)
         return Group(self._head(self._ended), times, *self._texts, *self._shown())
 
     def _head(self, ended: int) -> Table:
