@@ -19,6 +19,7 @@ setup(
     install_requires=[
         "ray[tune]>=2.60,<2.61",
         "filelock>=4.2",
+        "grpcio>=1.85",
         "matplotlib>=3.11",
         "numpy>=2.4",
         "optuna>=5.0",
