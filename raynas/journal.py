@@ -11,39 +11,19 @@ import errno
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, Final
 
 from filelock import FileLock, Timeout
 
-from raynas.errors import JournalError, RaynasError, unknown
-from raynas.space import Architecture
+from raynas.errors import JournalError, RaynasError
 from raynas.storage import writing
-from raynas.trial import (
-    Event,
-    Failed,
-    Finished,
-    History,
-    Objective,
-    Opened,
-    Report,
-    Resumed,
-    Retried,
-    Screening,
-    Started,
-    Winner,
-)
+from raynas.trial import Event, History, Objective
+from raynas.trial import codec as event_codec
 
 FORMAT: Final = 2
 _NAME: Final = "journal.jsonl"
-_EVENTS: Final = MappingProxyType(
-    {
-        kind.__name__.lower(): kind
-        for kind in (Opened, Started, Report, Finished, Failed, Retried, Resumed, Winner)
-    }
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +77,7 @@ def read(folder: Path) -> Replay:
             run = data  # taken up again with other settings
             continue
         try:
-            history.apply(_event(data))
+            history.apply(event_codec.from_data(data))
         except (RaynasError, LookupError, TypeError, ValueError) as error:
             raise JournalError(f"{path}, line {number}, makes no sense: {error}") from error
     return Replay(run, history, intact, len(raw) - intact)
@@ -144,7 +124,7 @@ class Journal:
 
     def append(self, event: Event) -> None:
         """Write one event; it is with the operating system when this returns."""
-        _append(self._path, _data(event))
+        _append(self._path, event_codec.to_data(event))
 
     def close(self) -> None:
         """Let others write."""
@@ -160,31 +140,6 @@ def _append(path: Path, data: Mapping[str, Any]) -> None:
 
 def _described(run: Mapping[str, Any]) -> dict[str, Any]:
     return {"event": "run", "format": FORMAT, **run}
-
-
-def _data(event: Event) -> dict[str, Any]:
-    data = {field.name: getattr(event, field.name) for field in fields(event)}
-    if isinstance(event, Started):
-        data["architecture"] = dict(event.architecture)
-        data["screening"] = asdict(event.screening)
-    elif isinstance(event, Report | Winner):
-        data["metrics"] = dict(event.metrics)
-    if isinstance(event, Report):
-        data["errors"] = dict(event.errors)
-    return {"event": type(event).__name__.lower(), **data}
-
-
-def _event(data: dict[str, Any]) -> Event:
-    name = str(data.pop("event", None))
-    if name not in _EVENTS:
-        raise JournalError(unknown("event", name, _EVENTS))
-    kind = _EVENTS[name]
-    if kind is Started:
-        data["architecture"] = Architecture.from_data(data["architecture"])
-        data["screening"] = Screening(**data["screening"])
-    elif kind is Winner:
-        data["front"] = tuple(data.get("front", ()))
-    return kind(**data)
 
 
 def _decoded(path: Path, number: int, line: bytes) -> dict[str, Any]:

@@ -7,4 +7,4 @@ ensure_venv test
 # One thread: trials get one CPU each, and threads that outnumber cores slow torch down many times.
 export OMP_NUM_THREADS=1
 # Files, not tests, are dealt out to the cores: what a file's tests share is made once.
-exec .venv/bin/python -m pytest -n auto --dist loadfile "$@"
+exec .venv/bin/python -m pytest -n auto --dist loadfile --no-loadscope-reorder "$@"

@@ -1,4 +1,4 @@
-"""Ray Tune's parts inside raynas, raynas's searchers inside Ray Tune."""
+"""Ray Tune's searchers and schedulers inside raynas."""
 
 from functools import partial
 
@@ -9,7 +9,6 @@ import pytest
 import raynas
 from raynas.errors import ConfigError, SearcherError
 from raynas.execution.ray_tune.param_space import from_config, param_space
-from raynas.execution.ray_tune.raynas_search import RaynasSearch
 from raynas.execution.ray_tune.tune_searcher_adapter import TuneSearcherAdapter
 from raynas.experiment.resolve.references import find_searcher
 from raynas.searchers import check
@@ -17,8 +16,7 @@ from raynas.searchers.requirements import Requirements
 from raynas.space import Choice, Float, Int, Repeat, Space
 from raynas.trial import Failed, Finished, History, Objective, Report, Started
 
-import ray  # isort: skip - raynas sets how quiet it is
-from ray import tune  # isort: skip
+# isort: split - raynas sets how quiet Ray is
 from ray.tune.schedulers import HyperBandForBOHB  # isort: skip
 from ray.tune.search import BasicVariantGenerator, ConcurrencyLimiter  # isort: skip
 from ray.tune.search.optuna import OptunaSearch  # isort: skip
@@ -162,7 +160,8 @@ def test_a_tune_searcher_behind_a_limiter_is_refused_in_words():
 
 
 @pytest.mark.slow
-def test_both_ways_on_a_real_ray(tmp_path):
+@pytest.mark.usefixtures("cluster")
+def test_tunes_searcher_and_scheduler_lead_a_run(tmp_path):
     result = raynas.search(
         space="mlp",
         task="digits",
@@ -170,21 +169,6 @@ def test_both_ways_on_a_real_ray(tmp_path):
         scheduler=HyperBandForBOHB(max_t=3, reduction_factor=3),
         trials=3,
         epochs=3,
-        output=tmp_path / "borrowed",
+        output=tmp_path / "run",
     )
     assert sorted(trial.epoch for trial in result.history.finished) == [1, 1, 3]
-
-    ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False)
-    try:
-        grid = tune.Tuner(
-            lambda config: {"score": config["blocks"] + config["lr"]},
-            tune_config=tune.TuneConfig(
-                search_alg=RaynasSearch(SPACE, "evolution", metric="score", mode="min"),
-                num_samples=4,
-            ),
-            run_config=tune.RunConfig(storage_path=str(tmp_path / "lent"), verbose=0),
-        ).fit()
-        assert len(grid) == 4
-        assert not grid.errors
-    finally:
-        ray.shutdown()

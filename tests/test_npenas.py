@@ -24,7 +24,7 @@ def test_parents_win_tournaments():
     history, searcher = searched(parents=4000, tournament_size=3)
     known = training_set(history.finished)
     rng = strategies.generator(3)
-    winners = [trial.number for trial in searcher._winners(known, rng)]
+    winners = [trial.number for trial in searcher._parents(known, rng)]
     count = len(known.trials)
     left = np.arange(count, -1, -1) / count
     expected = 4000 * -np.diff(left**3)
@@ -39,7 +39,7 @@ def test_it_proposes_what_is_predicted_to_be_best():
     history, searcher = searched()
     proposal = searcher.propose(history, strategies.generator(8))
     rng = strategies.generator(8)
-    parents = searcher._winners(training_set(history.finished), rng)
+    parents = searcher._parents(training_set(history.finished), rng)
     found = candidates(LETTERS, history, parents, rng, searcher.candidates)
     prefix = history.finished[: due(len(history.finished), searcher.random_first)]
     surrogate = learn(LETTERS, prefix, searcher.members)

@@ -23,7 +23,6 @@ from raynas.space import Architecture, Choice, Float, Int, Repeat, Space
 from raynas.tables import Recorded
 from raynas.trial import Failed, Fault, Finished, Proposal
 
-import ray  # isort: skip - raynas sets how quiet it is
 from ray import cloudpickle, tune  # isort: skip
 from ray.tune.schedulers import ASHAScheduler, HyperBandForBOHB  # isort: skip
 
@@ -355,13 +354,6 @@ def test_saved_and_restored_it_suggests_the_same(name, tmp_path):
 
 
 @pytest.fixture
-def cluster():
-    ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False)
-    yield
-    ray.shutdown()
-
-
-@pytest.fixture
 def child():
     """What workers, which cannot import this module, are sent whole."""
 
@@ -391,11 +383,11 @@ def tuner(child, folder, search, scheduler, samples):
 def test_in_a_plain_tuner(child, tmp_path):
     asha = ASHAScheduler(metric="score", mode="max", max_t=9, grace_period=1, reduction_factor=3)
     search = RaynasSearch(LETTERS, metric="score")
-    grid = tuner(child, tmp_path, search, asha, samples=20).fit()
+    grid = tuner(child, tmp_path, search, asha, samples=14).fit()
     history = search._open.history
     assert not history.running
     ended = [trial for trial in history.trials.values() if trial.trained]
-    assert len(ended) == len(grid) == 20 or search.suggest("more") == DONE
+    assert len(ended) == len(grid) == 14 or search.suggest("more") == DONE
     once = [trial.identity for trial in ended if not trial.started.repeat]
     assert len(once) == len(set(once))
     for trial in ended:
@@ -422,8 +414,8 @@ def test_in_a_plain_tuner(child, tmp_path):
 def test_in_a_plain_tuner_with_several_objectives_and_pauses(child, tmp_path):
     search = RaynasSearch(LETTERS, "nsga2", metric=["score", "size"], mode=["max", "min"])
     pausing = HyperBandForBOHB(metric="score", mode="max", max_t=9, reduction_factor=3)
-    grid = tuner(child, tmp_path, search, pausing, samples=6).fit()
-    assert len(grid) == 6
+    grid = tuner(child, tmp_path, search, pausing, samples=4).fit()
+    assert len(grid) == 4
     finished = search._open.history.finished
     assert {len(trial.losses) for trial in finished} == {2}
 

@@ -73,7 +73,7 @@ def test_shipped_parts_have_names():
         ),
         (
             lambda: find_task("digits", {"valid": "much"}),
-            "option 'valid' of task 'digits': .*number",
+            "option 'valid' of task 'digits' must be a number, got 'much'",
         ),
         (lambda: find_task("image_folder", {"size": 0}), "size must be at least 1"),
         (lambda: find_searcher("evolutoin", mlp.SPACE, {}), "did you mean 'evolution'"),

@@ -181,8 +181,8 @@ def test_asha_finds_the_best_for_a_part_of_the_epochs():
         (lambda: make("asha", {"eta": 1}), "eta >= 2, got 1 and 1"),
         (lambda: make("asha", {"grace_epochs": 0}), "grace_epochs >= 1"),
         (lambda: make("asha", {"recent": 0}), "recent >= 1, or none, got 0"),
-        (lambda: make("asha", {"eta": "three"}), "valid integer.*got 'three'"),
-        (lambda: make("asha", {"eta": math.nan}), "finite number.*got nan"),
+        (lambda: make("asha", {"eta": "three"}), "'eta' .* must be a whole number, got 'three'"),
+        (lambda: make("asha", {"eta": math.nan}), "must be a whole number, got nan"),
         (lambda: make("asha", {"grace_epochs": 10}).check(9), "10 epochs for trials of 9"),
     ],
 )

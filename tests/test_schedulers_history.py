@@ -170,7 +170,10 @@ def test_founders_that_fail_are_replaced_whoever_is_faster():
 
 
 def test_where_all_fail_all_are_tried():
-    run = Run(plan(PBT())).to_end(child=lambda trial: iter([Failed(trial.number, "boom")]))
+    reasons = ("boom", "bang")  # a run whose first trials fail for one reason is ended
+    run = Run(plan(PBT())).to_end(
+        child=lambda trial: iter([Failed(trial.number, reasons[trial.number % 2])])
+    )
     assert len(run.history.failed) == 30
 
 

@@ -28,6 +28,9 @@ from raynas.space import Space
 from raynas.space.codec import from_data, to_data
 from raynas.trial import Proposal
 
+# What auto proposes on one space or another is what gp and ehvi propose there.
+NAMES = [name for name in SEARCHERS if name != "auto"]
+
 
 @pytest.mark.parametrize("check", CONTRACT)
 @pytest.mark.parametrize(("name", "space"), CASES)
@@ -38,19 +41,19 @@ def test_contract(name, space, check):
 
 @pytest.mark.parametrize("check", CONTRACT)
 @pytest.mark.parametrize("space", SHIPPED)
-@pytest.mark.parametrize("name", SEARCHERS)
+@pytest.mark.parametrize("name", NAMES)
 def test_contract_on_shipped_spaces(name, space, check):
     if accepted(name, SHIPPED[space]):
         check(VARIANTS[name], SHIPPED[space], seed=3)
 
 
-@pytest.mark.parametrize("check", CONTRACT)
-@pytest.mark.parametrize("name", SEARCHERS)
-@settings(max_examples=8)
+@pytest.mark.parametrize("name", NAMES)
+@settings(max_examples=6)
 @given(space=strategies.spaces(), seed=strategies.seeds())
-def test_contract_on_random_spaces(name, check, space, seed):
+def test_contract_on_random_spaces(name, space, seed):
     if accepted(name, space):
-        check(VARIANTS[name], space, seed)
+        for check in CONTRACT:
+            check(VARIANTS[name], space, seed=seed)
 
 
 @pytest.mark.parametrize("name", SEARCHERS)
@@ -226,6 +229,7 @@ def test_mutants_are_caught(mutant, checks):
 
 
 def holds(check, maker):
+    search.cache_clear()  # a mutant leaves traces in what it saw
     try:
         check(maker, PLAIN, seed=1)
     except (AssertionError, SearcherError):

@@ -56,7 +56,7 @@ def ended(history, architecture, loss, *, epochs=1, stopped_after=None):
         (
             lambda: make("evolution", LETTERS, {"tournament_size": 2.5}),
             ConfigError,
-            "integer.*2.5",
+            "must be a whole number, got 2.5",
         ),
         (
             lambda: make("evolution", Space({"a": Int(1, 1)})),

@@ -140,12 +140,12 @@ def test_a_file_holds_one_architecture_a_list_or_a_winner(tmp_path):
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        ("{", "is no JSON"),
+        ("{", "is no YAML: line 1, column 2"),
         ("3", "must be a list of decisions by path.*got 3"),
         ('["relu"]', "must be a list of decisions by path"),
         ("[]", "no architecture of .* fits this space .there is none"),
         ('[{"op": "pool"}]', "fits this space .the first: the architecture does not decide"),
-        (None, "neither a run folder nor a readable file"),
+        (None, "neither a run folder nor a file of architectures, cannot be read"),
     ],
 )
 def test_nothing_to_begin_with_is_an_error(tmp_path, content, says):

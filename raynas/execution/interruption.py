@@ -82,6 +82,7 @@ class Interruption:
         """Blame the signal for whatever ends the run once a signal has.
 
         Ray's compiled code makes a ``SystemError`` of an exception that a handler raises in it.
+        An exit with a status of its own has already said what it had to say.
 
         Raises:
             Interrupted: A signal has ended the run.
@@ -89,7 +90,7 @@ class Interruption:
         try:
             yield
         except BaseException as error:
-            if self._raised_at is not None and not isinstance(error, Interrupted):
+            if self._raised_at is not None and not isinstance(error, Interrupted | SystemExit):
                 raise Interrupted(self.signal) from error
             raise
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -17,8 +16,9 @@ from raynas.execution.ray_tune.open_history import OpenHistory, Told
 from raynas.options import made
 from raynas.searchers import Searcher, check, make
 from raynas.searchers.requirements import Requirements
-from raynas.space import Architecture, Space
-from raynas.trial import Failed, Finished, Objective, Proposal, Report, Started
+from raynas.space import Space
+from raynas.trial import Failed, Finished, Objective, Proposal, Report
+from raynas.trial import codec as event_codec
 
 
 class RaynasSearch(TuneSearcher):  # type: ignore[misc]  # Ray is not typed
@@ -127,19 +127,16 @@ class RaynasSearch(TuneSearcher):  # type: ignore[misc]  # Ray is not typed
 
     def save(self, checkpoint_path: str) -> None:
         """Write the events."""
-        events = [[type(event).__name__, _plain(event)] for event in self._open.told]
+        events = [event_codec.to_data(event) for event in self._open.told]
         state = {"trials": self._numbers, "events": events}
         Path(checkpoint_path).write_text(json.dumps(state), encoding="utf-8")
 
     def restore(self, checkpoint_path: str) -> None:
         """Replay the events."""
         self._begin()
-        kinds = {kind.__name__: kind for kind in (Started, Report, Finished, Failed)}
         state = json.loads(Path(checkpoint_path).read_text(encoding="utf-8"))
-        for kind, data in state["events"]:
-            if kind == Started.__name__:
-                data["architecture"] = Architecture.from_data(data["architecture"])
-            self._open.apply(kinds[kind](**data))
+        for data in state["events"]:
+            self._open.apply(cast("Told", event_codec.from_data(data)))
         self._numbers.update(state["trials"])
 
     def _begin(self) -> None:
@@ -221,10 +218,3 @@ def _number(value: Any) -> float:
         return float(value)
     except (TypeError, ValueError):
         return math.nan
-
-
-def _plain(event: Told) -> dict[str, Any]:
-    data = asdict(event)
-    if isinstance(event, Started):
-        data["architecture"] = dict(event.architecture)
-    return data

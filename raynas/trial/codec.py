@@ -1,0 +1,63 @@
+"""Events as plain data, for JSON and back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, fields
+from types import MappingProxyType
+from typing import Any, Final
+
+from raynas.errors import JournalError, unknown
+from raynas.space.architecture import Architecture
+from raynas.trial.events import (
+    Event,
+    Failed,
+    Finished,
+    Opened,
+    Report,
+    Resumed,
+    Retried,
+    Screening,
+    Started,
+    Winner,
+)
+
+_EVENTS: Final = MappingProxyType(
+    {
+        kind.__name__.lower(): kind
+        for kind in (Opened, Started, Report, Finished, Failed, Retried, Resumed, Winner)
+    }
+)
+
+
+def to_data(event: Event) -> dict[str, Any]:
+    """Return an event as what JSON can hold; its kind is under ``event``."""
+    data = {field.name: getattr(event, field.name) for field in fields(event)}
+    if isinstance(event, Started):
+        data["architecture"] = dict(event.architecture)
+        data["screening"] = asdict(event.screening)
+    elif isinstance(event, Report | Winner):
+        data["metrics"] = dict(event.metrics)
+    if isinstance(event, Report):
+        data["errors"] = dict(event.errors)
+    return {"event": type(event).__name__.lower(), **data}
+
+
+def from_data(data: Mapping[str, Any]) -> Event:
+    """Return the event that ``to_data`` made this of.
+
+    Raises:
+        JournalError: There is no such event.
+        TypeError: It has other fields.
+    """
+    values = dict(data)
+    name = str(values.pop("event", None))
+    if name not in _EVENTS:
+        raise JournalError(unknown("event", name, _EVENTS))
+    kind = _EVENTS[name]
+    if kind is Started:
+        values["architecture"] = Architecture.from_data(values["architecture"])
+        values["screening"] = Screening(**values["screening"])
+    elif kind is Winner:
+        values["front"] = tuple(values.get("front", ()))
+    return kind(**values)
