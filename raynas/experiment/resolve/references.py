@@ -60,6 +60,11 @@ class SpaceModule:
     home: ModuleType | None
 
 
+def shipped_spaces() -> list[str]:
+    """Return the names of the spaces that come with raynas."""
+    return [module.name for module in pkgutil.iter_modules(SHIPPED.__path__)]
+
+
 def find_space(reference: Any, options: Mapping[str, Any]) -> SpaceModule:
     """Return the space meant by a name, a path, ``module:attribute``, a module or an object.
 
@@ -69,8 +74,7 @@ def find_space(reference: Any, options: Mapping[str, Any]) -> SpaceModule:
     """
     found = reference
     if isinstance(reference, str):
-        shipped = [module.name for module in pkgutil.iter_modules(SHIPPED.__path__)]
-        table = {name: f"{SHIPPED.__name__}.{name}" for name in shipped}
+        table = {name: f"{SHIPPED.__name__}.{name}" for name in shipped_spaces()}
         if _is_name(reference) and reference not in table:
             raise ConfigError(unknown("space", reference, table))
         found = _load(table.get(reference, reference), attribute=None)
