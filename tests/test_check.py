@@ -180,6 +180,7 @@ def test_a_space_of_which_nothing_can_be_built_is_status_2(tmp_path):
         (("mlp", "--task", "cifar10"), "cifar10 was looked for in"),
         (("mlp", "--sample", "0"), "sample of at least 1"),
         (("mlp", "--time-limit", "0"), "time limit above 0"),
+        (("mlp", "--workers", "0"), "workers must be at least 1, got 0"),
         (("mlp", "--set", "scheduler.etta=3"), "did you mean 'eta'"),
         (("mlp", "--epochs", "0"), "epochs must be at least 1"),
         (("mlp", "--time", "soon"), "time must be more than 0"),

@@ -6,9 +6,9 @@ import math
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from typing import Any
 
-from raynas.errors import ConfigError, SchedulerError, SearcherError
+from raynas.errors import ConfigError, SearcherError
 from raynas.execution.failing_alike import FailingAlike
 from raynas.execution.guarded_scheduler import GuardedScheduler, paused_last
 from raynas.execution.interruption import UNINTERRUPTED, Interruption
@@ -31,8 +31,6 @@ from raynas.trial import (
     Retried,
     Trial,
 )
-
-_FAULTS: Final = 5  # of a scheduler in a row, after which it is not asked any more
 
 
 @dataclass(slots=True)
@@ -149,6 +147,7 @@ class Conductor:
             if self.history.trials[number].cut:
                 self.record(Resumed(number, self.clock()))
             return self.history.trials[number]
+        self._guidance.check_faults()
         faults = 0
         while not self._over(directive := self._directive):
             if self.limit:
@@ -264,11 +263,7 @@ class Conductor:
         Raises:
             SchedulerError: This is one fault too many in a row.
         """
-        if faults > _FAULTS:
-            raise SchedulerError(
-                f"{fault.reason}, {faults} times in a row; mend {self.plan.scheduler!r} and take "
-                "the run up again"
-            )
+        self._guidance.check_faults(fault, faults)
         if not self._closed:
             self._begin(fault)
             if not self._exhausted:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import traceback
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from raynas.errors import ConfigError, SchedulerError
 from raynas.rng import proposal_rng
@@ -14,6 +14,7 @@ from raynas.searchers import Keeper, Searcher
 from raynas.space import Space
 from raynas.trial import Fault, History, Proposal, Report, Trial
 
+_FAULTS: Final = 5  # in a row, after which a scheduler is not asked any more
 _LOG = logging.getLogger("raynas")
 
 
@@ -31,9 +32,34 @@ class GuardedScheduler:
     space: Space
     seed: int
     _warned: set[str] = field(init=False, default_factory=set)
+    _faults: int = field(init=False, default=0)  # of verdicts, in a row
+    _fault: Fault | None = field(init=False, default=None)
 
     def verdict(self, report: Report, history: History) -> Verdict | Fault:
         """Return whether the trial of a report, the last event, goes on."""
+        said = self._decided(report, history)
+        self._fault = said if isinstance(said, Fault) else None
+        self._faults = self._faults + 1 if self._fault else 0
+        return said
+
+    def check_faults(self, fault: Fault | None = None, faults: int = 0) -> None:
+        """Give a scheduler up that does nothing but raise.
+
+        Args:
+            fault: The last that was wrong with its directives; none to look at its verdicts.
+            faults: How many there were in a row.
+
+        Raises:
+            SchedulerError: This is one fault too many.
+        """
+        fault, faults = (fault, faults) if fault else (self._fault, self._faults)
+        if fault and faults > _FAULTS:
+            raise SchedulerError(
+                f"{fault.reason}, {faults} times in a row; mend {_called(self.scheduler)} and "
+                "take the run up again"
+            )
+
+    def _decided(self, report: Report, history: History) -> Verdict | Fault:
         try:
             said = self.scheduler.decide(report, history)
         except Exception as error:  # noqa: BLE001 - a scheduler may be a user's and raise anything
@@ -116,6 +142,12 @@ class GuardedScheduler:
                     raise SchedulerError(f"names trial {parent} as a parent, and there is none")
             case _:
                 raise SchedulerError(f"must say a Directive, and said {said!r}")
+
+
+def _called(scheduler: Scheduler) -> str:
+    """Return what people know a scheduler by: its options if it shows them, or its class."""
+    plain = type(scheduler).__repr__ is object.__repr__
+    return type(scheduler).__name__ if plain else repr(scheduler)
 
 
 def _fault(error: Exception, asked: str = "") -> Fault:

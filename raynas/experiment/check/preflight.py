@@ -89,6 +89,8 @@ def preflight(
     from raynas.execution.ray_tune.isolated_process import IsolatedProcess  # noqa: PLC0415 - Ray
 
     limits = limits or PreflightBudget()
+    if workers is not None and workers < 1:
+        raise ConfigError(f"workers must be at least 1, got {workers}")
     resolved = resolve(experiment)
     check_machine(experiment, resolved.space)
     seen = _Seen()

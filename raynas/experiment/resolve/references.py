@@ -36,6 +36,7 @@ from raynas.schedulers import Scheduler
 from raynas.searchers import Searcher
 from raynas.space import Architecture, Space
 from raynas.tables import TABLES, Table
+from raynas.tables.checks import check_table
 from raynas.tasks import TASKS, Task
 
 
@@ -196,6 +197,8 @@ def find_table(reference: Any, options: Mapping[str, Any]) -> Table:
         raise ConfigError(
             f"a table needs space, lengths, answer, scores and best, and {found!r} lacks some"
         )
+    with blamed(f"table {_name(reference)}"):
+        check_table(found)
     return found
 
 
@@ -215,8 +218,7 @@ def _read_table(reference: str, options: str) -> Any:
         if not hasattr(module, name):
             raise ConfigError(f"{where} holds no {name!r}, asked for by {reference!r}")
         make = getattr(module, name)
-    with blamed(f"table {reference!r}"):
-        return make(**json.loads(options))
+    return _made(f"table {reference!r}", make, "answer", json.loads(options))
 
 
 def _is_name(reference: str) -> bool:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from raynas import __version__
-from raynas.errors import JournalError, RaynasError
+from raynas.errors import JournalError, SpaceError
 from raynas.experiment.experiment import Experiment
 from raynas.experiment.resolve.resolved import ResolvedExperiment
 from raynas.experiment.resolve.user_code import code_of
@@ -51,10 +51,10 @@ def open_run(experiment: Experiment, resolved: ResolvedExperiment, journal: Jour
 
 @contextmanager
 def undone_if_empty(journal: Journal, history: History) -> Iterator[None]:
-    """Leave no run behind in which nothing has happened: its settings would bind the next try."""
+    """Leave no run behind whose space cannot be searched: its settings would bind the next try."""
     try:
         yield
-    except RaynasError:
+    except SpaceError:
         if history.last is None:
             journal.withdraw()
         raise

@@ -22,7 +22,7 @@ from raynas.experiment.resolve.resolved import ResolvedExperiment, resolve
 from raynas.experiment.run.first_look import first_look
 from raynas.experiment.run.folder import checkpoints, open_run, undone_if_empty
 from raynas.experiment.run.result import Result
-from raynas.experiment.run.winner_training import WinnerTraining, lacks_winner, say_limit
+from raynas.experiment.run.winner_training import WinnerTraining, lacks_winner, say_over
 from raynas.insight import Watcher
 from raynas.insight.run_limits import ahead
 from raynas.insight.tensorboard import TensorBoard
@@ -138,7 +138,7 @@ def run(
         if not conductor.finished or lacks_winner(conductor):
             _execute(experiment, resolved, conductor)
         else:
-            say_limit(experiment, conductor)
+            say_over(experiment, conductor)
         files.sweep(lambda: conductor.needed)
     return Result(experiment.output, history, experiment.described())
 
