@@ -5,7 +5,7 @@ These two are what searchers of numbers are usually compared by, turned so that 
 
     raynas bench --table benchmarks/functions.py:Branin --searcher auto,optuna --seeds 30
 
-The "accuracies" printed are the functions' values times a hundred.
+What is printed are the functions' values.
 """
 
 from __future__ import annotations

@@ -113,6 +113,10 @@ class Journal:
         _append(partial, _described(run))
         partial.replace(self._path)
 
+    def withdraw(self) -> None:
+        """Delete a run in which nothing has happened: its settings bind nobody."""
+        self._path.unlink(missing_ok=True)
+
     def change(self, run: Mapping[str, Any]) -> None:
         """Write a new description, under which the run continues."""
         _append(self._path, _described(run))

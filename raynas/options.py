@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import fields, is_dataclass
+from inspect import Parameter, signature
 from pathlib import Path
 from types import MappingProxyType, UnionType
 from typing import (
@@ -43,11 +44,7 @@ def build(kind: str, cls: type[T], options: Mapping[str, object], **given: objec
     values: dict[str, object] = {}
     for name, value in options.items():
         if name not in known:
-            raise ConfigError(
-                unknown(f"option of {kind}", name, known)
-                if known
-                else f"{kind} takes no options, got {name!r}"
-            )
+            raise ConfigError(_unknown_option(kind, name, known))
         values[name] = read_value(f"option {name!r} of {kind}", hints[name], value)
     return cls(**given, **values)
 
@@ -73,6 +70,7 @@ def made(
         if isinstance(found, type) and is_dataclass(found):
             found = build(kind, found, options, **given)
         else:
+            _check_names(kind, found, options, given)
             found = found(**given, **options)
     elif options:
         raise ConfigError(
@@ -81,6 +79,32 @@ def made(
     if not callable(getattr(found, method, None)):
         raise ConfigError(f"{kind} needs a method {method!r}, and {found!r} has none")
     return found
+
+
+def _check_names(
+    kind: str, make: Callable[..., Any], options: Mapping[str, object], given: Mapping[str, object]
+) -> None:
+    """See that a function or a class takes options of these names.
+
+    Raises:
+        ConfigError: It does not.
+    """
+    try:
+        parameters = signature(make).parameters
+    except ValueError:  # one that is not written in Python
+        return
+    if any(one.kind is Parameter.VAR_KEYWORD for one in parameters.values()):
+        return
+    known = [name for name in parameters if name not in given]
+    for name in options:
+        if name not in known:
+            raise ConfigError(_unknown_option(kind, name, known))
+
+
+def _unknown_option(kind: str, name: str, known: Collection[str]) -> str:
+    if known:
+        return unknown(f"option of {kind}", name, known)
+    return f"{kind} takes no options, got {name!r}"
 
 
 def read_value(what: str, hint: Any, value: object) -> Any:

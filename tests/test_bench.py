@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 import subprocess
 import sys
 from dataclasses import dataclass, replace
@@ -18,7 +19,7 @@ from typer.testing import CliRunner
 
 from raynas.cli.main import app
 from raynas.cli.settings import by_part
-from raynas.errors import ConfigError
+from raynas.errors import ConfigError, SchedulerError
 from raynas.execution.plan import Plan
 from raynas.execution.simulate import Budget, Cluster, Simulation
 from raynas.experiment.bench import Bench, bench
@@ -33,6 +34,7 @@ from raynas.tables import TABLES
 from search_spaces.nasbench201 import SPACE
 
 COMPACT = Path(__file__).resolve().parents[2] / "shared" / "benchdata" / "nb201.npz"
+BRANIN = f"{Path(__file__).resolve().parents[1] / 'benchmarks' / 'functions.py'}:Branin"
 needs_compact = pytest.mark.skipif(not COMPACT.exists(), reason="the published results are absent")
 
 TABLE = '''
@@ -197,6 +199,54 @@ def test_trainings_that_fail_are_told_of(line, tmp_path, caplog):
         assert record.message.startswith(f"{name}: {said}")
 
 
+WRONG = {  # what is wrong with a table, and what is said of it
+    "lengths = (2,)|lengths = (3, 2)": "lengths must be whole numbers of epochs, ascending",
+    "best = 0.9|best = 'high'": "best must be a finite number, got 'high'",
+    "self, architecture, epochs, draw|self, architecture, epochs": "answer must take (",
+    "[Recorded(epoch + 1, {|[(epoch + 1, {": "answer must be a list of raynas.tables.Recorded",
+    "Recorded(epoch + 1,|Recorded('1',": "epoch must be a whole number, got Recorded(",
+    "score}, 5.0|score}, None": "seconds must be a number, at least 0",
+}
+
+
+@pytest.mark.parametrize("change", WRONG)
+def test_a_table_with_wrong_fields_is_one_sentence(line, tmp_path, change):
+    before, _, after = change.partition("|")
+    assert before in TABLE
+    (tmp_path / "line.py").write_text(
+        TABLE.replace(before, after).replace(" + draw % 5 / 100", "")
+    )
+    with pytest.raises(ConfigError, match=re.escape(WRONG[change])):
+        bench(small(line, seeds=1), "line", 1)
+
+
+def test_a_searcher_that_proposes_nothing_is_said(line, tmp_path, caplog):
+    (tmp_path / "nothing.py").write_text(
+        "class Nothing:\n    def __init__(self, space): pass\n"
+        "    def propose(self, history, rng): return None\n"
+    )
+    reference = f"{tmp_path / 'nothing.py'}:Nothing"
+    bench(small(line, searchers={"idle": reference}, seeds=2), "line")
+    assert "idle: proposed nothing in 2 of 2 runs" in caplog.text
+
+
+def test_a_scheduler_that_always_raises_is_given_up(line, tmp_path):
+    (tmp_path / "raises.py").write_text(
+        "class Raises:\n    def check(self, epochs): pass\n"
+        "    def decide(self, report, history): raise RuntimeError('never')\n"
+    )
+    with pytest.raises(SchedulerError, match=r"RuntimeError: never \(6 times in succession\): correct Raises"):
+        bench(small(line, scheduler=f"{tmp_path / 'raises.py'}:Raises", evaluations=(20,)), "line")
+
+
+def test_values_that_are_no_fractions_are_printed_as_they_are():
+    arguments = ["--table", BRANIN, "--searcher", "random", "--seeds", "2", "--evaluations", "9"]
+    said = CliRunner().invoke(app, ["bench", *arguments]).output
+    assert "the best test there is: -0.3979\n" in said
+    assert "%" not in said.replace("(95 %)", "")
+    assert re.search(r"  9 +-\d+\.\d+ ± ", said)
+
+
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_a_table_that_raises_is_named_with_its_line(line, tmp_path, jobs):
     (tmp_path / "line.py").write_text(TABLE.replace("draw % 5 / 100", "draw / 0"))
@@ -306,13 +356,18 @@ def test_the_longest_name_that_fits_has_the_option():
         (["--table", "json:JSONDecoder"], "table 'json:JSONDecoder'|a table needs space, lengths"),
         (["--evaluations", "many"], "--evaluations takes numbers with commas between, got 'many'"),
         (["--evaluations", "0"], "each above 0"),
+        (["--evaluations", "nan"], r"each above 0; got \[nan\]"),
+        (["--evaluations", "0.5"], "evaluations must be at least 1, got 0.5"),
+        (["--seconds", "inf"], r"each above 0; got \[inf\]"),
+        (["--epochs", "0"], "epochs must be at least 1, got 0"),
+        (["--table", BRANIN, "--dataset", "cifar10"], "takes no options, got 'dataset'"),
         (["--seeds", "0"], "seeds must be at least 1, got 0"),
         (["--jobs", "0"], "--jobs must be at least 1, got 0"),
         (["--plot", "curves.xyz"], "no kind of picture 'xyz'"),
         (["--plot", "nowhere/curves.png"], "no folder nowhere to write curves.png to"),
         (["--json", "nowhere/all.json"], "no folder nowhere to write all.json to"),
         (["--workers", "0"], "workers must be at least 1, got 0"),
-        (["--first-seed", "-1"], "must not be negative"),
+        (["--first-seed", "-1"], "first_seed must not be negative, got -1"),
         (["--set", "evo.x=1"], "PART one of table, scheduler, searcher, evolution, got 'evo.x=1'"),
         (["--set", "evolution=1"], "takes PART.OPTION=VALUE .* got 'evolution=1'"),
         (["--set", "evolution.size=1"], "no option of searcher 'evolution' 'size'"),

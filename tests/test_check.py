@@ -142,6 +142,17 @@ def test_a_network_that_leaves_the_program_is_counted_too(tmp_path):
     assert "SystemExit: 3" in {item["reason"] for item in json.loads(output)["reasons"]}
 
 
+def test_a_network_that_ends_its_process_is_counted_too(tmp_path):
+    leaving = MOODY.replace("{good}", "9").replace(
+        'raise ValueError("too wide for its height")', "__import__('os')._exit(3)"
+    )
+    (tmp_path / "moody.py").write_text(leaving)
+    status, output, _ = checked("moody.py", "--sample", 12, "--json", cwd=tmp_path)
+    assert status == 0
+    reasons = [item["reason"] for item in json.loads(output)["reasons"]]
+    assert "it ended the process that it ran in, with exit status 3" in reasons
+
+
 def test_failures_are_told_to_people(tmp_path, capsys):
     (tmp_path / "moody.py").write_text(MOODY.replace("{good}", "2"))
     looked = preflight(
@@ -169,6 +180,7 @@ def test_a_space_of_which_nothing_can_be_built_is_status_2(tmp_path):
         (("mlp", "--task", "cifar10"), "cifar10 is missing or damaged in"),
         (("mlp", "--sample", "0"), "sample of at least 1"),
         (("mlp", "--time-limit", "0"), "time limit above 0"),
+        (("mlp", "--workers", "0"), "workers must be at least 1, got 0"),
         (("mlp", "--set", "scheduler.etta=3"), "did you mean 'eta'"),
         (("mlp", "--epochs", "0"), "epochs must be at least 1"),
         (("mlp", "--time", "soon"), "time must be more than 0"),

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 
@@ -358,6 +359,18 @@ def test_a_run_is_shown_to_people_and_to_programs(finished, raynas):
 
 
 @pytest.mark.slow
+@pytest.mark.slow
+def test_a_number_that_asks_for_nothing_is_refused_or_said(finished, raynas, tmp_path):
+    output, _, _ = finished
+    for rows in (0, -1):
+        refused = (2, "", f"raynas: --top must be at least 1, got {rows}\n")
+        assert raynas("show", output, "--top", rows) == refused
+    copy = shutil.copytree(output, tmp_path / "copy")
+    status, _, errors = completed(*cli("resume", copy, "--trials", 3))
+    assert status == 0
+    assert "nothing is left to do: --trials is 3, and 4 trials are trained already" in errors
+
+
 def test_the_ledger_of_a_run_adds_up(finished, raynas):
     output, said, _ = finished
     books = json.loads(raynas("show", output, "--ledger", "--json")[1])

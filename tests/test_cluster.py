@@ -1,14 +1,17 @@
 """Whose Ray a search runs on, and what it may take of it."""
 
+import socketserver
 import sys
 import time
+from http.server import SimpleHTTPRequestHandler
 from tempfile import TemporaryDirectory
+from threading import Thread
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from ray._private.node import Node
-from ray_runs import PATIENCE, cli, members, process
+from ray_runs import PATIENCE, cli, completed, members, process
 
 from raynas.errors import ResourceError
 from raynas.execution.ray_tune.cluster import Share, connected, settle
@@ -100,6 +103,12 @@ print(sum(node["Alive"] for node in ray.nodes()), flush=True)
 """
 
 
+REFUSALS = (
+    ({"RAY_AUTH_TOKEN": "of another cluster"}, "refuses the token of this machine: copy"),
+    ({"RAY_AUTH_MODE": "disabled"}, "asks for a token, and RAY_AUTH_MODE=disabled sends none"),
+)
+
+
 @pytest.mark.slow
 def test_a_cluster_is_joined_where_it_is_named_and_only_there(tmp_path):
     (tmp_path / "space.py").write_text(SPACE_FILE.format(log=str(tmp_path / "addresses")))
@@ -126,10 +135,15 @@ def test_a_cluster_is_joined_where_it_is_named_and_only_there(tmp_path):
         process("-c", HOLDER, RAY_TMPDIR=shared) as holder,
     ):
         held = holder.stdout.readline().strip()
-        apart = {"RAY_TMPDIR": shared, "RAY_AUTH_MODE": "token"}
-        assert joined("named", "--address", held, **apart) == {held}
+        # Which asks for a token: that of this machine is sent.
+        assert joined("named", "--address", held, RAY_TMPDIR=shared) == {held}
         # Not "auto": with that, Ray takes any cluster it sees among the machine's processes.
-        assert joined("told", RAY_ADDRESS=held, **apart) == {held}
+        assert joined("told", RAY_ADDRESS=held, RAY_TMPDIR=shared) == {held}
+        for refused, says in REFUSALS:
+            command = cli(*search, "--output", tmp_path / "refused", "--address", held)
+            status, _, errors = completed(*command, **refused)
+            assert (status, errors.count("\n")) == (2, 1)
+            assert f"raynas: the Ray cluster at {held!r} {says}" in errors
         (alone,) = joined("alone", RAY_TMPDIR=shared)
         assert alone != held
         output, _ = holder.communicate("\n", timeout=PATIENCE)
@@ -139,13 +153,27 @@ def test_a_cluster_is_joined_where_it_is_named_and_only_there(tmp_path):
 @pytest.mark.parametrize(
     ("address", "says"),
     [
-        ("127.0.0.1:1", r"'127.0.0.1:1': .*refused .*RAY_AUTH_MODE=token"),
+        ("127.0.0.1:1", r"'127.0.0.1:1': .*refused. Give the address that 'ray start --head'"),
         ("nonsense", "'nonsense': Invalid address"),
+        ("a:b", "'a:b': an address is HOST:PORT or auto"),
+        ("ray://127.0.0.1:10001", "an address of Ray Client.*: run raynas on a machine of"),
     ],
 )
 def test_a_cluster_that_does_not_answer_is_refused_at_once(address, says):
     with pytest.raises(ResourceError, match=says), connected(Share(address=address)):
         pass
+
+
+def test_what_listens_and_is_no_cluster_is_refused_at_once():
+    with socketserver.TCPServer(("", 0), SimpleHTTPRequestHandler) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        address = f"127.0.0.1:{server.server_address[1]}"
+        with (
+            pytest.raises(ResourceError, match=f"what answers at {address!r} is no Ray cluster"),
+            connected(Share(address=address)),
+        ):
+            pass
+        server.shutdown()
 
 
 def test_only_a_lean_ray_does_without_its_helpers():

@@ -46,25 +46,27 @@ def bench(  # noqa: PLR0913 - a command's arguments are its options
     evaluations: Annotated[
         str | None,
         typer.Option(
-            help="Trainings per run; with commas, where to look.",
+            help="Trainings per run, at least 1; with commas, where to look.",
             show_default="25,50,100,150, unless there are --seconds",
         ),
     ] = None,
     seconds: Annotated[
         str | None,
         typer.Option(
-            help="Simulated seconds per run; with commas, where to look.",
+            help="Simulated seconds per run, above 0; with commas, where to look.",
             show_default="no limit",
         ),
     ] = None,
     epochs: Annotated[
         int | None,
-        typer.Option(help="Full length of a trial.", show_default="the table's longest"),
+        typer.Option(
+            help="Full length of a trial, at least 1.", show_default="the table's longest"
+        ),
     ] = None,
-    workers: Annotated[int, typer.Option(help="Trainings at once.")] = 1,
-    seeds: Annotated[int, typer.Option(help="Runs of each searcher.")] = 50,
-    first_seed: Annotated[int, typer.Option(help="The seed of the first run.")] = 0,
-    jobs: Annotated[int, typer.Option(help="Processes to use.")] = 1,
+    workers: Annotated[int, typer.Option(help="Trainings at once, at least 1.")] = 1,
+    seeds: Annotated[int, typer.Option(help="Runs of each searcher, at least 1.")] = 50,
+    first_seed: Annotated[int, typer.Option(help="The seed of the first run, at least 0.")] = 0,
+    jobs: Annotated[int, typer.Option(help="Processes to use, at least 1.")] = 1,
     as_json: Annotated[
         Path | None,
         typer.Option("--json", help="File for all figures and curves.", show_default=False),

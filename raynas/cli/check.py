@@ -27,17 +27,19 @@ def check(  # noqa: PLR0913 - a command's arguments are its options
     time: s.Time = None,
     gpu_hours: s.GpuHours = None,
     epochs: Annotated[
-        int | None, typer.Option(help="Full length of a trial.", show_default="9")
+        int | None, typer.Option(help="Full length of a trial, at least 1.", show_default="9")
     ] = None,
     workers: Annotated[
         int | None,
-        typer.Option(help="Trials at once.", min=1, show_default="as many as fit here"),
+        typer.Option(help="Trials at once, at least 1.", show_default="as many as fit here"),
     ] = None,
-    sample: Annotated[int, typer.Option(help="Architectures to look at.")] = 100,
+    sample: Annotated[int, typer.Option(help="Architectures to look at, at least 1.")] = 100,
     time_limit: Annotated[
-        float, typer.Option(help="Seconds after which nothing new is looked at.")
+        float, typer.Option(help="Seconds after which nothing new is looked at, above 0.")
     ] = 15.0,
-    seed: Annotated[int | None, typer.Option(help="Seed of everything.", show_default="0")] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="Seed of everything, at least 0.", show_default="0")
+    ] = None,
     data_dir: s.DataDir = None,
     download: s.Download = None,
     cpus_per_trial: s.Cpus = None,

@@ -58,9 +58,11 @@ def search(  # noqa: PLR0913 - a command's arguments are its options
     target: s.Target = None,
     max_failures: s.MaxFailures = None,
     epochs: Annotated[
-        int | None, typer.Option(help="Full length of a trial.", show_default="9")
+        int | None, typer.Option(help="Full length of a trial, at least 1.", show_default="9")
     ] = None,
-    seed: Annotated[int | None, typer.Option(help="Seed of everything.", show_default="0")] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="Seed of everything, at least 0.", show_default="0")
+    ] = None,
     objective: Annotated[
         list[str] | None,
         typer.Option(

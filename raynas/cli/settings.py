@@ -29,19 +29,22 @@ Tune = Annotated[
 Trials = Annotated[
     int | None,
     typer.Option(
-        help="How many trials to start.",
+        help="How many trials to start, at least 1.",
         show_default="40, or as many as --time and --gpu-hours allow",
     ),
 ]
 Time = Annotated[
     str | None,
     typer.Option(
-        help="How long to search: 2h, 90m, 30s, 1h30m or seconds.", show_default="no limit"
+        help="How long to search, above 0: 2h, 90m, 30s, 1h30m or seconds.",
+        show_default="no limit",
     ),
 ]
 GpuHours = Annotated[
     float | None,
-    typer.Option(help="GPU-hours to hold, all workers together.", show_default="no limit"),
+    typer.Option(
+        help="GPU-hours to hold, all workers together; above 0.", show_default="no limit"
+    ),
 ]
 Target = Annotated[
     str | None,
@@ -52,21 +55,24 @@ Target = Annotated[
     ),
 ]
 MaxFailures = Annotated[
-    int | None, typer.Option(help="End when so many trials have failed.", show_default="no limit")
+    int | None,
+    typer.Option(help="End when so many trials have failed, at least 1.", show_default="no limit"),
 ]
 Cpus = Annotated[
-    float | None, typer.Option(help="CPU cores of a trial; fractions allowed.", show_default="1")
+    float | None,
+    typer.Option(help="CPU cores of a trial, at least 0; fractions allowed.", show_default="1"),
 ]
 Gpus = Annotated[
     str | None,
     typer.Option(
-        help="GPUs of a trial; fractions allowed, or auto: as many on a GPU as fit its memory.",
+        help="GPUs of a trial, at least 0; fractions allowed, or auto: as many on a GPU as fit "
+        "its memory.",
         metavar="FLOAT|auto",
         show_default="1 where there is any, else 0",
     ),
 ]
 Concurrent = Annotated[
-    int | None, typer.Option(help="Trials at once.", show_default="as many as fit")
+    int | None, typer.Option(help="Trials at once, at least 1.", show_default="as many as fit")
 ]
 Grace = Annotated[
     str | None,
@@ -78,7 +84,7 @@ Grace = Annotated[
 TrialTimeout = Annotated[
     str | None,
     typer.Option(
-        help="How long a trial may run, such as 10m; after that it has failed.",
+        help="How long a trial may run, above 0, such as 10m; after that it has failed.",
         show_default="no limit",
     ),
 ]

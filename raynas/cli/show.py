@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from raynas.cli.consoles import RESULTS
+from raynas.errors import ConfigError
 
 if TYPE_CHECKING:
     from raynas.experiment.run.result import Result
@@ -24,13 +25,17 @@ def show(
         bool,
         typer.Option("--ledger", help="Show where the time went instead."),
     ] = False,
-    top: Annotated[int | None, typer.Option(help="Rows to show.", show_default="all")] = None,
+    top: Annotated[
+        int | None, typer.Option(help="Rows to show, at least 1.", show_default="all")
+    ] = None,
 ) -> None:
     """Show the leaderboard of a run, or where its time went, also while it goes on."""
     from raynas.experiment.run.result import load  # noqa: PLC0415 - help must not wait for these
     from raynas.insight.leaderboard import leaderboard, records, top_of  # noqa: PLC0415
     from raynas.insight.summary import print_summary  # noqa: PLC0415
 
+    if top is not None and top < 1:
+        raise ConfigError(f"--top must be at least 1, got {top}")
     result = load(output)
     if ledger:
         _show_ledger(result, as_json=as_json)

@@ -9,9 +9,9 @@ import math
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from typing import Any
 
-from raynas.errors import ConfigError, SchedulerError, SearcherError
+from raynas.errors import ConfigError, SearcherError
 from raynas.execution.failing_alike import FailingAlike
 from raynas.execution.guarded_scheduler import GuardedScheduler, paused_last
 from raynas.execution.interruption import UNINTERRUPTED, Interruption
@@ -34,8 +34,6 @@ from raynas.trial import (
     Retried,
     Trial,
 )
-
-_FAULTS: Final = 5  # after so many faults of a scheduler in succession, the next one ends the run
 
 
 @dataclass(slots=True)
@@ -154,6 +152,7 @@ class Conductor:
             if self.history.trials[number].cut:
                 self.record(Resumed(number, self.clock()))
             return self.history.trials[number]
+        self._guidance.check_faults()
         faults = 0
         while not self._over(directive := self._directive):
             if self.limit:
@@ -270,11 +269,7 @@ class Conductor:
         Raises:
             SchedulerError: There were too many faults in succession.
         """
-        if faults > _FAULTS:
-            raise SchedulerError(
-                f"{fault.reason} ({faults} times in succession): correct "
-                f"{self.plan.scheduler!r}, then resume the run"
-            )
+        self._guidance.check_faults(fault, faults)
         if not self._closed:
             self._begin(fault)
             if not self._exhausted:

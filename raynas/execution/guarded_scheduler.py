@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import traceback
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from raynas.errors import ConfigError, SchedulerError
 from raynas.rng import proposal_rng
@@ -14,6 +14,7 @@ from raynas.searchers import Keeper, Searcher
 from raynas.space import Space
 from raynas.trial import Fault, History, Proposal, Report, Trial
 
+_FAULTS: Final = 5  # in succession, after which a scheduler is not asked any more
 _LOG = logging.getLogger("raynas")
 
 
@@ -31,9 +32,34 @@ class GuardedScheduler:
     space: Space
     seed: int
     _warned: set[str] = field(init=False, default_factory=set)
+    _faults: int = field(init=False, default=0)  # of verdicts, in succession
+    _fault: Fault | None = field(init=False, default=None)
 
     def verdict(self, report: Report, history: History) -> Verdict | Fault:
         """Return whether the trial of a report, the last event, continues."""
+        said = self._decided(report, history)
+        self._fault = said if isinstance(said, Fault) else None
+        self._faults = self._faults + 1 if self._fault else 0
+        return said
+
+    def check_faults(self, fault: Fault | None = None, faults: int = 0) -> None:
+        """End the run if the scheduler does nothing but raise.
+
+        Args:
+            fault: The last fault of its directives; none to look at its verdicts.
+            faults: How many there were in succession.
+
+        Raises:
+            SchedulerError: There were too many.
+        """
+        fault, faults = (fault, faults) if fault else (self._fault, self._faults)
+        if fault and faults > _FAULTS:
+            raise SchedulerError(
+                f"{fault.reason} ({faults} times in succession): correct "
+                f"{_called(self.scheduler)}, then resume the run"
+            )
+
+    def _decided(self, report: Report, history: History) -> Verdict | Fault:
         try:
             said = self.scheduler.decide(report, history)
         except Exception as error:  # noqa: BLE001 - a scheduler may be a user's and raise anything
@@ -118,6 +144,12 @@ class GuardedScheduler:
                     )
             case _:
                 raise SchedulerError(f"must return a Directive, got {said!r}")
+
+
+def _called(scheduler: Scheduler) -> str:
+    """Return the name of a scheduler in messages: its options if it shows them, or its class."""
+    plain = type(scheduler).__repr__ is object.__repr__
+    return type(scheduler).__name__ if plain else repr(scheduler)
 
 
 def _fault(error: Exception, when: str = "") -> Fault:

@@ -18,6 +18,7 @@ from raynas.execution.plan import Plan
 from raynas.execution.proposals import unscored
 from raynas.schedulers import Director, Verdict
 from raynas.tables import Recorded, Table
+from raynas.tables.checks import answer
 from raynas.trial import History, Objective, Report, Trial
 
 
@@ -71,7 +72,7 @@ class Cluster:
         epochs = trial.started.epochs
         seen, waited = trial.started.begin, 0.0
         for length in (*(rung for rung in self.rungs if rung < epochs), epochs):
-            for look in self.table.answer(trial.architecture, length, draw):
+            for look in answer(self.table, trial.architecture, length, draw):
                 waited += look.seconds if look.epoch > trial.started.begin else 0.0
                 if look.epoch > seen:
                     yield replace(look, seconds=waited)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import logging
 import math
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, field
 from itertools import repeat
@@ -19,6 +18,7 @@ import numpy as np
 from raynas.errors import ConfigError, RaynasError, unknown
 from raynas.execution.plan import Plan
 from raynas.execution.simulate import Budget, Cluster, Simulation
+from raynas.experiment.bench_runs import Run, Scores, tell
 from raynas.experiment.resolve.references import (
     check_seeds,
     find_scheduler,
@@ -32,13 +32,13 @@ from raynas.schedulers.run_to_end import RunToEnd
 from raynas.searchers import check
 from raynas.searchers.requirements import Requirements
 from raynas.tables import Table
+from raynas.tables.checks import scores as scores_of
 from raynas.trial import Failed, History, Objective
 
 YARDSTICK: Final = "random"
 _POINTS: Final = 31  # of a curve
 _ALL_TRIALS: Final = 10**6  # the budget ends a run, not this
 _FROM_TABLE: Final = "table"
-_LOG = logging.getLogger("raynas")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,17 +76,19 @@ class Bench:
 
     def __post_init__(self) -> None:
         """Check the numbers."""
-        for name in ("workers", "seeds"):
-            if getattr(self, name) < 1:
-                raise ConfigError(f"{name} must be at least 1, got {getattr(self, name)}")
+        for name in ("workers", "seeds", "epochs"):
+            if (given := getattr(self, name)) is not None and given < 1:
+                raise ConfigError(f"{name} must be at least 1, got {given}")
         if self.first_seed < 0:
-            raise ConfigError(f"seeds must not be negative, got {self.first_seed}")
+            raise ConfigError(f"first_seed must not be negative, got {self.first_seed}")
         points = (*self.evaluations, *self.seconds)
-        if min(points, default=0) <= 0:
+        if not points or not all(0 < point < math.inf for point in points):
             raise ConfigError(
                 "a bench ends after a number of evaluations or of seconds, each above 0; "
                 f"got {list(points)}"
             )
+        if self.evaluations and min(self.evaluations) < 1:
+            raise ConfigError(f"evaluations must be at least 1, got {min(self.evaluations)}")
         for name in self.searcher_options:
             if name not in self.searchers:
                 raise ConfigError(unknown("searcher in this bench", name, self.searchers))
@@ -116,29 +118,6 @@ class Bench:
         )
 
 
-Scores = list[tuple[float, float]]
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """One run of one searcher.
-
-    Attributes:
-        by_trainings: Validation and test accuracy of what it would have handed over, by point;
-            NaN where it had nothing yet, or did not get so far.
-        by_seconds: Likewise.
-        ms_per_trial: Real milliseconds per trial.
-        stopped: Trainings that the scheduler ended early.
-        failures: Why trainings failed, one reason for each that did.
-    """
-
-    by_trainings: Scores
-    by_seconds: Scores
-    ms_per_trial: float
-    stopped: int
-    failures: tuple[str, ...] = ()
-
-
 def bench(
     settings: Bench, name: str, jobs: int = 1, advance: Callable[[], object] = lambda: None
 ) -> Comparison:
@@ -163,28 +142,9 @@ def bench(
     for (searcher, _), run in zip(todo, _runs(settings, todo, jobs), strict=True):
         runs[searcher].append(run)
         advance()
-    _tell_of_failures(runs)
     reached = {searcher: _reached(settings, of_one) for searcher, of_one in runs.items()}
-    if settings.scheduler != "none" and not any(one.stopped for one in reached.values()):
-        _LOG.warning(
-            "the scheduler %r stopped no training; the table's trainings end after %s epochs, and "
-            "it has to compare trials at one of these (asha: --set scheduler.grace_epochs=%d)",
-            settings.scheduler,
-            ", ".join(map(str, table.lengths)),
-            table.lengths[0],
-        )
+    tell(settings.scheduler, table, runs)
     return Comparison(name, table.best, reached, YARDSTICK, settings.evaluations, settings.seconds)
-
-
-def _tell_of_failures(runs: Mapping[str, Sequence[Run]]) -> None:
-    for name, of_one in runs.items():
-        if reasons := [reason for run in of_one for reason in run.failures]:
-            _LOG.warning(
-                "%s: failed trainings in all runs together: %d; the first: %s",
-                name,
-                len(reasons),
-                reasons[0],
-            )
 
 
 def _runs(settings: Bench, todo: list[tuple[str, int]], jobs: int) -> Iterator[Run]:
@@ -254,6 +214,7 @@ def _traced(simulation: Simulation, table: Table, settings: Bench) -> Run:
         1000 * spent / max(1, len(history.trials)),
         sum(trial.stopped and trial.trained for trial in history.finished),
         _failures(history),
+        len(history.trials),
     )
 
 
@@ -277,7 +238,7 @@ def _scores(simulation: Simulation, table: Table) -> tuple[float, float]:
     trial = simulation.conductor.recommended
     if trial is None:
         return math.nan, math.nan
-    scores = table.scores(trial.architecture)
+    scores = scores_of(table, trial.architecture)
     return scores.valid, scores.test
 
 

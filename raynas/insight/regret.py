@@ -113,6 +113,19 @@ class Comparison:
     trainings: tuple[float, ...]
     seconds: tuple[float, ...]
 
+    @property
+    def fractions(self) -> bool:
+        """Whether all scores can be fractions, which people read in per cent."""
+        curves = [
+            values
+            for one in self.reached.values()
+            for kind in (one.by_trainings, one.by_seconds)
+            for values in (kind.valid, kind.test)
+        ]
+        known = np.concatenate([[self.best], *(values.ravel() for values in curves)])
+        known = known[~np.isnan(known)]
+        return bool(((known >= 0) & (known <= 1)).all())
+
     def as_data(self) -> dict[str, Any]:
         """Return everything by searcher, ready for JSON."""
         base = self.reached[self.yardstick]

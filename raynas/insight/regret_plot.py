@@ -20,7 +20,7 @@ _GREY: Final = "#888888"
 _DASHES: Final = (("solid", ""), ("dashed", "╌ "), ("dotted", "┈ "))
 _APART: Final = 0.045  # of the axis' height: how close two labels may come
 _LUCK: Final = 1 / 30  # of the budget: what comes before may be above the picture
-_FLOOR: Final = 0.01  # percentage points; no regret at all cannot be drawn on a log axis
+_FLOOR: Final = 0.01  # percentage points, say; no regret at all cannot be drawn on a log axis
 
 
 def plot(comparisons: Sequence[Comparison], path: Path) -> None:
@@ -49,7 +49,7 @@ def _draw(axes: Axes, comparison: Comparison, kind: str) -> None:
     names = [name for name in comparison.reached if name != comparison.yardstick]
     for name, reached in comparison.reached.items():
         curves = reached.by_trainings if kind == "trainings" else reached.by_seconds
-        spent, mean, low, high = _regret(curves, comparison.best)
+        spent, mean, low, high = _regret(comparison, curves)
         if not len(spent):
             continue
         style: dict[str, Any] = {"color": _GREY, "linewidth": 1.5}
@@ -67,10 +67,14 @@ def _draw(axes: Axes, comparison: Comparison, kind: str) -> None:
     _label(axes, ends)
 
 
-def _regret(curves: Curves, best: float) -> tuple[Floats, Floats, Floats, Floats]:
-    """Return where every run has something, and there the mean and its interval, in points."""
+def _regret(comparison: Comparison, curves: Curves) -> tuple[Floats, Floats, Floats, Floats]:
+    """Return where every run has something, and there the mean and its interval.
+
+    Of accuracies in percentage points, of other values as they are.
+    """
     whole = ~np.isnan(curves.test).any(axis=0)
-    regret = 100 * (best - curves.test[:, whole])
+    unit = 100 if comparison.fractions else 1
+    regret = unit * (comparison.best - curves.test[:, whole])
     means = regret.mean(axis=0)
     intervals = [Interval.of(column) for column in regret.T]
     low = [i.low if i else mean for i, mean in zip(intervals, means, strict=True)]
@@ -91,12 +95,12 @@ def _dress(axes: Axes, comparison: Comparison, kind: str) -> None:
     axes.spines[["top", "right"]].set_visible(False)
     axes.tick_params(which="both", length=0)
     axes.set_xlabel("trainings" if kind == "trainings" else "simulated seconds")
-    axes.set_title(
-        f"{comparison.name}: test accuracy short of the best, {100 * comparison.best:.2f} %, "
-        "in points",
-        loc="left",
-        fontsize=10,
+    title = (
+        f"test accuracy short of the best, {100 * comparison.best:.2f} %, in points"
+        if comparison.fractions
+        else f"test score short of the best, {comparison.best:.5g}"
     )
+    axes.set_title(f"{comparison.name}: {title}", loc="left", fontsize=10)
 
 
 def _label(axes: Axes, ends: Mapping[str, tuple[float, str]]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from rich import box
 from rich.console import Console
@@ -12,49 +13,70 @@ from raynas.insight.regret import Comparison, Interval, Reached
 from raynas.insight.wording import plural, say
 
 
+@dataclass(frozen=True, slots=True)
+class _Unit:
+    """How scores are written: fractions in per cent, other values as they are."""
+
+    name: str
+    factor: float
+    digits: str
+
+    @classmethod
+    def of(cls, comparison: Comparison) -> _Unit:
+        return cls(" %", 100.0, ".2f") if comparison.fractions else cls("", 1.0, ".4g")
+
+    def text(self, value: float, sign: str = "") -> str:
+        return f"{self.factor * value:{sign}{self.digits}}"
+
+
 def print_comparison(console: Console, comparison: Comparison) -> None:
-    """Print means and spreads, in per cent, a row per searcher and point."""
+    """Print means and spreads, a row per searcher and point."""
+    unit = _Unit.of(comparison)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     table.add_column("searcher", overflow="fold")
-    for column in ("spent", "validation %", "test %", f"above {comparison.yardstick} (95 %)"):
+    above = f"above {comparison.yardstick} (95 %)"
+    for column in ("spent", f"validation{unit.name}", f"test{unit.name}", above):
         table.add_column(column, justify="right", no_wrap=True)
     for name, reached in comparison.reached.items():
-        for number, row in enumerate(_rows(comparison, name, reached)):
+        for number, row in enumerate(_rows(comparison, name, reached, unit)):
             table.add_row("" if number else name, *row)
         table.add_section()
     runs = len(next(iter(comparison.reached.values())).by_trainings.test)
-    best = f"{100 * comparison.best:.2f} %"
+    best = f"{unit.text(comparison.best)}{unit.name}"
     say(console, f"{comparison.name}: {plural(runs, 'run')} each; the best test there is: {best}")
     console.print(table)
     times = (f"{name} {one.ms_per_trial:.1f}" for name, one in comparison.reached.items())
     say(console, f"milliseconds to decide, per trial: {', '.join(times)}\n")
 
 
-def _rows(comparison: Comparison, name: str, reached: Reached) -> Iterator[tuple[str, ...]]:
+def _rows(
+    comparison: Comparison, name: str, reached: Reached, unit: _Unit
+) -> Iterator[tuple[str, ...]]:
     base = comparison.reached[comparison.yardstick]
     axes = (
         (comparison.trainings, "", reached.by_trainings, base.by_trainings),
         (comparison.seconds, " s", reached.by_seconds, base.by_seconds),
     )
-    for points, unit, curves, other in axes:
+    for points, suffix, curves, other in axes:
         for spent in points:
             figures = curves.summary(spent)
             above = None if name == comparison.yardstick else curves.against(other, spent)
             yield (
-                f"{spent:,.10g}{unit}",
-                _spread(figures["valid_mean"], figures["valid_std"]),
-                _spread(figures["test_mean"], figures["test_std"]),
-                _interval(above),
+                f"{spent:,.10g}{suffix}",
+                _spread(figures["valid_mean"], figures["valid_std"], unit),
+                _spread(figures["test_mean"], figures["test_std"], unit),
+                _interval(above, unit),
             )
 
 
-def _spread(mean: float | None, deviation: float | None) -> str:
+def _spread(mean: float | None, deviation: float | None, unit: _Unit) -> str:
     if mean is None:
         return "-"
-    return f"{100 * mean:.2f}" + ("" if deviation is None else f" ± {100 * deviation:.2f}")
+    return unit.text(mean) + ("" if deviation is None else f" ± {unit.text(deviation)}")
 
 
-def _interval(above: Interval | None) -> str:
+def _interval(above: Interval | None, unit: _Unit) -> str:
     if above is None:
         return ""
-    return f"{100 * above.mean:+.2f} [{100 * above.low:+.2f}, {100 * above.high:+.2f}]"
+    low, high = unit.text(above.low, "+"), unit.text(above.high, "+")
+    return f"{unit.text(above.mean, '+')} [{low}, {high}]"

@@ -9,19 +9,17 @@ from __future__ import annotations
 import logging
 import math
 import os
-import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Literal
 
 import ray
+from ray.exceptions import RayError
 
 from raynas.errors import ResourceError
 from raynas.execution.packing import Resources
 from raynas.execution.ray_tune.lean_start import lean, loading
-
-_PATIENCE = 10.0  # seconds until a named cluster must answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +128,10 @@ def _address(share: Share) -> str:
 def _start(share: Share) -> None:
     address = _address(share)
     try:
-        _knock(address)
+        if address != "local":
+            from raynas.execution.ray_tune.named_cluster import check_joinable  # noqa: PLC0415
+
+            check_joinable(address)
         helpers = address != "local" or share.verbose
         with loading("raynas.execution.ray_tune.session"), nullcontext() if helpers else lean():
             ray.init(
@@ -139,17 +140,11 @@ def _start(share: Share) -> None:
                 log_to_driver=share.verbose,
                 logging_level=logging.INFO if share.verbose else logging.ERROR,
             )
-    except (OSError, ValueError, RuntimeError) as error:
+    except (OSError, ValueError, RuntimeError, RayError) as error:
         raise ResourceError(
             f"Ray could not be started: {error}"
             if address == "local"
-            else f"no Ray cluster could be reached at {address!r}: {error} (one that asks for a "
-            "token is joined with RAY_AUTH_MODE=token in the environment)"
+            else f"no Ray cluster could be reached at {address!r}: {error}. Give the address that "
+            "'ray start --head' has printed, or leave --address and RAY_ADDRESS out to search on "
+            "this machine"
         ) from error
-
-
-def _knock(address: str) -> None:
-    """See that somebody listens at host:port; Ray would try for minutes, and not quietly."""
-    host, _, port = address.rpartition(":")
-    if host and "/" not in host and port.isdigit():
-        socket.create_connection((host, int(port)), timeout=_PATIENCE).close()

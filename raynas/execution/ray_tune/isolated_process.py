@@ -1,95 +1,117 @@
-"""Asking proxies before Ray is there, in a process that a network may kill without harm."""
+"""A process of its own, that a user's network may kill without harm to whoever asks it."""
 
 from __future__ import annotations
 
 import json
-import pickle  # noqa: TID251 - crosses to another process, and is gone with it
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
-from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Any, Final
+from collections.abc import Callable
+from multiprocessing.connection import Connection, Pipe
+from signal import Signals
+from types import TracebackType
+from typing import Any, Final, Self
 
 from ray import cloudpickle
 
-from raynas.execution.ray_tune.trainable import PackedContext
-from raynas.proxies import Batch, Scores, score
-from raynas.space import Architecture
+from raynas.errors import RaynasError
 
-DIED: Final = "the process in which proxies looked at it died"
-_MOST: Final = 3  # processes that may die of it
 _CODE: Final = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
-    "from raynas.execution.ray_tune.isolated_process import answer; "
-    "answer(sys.argv[2], sys.argv[3])"
+    "from raynas.execution.ray_tune.isolated_process import answer; answer(int(sys.argv[2]))"
 )
 
 
-def missing(
-    packed: PackedContext,
-    batch: Batch,
-    names: Sequence[str],
-    architectures: Sequence[Architecture],
-    seed: int,
-) -> dict[str, str]:
-    """Return the proxies that have a value of none of some networks, and why of the last.
+class ProcessDiedError(RaynasError):
+    """The process died of a question."""
 
-    Networks are looked at one after the other, until every proxy had a value.
 
-    Args:
-        packed: What builds the networks.
-        batch: What they are shown.
-        names: The proxies.
-        architectures: The networks.
-        seed: The run's seed.
+class IsolatedProcess:
+    """Answers questions by a function, in a process of its own, which starts at once.
+
+    After it has died, the next question starts another one.
     """
-    lacking, left = dict.fromkeys(names, ""), [*architectures]
-    for _ in range(_MOST):
-        found = _isolated(packed.build, batch, [*lacking], left, seed)
-        for scores in found:
-            lacking = scores.refusals
-        left = left[len(found) :]
-        if not left or not lacking:
-            break
-        del left[0]
-        lacking = {name: why or DIED for name, why in lacking.items()}
-    return lacking
+
+    def __init__(self, answering: Callable[[Any], Any]) -> None:
+        """Start it.
+
+        Args:
+            answering: The function; what it needs travels with it.
+        """
+        self._answering = cloudpickle.dumps(answering)
+        self._start()
+
+    def send(self, question: Any) -> None:
+        """Ask something, whose answer is received later."""
+        if not self._alive:
+            self._start()
+        self._connection.send(question)
+
+    def answered(self, seconds: float) -> bool:
+        """Wait for the answer; say whether it is there, or never will be."""
+        return self._connection.poll(seconds)
+
+    def receive(self) -> Any:
+        """Return the answer.
+
+        Raises:
+            ProcessDiedError: There will be none.
+        """
+        try:
+            return self._connection.recv()
+        except (EOFError, ConnectionError):
+            raise ProcessDiedError(self._died()) from None
+
+    def ask(self, question: Any) -> Any:
+        """Ask something and return the answer.
+
+        Raises:
+            ProcessDiedError: It died of the question.
+        """
+        self.send(question)
+        return self.receive()
+
+    def _start(self) -> None:
+        self._connection, theirs = Pipe()
+        with theirs:
+            self._process = subprocess.Popen(
+                [sys.executable, "-c", _CODE, json.dumps(sys.path), str(theirs.fileno())],
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
+        self._connection.send_bytes(self._answering)
+        self._alive = True
+
+    def _died(self) -> str:
+        """Say how the process ended."""
+        status = self._process.wait()
+        self._alive = False
+        how = f"signal {Signals(-status).name}" if status < 0 else f"exit status {status}"
+        return f"it ended the process that it ran in, with {how}"
+
+    def __enter__(self) -> Self:
+        """Do nothing: it has started."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """End it."""
+        self._connection.close()
+        self._process.kill()
+        self._process.wait()
 
 
-def _isolated(*job: Any) -> list[Scores]:
-    """Return what ``_tried`` yields in another process, up to where that dies if it does."""
-    with TemporaryDirectory(prefix="raynas-") as folder:
-        question, answers = Path(folder) / "question", Path(folder) / "answers"
-        question.write_bytes(cloudpickle.dumps(job))
-        command = [sys.executable, "-c", _CODE, json.dumps(sys.path), str(question), str(answers)]
-        subprocess.run(command, check=False, capture_output=True)
-        return [*_read(answers)] if answers.exists() else []
-
-
-def _read(path: Path) -> Iterator[Scores]:
-    with path.open("rb") as file:
+def answer(handle: int) -> None:
+    """Answer in the other process, until nobody asks any more."""
+    connection = Connection(handle)
+    try:
+        answering = cloudpickle.loads(connection.recv_bytes())
         while True:
-            try:
-                yield pickle.load(file)
-            except (EOFError, pickle.UnpicklingError):
-                return
-
-
-def answer(question: str, answers: str) -> None:
-    """Answer in the other process."""
-    job = pickle.loads(Path(question).read_bytes())
-    with Path(answers).open("wb", buffering=0) as file:
-        file.writelines(pickle.dumps(scores) for scores in _tried(*job))
-
-
-def _tried(
-    build: bytes, batch: Batch, names: Sequence[str], left: Sequence[Architecture], seed: int
-) -> Iterator[Scores]:
-    made = cloudpickle.loads(build)
-    for architecture in left:
-        found = score(made, architecture, batch, names, seed=seed)
-        yield found
-        names = [*found.refusals]
-        if not names:
-            return
+            connection.send(answering(connection.recv()))
+    except EOFError:
+        return

@@ -10,7 +10,7 @@ import ray
 from raynas.data import Data
 from raynas.execution.assess import Assessor
 from raynas.execution.packing import Resources
-from raynas.execution.ray_tune.isolated_process import DIED
+from raynas.execution.ray_tune.missing_proxies import DIED
 from raynas.execution.ray_tune.trainable import PackedContext
 from raynas.searchers.screened import Assessment
 from raynas.space import Architecture

@@ -47,13 +47,13 @@ def check_machine(experiment: Experiment, space: SpaceModule) -> None:
     wanted = experiment.gpus_per_trial or experiment.gpu_hours or any(one.gpus for one in asked)
     node = Resources(float(os.cpu_count() or 1), float(gpus_here() if wanted else 0))
     lack = _lack(experiment, asked, node)
-    if lack and not _elsewhere(experiment):
+    if lack and not trains_elsewhere(experiment):
         raise ResourceError(f"{lack}, or name a cluster with --address")
 
 
 def may_use_gpus(experiment: Experiment) -> bool:
     """Say whether trials may get a GPU; what a cluster has is known only once it is joined."""
-    return experiment.gpus_per_trial != 0 and (gpus_here() > 0 or _elsewhere(experiment))
+    return experiment.gpus_per_trial != 0 and (gpus_here() > 0 or trains_elsewhere(experiment))
 
 
 def gpus_here() -> int:
@@ -63,7 +63,8 @@ def gpus_here() -> int:
     return torch.cuda.device_count()
 
 
-def _elsewhere(experiment: Experiment) -> bool:
+def trains_elsewhere(experiment: Experiment) -> bool:
+    """Say whether trials may run on other machines."""
     from raynas.execution.ray_tune.cluster import joins  # noqa: PLC0415 - loads Ray
 
     return joins(share_of(experiment))

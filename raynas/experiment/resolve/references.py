@@ -36,6 +36,7 @@ from raynas.schedulers import Scheduler
 from raynas.searchers import Searcher
 from raynas.space import Architecture, Space
 from raynas.tables import TABLES, Table
+from raynas.tables.checks import check_table
 from raynas.tasks import TASKS, Task
 
 
@@ -60,6 +61,11 @@ class SpaceModule:
     home: ModuleType | None
 
 
+def shipped_spaces() -> list[str]:
+    """Return the names of the spaces that come with raynas."""
+    return [module.name for module in pkgutil.iter_modules(SHIPPED.__path__)]
+
+
 def find_space(reference: Any, options: Mapping[str, Any]) -> SpaceModule:
     """Return the space meant by a name, a path, ``module:attribute``, a module or an object.
 
@@ -69,8 +75,7 @@ def find_space(reference: Any, options: Mapping[str, Any]) -> SpaceModule:
     """
     found = reference
     if isinstance(reference, str):
-        shipped = [module.name for module in pkgutil.iter_modules(SHIPPED.__path__)]
-        table = {name: f"{SHIPPED.__name__}.{name}" for name in shipped}
+        table = {name: f"{SHIPPED.__name__}.{name}" for name in shipped_spaces()}
         if _is_name(reference) and reference not in table:
             raise ConfigError(unknown("space", reference, table))
         found = _load(table.get(reference, reference), attribute=None)
@@ -192,6 +197,8 @@ def find_table(reference: Any, options: Mapping[str, Any]) -> Table:
         raise ConfigError(
             f"a table needs space, lengths, answer, scores and best, and {found!r} lacks some"
         )
+    with blamed(f"table {_name(reference)}"):
+        check_table(found)
     return found
 
 
@@ -211,8 +218,7 @@ def _read_table(reference: str, options: str) -> Any:
         if not hasattr(module, name):
             raise ConfigError(f"{where} holds no {name!r}, asked for by {reference!r}")
         make = getattr(module, name)
-    with blamed(f"table {reference!r}"):
-        return make(**json.loads(options))
+    return _made(f"table {reference!r}", make, "answer", json.loads(options))
 
 
 def _is_name(reference: str) -> bool:

@@ -145,7 +145,7 @@ def _here(experiment: Experiment, space: SpaceModule, recipe: Recipe, data: Data
     for name in experiment.proxies:
         if name not in NAMES:
             raise ConfigError(unknown("proxy", name, NAMES))
-    from raynas.execution.ray_tune.isolated_process import missing  # noqa: PLC0415 - loads Ray
+    from raynas.execution.ray_tune.missing_proxies import missing  # noqa: PLC0415 - loads Ray
     from raynas.execution.ray_tune.trainable import PackedContext  # noqa: PLC0415
 
     build_child = partial(space.build, **experiment.space_options)

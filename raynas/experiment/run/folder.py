@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
 from raynas import __version__
-from raynas.errors import JournalError
+from raynas.errors import JournalError, SpaceError
 from raynas.experiment.experiment import Experiment
 from raynas.experiment.resolve.resolved import ResolvedExperiment
 from raynas.experiment.resolve.user_code import code_of
@@ -46,6 +47,17 @@ def open_run(experiment: Experiment, resolved: ResolvedExperiment, journal: Jour
     if described != {name: replay.run.get(name) for name in described}:
         journal.change(described)  # in what may change, such as more trials
     return replay.history
+
+
+@contextmanager
+def undone_if_empty(journal: Journal, history: History) -> Iterator[None]:
+    """Leave no run behind whose space cannot be searched: its settings would bind the next try."""
+    try:
+        yield
+    except SpaceError:
+        if history.last is None:
+            journal.withdraw()
+        raise
 
 
 def checkpoints(output: Path) -> Checkpoints:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -19,9 +19,10 @@ from raynas.execution.worker import TrialSpec
 from raynas.experiment.experiment import Experiment, experiment_from
 from raynas.experiment.resolve.machine import check_machine, share_of
 from raynas.experiment.resolve.resolved import ResolvedExperiment, resolve
-from raynas.experiment.run.folder import checkpoints, open_run
+from raynas.experiment.run.first_look import first_look
+from raynas.experiment.run.folder import checkpoints, open_run, undone_if_empty
 from raynas.experiment.run.result import Result
-from raynas.experiment.run.winner_training import WinnerTraining, lacks_winner, say_limit
+from raynas.experiment.run.winner_training import WinnerTraining, lacks_winner, say_over
 from raynas.insight import Watcher
 from raynas.insight.run_limits import ahead
 from raynas.insight.tensorboard import TensorBoard
@@ -124,9 +125,9 @@ def run_resolved(
     check_machine(experiment, resolved.space)
     others = tuple(watchers)
     with ExitStack() as stack:
-        journal = Journal(experiment.output)
-        stack.callback(journal.close)
+        journal = stack.enter_context(closing(Journal(experiment.output)))
         history = open_run(experiment, resolved, journal)
+        stack.enter_context(undone_if_empty(journal, history))
         board = TensorBoard(
             experiment.output, resolved.space.space.decisions, experiment.objectives
         )
@@ -151,7 +152,7 @@ def run_resolved(
         if not conductor.finished or lacks_winner(conductor):
             _execute(experiment, resolved, conductor)
         else:
-            say_limit(experiment, conductor)
+            say_over(experiment, conductor)
         files.sweep(lambda: conductor.needed)
     return Result(experiment.output, history, experiment.described())
 
@@ -161,12 +162,17 @@ def _execute(experiment: Experiment, resolved: ResolvedExperiment, conductor: Co
     from raynas.execution.ray_tune.opening import opened  # noqa: PLC0415 - loads Ray
 
     share = share_of(experiment)
+    look = first_look(experiment, resolved, conductor.history)
     build = partial(resolved.space.build, **experiment.space_options)
     space = resolved.space
-    with opened(
-        share, build, space.home, resolved.recipe, resolved.data, space.resources
-    ) as session:
+    with (
+        look as check_networks,
+        opened(
+            share, build, space.home, resolved.recipe, resolved.data, space.resources
+        ) as session,
+    ):
         conductor.interruption.listen()
+        check_networks()
         if experiment.gpu_hours and not session.slots.usual.gpus:
             raise ResourceError(
                 f"gpu_hours are given as {experiment.gpu_hours:g}, and there is no GPU to hold: "

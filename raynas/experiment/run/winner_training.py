@@ -40,6 +40,21 @@ def say_limit(experiment: Experiment, conductor: Conductor) -> None:
         _LOG.info("%s.\nTo go on: %s --%s ...", said, way_on, limit.replace("_", "-"))
 
 
+def say_over(experiment: Experiment, conductor: Conductor) -> None:
+    """Tell people why a run that they take up does nothing, and how to go on."""
+    say_limit(experiment, conductor)
+    trained, most = conductor.history.trained, experiment.most_trials
+    if not conductor.limit and trained >= most:
+        _LOG.info(
+            "nothing is left to do: --trials is %d, and %s trained already; to go on: "
+            "raynas resume %s --trials with more than %d",
+            most,
+            "1 trial is" if trained == 1 else f"{trained} trials are",
+            shlex.quote(str(experiment.output)),
+            trained,
+        )
+
+
 @dataclass(slots=True)
 class WinnerTraining:
     """Chooses the winner, says how it is trained, and keeps what became of it.

@@ -1,0 +1,70 @@
+"""Asking proxies before Ray is there, in a process that a network may kill without harm."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Final
+
+from ray import cloudpickle
+
+from raynas.execution.ray_tune.isolated_process import IsolatedProcess, ProcessDiedError
+from raynas.execution.ray_tune.trainable import PackedContext
+from raynas.proxies import Batch, Scores, score
+from raynas.space import Architecture
+
+DIED: Final = "the process in which proxies looked at it died"
+_MOST: Final = 3  # processes that may die of it
+
+
+def missing(
+    packed: PackedContext,
+    batch: Batch,
+    names: Sequence[str],
+    architectures: Sequence[Architecture],
+    seed: int,
+) -> dict[str, str]:
+    """Return the proxies that have a value of none of some networks, and why of the last.
+
+    Networks are looked at one after the other, until every proxy had a value.
+
+    Args:
+        packed: What builds the networks.
+        batch: What they are shown.
+        names: The proxies.
+        architectures: The networks.
+        seed: The run's seed.
+    """
+    lacking, deaths = dict.fromkeys(names, ""), 0
+    with IsolatedProcess(_Scoring(packed.build, batch, seed)) as process:
+        for architecture in architectures:
+            try:
+                scores: Scores = process.ask((dict(architecture), [*lacking]))
+                lacking = scores.refusals
+            except ProcessDiedError:
+                deaths += 1
+                lacking = {name: why or DIED for name, why in lacking.items()}
+            if not lacking or deaths == _MOST:
+                break
+    return lacking
+
+
+@dataclass(frozen=True, slots=True)
+class _Scoring:
+    """Scores networks in the other process."""
+
+    build: bytes
+    batch: Batch
+    seed: int
+
+    def __call__(self, question: tuple[dict[str, object], Sequence[str]]) -> Scores:
+        architecture, names = Architecture.from_data(question[0]), question[1]
+        build = _unpacked(self.build)
+        return score(build, architecture, self.batch, names, seed=self.seed)
+
+
+@lru_cache(maxsize=1)
+def _unpacked(build: bytes) -> Callable[..., Any]:
+    made: Callable[..., Any] = cloudpickle.loads(build)
+    return made
