@@ -7,9 +7,11 @@ import math
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
+from pathlib import Path
 from signal import Signals
 from typing import Any, Final
 
+from ray import cloudpickle
 from ray.tune import Experiment, PlacementGroupFactory
 from ray.tune.experiment import Trial as TuneTrial
 from ray.tune.registry import get_trainable_cls
@@ -288,7 +290,7 @@ class ConductorScheduler(FIFOScheduler):  # type: ignore[misc]  # Ray ships no t
     def on_trial_error(self, tune_controller: Any, trial: Any) -> None:
         """Note how a trial's worker was lost, be it replaced or not."""
         super().on_trial_error(tune_controller, trial)
-        error = trial.get_pickled_error()
+        error = _error_of(trial)
         cause = getattr(error, "cause", error)  # Ray wraps what a worker has raised
         if isinstance(cause, StorageError):
             trial.max_failures = 0
@@ -320,6 +322,18 @@ class ConductorScheduler(FIFOScheduler):  # type: ignore[misc]  # Ray ships no t
     def __reduce__(self) -> tuple[Any, ...]:
         """Leave the run behind when Tune pickles its own state, which is never read."""
         return FIFOScheduler, ()
+
+
+def _error_of(trial: Any) -> BaseException | None:
+    """Return what a trial's worker was lost by.
+
+    Tune's own ``get_pickled_error`` reads a copy, which is not there yet at the first loss.
+    """
+    written = trial.pickled_error_file
+    if not written or not Path(written).exists():
+        return None
+    error: BaseException = cloudpickle.loads(Path(written).read_bytes())
+    return error
 
 
 def _first_line(error: BaseException | None) -> str:
