@@ -1,5 +1,6 @@
 """A terminal for tests: what a person sees of a program, and a program that believes in it."""
 
+import codecs
 import contextlib
 import fcntl
 import io
@@ -52,6 +53,7 @@ class Program:
         self._started = started
         self.terminal = terminal
         self._master = master
+        self._decoder = codecs.getincrementaldecoder("utf-8")()  # a read may end in a character
 
     def watch(self):
         """Yield the lines that are seen after each change, until the program ends."""
@@ -66,7 +68,7 @@ class Program:
                 data = os.read(self._master, 1 << 16)
             except OSError:  # as Linux tells that nobody has the terminal open any more
                 return
-            self.terminal.write(data.decode(errors="replace"))
+            self.terminal.write(self._decoder.decode(data))
             yield self.terminal.seen
 
     def wait(self):
