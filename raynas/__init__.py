@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from raynas.space import Architecture, Choice, Float, Int, Repeat, Space
     from raynas.training.predictor import Predictor, load_winner
 
-__version__ = "0.1.0"
+    __version__: str
 
 _HOMES = {
     "Architecture": "raynas.space",
@@ -55,6 +55,18 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     """Load what is asked for when it is asked for: ``import raynas`` takes no time."""
+    if name == "__version__":
+        return _version()
     if name not in _HOMES:
         raise AttributeError(f"module 'raynas' has no attribute {name!r}")
     return getattr(import_module(_HOMES[name]), name)
+
+
+def _version() -> str:
+    """Give the version that is installed; setup.py is the only place where it is written."""
+    from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415 - slow to load
+
+    try:
+        return version("raynas")
+    except PackageNotFoundError:  # a checkout on the path that nobody installed
+        return "unknown"

@@ -1,4 +1,4 @@
-"""A task's data as arrays: what tasks hand over and training takes."""
+"""A task's data as arrays, for training."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from raynas.errors import DataError
 from raynas.rng import split_rng
 
-_CHUNK = 1024  # examples looked at together, so that statistics of a large set need little memory
+_CHUNK = 1024  # examples per step, so that the statistics of a large set need little memory
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,27 +31,27 @@ class Split:
     labels: NDArray[np.int64]
 
     def __post_init__(self) -> None:
-        """Check that every example has its label."""
+        """Check that every example has a label."""
         if len(self.inputs) != len(self.labels) or not len(self.inputs):
             raise DataError(
-                "a split needs as many labels as examples, at least one: "
+                "a split must have one label for each example, and at least one example: "
                 f"got {len(self.inputs)} examples and {len(self.labels)} labels"
             )
 
     @classmethod
     def of(cls, inputs: ArrayLike, labels: ArrayLike) -> Split:
-        """Bring arrays of any number type into the form that training takes.
+        """Convert arrays of any number type to the form that training needs.
 
         Args:
             inputs: ``[examples, channels, height, width]``, ``[examples, height, width]`` (grey
                 images), ``[examples, features]`` or ``[examples, length]`` (ids). In two
                 dimensions, whole numbers are ids, such as those of tokens: they become int64 and
-                are never normalised. uint8, truth values and real numbers are measurements, and
-                become float32. Images of uint8 stay uint8, other images become float32.
+                are never normalised. uint8, booleans and real numbers are measurements and become
+                float32. Images of uint8 stay uint8, other images become float32.
             labels: ``[examples]`` whole numbers, counted from 0.
 
         Raises:
-            DataError: They have another shape, or hold something that is not a finite number.
+            DataError: The shape is another one, or a value is not a finite number.
         """
         array, targets = np.asarray(inputs), np.asarray(labels)
         if array.ndim == 3:
@@ -80,12 +80,12 @@ class Split:
 
     @property
     def ids(self) -> bool:
-        """Whether the inputs are ids, which are handed to the network as they are."""
+        """Whether the inputs are ids, which the network gets unchanged."""
         return self.inputs.dtype.kind == "i"
 
     @property
     def digest(self) -> str:
-        """What tells one split from another: a hash over every input and label, in their order."""
+        """A hash over all inputs and labels in their order, to recognise the split."""
         digest = hashlib.blake2b(digest_size=8)
         for array in (self.inputs, self.labels):
             digest.update(f"{array.dtype.str}{array.shape}".encode())
@@ -97,10 +97,10 @@ class Split:
         return Split(self.inputs[rows], self.labels[rows])
 
     def divide(self, fraction: float, rng: np.random.Generator) -> tuple[Split, Split]:
-        """Return two parts, the second of them ``fraction`` of the examples of every class.
+        """Return two parts; the second one holds ``fraction`` of the examples of every class.
 
-        Each class gives its share rounded up or down, all together the share rounded down; both
-        parts keep the examples in their order.
+        The share of each class is rounded up or down, and the share of all examples is rounded
+        down; both parts keep the order of the examples.
 
         Raises:
             DataError: One of the parts would be empty.
@@ -111,15 +111,15 @@ class Split:
         taken = np.diff(np.floor(np.arange(len(self) + 1) * fraction)) > 0
         if taken.all() or not taken.any():
             raise DataError(
-                "a fraction to set aside must leave examples on both sides: "
+                "a fraction to set aside must leave examples in both parts: "
                 f"got {fraction} of {len(self)} examples"
             )
         return self.take(np.sort(rows[~taken])), self.take(np.sort(rows[taken]))
 
     def moments(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
-        """Return mean and standard deviation per channel or feature; 1 where nothing varies.
+        """Return mean and standard deviation per channel or feature; a deviation of 0 becomes 1.
 
-        Ids have none: 0 and 1 stand for them, which change nothing.
+        For ids, 0 and 1 are returned, which change nothing.
         """
         if self.ids:
             return (0.0,) * self.inputs.shape[1], (1.0,) * self.inputs.shape[1]
@@ -133,7 +133,7 @@ class Split:
         return tuple(mean.tolist()), tuple(std.tolist())
 
     def extent(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
-        """Return the least and the largest value per channel or feature; of ids, of them all."""
+        """Return the least and the largest value per channel or feature; for ids, of all ids."""
         axes = None if self.ids else (0, *range(2, self.inputs.ndim))
         least, most = (np.atleast_1d(of(self.inputs, axis=axes)) for of in (np.min, np.max))
         return tuple(least.tolist()), tuple(most.tolist())
@@ -154,16 +154,16 @@ def _as_ids(array: NDArray[Any]) -> NDArray[np.int64]:
 
 @dataclass(frozen=True, slots=True)
 class Data:
-    """What a search sees (``train``, ``valid``) and what is touched once, for the winner.
+    """The data of a search (``train``, ``valid``) and of the winner's single test (``test``).
 
     Attributes:
-        train: What weights are fitted to.
-        valid: What architectures are chosen on.
-        test: What the winner is measured on.
-        classes: How many labels there are.
-        mean: Per channel (or feature), of the training inputs, in their units.
-        std: Likewise.
-        names: What people call the classes, by label; empty if nobody said.
+        train: The examples that weights are fitted to.
+        valid: The examples that architectures are chosen by.
+        test: The examples that the winner is tested on.
+        classes: How many classes there are.
+        mean: The mean of the training inputs per channel or feature, in their units.
+        std: The standard deviation of the training inputs per channel or feature.
+        names: The names of the classes, by label; empty if they are unknown.
     """
 
     train: Split
@@ -175,10 +175,10 @@ class Data:
     names: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        """Check that the three splits are of one kind."""
+        """Check that the three splits have the same type and shape."""
         if self.names and len(self.names) != self.classes:
             raise DataError(
-                f"there must be a name for every class: got {len(self.names)} names for "
+                f"every class must have a name: got {len(self.names)} names for "
                 f"{self.classes} classes"
             )
         for split in (self.valid, self.test):
@@ -209,11 +209,11 @@ class Data:
         """Divide labelled examples for a search, the same way for the same seed.
 
         Args:
-            known: The examples; all of them are training examples but those set aside.
+            known: The examples; those that are not set aside are training examples.
             seed: The run's seed.
-            valid: The validation examples, or which fraction of ``known`` to set aside for them.
-            test: Likewise; give the official test set where there is one.
-            names: What people call the classes, by label.
+            valid: The validation examples, or the fraction of ``known`` to set aside for them.
+            test: The test examples, or a fraction; give the official test set if there is one.
+            names: The names of the classes, by label.
 
         Raises:
             DataError: A fraction leaves nothing on one side, or a class has no name.
@@ -236,18 +236,18 @@ class Data:
 
     @property
     def input_dtype(self) -> str:
-        """The number type that a network is given: ``int64`` for ids, ``float32`` for the rest."""
+        """The number type of the network's inputs: ``int64`` for ids, else ``float32``."""
         return "int64" if self.train.ids else "float32"
 
     def merged(self) -> Split:
-        """Return all that the winner may be trained on: ``train`` and ``valid`` together."""
+        """Return ``train`` and ``valid`` together; the winner may be trained on both."""
         return Split(
             np.concatenate([self.train.inputs, self.valid.inputs]),
             np.concatenate([self.train.labels, self.valid.labels]),
         )
 
     def describe(self) -> dict[str, object]:
-        """Return what a journal keeps, to know the very same splits again: sizes and digests."""
+        """Return sizes and digests, by which a journal recognises the same splits."""
         splits = {"train": self.train, "valid": self.valid, "test": self.test}
         return {
             "input_shape": list(self.input_shape),

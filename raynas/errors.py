@@ -1,4 +1,4 @@
-"""What raynas raises. Every message says what must hold, what was given, and what to do."""
+"""The exceptions of raynas. A message says what must hold, what was given, and what to do."""
 
 from __future__ import annotations
 
@@ -7,31 +7,31 @@ from collections.abc import Iterable
 
 
 class RaynasError(Exception):
-    """Anything raynas raises on purpose."""
+    """The base class of all exceptions that raynas raises on purpose."""
 
 
 class SpaceError(RaynasError):
-    """A space, or an architecture that should live in it, is not what it must be."""
+    """A space is invalid, or an architecture does not fit its space."""
 
 
 class ConfigError(RaynasError):
-    """An experiment was described with something that does not exist or cannot be."""
+    """A setting of an experiment names something that does not exist, or has an invalid value."""
 
 
 class DataError(RaynasError):
-    """The data of a task is not there or not usable."""
+    """The data of a task is missing or not usable."""
 
 
 class JournalError(RaynasError):
-    """A run folder cannot be read, or belongs to something else."""
+    """A run folder cannot be read, or holds something else."""
 
 
 class StorageError(JournalError):
-    """What a run leaves cannot be written: no trial's fault, and the run can be resumed."""
+    """A file of a run cannot be written. No trial is blamed, and the run can be resumed."""
 
 
 class TrialError(RaynasError):
-    """A trial ended without a score; the message is the reason that goes into the journal."""
+    """A trial ended without a score; the journal records the message as the reason."""
 
 
 class TrialMemoryError(TrialError):
@@ -39,43 +39,43 @@ class TrialMemoryError(TrialError):
 
 
 class ResourceError(RaynasError):
-    """The cluster cannot offer what a trial asks for."""
+    """The cluster does not have the resources that a trial needs."""
 
 
 class SearcherError(RaynasError):
-    """A searcher raised; the cause is chained."""
+    """A searcher raised an error; the original error is chained."""
 
 
 class SchedulerError(RaynasError):
-    """A scheduler raised when it was asked what comes next; the cause is chained."""
+    """A scheduler raised an error when it was asked what to train next."""
 
 
 class Interrupted(BaseException):
-    """A signal ends the run. No ``Exception``, so that nothing takes it for its own fault.
+    """A signal ends the run. It is not an ``Exception``, so that no code treats it as an error.
 
     Attributes:
-        signal: Its number.
+        signal: The number of the signal.
     """
 
     def __init__(self, signal: int) -> None:
-        """Say which signal it was."""
+        """Keep the number of the signal."""
         super().__init__(f"signal {signal}")
         self.signal = signal
 
 
 def unknown(kind: str, given: str, known: Iterable[str]) -> str:
-    """Return the sentence for a name nobody knows: the nearest ones first, then all.
+    """Return the message for an unknown name: similar names first, then all known names.
 
     Args:
-        kind: What the name should have named, such as ``"searcher"``.
+        kind: The kind of thing that the name should name, such as ``"searcher"``.
         given: The name that was given.
         known: The names that exist.
     """
     names = sorted(known)
     near = difflib.get_close_matches(given, names, n=3)
     hint = f"did you mean {' or '.join(map(repr, near))}? " if near else ""
-    return f"no {kind} {given!r}: {hint}known are {', '.join(names)}"
+    return f"no {kind} {given!r}: {hint}the known names are {', '.join(names)}"
 
 
 class RunError(RaynasError):
-    """A run ended without what it was for."""
+    """A run ended without a result."""

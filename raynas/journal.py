@@ -1,8 +1,8 @@
-"""The append-only log of what happened: the one source of truth of a run.
+"""The append-only log of events: the only source of truth of a run.
 
-One JSON object per line. The first describes the run, as does one more for every time it was taken
-up with other settings; every other is an event. What is not in the journal did not happen; what is
-in it happened once.
+The journal has one JSON object per line. The first line describes the run; if the run is resumed
+with other settings, one more line describes it again. Every other line is an event. Something
+happened if and only if it is in the journal.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ _NAME: Final = "journal.jsonl"
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """What a journal says.
+    """The contents of a journal.
 
     Attributes:
-        run: The description of the run, as it was last taken up.
-        history: Every event, folded.
-        intact: Bytes up to the end of the last whole line.
-        torn: Bytes after it: a line that was being written when the writer was killed.
+        run: The latest description of the run.
+        history: The history built from all events.
+        intact: The number of bytes up to the end of the last complete line.
+        torn: The number of bytes after it: an incomplete line, if the writer was killed.
     """
 
     run: Mapping[str, Any]
@@ -44,15 +44,15 @@ class Replay:
 
 
 def exists(folder: Path) -> bool:
-    """Say whether ``folder`` holds a run."""
+    """Return whether ``folder`` holds a run."""
     return (folder / _NAME).exists()
 
 
 def read(folder: Path) -> Replay:
-    """Replay the journal in ``folder``; whoever may be writing it is not disturbed.
+    """Replay the journal in ``folder``; this is safe while another process writes it.
 
     Raises:
-        JournalError: There is none, or it is damaged elsewhere than in its last line.
+        JournalError: There is no journal, or a line other than the last one is damaged.
     """
     path = folder / _NAME
     if not path.exists():
@@ -64,7 +64,7 @@ def read(folder: Path) -> Replay:
         raise JournalError(f"{path} is empty: the run was killed before it began; delete {folder}")
     run = _decoded(path, 1, lines[0])
     if run.get("event") != "run" or "objectives" not in run:
-        raise JournalError(f"{path} must begin with a run, it begins with {lines[0][:80]!r}")
+        raise JournalError(f"the first line of {path} must describe a run: {lines[0][:80]!r}")
     if run.get("format") != FORMAT:
         raise JournalError(
             f"{path} has the journal format {run.get('format')!r}, this version of raynas reads "
@@ -74,23 +74,23 @@ def read(folder: Path) -> Replay:
     for number, line in enumerate(lines[1:], start=2):
         data = _decoded(path, number, line)
         if data.get("event") == "run":
-            run = data  # taken up again with other settings
+            run = data  # the run was resumed with other settings
             continue
         try:
             history.apply(event_codec.from_data(data))
         except (RaynasError, LookupError, TypeError, ValueError) as error:
-            raise JournalError(f"{path}, line {number}, makes no sense: {error}") from error
+            raise JournalError(f"{path}, line {number}, is not a valid event: {error}") from error
     return Replay(run, history, intact, len(raw) - intact)
 
 
 class Journal:
-    """The writer's hold on a run folder: one process at a time."""
+    """The writer of a run's journal; it locks the folder, so that only one process writes."""
 
     def __init__(self, folder: Path) -> None:
-        """Lock ``folder``, which is made if need be.
+        """Lock ``folder``; it is created if it does not exist.
 
         Raises:
-            JournalError: Another process writes this run, or the folder cannot be written into.
+            JournalError: Another process writes this run, or the folder is not writable.
         """
         self._path = folder / _NAME
         self._lock = FileLock(folder / "journal.lock", timeout=0)
@@ -103,11 +103,11 @@ class Journal:
             ) from error
         except OSError as error:
             raise JournalError(
-                f"a run needs a folder it can write into, {folder} is none: {error.strerror}"
+                f"a run needs a folder that it can write into, got {folder}: {error.strerror}"
             ) from error
 
     def begin(self, run: Mapping[str, Any]) -> None:
-        """Write the description of a new run; killed meanwhile, it has not begun."""
+        """Write the description of a new run; if the process is killed here, there is no run."""
         partial = self._path.with_suffix(".partial")
         partial.unlink(missing_ok=True)
         _append(partial, _described(run))
@@ -118,27 +118,27 @@ class Journal:
         self._path.unlink(missing_ok=True)
 
     def change(self, run: Mapping[str, Any]) -> None:
-        """Write down that the run goes on under another description."""
+        """Write a new description, under which the run continues."""
         _append(self._path, _described(run))
 
     def repair(self, replay: Replay) -> None:
-        """Cut off a torn last line."""
+        """Remove an incomplete last line."""
         with self._path.open("rb+") as file:
             file.truncate(replay.intact)
 
     def append(self, event: Event) -> None:
-        """Write one event; it is with the operating system when this returns."""
+        """Write one event; when this returns, the operating system has it."""
         _append(self._path, event_codec.to_data(event))
 
     def close(self) -> None:
-        """Let others write."""
+        """Release the lock, so that other processes can write."""
         self._lock.release()
 
 
 def _append(path: Path, data: Mapping[str, Any]) -> None:
     line = json.dumps(data, separators=(",", ":")).encode() + b"\n"
     with writing(path), path.open("ab", buffering=0) as file:
-        if file.write(line) != len(line):  # there is a torn line now, which resuming repairs
+        if file.write(line) != len(line):  # the line is incomplete now; `resume` repairs it
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
@@ -150,7 +150,7 @@ def _decoded(path: Path, number: int, line: bytes) -> dict[str, Any]:
     try:
         data = json.loads(line)
     except ValueError as error:
-        raise JournalError(f"{path}, line {number}, is no JSON: {line[:80]!r}") from error
+        raise JournalError(f"{path}, line {number}, is not valid JSON: {line[:80]!r}") from error
     if not isinstance(data, dict):
         raise JournalError(f"{path}, line {number}, must be a JSON object: {line[:80]!r}")
     return data

@@ -1,4 +1,4 @@
-"""The options of an algorithm, as a command line or a YAML file gives them: checked, filled in."""
+"""Read and check the options of an algorithm from a command line or a YAML file."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ def build(kind: str, cls: type[T], options: Mapping[str, object], **given: objec
     """Make a ``cls`` (a dataclass) from options by field name.
 
     Args:
-        kind: How messages call it, such as ``"searcher 'evolution'"``.
-        cls: What to make.
-        options: Values by field name; text is read as a number where a number is wanted.
+        kind: Its name in messages, such as ``"searcher 'evolution'"``.
+        cls: The class.
+        options: Values by field name; text becomes a number if the field is a number.
         given: The fields that are not options, such as the space.
 
     Raises:
@@ -52,17 +52,17 @@ def build(kind: str, cls: type[T], options: Mapping[str, object], **given: objec
 def made(
     kind: str, found: Any, method: str, options: Mapping[str, object], **given: object
 ) -> Any:
-    """Return the part that ``found`` is, or the one it makes of the options.
+    """Return ``found`` if it is an object with the method; else make the object from it.
 
     Args:
-        kind: How messages call it, such as ``"searcher 'Mine'"``.
-        found: A part, a class of them or a function that makes one.
-        method: What a part must have, by which it is told from a function that makes one.
-        options: What to make it with.
-        given: What it is made with besides, such as the space.
+        kind: Its name in messages, such as ``"searcher 'Mine'"``.
+        found: An object, a class, or a function that makes an object.
+        method: A method that the object must have; a function has no such attribute.
+        options: The options to make the object with.
+        given: Other arguments to make it with, such as the space.
 
     Raises:
-        ConfigError: It is no such part, or does not take the options.
+        ConfigError: The object lacks the method, or it does not take the options.
     """
     if isinstance(found, type) or not hasattr(found, method):
         if not callable(found):
@@ -73,7 +73,9 @@ def made(
             _check_names(kind, found, options, given)
             found = found(**given, **options)
     elif options:
-        raise ConfigError(f"{kind} is given ready made and takes no options, got {dict(options)}")
+        raise ConfigError(
+            f"{kind} is an object, not a class, so it takes no options, got {dict(options)}"
+        )
     if not callable(getattr(found, method, None)):
         raise ConfigError(f"{kind} needs a method {method!r}, and {found!r} has none")
     return found
@@ -106,17 +108,17 @@ def _unknown_option(kind: str, name: str, known: Collection[str]) -> str:
 
 
 def read_value(what: str, hint: Any, value: object) -> Any:
-    """Return a value as its type asks for it: text that is a number as a number, for instance.
+    """Return a value converted to its type, for example text to a number.
 
-    A truth value is no number, and text is no list.
+    True and false are not numbers, and text is not a list.
 
     Args:
-        what: What messages call it, such as ``"trials"``.
+        what: Its name in messages, such as ``"trials"``.
         hint: The type.
-        value: What was given.
+        value: The given value.
 
     Raises:
-        ConfigError: It is of another kind.
+        ConfigError: The value does not fit the type.
     """
     from pydantic import ConfigDict, TypeAdapter, ValidationError  # noqa: PLC0415 - slow to load
 
@@ -128,7 +130,7 @@ def read_value(what: str, hint: Any, value: object) -> Any:
 
 
 def _strict(hint: Any) -> Any:
-    """Return a type whose numbers are no truth values, wherever they stand in it."""
+    """Return a type in which true and false are not accepted as numbers, at any depth."""
     from pydantic import BeforeValidator  # noqa: PLC0415 - slow to load
 
     if hint in (int, float):
@@ -143,7 +145,7 @@ def _strict(hint: Any) -> Any:
 
 def _number(value: object) -> object:
     if isinstance(value, bool | np.bool_):
-        raise ValueError("a truth value is no number")  # noqa: TRY004 - what pydantic asks for
+        raise ValueError("true and false are not numbers")  # noqa: TRY004 - what pydantic asks for
     return value.item() if isinstance(value, np.generic) else value
 
 
@@ -160,7 +162,7 @@ _KINDS: Final[Mapping[Any, str]] = MappingProxyType(
 
 
 def described(hint: Any) -> str:
-    """Return what a value of a type must be, in words."""
+    """Return a description of the values of a type, for messages."""
     origin, inner = get_origin(hint), get_args(hint)
     if hint in _KINDS:
         return _KINDS[hint]
@@ -169,7 +171,7 @@ def described(hint: Any) -> str:
     if origin in (Union, UnionType):
         return " or ".join(described(part) for part in inner if part is not type(None))
     if isinstance(origin, type) and issubclass(origin, Mapping):
-        return "options, 'name: value' a line"
+        return "options, one 'name: value' on each line"
     if origin is tuple and ... not in inner:
         return f"a list of {len(inner)}: {', '.join(map(described, inner))}"
     if isinstance(origin, type) and issubclass(origin, Collection):

@@ -1,4 +1,4 @@
-"""Writing what a run leaves: where that cannot be done, the run is to blame and nothing else."""
+"""Writing the files of a run; if this fails, the run stops, and no trial is blamed."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ _FULL: Final = 2**16  # bytes free, below which what a library could not write f
 
 @contextmanager
 def writing(path: Path | str, *more: type[Exception]) -> Iterator[None]:
-    """Turn faults of writing into one kind.
+    """Turn errors of writing into ``StorageError``.
 
     Args:
-        path: What is written, or the folder that it is written into.
-        more: What else stands for such a fault, besides ``OSError``.
+        path: The file that is written, or its folder.
+        more: Other exceptions that mean such an error, in addition to ``OSError``.
 
     Raises:
-        StorageError: It cannot be written.
+        StorageError: The file cannot be written.
     """
     try:
         yield
     except (OSError, *more) as error:  # type: ignore[misc]  # mypy knows no unpacking here
         raise StorageError(
             f"{path} cannot be written: {_why(error, Path(path))}. Nothing that was trained is "
-            "lost: make room, or make the folder writable, then go on with raynas resume"
+            "lost: free disk space, or make the folder writable, then continue with raynas resume"
         ) from error
 
 

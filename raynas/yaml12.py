@@ -1,7 +1,7 @@
-"""YAML 1.2 as people write it: ``1e-2`` is a number, ``no`` and ``1:30`` are text.
+"""Read YAML 1.2: ``1e-2`` is a number, ``no`` and ``1:30`` are text.
 
-YAML 1.1, which PyYAML reads, makes text of ``1e-2``, a truth value of ``no``, ninety of ``1:30``
-and eight of ``010``.
+PyYAML reads YAML 1.1, in which ``1e-2`` is text, ``no`` is false, ``1:30`` is ninety and ``010``
+is eight.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from raynas.errors import ConfigError
 
 
 def parse(text: str, what: str) -> Any:
-    """Return what YAML text holds; dates stay text, as they do in YAML's core schema.
+    """Return the contents of YAML text; dates stay text, as in YAML's core schema.
 
     Args:
-        text: The YAML; JSON is YAML, too.
-        what: What messages call it, such as ``"the configuration search.yaml"``.
+        text: The YAML; JSON is also YAML.
+        what: Its name in messages, such as ``"the configuration search.yaml"``.
 
     Raises:
-        ConfigError: It is no YAML, or a name stands in it twice.
+        ConfigError: The text is not valid YAML, or a key occurs twice.
     """
     from ruamel.yaml import YAML  # noqa: PLC0415 - slow to load, only some commands read YAML
     from ruamel.yaml.error import MarkedYAMLError, YAMLError  # noqa: PLC0415
@@ -29,28 +29,28 @@ def parse(text: str, what: str) -> Any:
     try:
         return _plain(YAML(typ="safe", pure=True).load(text))
     except MarkedYAMLError as error:
-        raise ConfigError(f"{what} is no YAML: {_said(error)}") from error
+        raise ConfigError(f"{what} is not valid YAML: {_said(error)}") from error
     except YAMLError as error:
-        raise ConfigError(f"{what} is no YAML: {' '.join(str(error).split())}") from error
+        raise ConfigError(f"{what} is not valid YAML: {' '.join(str(error).split())}") from error
 
 
 def parse_file(path: Path, what: str) -> Any:
-    """Return what a YAML or JSON file holds.
+    """Return the contents of a YAML or JSON file.
 
     Raises:
-        ConfigError: It cannot be read, or is no YAML; see ``parse``.
+        ConfigError: The file cannot be read, or is not valid YAML; see ``parse``.
     """
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise ConfigError(f"{what} cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
-        raise ConfigError(f"{what} is no YAML: it is not text in UTF-8 ({error})") from error
+        raise ConfigError(f"{what} must be text in UTF-8: {error}") from error
     return parse(text, what)
 
 
 def _said(error: Any) -> str:
-    """Return where a fault is and what it is, without YAML's picture of the place."""
+    """Return the place of an error and its description, without the excerpt of the text."""
     mark = error.problem_mark or error.context_mark
     where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
     return where + " ".join(str(error.problem or error.context).split())

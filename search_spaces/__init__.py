@@ -1,5 +1,5 @@
-"""Spaces to search: modules with ``SPACE`` and ``build(architecture, input_shape, classes)``.
+"""Search spaces: modules with ``SPACE`` and ``build(architecture, input_shape, classes)``.
 
-A module may also offer ``draw(architecture)``, its own few lines of text. Importing one must not
-load torch.
+A module may also have ``draw(architecture)``, which returns a few lines of text. Importing a
+module must not load torch.
 """

@@ -1,7 +1,7 @@
 """Multi-layer perceptrons: a small space for tabular data, and for tests.
 
-Only the network is decided here. To search a training hyper-parameter together with it, put it
-under ``training`` in a space of your own; ``build`` looks at nothing there::
+This space holds only decisions about the network. To search a training hyper-parameter with it,
+add the hyper-parameter under ``training`` in your own space; ``build`` ignores it::
 
     from raynas.space import Float, Space
     from search_spaces import mlp
@@ -24,17 +24,17 @@ from raynas.space.graph import Graph, Layer, chain
 if TYPE_CHECKING:
     from torch import nn
 
-_FEATURES: Final = 64  # of an example, for the mass of the first layer: a graph is of any task
+_FEATURES: Final = 64  # assumed features of an example, for the mass of the first layer
 
 
 def graph(architecture: Architecture) -> Graph:
     """Return the hidden layers, one after the other.
 
-    A layer's mass is its units times the incoming ones, as in NASBOT. What follows the product
-    (activation, normalisation, dropout) is its variant: none of it has mass to speak of.
+    A layer's mass is its units times the incoming units, as in NASBOT. Its activation,
+    normalisation and dropout are its variant; their mass is negligible.
 
     Args:
-        architecture: An architecture of ``SPACE``, or of one that adds to it.
+        architecture: An architecture of ``SPACE``, or of a space that extends it.
     """
     variant = _extras(architecture)
     widths = _widths(architecture)
@@ -57,9 +57,9 @@ def build(architecture: Architecture, input_shape: tuple[int, ...], classes: int
     """Return the network: hidden layers, then a linear one.
 
     Args:
-        architecture: An architecture of ``SPACE``, or of one that adds to it.
+        architecture: An architecture of ``SPACE``, or of a space that extends it.
         input_shape: The shape of one example; images are flattened.
-        classes: How many logits there are.
+        classes: The number of logits.
 
     Returns:
         A module from ``[batch, *input_shape]`` to ``[batch, classes]``.
@@ -67,7 +67,7 @@ def build(architecture: Architecture, input_shape: tuple[int, ...], classes: int
     from torch import nn  # noqa: PLC0415 - deciding must not load torch
 
     decided: Mapping[str, Any] = architecture
-    # By name, not by number: a layer keeps its name although others come or go.
+    # By name, not by number: a layer keeps its name if other layers are added or removed.
     layers: OrderedDict[str, nn.Module] = OrderedDict(flatten=nn.Flatten())
     width = math.prod(input_shape)
     for i, wider in enumerate(_widths(architecture)):
@@ -89,7 +89,7 @@ def draw(architecture: Architecture) -> str:
 
 
 def _extras(architecture: Architecture) -> str:
-    """Return what follows each linear layer."""
+    """Return the layers after each linear layer."""
     extras = [str(architecture["activation"])]
     if architecture["norm"] != "none":
         extras.append(f"{architecture['norm']} norm")

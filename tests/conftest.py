@@ -20,12 +20,6 @@ settings.register_profile(
 settings.load_profile("raynas")
 
 
-def pytest_collection_modifyitems(items):
-    """Begin with the files that need Ray: they take longest, and must not be left to the end."""
-    slow = {item.path for item in items if item.get_closest_marker("slow")}
-    items.sort(key=lambda item: item.path not in slow)
-
-
 @contextmanager
 def local_ray(**amounts):
     """Start a Ray in this process, and stop it in the end."""
@@ -45,28 +39,50 @@ def local_ray(**amounts):
 
 
 class Clusters:
-    """The Ray of this process, which one file after another uses: starting one takes seconds."""
+    """The Ray of this process, which files that need one use in turn: to start one takes seconds.
+
+    Files that need none come when it has been stopped.
+    """
 
     def __init__(self):
         self.amounts = None
         self.open = ExitStack()
+        self.files = set()
 
     def of(self, **amounts):
         """Return a Ray that has so much, the same as before if that had."""
         if amounts != self.amounts:
-            self.open.close()
-            self.amounts, self.ray = amounts, self.open.enter_context(local_ray(**amounts))
+            self.close()
+            self.ray, self.amounts = self.open.enter_context(local_ray(**amounts)), amounts
         return self.ray
 
+    def close(self):
+        self.amounts = None
+        self.open.close()
 
-@pytest.fixture(scope="session")
+
+CLUSTERS = Clusters()
+
+
+@pytest.fixture(scope="module")
 def clusters():
-    clusters = Clusters()
-    with clusters.open:
-        yield clusters
+    return CLUSTERS
 
 
 @pytest.fixture(scope="module")
 def cluster(clusters):
     """A Ray of two CPUs."""
     return clusters.of(num_cpus=2)
+
+
+def pytest_collection_modifyitems(items):
+    """Begin with the files that need Ray: they take longest, and must not be left to the end."""
+    CLUSTERS.files = {item.path for item in items if "cluster" in item.fixturenames}
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: (item.path not in CLUSTERS.files, item.path not in slow))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(nextitem):
+    if nextitem is None or nextitem.path not in CLUSTERS.files:
+        CLUSTERS.close()

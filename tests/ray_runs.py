@@ -14,9 +14,10 @@ PATIENCE = 240.0  # seconds; the machine may be busy
 
 
 @contextmanager
-def process(*command, cwd=None, **environment):
+def process(*command, cwd=None, terminal=subprocess.PIPE, **environment):
     """Start Python in a session of its own, whose members are gone when the context ends.
 
+    All its streams are the terminal (a file descriptor), or pipes.
     Its temporary files, and Ray's, lie apart: it sees no other Ray that the machine may run.
     """
     mine = os.environ.items()  # noqa: TID251 - to be handed on
@@ -25,9 +26,9 @@ def process(*command, cwd=None, **environment):
         apart = {"TMPDIR": scratch, "RAY_TMPDIR": scratch, "OMP_NUM_THREADS": "1"}
         started = subprocess.Popen(
             [sys.executable, *command],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stdin=terminal,
+            stdout=terminal,
+            stderr=terminal,
             text=True,
             start_new_session=True,
             cwd=cwd,
@@ -49,7 +50,7 @@ def end(started):
         assert time.monotonic() < deadline, f"{left} would not die"
         time.sleep(0.05)
         started.poll()
-    for pipe in (started.stdin, started.stdout, started.stderr):
+    for pipe in filter(None, (started.stdin, started.stdout, started.stderr)):
         pipe.close()
     started.wait()
 

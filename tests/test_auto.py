@@ -39,7 +39,7 @@ def test_with_several_it_is_the_hypervolume():
 
 @pytest.mark.parametrize("options", [{"fidelities": (3, 9)}, {"shortlist": 9}])
 def test_with_several_nothing_is_taken_that_is_not_heeded(options):
-    with pytest.raises(ConfigError, match="shortlist and fidelities are for one objective"):
+    with pytest.raises(ConfigError, match="shortlist and fidelities of auto need one objective"):
         check(make("auto", PLAIN, options), Requirements(strategies.ACCURACY_AND_SIZE, epochs=9))
 
 

@@ -22,7 +22,14 @@ from raynas.searchers.predictor import ensemble as perceptrons
 from raynas.searchers.predictor.encoding import Encoding, paths
 from raynas.searchers.predictor.ensemble import Ensemble, train
 from raynas.searchers.predictor.surrogate import learn, most_convincing
-from raynas.searchers.training_set import Memo, due, ended, training_set, training_trials
+from raynas.searchers.training_set import (
+    Memo,
+    deviation,
+    due,
+    ended,
+    training_set,
+    training_trials,
+)
 from raynas.space import Choice, Int, Repeat, Space
 from raynas.space.graph import Graph, Layer
 from raynas.tables.nasbench201 import nasbench201
@@ -63,6 +70,14 @@ def test_only_the_order_of_losses_counts(losses):
     for i, one in enumerate(losses):
         for j, other in enumerate(losses):
             assert (one < other) == (known.targets[i] < known.targets[j] - 1e-12)
+
+
+def test_losses_that_are_equal_differ_in_nothing_but_rounding():
+    for count in range(2, 60):
+        same = training_set(told(*[0.07] * count).finished)
+        assert np.allclose(same.targets, 0, atol=1e-9)
+        assert deviation(np.full(count, 0.07)) == 1.0
+    assert deviation(np.array([0.07, 0.070001])) == pytest.approx(5e-7)
 
 
 def test_who_was_stopped_early_is_worse_than_who_went_on():
@@ -265,7 +280,7 @@ def test_what_is_seen_is_an_option_where_there_is_a_graph(encoding):
     if encoding == "vector":
         assert make("bananas", LETTERS, {"encoding": encoding}).encoding == "vector"
         return
-    with pytest.raises(ConfigError, match=f"'{encoding}' needs a space that offers a graph"):
+    with pytest.raises(ConfigError, match=f"'{encoding}' needs a space with a graph"):
         make("bananas", LETTERS, {"encoding": encoding})
 
 

@@ -177,7 +177,7 @@ def test_a_space_of_which_nothing_can_be_built_is_status_2(tmp_path):
     [
         (("mpl",), "no space 'mpl': did you mean 'mlp'"),
         (("mlp", "--task", "digit"), "no task 'digit': did you mean 'digits'"),
-        (("mlp", "--task", "cifar10"), "cifar10 was looked for in"),
+        (("mlp", "--task", "cifar10"), "cifar10 is missing or damaged in"),
         (("mlp", "--sample", "0"), "sample of at least 1"),
         (("mlp", "--time-limit", "0"), "time limit above 0"),
         (("mlp", "--workers", "0"), "workers must be at least 1, got 0"),
@@ -217,7 +217,7 @@ def test_a_budget_in_time_is_told_as_trials(capsys):
     cast = looked.forecast
     mean = 600 * 2 / cast.full_epochs
     assert looked.epoch_seconds.least <= mean <= looked.epoch_seconds.most
-    assert cast.full_trials == math.ceil(cast.full_epochs / 9)
+    assert cast.full_epochs <= 9 * cast.full_trials < cast.full_epochs + 10  # the one rounded up
     assert cast.trials is None
     assert cast.trials_expected > cast.full_trials  # for asha stops most of them
     assert cast.seconds_expected == pytest.approx(600, rel=0.01)

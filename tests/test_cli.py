@@ -83,7 +83,7 @@ def test_help_loads_nothing_heavy(arguments):
 REFUSED = {
     "space": (["--space", "nasbnech201"], "no space 'nasbnech201': did you mean 'nasbench201'"),
     "task": (["--task", "cifar"], "no task 'cifar': did you mean 'cifar10' or 'cifar100'"),
-    "searcher": (["--searcher", "evolve"], "no searcher 'evolve': .*known are .*evolution"),
+    "searcher": (["--searcher", "evolve"], "no searcher 'evolve': .*known names are .*evolution"),
     "scheduler": (["--scheduler", "asah"], "did you mean 'asha'"),
     "space option": (["--set", "space.cels=1"], "did you mean 'cells'"),
     "task option": (["--set", "task.vaild=0.1"], "did you mean 'valid'"),
@@ -109,7 +109,7 @@ REFUSED = {
     "negative": (["--set", "training.lr=-0.1"], "0.0 <= lr .* got -0.1"),
     "part": (["--set", "spaces.cells=1"], "PART one of space, .*, got 'spaces.cells=1'"),
     "no value": (["--set", "space.cells"], "--set takes PART.OPTION=VALUE"),
-    "bad value": (["--set", "space.cells=[1"], ".1. is no YAML: .*column"),
+    "bad value": (["--set", "space.cells=[1"], ".1. is not valid YAML: .*column"),
     "no trials": (["--trials", "0"], "trials must be at least 1, got 0"),
     "no epochs": (["--epochs", "-1"], "epochs must be at least 1, got -1"),
     "no time": (["--time", "2 hours"], "time must be more than 0, .* 2h, 90m, .* got '2 hours'"),
@@ -119,7 +119,7 @@ REFUSED = {
     "no failures": (["--max-failures", "0"], "max_failures must be at least 1, got 0"),
     "no value of a target": (["--target", "val_accuracy"], "target must be METRIC=VALUE"),
     "target": (["--target", "val_acc=0.9"], "target: no metric 'val_acc': did you mean"),
-    "metric": (["--objective", "f1:max"], "objective: no metric 'f1': known are"),
+    "metric": (["--objective", "f1:max"], "objective: no metric 'f1': the known names are"),
     "proxy": (["--proxies", "sinflow"], "no proxy 'sinflow': did you mean 'synflow'"),
     "resources": (["--cpus-per-trial", "nan"], "CPUs of a trial must be 0 or at least"),
     "objective": (["--objective", "val_loss:best"], "ends in :min or :max"),
@@ -130,15 +130,15 @@ REFUSED = {
     ),
     "fidelities": (
         ["--searcher", "gp", "--set", "searcher.fidelities=[3, 10]"],
-        r"fidelities \[3, 10\] end at 10 epochs, and the run trains for 9",
+        r"fidelities \[3, 10\] and 9 epochs",
     ),
     "file": (["--space", "mine.py"], "there is no file mine.py"),
     "data": (
         ["--task", "cifar10"],
-        "looked for in .* fetch it with `raynas search --task cifar10",
+        "is missing or damaged in .* download it with `raynas search --task cifar10",
     ),
     "config": (["--config", "no.yaml"], "the configuration no.yaml cannot be read"),
-    "output": (["--output", "taken"], "needs a folder it can write into, taken is none"),
+    "output": (["--output", "taken"], "needs a folder that it can write into, got taken"),
 }
 
 
@@ -172,7 +172,7 @@ def test_proxies_without_a_value_for_any_network_are_refused(raynas, tmp_path):
     assert (status, output) == (2, "")
     assert re.fullmatch(
         "raynas: no network sampled from 'frozen.py' has a value for 'fisher' and 'snip', leave "
-        "that out: this proxy needs gradients.*; this proxy needs weights that are trained.*\n",
+        "that out: this proxy needs gradients.*; this proxy needs trainable weights.*\n",
         errors,
     )
     assert [path.name for path in tmp_path.glob("runs*")] == []
@@ -217,7 +217,7 @@ def test_an_option_there_is_not_is_status_2(raynas, arguments):
     ("text", "says"),
     [
         ("trails: 3", "no setting 'trails': did you mean 'trials'"),
-        ("trials: [", "is no YAML"),
+        ("trials: [", "is not valid YAML"),
         ("trials", "must hold settings"),
         ("training: 3", "training must .*got 3"),
         ("space_options: [1]\n", "must hold options"),

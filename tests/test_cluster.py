@@ -1,6 +1,7 @@
 """Whose Ray a search runs on, and what it may take of it."""
 
 import socketserver
+import sys
 import time
 from http.server import SimpleHTTPRequestHandler
 from tempfile import TemporaryDirectory
@@ -14,7 +15,7 @@ from ray_runs import PATIENCE, cli, completed, members, process
 
 from raynas.errors import ResourceError
 from raynas.execution.ray_tune.cluster import Share, connected, settle
-from raynas.execution.ray_tune.lean_start import HELPERS, lean
+from raynas.execution.ray_tune.lean_start import HELPERS, lean, loading
 
 TENTHS = st.integers(0, 40).map(lambda tenths: tenths / 10)
 
@@ -180,3 +181,15 @@ def test_only_a_lean_ray_does_without_its_helpers():
     with lean():
         assert not any(getattr(Node, name) in own for name in HELPERS)
     assert [getattr(Node, name) for name in HELPERS] == own
+
+
+def test_an_import_that_fails_beside_ray_says_its_reason(tmp_path, monkeypatch):
+    (tmp_path / "unfit.py").write_text(
+        "import time; time.sleep(0.2); raise ImportError('the reason')", encoding="utf-8"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    with loading("unfit"):
+        while "unfit" not in sys.modules:
+            time.sleep(0.01)
+    with pytest.raises(ImportError, match="the reason"):
+        from unfit import something  # noqa: F401, PLC0415

@@ -226,13 +226,13 @@ def test_a_scheduler_that_raises_ends_its_trial_and_the_run_goes_on():
 @pytest.mark.parametrize(
     ("proposal", "says"),
     [
-        (ZeroDivisionError("no parents"), "trial 1, raised ZeroDivisionError: no parents"),
+        (ZeroDivisionError("no parents"), "trial 1: it raised ZeroDivisionError: no parents"),
         (SpaceError("nothing left"), "trial 1: nothing left"),
         (of("d"), "trial 1: op must be .* got 'd'"),
         (Proposal(Architecture({"op": "a", "width": 3})), "no decision 'width'"),
         (
             Architecture({"op": "a"}),
-            "a searcher proposes a raynas.trial.Proposal, got Architecture",
+            "it must return a raynas.trial.Proposal or None, got Architecture",
         ),
     ],
 )

@@ -60,7 +60,7 @@ def test_what_tune_has_no_words_for_is_said_once(caplog):
     check(searcher, Requirements((Objective(),), 1))
     played(searcher, 20, space=WEIGHTED)
     assert [record.message for record in caplog.records if record.name == "raynas"] == [
-        "OptunaSearch knows no prior weights: those of op and 1 more are not heeded"
+        "OptunaSearch cannot use prior weights: the weights of op and 1 more are ignored"
     ]
 
 

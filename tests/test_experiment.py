@@ -38,7 +38,7 @@ def test_what_is_left_out_has_a_default_and_what_is_given_is_read():
     ("values", "says"),
     [
         ({"trails": 3}, "no setting 'trails': did you mean 'trials'"),
-        ({1: 2}, "no setting '1': known are"),
+        ({1: 2}, "no setting '1': the known names are"),
         ({"trials": "many"}, "trials must be a whole number, got 'many'"),
         ({"trials": 0}, "trials must be at least 1, got 0"),
         ({"trials": -3}, "trials must be at least 1, got -3"),
@@ -51,9 +51,9 @@ def test_what_is_left_out_has_a_default_and_what_is_given_is_read():
         ({"cpus_per_trial": 0.00001}, "CPUs of a trial must be 0 or at least 0.0001"),
         ({"cpus_per_trial": float("nan")}, "CPUs of a trial must be 0 or at least"),
         ({"gpus_per_trial": float("inf")}, "GPUs of a trial must be 0 or at least"),
-        ({"gpus_per_trial": 1.5}, "more than one GPU must be whole ones, got 1.5"),
-        ({"cpus_per_trial": 0, "gpus_per_trial": 0}, "a share of a CPU or of a GPU"),
-        ({"cpus_per_trial": 0}, "a share of a CPU or of a GPU"),
+        ({"gpus_per_trial": 1.5}, "more than one GPU must be a whole number, got 1.5"),
+        ({"cpus_per_trial": 0, "gpus_per_trial": 0}, "needs CPUs or GPUs"),
+        ({"cpus_per_trial": 0}, "needs CPUs or GPUs"),
         ({"objective": "val_loss:down"}, "ends in :min or :max, got 'val_loss:down'"),
         ({"time": "soon"}, "time must be more than 0, .* got 'soon'"),
         ({"time": -1}, "time must be more than 0, .* got -1"),
@@ -121,13 +121,13 @@ def test_a_file_holds_the_same_fields(tmp_path):
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        (b"space: [", "no YAML"),
-        (b"\xff\xfe\xfd", "no YAML"),
-        (b"space: \x01", "no YAML"),
+        (b"space: [", "not valid YAML"),
+        (b"\xff\xfe\xfd", "text in UTF-8"),
+        (b"space: \x01", "not valid YAML"),
         (b"- space", "must hold settings"),
         (b"", "must hold settings"),
         (b"mlp", "must hold settings"),
-        (b"!!python/object:os.system {}", "no YAML"),
+        (b"!!python/object:os.system {}", "not valid YAML"),
     ],
 )
 def test_a_file_that_holds_no_settings_says_so(tmp_path, content, says):

@@ -181,8 +181,8 @@ def test_what_a_space_leaves_out_comes_from_the_defaults():
         ({"gpus": True}, "gpus of a trial must be a number, got True"),
         ({"gpus": -1}, "GPUs of a trial must be 0 or at least"),
         ({"cpus": float("nan")}, "CPUs of a trial must be 0 or at least"),
-        ({"gpus": 1.5}, "more than one GPU must be whole ones"),
-        ({"cpus": 0, "gpus": 0}, "needs a share of a CPU or of a GPU"),
+        ({"gpus": 1.5}, "more than one GPU must be a whole number"),
+        ({"cpus": 0, "gpus": 0}, "needs CPUs or GPUs"),
     ],
 )
 def test_nonsense_is_named(said, says):
@@ -193,7 +193,7 @@ def test_nonsense_is_named(said, says):
 def test_more_than_any_node_has_is_named():
     two = (Resources(4.0, 1.0), Resources(8.0, 0.0))
     asks = Shares(two[0], two, asked=lambda architecture: {"cpus": 5 + architecture["n"]})
-    with pytest.raises(ResourceError, match="5 CPUs and 1 GPUs on one node, and the nodes have 4"):
+    with pytest.raises(ResourceError, match="5 CPUs and 1 GPUs on one node, but the nodes have 4"):
         asks.of(trial(0), History())
     raises = Shares(two[0], two, asked=lambda architecture: architecture["width"])
     with pytest.raises(ResourceError, match="resources raised KeyError: 'width'"):

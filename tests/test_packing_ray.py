@@ -183,7 +183,7 @@ def test_until_memory_was_measured_auto_gives_whole_devices(mine):
 
 
 def test_what_no_node_has_fails_with_the_reason_and_nonsense_before_anything_starts(mine):
-    with pytest.raises(RunError, match="asks for 1 CPUs and 7 GPUs on one node, and the nodes"):
+    with pytest.raises(RunError, match="needs 1 CPUs and 7 GPUs on one node, but the nodes"):
         search(mine, "vast")
     with (mine / "space.py").open("a") as file:
         file.write("\ndef resources(architecture): return {'gpu': 1}\n")

@@ -39,9 +39,7 @@ def test_a_winner_names_classes_and_warns_once_of_another_scale(tmp_path):
         warnings.simplefilter("error")
         assert {*winner.predict(data.test.inputs)} <= {*map(str, range(10))}
         assert len(winner.predict(data.test.inputs[0])) == 1
-    with pytest.warns(
-        UserWarning, match="between 0 and 1, .* learnt from values between 0 and 16"
-    ):
+    with pytest.warns(UserWarning, match="between 0 and 1, .* trained on values between 0 and 16"):
         winner(data.test.inputs / 16)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -49,7 +47,7 @@ def test_a_winner_names_classes_and_warns_once_of_another_scale(tmp_path):
     other = raynas.load_winner(tmp_path)
     with pytest.warns(UserWarning, match="between 0 and 255"):
         other(torch.from_numpy(data.test.inputs / 16 * 255))
-    with pytest.raises(DataError, match=r"\(examples, 1, 8, 8\).*bring them to the front"):
+    with pytest.raises(DataError, match=r"\(examples, 1, 8, 8\).*move them to the front"):
         winner(data.test.inputs.transpose(0, 2, 3, 1))
     with pytest.raises(RunError, match="holds no winner"):
         raynas.load_winner(tmp_path / "none")
@@ -79,7 +77,7 @@ def test_ids_stay_whole_numbers_from_the_task_to_the_export(tmp_path):
     winner = kept(tmp_path, child, data)
     given = torch.from_numpy(data.test.inputs)
     assert torch.allclose(winner(data.test.inputs), child(given))
-    with pytest.raises(DataError, match="expects ids: whole numbers, the inputs are float64"):
+    with pytest.raises(DataError, match=r"must be ids .whole numbers.: got float64"):
         winner(data.test.inputs / 1.0)
 
 

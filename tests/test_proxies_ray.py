@@ -86,7 +86,7 @@ def test_a_run_outlives_networks_that_kill_its_proxies(tmp_path, caplog):
     assert len(found.history.failed) + len(found.history.finished) == 6
     for trial in found.history.failed:
         why = {"kills": DIED, "leaves": "SystemExit: 3"}[trial.architecture["kind"]]
-        assert trial.outcome.reason == f"no proxy could say anything of it: {why}"
+        assert trial.outcome.reason == f"no proxy could score the network: {why}"
     assert all(trial.architecture["kind"] in {"plain", "wide"} for trial in found.history.finished)
     assert len(found.history.failed) <= 3  # only where both of two are broken
     assert any(trial.started.screening.dropped for trial in trials)

@@ -149,13 +149,13 @@ def test_a_searcher_is_named_or_given_or_made():
         (RegularizedEvolution(SPACE), {"size": 3}, ConfigError, "takes no options, got .'size'"),
         (3, {}, ConfigError, "needs a method 'propose', and 3 has none"),
         (lambda space: 4, {}, ConfigError, "4 has none"),  # noqa: ARG005
-        ("gp", {"fidelities": (2, 9)}, ConfigError, "full trainings must be as long"),
+        ("gp", {"fidelities": (2, 9)}, ConfigError, "must be the run's number of epochs"),
     ],
 )
 def test_what_cannot_propose_is_refused_at_once(searcher, options, error, says):
     with pytest.raises(error, match=says):
         RaynasSearch(SPACE, searcher, metric="score", **options)
-    with pytest.raises(SpaceError, match="a single one"):
+    with pytest.raises(SpaceError, match="got a space of one"):
         RaynasSearch(SINGLE, "evolution", metric="score")
 
 
@@ -173,7 +173,7 @@ def test_what_a_tuner_cannot_be_told_is_refused():
 
 
 def test_a_proposal_outside_the_space_is_refused():
-    with pytest.raises(SearcherError, match="asked for trial 0: u must be one of"):
+    with pytest.raises(SearcherError, match="could not propose trial 0: u must be one of"):
         scripted(of("x")).suggest("a")
 
 
@@ -290,7 +290,7 @@ def test_what_is_no_number_is_no_score(score):
     (end,) = outcomes(search)
     assert isinstance(end, Failed)
     assert "score is" in end.reason
-    assert "after epoch 3, which is no score" in end.reason
+    assert "after epoch 3, but must be finite" in end.reason
 
     search.suggest("b")
     search.on_trial_result("b", {"score": score, "training_iteration": 1})

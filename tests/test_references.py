@@ -63,13 +63,13 @@ def test_shipped_parts_have_names():
     [
         (lambda: find_space("mpl", {}), "no space 'mpl': did you mean 'mlp'"),
         (lambda: find_space("nasbench-201", {}), "did you mean 'nasbench201'"),
-        (lambda: find_space("", {}), "no space ''.* known are "),
+        (lambda: find_space("", {}), "no space ''.* the known names are "),
         (lambda: find_space("nasbench201", {"cels": 1}), "no option .* did you mean 'cells'"),
         (lambda: find_space("mlp", {"cells": 1}), "unexpected keyword argument 'cells'"),
         (lambda: find_task("digit", {}), "no task 'digit': did you mean 'digits'"),
         (
             lambda: find_task("digits", {"vald": 0.1}),
-            "did you mean 'valid'.* known are test, valid",
+            "did you mean 'valid'.* the known names are test, valid",
         ),
         (
             lambda: find_task("digits", {"valid": "much"}),
@@ -126,7 +126,7 @@ def test_objects_are_taken_as_they_are():
     factory = partial(RegularizedEvolution, population_size=3)
     assert find_searcher(factory, mlp.SPACE, {"tournament_size": 2}).population_size == 3
     assert find_scheduler(scheduler, {}) is scheduler
-    with pytest.raises(ConfigError, match="ready made and takes no options"):
+    with pytest.raises(ConfigError, match="so it takes no options"):
         find_task(task, {"valid": 0.3})
 
 
@@ -158,7 +158,7 @@ def test_what_is_no_such_part_is_refused(find, says):
 
 
 def test_a_searcher_that_cannot_express_the_space_says_so():
-    with pytest.raises(SpaceError, match="a single one"):
+    with pytest.raises(SpaceError, match="got a space of one"):
         find_searcher("evolution", Space({"n": Int(1, 1)}), {})
 
 

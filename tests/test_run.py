@@ -128,7 +128,7 @@ def test_a_winner_that_cannot_be_exported_leaves_its_weights_and_that_is_said(mi
     assert {"weights.safetensors", "architecture.json"} <= left
     assert "network.pt2" not in left
     (said,) = [r.getMessage() for r in caplog.records if "network.pt2" in r.getMessage()]
-    assert "cannot export this network (GuardOnDataDependent" in said
+    assert "torch cannot export this network (" in said
 
 
 @pytest.mark.slow
@@ -139,7 +139,7 @@ def test_failures_are_rows_and_two_workers_do_it_all_side_by_side(mine):
     assert reasons == {
         "refuses": "the network cannot be built: nothing can be built on (1, 8, 8)",
         "raises": "IndexError: list index out of range",
-        "misfits": "a child must give one logit per class for every example, (30, 10): "
+        "misfits": "a network must return one logit per class for every example, (30, 10): "
         "got (30, 11)",
         "diverges": reasons["diverges"],
     }
@@ -184,7 +184,7 @@ def test_interrupted_then_stuck_then_mended_nothing_is_lost(mine, monkeypatch):
 
     stuck = Script("plain", "plain", ZeroDivisionError("no kind is left"))
     with pytest.raises(
-        SearcherError, match="asked for trial 2, raised ZeroDivisionError: no kind"
+        SearcherError, match="could not propose trial 2: it raised ZeroDivisionError: no kind"
     ):
         raynas.resume(output, searcher=stuck)
     assert events(output)[: len(interrupted)] == interrupted

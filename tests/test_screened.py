@@ -81,7 +81,7 @@ def test_proxies_that_do_not_agree_with_training_are_dropped_once_with_a_word(ca
     assert {one.screening.mode for one in begun(run)[20:]} == {"off"}
     said = [record.message for record in caplog.records]
     assert len(said) == 1
-    assert "0.9 is asked for): proposals are no longer screened" in said[0]
+    assert "it must reach 0.9): proposals are no longer screened" in said[0]
 
 
 def test_once_switched_off_proxies_stay_so_whatever_trials_show_later():
@@ -192,7 +192,7 @@ def test_a_network_on_which_proxies_raise_takes_no_other_ones_place(caplog):
         run = searched(breaks, keep=0.5, least=-1)
     faults = [trial.outcome for trial in run.history.failed]
     assert {fault.reason for fault in faults} == {
-        "no proxy could say anything of it: ZeroDivisionError: no"
+        "no proxy could score the network: ZeroDivisionError: no"
     }
     assert "Traceback …" in faults[0].detail
     assert len(run.history.trials) == 60

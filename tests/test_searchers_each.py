@@ -75,7 +75,7 @@ def ended(history, architecture, loss, *, epochs=1, stopped_after=None):
                 "optuna", LETTERS, {"sampler": "nsgaii", "sampler_options": {"population_size": 1}}
             ),
             ConfigError,
-            "NSGAIISampler cannot be made",
+            "NSGAIISampler cannot be created",
         ),
         (lambda: make("optuna", LETTERS, {"sampler": "cmaes"}), SpaceError, "u is a Choice"),
     ],
@@ -272,7 +272,7 @@ def test_optuna_begins_with_what_the_prior_says(sampler, options, begins, caplog
     """Later it knows nothing of the weights, and says so, unless all is drawn from the prior."""
     searcher = make("optuna", WEIGHTED, {"sampler": sampler, "sampler_options": options})
     check(searcher, Requirements(LOSS, epochs=1))
-    says = "prior weights: those of a and 1 more are not heeded after its random trials"
+    says = "prior weights: the weights of a and 1 more are ignored after its random trials"
     assert (says in caplog.text) == (sampler != "random")
     history = History(LOSS)
 

@@ -43,7 +43,7 @@ def search(tmp_path):
 def stopped(started, number):
     output, errors = started.communicate(timeout=PATIENCE)
     assert started.returncode == 128 + number, errors
-    assert f"stopped by {signal.Signals(number).name}" in output
+    assert f"stopped by {signal.Signals(number).name}" in errors
     assert "Traceback" not in output + errors
     assert "***" not in output + errors
     return output, errors
@@ -54,8 +54,8 @@ def test_a_trial_comes_to_a_checkpoint_and_goes_on_from_there(search, tmp_path):
     with process(*search) as started:
         assert wait_until(lambda: "report" in kinds(tmp_path), started), started.stderr.read()
         os.kill(started.pid, signal.SIGTERM)
-        output, errors = stopped(started, signal.SIGTERM)
-    assert f"To go on: raynas resume {tmp_path / 'run'}" in output
+        _, errors = stopped(started, signal.SIGTERM)
+    assert f"To go on: raynas resume {tmp_path / 'run'}" in errors
     assert "SIGTERM: trials end after the epoch that they are in" in errors
     before = events(tmp_path / "run")
     assert before[-1]["event"] == "report"  # the trial has not ended

@@ -186,7 +186,7 @@ def test_what_is_no_number_is_a_failure_and_costs_its_time(value):
 
     search = simulation(of(2), of(1), of(2), of(3), table=Holed(), trainings=3)
     *_, last = search
-    reason = f"the recorded val_accuracy is {value} after epoch 3, which is no score"
+    reason = f"the recorded val_accuracy is {value} after epoch 3, but must be finite"
     assert [trial.outcome.reason for trial in search.history.failed] == [reason] * 2
     assert [trial.outcome.at for trial in search.history.failed] == [6.0, 9.0]
     assert ends(search.history) == [(1, 9.0), (3, 18.0)]
@@ -239,7 +239,7 @@ def test_a_length_the_table_does_not_have_is_refused():
             return super().answer(architecture, epochs, draw)[:0]
 
     with pytest.raises(
-        ConfigError, match="must end with a look after epoch 3: Short ends after 0"
+        ConfigError, match="must be of epoch 3: the last record in Short is of epoch 0"
     ):
         list(simulation(of(1), table=Short()))
 
@@ -268,7 +268,7 @@ def test_the_plan_bounds_the_trainings():
 
 
 def test_a_searchers_fault_is_raised():
-    with pytest.raises(SearcherError, match="asked for trial 1"):
+    with pytest.raises(SearcherError, match="could not propose trial 1"):
         list(simulation(of(1), Proposal(Architecture({"size": 9, "kind": "a"}))))
 
 
@@ -286,8 +286,11 @@ class Odd:
 @pytest.mark.parametrize(
     ("proposal", "message"),
     [
-        (None, r"asked for trial 0, raised SystemExit: 0 \(.*test_simulate.py, line \d+: return"),
-        ({"size": 1}, r"asked for trial 0: a searcher proposes a raynas.trial.Proposal, got {'s"),
+        (
+            None,
+            r"trial 0: it raised SystemExit: 0 \(.*test_simulate.py, line \d+: return",
+        ),
+        ({"size": 1}, r"propose trial 0: it must return a raynas.trial.Proposal or None, got {'s"),
     ],
 )
 def test_a_searcher_cannot_end_the_program_nor_propose_anything_else(proposal, message):

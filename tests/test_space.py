@@ -95,7 +95,7 @@ def test_size_is_the_number_of_different_architectures(space):
         (lambda: Choice({}), "at least one option"),
         (lambda: Choice((1, True)), "must differ"),
         (lambda: Choice(("a", "a")), "must differ"),
-        (lambda: Choice(({"a": 1}.keys(), 3)), "name it instead"),
+        (lambda: Choice(({"a": 1}.keys(), 3)), "give a sub-space a name"),
         (lambda: Choice((math.nan, 1.0)), "finite"),
         (lambda: Choice("abc"), "list"),
         (lambda: Choice((1, 2), (1.0,)), "one weight per option"),
@@ -161,7 +161,7 @@ VALID = {
         ({"training.lr": 2.0}, "training.lr must be in Float"),
         ({"training.lr": math.nan}, "training.lr must be in Float"),
         ({"training.lr": "0.1"}, "training.lr must be in Float"),
-        ({"stage.1.width": 16}, "'stage.1.width' is not active here"),
+        ({"stage.1.width": 16}, "'stage.1.width' is not active"),
         ({"stage.0.wdith": 16}, "did you mean 'stage.0.width'"),
     ],
 )
@@ -173,7 +173,7 @@ def test_what_is_no_architecture_is_refused(change, says):
 def test_a_missing_decision_is_named():
     assert dict(CONDITIONAL.architecture(VALID)) == VALID
     for path in VALID:
-        with pytest.raises(SpaceError, match=f"does not decide '{path}'|is not active here"):
+        with pytest.raises(SpaceError, match=f"must have a value for '{path}'|is not active"):
             CONDITIONAL.architecture({key: VALID[key] for key in VALID if key != path})
 
 

@@ -44,7 +44,7 @@ def test_a_shipped_space_survives_json(name):
 
 @pytest.mark.parametrize("data", [3, "a", {"chioce": [1]}, {"int": [1], "log": False}, []])
 def test_data_that_are_no_space_are_refused(data):
-    with pytest.raises(SpaceError, match="no part of a space"):
+    with pytest.raises(SpaceError, match="the description of a space must be"):
         from_data(data)
 
 

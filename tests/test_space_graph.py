@@ -44,9 +44,9 @@ def test_each_end_weighs_a_tenth_of_the_layers():
         ((), (), "at least one layer"),
         ((Layer("conv", -1.0),), (), "at least zero"),
         ((Layer("conv", float("nan")),), (), "at least zero"),
-        ((CONV, CONV), ((1, 0),), "to a later one of 2"),
-        ((CONV, CONV), ((1, 1),), "to a later one"),
-        ((CONV, CONV), ((0, 2),), "to a later one"),
+        ((CONV, CONV), ((1, 0),), "to a later layer, with positions from 0 to 1"),
+        ((CONV, CONV), ((1, 1),), "to a later layer"),
+        ((CONV, CONV), ((0, 2),), "to a later layer"),
     ],
 )
 def test_impossible_graphs_are_refused(layers, edges, says):

@@ -32,7 +32,7 @@ def test_overrides_replace_fields_and_leave_the_rest():
         ({"lr": -0.1}, "0.0 <= lr"),
         ({"batch_size": 1}, "2 <= batch_size"),
         ({"batch_size": 64.0}, "whole number: got 64.0"),
-        ({"flip": 1}, "truth value: got 1"),
+        ({"flip": 1}, "true or false: got 1"),
         ({"crop": -1}, "0 <= crop"),
         ({"label_smoothing": 1.5}, "label_smoothing <= 1.0"),
         ({"warmup": 1.0}, "warmup <= 0.9"),

@@ -171,7 +171,7 @@ def test_what_is_answered_from_the_journal_takes_no_place():
         (ResourceChangingScheduler(ASHAScheduler()), {}, "give the scheduler in it"),
         (ASHAScheduler(metric="score", mode="max"), {}, "made without metric and mode"),
         (HyperBandScheduler(mode="max"), {}, "made without metric and mode"),
-        (ASHAScheduler(), {"max_t": 3}, "given ready made and takes no options"),
+        (ASHAScheduler(), {"max_t": 3}, "so it takes no options"),
     ],
 )
 def test_what_cannot_be_led_is_refused(scheduler, options, says):

@@ -28,7 +28,7 @@ def test_a_range_lies_around_the_recipes_value():
 
 
 def test_what_cannot_be_tuned_is_named():
-    with pytest.raises(ConfigError, match="recipe to tune 'crop': known are batch_size"):
+    with pytest.raises(ConfigError, match="recipe to tune 'crop': the known names are batch_size"):
         tuned(Recipe(), ["crop"])
 
 
@@ -59,5 +59,5 @@ def test_a_group_goes_into_one_that_is_there_but_decides_nothing_twice():
     space = Space({"a": Choice((1, 2)), "training": {"lr": Float(0.1, 1)}})
     both = joined(space, "training", {"momentum": Float(0.5, 0.9)})
     assert set(both.decisions) == {"a", "training.lr", "training.momentum"}
-    with pytest.raises(SpaceError, match="the space decides training already"):
+    with pytest.raises(SpaceError, match="cannot be added below 'training'"):
         joined(space, "training", {"lr": Float(0.1, 1)})

@@ -140,11 +140,11 @@ def test_a_file_holds_one_architecture_a_list_or_a_winner(tmp_path):
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        ("{", "is no YAML: line 1, column 2"),
+        ("{", "is not valid YAML: line 1, column 2"),
         ("3", "must be a list of decisions by path.*got 3"),
         ('["relu"]', "must be a list of decisions by path"),
         ("[]", "no architecture of .* fits this space .there is none"),
-        ('[{"op": "pool"}]', "fits this space .the first: the architecture does not decide"),
+        ('[{"op": "pool"}]', "fits this space .the first: the architecture must have a value for"),
         (None, "neither a run folder nor a file of architectures, cannot be read"),
     ],
 )
@@ -206,9 +206,9 @@ def test_equivalent_networks_stay_equivalent():
 @pytest.mark.parametrize(
     ("priors", "says"),
     [
-        ({"opp": {"pool": 1.0}}, "no choice to weigh 'opp': did you mean 'op'"),
+        ({"opp": {"pool": 1.0}}, "no choice at the path 'opp': did you mean 'op'"),
         ({"stages.0.width": {8: 2.0}}, r"did you mean 'stages\.\*\.width'"),
-        ({"stages.*.depth": {1: 2.0}}, "no choice to weigh"),
+        ({"stages.*.depth": {1: 2.0}}, "no choice at the path"),
         ({"op": {"pol": 1.0}}, "no option of op 'pol': did you mean 'pool'"),
         ({"op": {"pool": 0.0}}, "above zero"),
         ({"op": {"pool": math.inf}}, "finite"),

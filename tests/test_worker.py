@@ -166,7 +166,7 @@ def cut(path, name, contents):
 def test_a_parent_that_cannot_be_read_is_a_failure(context, spec, parent, tmp_path):
     for path in spoiled(parent):
         failed = only_event(context, replace(spec, parent=str(path)))
-        assert failed.reason.startswith(f"weights to go on with cannot be read from {path}: ")
+        assert failed.reason.startswith(f"the checkpoint {path} cannot be read: ")
     assert names(tmp_path / "checkpoints") == []
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from raynas.cli.consoles import NOTICES, RESULTS, repaints
 from raynas.cli.settings import by_part
 from raynas.errors import ConfigError, unknown
 
@@ -139,8 +140,7 @@ def _check_outputs(jobs: int, as_json: Path | None, plot: Path | None) -> None:
 
 def _compare(settings: Bench, datasets: Sequence[str], jobs: int) -> list[Comparison]:
     """Run the bench on every data set, with a bar on the way, and print what came of each."""
-    from rich.console import Console  # noqa: PLC0415 - help must not wait for these
-    from rich.progress import Progress  # noqa: PLC0415
+    from rich.progress import Progress  # noqa: PLC0415 - help must not wait for these
 
     from raynas.experiment.bench import bench as run  # noqa: PLC0415
     from raynas.insight.regret_table import print_comparison  # noqa: PLC0415
@@ -151,11 +151,10 @@ def _compare(settings: Bench, datasets: Sequence[str], jobs: int) -> list[Compar
     } or {settings.table: settings}
     comparisons = []
     for name, one in benches.items():
-        errors = Console(stderr=True)
-        with Progress(console=errors, transient=True, disable=not errors.is_terminal) as progress:
+        with Progress(console=NOTICES, transient=True, disable=not repaints()) as progress:
             task = progress.add_task(name, total=one.runs)
             comparisons.append(run(one, name, jobs, partial(progress.advance, task)))
-        print_comparison(Console(highlight=False), comparisons[-1])
+        print_comparison(RESULTS, comparisons[-1])
     return comparisons
 
 

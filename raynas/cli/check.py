@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from raynas.cli import settings as s
+from raynas.cli.consoles import RESULTS
 
 
 def check(  # noqa: PLR0913 - a command's arguments are its options
@@ -53,8 +54,7 @@ def check(  # noqa: PLR0913 - a command's arguments are its options
 
     Architectures are sampled, built, and some of them trained for a few steps on this machine.
     """
-    from rich.console import Console  # noqa: PLC0415 - help must not wait for these
-
+    # help must not wait for these
     from raynas.experiment.check.preflight import PreflightBudget, preflight  # noqa: PLC0415
     from raynas.experiment.experiment import experiment_from  # noqa: PLC0415
     from raynas.insight.preflight import print_preflight  # noqa: PLC0415
@@ -79,4 +79,4 @@ def check(  # noqa: PLR0913 - a command's arguments are its options
     if as_json:
         typer.echo(json.dumps(found.as_data(), indent=2))
     else:
-        print_preflight(Console(highlight=False), found)
+        print_preflight(RESULTS, found)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from raynas.cli.consoles import RESULTS
 from raynas.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -29,9 +30,7 @@ def show(
     ] = None,
 ) -> None:
     """Show the leaderboard of a run, or where its time went, also while it goes on."""
-    from rich.console import Console  # noqa: PLC0415 - help must not wait for these
-
-    from raynas.experiment.run.result import load  # noqa: PLC0415
+    from raynas.experiment.run.result import load  # noqa: PLC0415 - help must not wait for these
     from raynas.insight.leaderboard import leaderboard, records, top_of  # noqa: PLC0415
     from raynas.insight.summary import print_summary  # noqa: PLC0415
 
@@ -46,19 +45,15 @@ def show(
     if as_json:
         typer.echo(json.dumps(records(top_of(leaderboard(history), top)), indent=2))
     else:
-        print_summary(
-            Console(highlight=False), history, top=top, paused_trials=result.paused_trials
-        )
+        print_summary(RESULTS, history, top=top, paused_trials=result.paused_trials)
 
 
 def _show_ledger(result: Result, *, as_json: bool) -> None:
-    from rich.console import Console  # noqa: PLC0415 - help must not wait for these
-
-    from raynas.insight.ledger import ledger  # noqa: PLC0415
+    from raynas.insight.ledger import ledger  # noqa: PLC0415 - help must not wait for these
     from raynas.insight.ledger_view import print_ledger  # noqa: PLC0415
 
     books = ledger(result.history, result.paused_trials)
     if as_json:
         typer.echo(json.dumps(books.as_data(), indent=2))
     else:
-        print_ledger(Console(highlight=False), books)
+        print_ledger(RESULTS, books)

@@ -1,4 +1,4 @@
-"""What a child costs: its parameters, its multiply-adds, the memory to train it."""
+"""The costs of a child: parameters, multiply-adds, and the memory of its training."""
 
 from raynas.costs.count import Costs, measure
 from raynas.costs.memory import training_bytes

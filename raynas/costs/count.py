@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Costs:
-    """What a child costs, whatever it runs on.
+    """The costs of a child, independent of the device.
 
     Attributes:
-        params: Numbers that training fits; one shared by several layers counts once.
+        params: The number of parameters; one that several layers share counts once.
         flops: Multiply-adds of one example's forward pass.
     """
 
@@ -28,17 +28,17 @@ class Costs:
 def measure(child: nn.Module, input_shape: tuple[int, ...], input_dtype: str = "float32") -> Costs:
     """Count a child's parameters and multiply-adds.
 
-    Multiply-adds are counted as NAS-Bench-201 and NATS-Bench count them: convolutions and linear
-    layers, each bias addition being one more; everything else is free. Only layers that are
-    modules are seen, not calls such as ``torch.nn.functional.conv2d``. Layers that run only while
-    training (an auxiliary head) add parameters but no multiply-adds.
+    Multiply-adds are counted as in NAS-Bench-201 and NATS-Bench: those of convolutions and linear
+    layers, plus one for each addition of a bias; all other operations count zero. Only layers
+    that are modules are counted, not calls such as ``torch.nn.functional.conv2d``. Layers that run
+    only in training (an auxiliary head) add parameters but no multiply-adds.
 
-    The child is run once, on zeros and in evaluation mode; it is left as it was found.
+    The child runs once, on zeros and in evaluation mode; it is not changed.
 
     Args:
         child: The network.
         input_shape: The shape of one example, such as (channels, height, width).
-        input_dtype: ``int64`` for ids; otherwise inputs are of the type of the parameters.
+        input_dtype: ``int64`` for ids; otherwise inputs have the type of the parameters.
     """
     import torch  # noqa: PLC0415 - deciding must not load torch
 
@@ -63,7 +63,7 @@ def measure(child: nn.Module, input_shape: tuple[int, ...], input_dtype: str = "
 
 @contextmanager
 def _evaluating(child: nn.Module) -> Iterator[None]:
-    """Hold every layer in evaluation mode, then put each back into its own."""
+    """Put every layer into evaluation mode, and restore its old mode afterwards."""
     training = [layer for layer in child.modules() if layer.training]
     child.eval()
     try:
@@ -82,7 +82,7 @@ def _counts(layer: nn.Module) -> bool:
 
 def _multiply_adds(layer: Any, given: Tensor, output: Tensor) -> int:
     """Return the multiply-adds of one call of a convolution or linear layer."""
-    # One row of the weight is what one output element takes, groups included.
+    # One output element needs one row of the weight, groups included.
     per_element: int = math.prod(layer.weight.shape[1:])
     # A transposed convolution spreads each input element over the output instead.
     rows = given if getattr(layer, "transposed", False) else output

@@ -1,4 +1,4 @@
-"""Standing between a network and torch. Loads torch."""
+"""Intercept the operations of a network. Loads torch."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 
 class Intercept(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's own
-    """Within it, a function of one's own computes every operation, also those of backward.
+    """Inside this context, a given function computes every operation, also in the backward pass.
 
-    Hooks of modules would not see calls such as ``torch.nn.functional.relu``, and would see what
-    an operation in place has left of its input.
+    Hooks of modules would miss calls such as ``torch.nn.functional.relu``, and after an in-place
+    operation they would see a changed input.
     """
 
     def __init__(self, compute: Callable[[Any, Sequence[Any], Mapping[str, Any]], Any]) -> None:
-        """Take ``compute``: given an operation, its arguments and keywords, it returns the result.
+        """Keep ``compute``: it gets an operation, its arguments and keywords, returns the result.
 
-        It is not intercepted itself.
+        Operations inside ``compute`` are not intercepted.
         """
         super().__init__()  # type: ignore[no-untyped-call]
         self._compute = compute
@@ -35,5 +35,5 @@ class Intercept(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's 
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
-        """Nothing is compiled in here; saying so spares two seconds of loading the compiler."""
+        """Return false: nothing is compiled here, and torch need not load its compiler (2 s)."""
         return False

@@ -1,4 +1,4 @@
-"""The memory that one step of training takes."""
+"""The memory that one training step needs."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ if TYPE_CHECKING:
 def training_bytes(
     child: nn.Module, input_shape: tuple[int, ...], batch_size: int, input_dtype: str = "float32"
 ) -> int:
-    """Return the most bytes that tensors hold at a time while a child is trained.
+    """Return the peak memory of all tensors while a child is trained, in bytes.
 
-    That is parameters, their momentum and gradients, running statistics, the examples, what the
-    forward pass keeps for the backward pass, and what either needs on the way.
+    This includes parameters, their momentum and gradients, running statistics, the examples, what
+    the forward pass keeps for the backward pass, and temporary tensors of both passes.
 
-    On a GPU it is measured on a real step, in the precision that training uses. Elsewhere all
-    tensors are followed through a step of two examples and one of three; the sum of what is alive
-    grows by the same amount with every further example, moment by moment, so the peak of the
-    whole batch follows. That is float32: of a child that will train on a GPU in bfloat16 it is an
-    upper estimate. What libraries take for themselves (workspaces, CUDA's own some hundred MB) is
-    not in it.
+    On a GPU the peak is measured on a real step, in the precision of training. On a CPU all
+    tensors are tracked through a step with two examples and one with three. At each moment, the
+    memory in use grows by the same amount with every further example; from this the peak of the
+    whole batch is computed. It is for float32, so for a child that trains in bfloat16 on a GPU it
+    is an upper bound. Memory of the libraries (workspaces, some hundred MB of CUDA) is not
+    included.
 
-    The child is left as it was found.
+    The child is not changed.
 
     Args:
         child: The network; gives ``[batch, classes]`` logits.
         input_shape: The shape of one example, such as (channels, height, width).
         batch_size: Examples per step, at least two.
-        input_dtype: ``int64`` for ids, ``float32`` for the rest.
+        input_dtype: ``int64`` for ids, else ``float32``.
     """
     import torch  # noqa: PLC0415 - deciding must not load torch
 
@@ -51,14 +51,14 @@ def training_bytes(
         if on_gpu:
             return _measured(copy.deepcopy(child), zeros(batch_size))
         two, three = (_moments(child, zeros(count)) for count in (2, 3))
-        if len(two) != len(three):  # the number of examples changes what is done
+        if len(two) != len(three):  # the operations depend on the number of examples
             return max(_moments(child, zeros(batch_size)))
     more = batch_size - 2
     return max(now + more * (then - now) for now, then in zip(two, three, strict=True))
 
 
 def _measured(child: nn.Module, make_inputs: Inputs) -> int:
-    """Return the peak of a step, by the allocator of the GPU."""
+    """Return the peak of a step as measured by the GPU's allocator."""
     import torch  # noqa: PLC0415 - deciding must not load torch
 
     device = next(child.parameters()).device
@@ -73,7 +73,7 @@ def _measured(child: nn.Module, make_inputs: Inputs) -> int:
 
 
 def _moments(child: nn.Module, make_inputs: Inputs) -> list[int]:
-    """Return the bytes alive after each allocation of a step, what was there before included."""
+    """Return the bytes in use after each allocation of a step, including those before it."""
     from raynas.costs.intercept import Intercept  # noqa: PLC0415
 
     child = copy.deepcopy(child)
@@ -85,26 +85,26 @@ def _moments(child: nn.Module, make_inputs: Inputs) -> list[int]:
 
 
 def _step(child: nn.Module, make_inputs: Inputs) -> None:
-    """Go forward and backward once, on zeros."""
+    """Run one forward and one backward pass on zeros."""
     import torch  # noqa: PLC0415 - deciding must not load torch
     from torch.nn.functional import cross_entropy  # noqa: PLC0415
 
-    inputs = make_inputs()  # here, for they take memory, too
+    inputs = make_inputs()  # created here, because they also need memory
     labels = torch.zeros(len(inputs), dtype=torch.int64, device=inputs.device)
     torch.autograd.backward(cross_entropy(child.train()(inputs), labels))
 
 
 def _held(child: nn.Module) -> int:
-    """Return what is there before a step begins: parameters, their momentum, statistics."""
+    """Return the bytes in use before a step: parameters, their momentum, statistics."""
     momentum = [parameter for parameter in child.parameters() if parameter.requires_grad]
     return sum(part.nbytes for part in (*child.parameters(), *child.buffers(), *momentum))
 
 
 class _Tally:
-    """Follows the memory of all tensors but those known from the start.
+    """Tracks the memory of all tensors except those known from the start.
 
     Attributes:
-        moments: The bytes alive after each allocation.
+        moments: The bytes in use after each allocation.
     """
 
     def __init__(self, known: Iterable[Tensor]) -> None:
@@ -113,7 +113,7 @@ class _Tally:
         self._live = {_name(tensor.untyped_storage()) for tensor in known}
 
     def compute(self, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
-        """Compute an operation and take note of what it made."""
+        """Compute an operation and record the tensors that it made."""
         made = func(*args, **kwargs)
         for tensor in made if isinstance(made, tuple | list) else (made,):
             if hasattr(tensor, "untyped_storage"):

@@ -1,4 +1,4 @@
-"""Asking proxies about architectures, on a worker's side; knows nothing of Ray."""
+"""Score architectures by proxies on a worker; this module does not use Ray."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from raynas.space import Architecture
 
 @dataclass(frozen=True, slots=True)
 class Assessor:
-    """Asks the same proxies, about the same examples, whoever asks.
+    """Scores architectures by fixed proxies on fixed examples.
 
     Attributes:
         context: Builds children.
-        batch: What they are shown.
-        names: Which proxies.
+        batch: The examples.
+        names: The names of the proxies.
         seed: The run's seed.
     """
 
@@ -34,12 +34,12 @@ class Assessor:
         return cls(context, Batch.of(data, seed=seed, device="cpu"), names, seed)
 
     def scores(self, architectures: Sequence[Architecture]) -> list[Scores]:
-        """Return what each proxy says of each, or why it does not."""
+        """Return the scores of each architecture, or the reason why a proxy has none."""
         build = self.context.build
         return score_all(build, architectures, self.batch, self.names, seed=self.seed)
 
     def assess(self, architectures: Sequence[Architecture]) -> list[Assessment]:
-        """Return what proxies say of each."""
+        """Return the assessment of each architecture."""
         return [
             Assessment(
                 scores.values,

@@ -1,4 +1,7 @@
-"""What is the same wherever trials run: who starts next, who goes on, what is written down."""
+"""The control of a search, independent of where trials run.
+
+It decides which trial starts next, which trials continue, and what the journal records.
+"""
 
 from __future__ import annotations
 
@@ -35,14 +38,16 @@ from raynas.trial import (
 
 @dataclass(slots=True)
 class Conductor:
-    """Leads a search from one event to the next; whoever runs the trials asks and tells it.
+    """Controls a search from one event to the next; the caller runs the trials.
+
+    The caller asks it for the next trial, and tells it reports and failures.
 
     Attributes:
         plan: What to do.
-        history: What happened so far; trials in it that have not ended, or were ended by a limit,
-            go on first.
-        record: Writes an event down and folds it into ``history``.
-        clock: The time, in seconds.
+        history: What happened so far; trials in it that have not ended, or that a limit ended,
+            continue first.
+        record: Writes an event to the journal and adds it to ``history``.
+        clock: Returns the time, in seconds.
         interruption: Whether a signal asks the run to end.
     """
 
@@ -58,10 +63,10 @@ class Conductor:
     _exhausted: bool = field(init=False, default=False)
 
     def __post_init__(self) -> None:
-        """Take up what an earlier process left half done.
+        """Complete the work of an earlier process.
 
-        It may have been killed between two events that belong together: a report and the verdict
-        on it, a trial's start and the answer to it.
+        That process may have been killed between two events that belong together: a report and
+        the verdict on it, or a trial's start and its answer from the history.
         """
         self._guidance = GuardedScheduler(self.plan.scheduler, self.plan.space, self.plan.seed)
         if isinstance(self.history.last, Report):
@@ -73,18 +78,18 @@ class Conductor:
         self._halfway = deque(t.number for t in trials if t.outcome is None or t.cut)
 
     def open(self, slots: int, gpus: float) -> None:
-        """Take note that workers are there, from when on the run's time counts.
+        """Record that workers are ready; from now on, the run's time counts.
 
         Args:
-            slots: Trials at once.
-            gpus: GPUs of each.
+            slots: How many trials run at once.
+            gpus: GPUs per trial.
         """
         self.record(Opened(self.clock(), slots, gpus))
         self._opened = True
 
     @property
     def limit(self) -> str:
-        """The name of a limit of the run that is reached; nothing while there is none."""
+        """The name of a limit of the run that is reached; empty if none is reached."""
         if self.interruption.signal:
             return "interruption"
         now = self.clock() if self._opened else None
@@ -92,14 +97,14 @@ class Conductor:
 
     @property
     def finished(self) -> bool:
-        """Whether nothing further will start."""
+        """Whether no further trial will start."""
         if self.limit:
             return True
         return not self._halfway and self._over(self._directive)
 
     @property
     def recommended(self) -> Trial | None:
-        """The trial to hand over as it stands; none before one has finished."""
+        """The trial to hand over now; none before one has finished."""
         chosen = self.recommendation
         return chosen.trial if chosen else None
 
@@ -107,8 +112,8 @@ class Conductor:
     def recommendation(self) -> Recommendation | None:
         """The trial to hand over, and what it was compared with; none before one has finished.
 
-        Where weights are inherited, that is the best as measured: a searcher judges architectures
-        and not weights, and might come back to a trial whose weights were deleted long ago.
+        If weights are inherited, it is the trial with the best score: a searcher ranks
+        architectures, not weights, and might choose a trial whose weights are deleted.
         """
         best = self.history.best
         as_measured = Recommendation(best) if best else None
@@ -121,26 +126,26 @@ class Conductor:
 
     @property
     def needed(self) -> set[int]:
-        """The trials whose checkpoints must stay.
+        """The trials whose checkpoints must be kept.
 
-        Those that run, may go on later or have heirs; and one that would be handed over with the
-        weights it has, because it inherited some.
+        These are the trials that run, can be resumed, or can be inherited from; and the best trial
+        if it inherited weights, because it is handed over with its own weights.
         """
         trials = self.history.trials.values()
         needed = {trial.number for trial in trials if trial.outcome is None or trial.cut}
-        best = self.history.best  # which is handed over where weights are inherited
+        best = self.history.best  # it is handed over if weights are inherited
         if best and best.started.inherits:
             needed.add(best.number)
         return needed | self._guidance.kept(self.plan.searcher, self.history)
 
     def next(self) -> Trial | None:
-        """Return the next trial to train; none if, for now or once ``finished``, there is none.
+        """Return the next trial to train; none if there is none now, or if ``finished``.
 
         A proposal that the history can answer is answered and not returned.
 
         Raises:
-            SearcherError: The searcher raised, or proposed what is not in the space.
-            SchedulerError: The scheduler raised again and again.
+            SearcherError: The searcher raised, or its proposal is not in the space.
+            SchedulerError: The scheduler raised too many times in succession.
         """
         if self._halfway and not self.limit:
             number = self._halfway.popleft()
@@ -163,9 +168,9 @@ class Conductor:
         return None
 
     def report(self, report: Report) -> Verdict:
-        """Take a report; say whether the trial goes on.
+        """Record a report; return whether the trial continues.
 
-        A report that was told before, by a process that was killed, is passed over.
+        A report that the journal already holds, from a process that was killed, is ignored.
         """
         trial = self.history.trials[report.number]
         if report.epoch <= trial.epoch:
@@ -176,10 +181,11 @@ class Conductor:
         return self._judge(report)
 
     def fail(self, number: int, reason: str, **more: Any) -> None:
-        """Take note that a trial ended without a score; ``more`` is as in ``Failed``.
+        """Record that a trial ended without a score; ``more`` holds other fields of ``Failed``.
 
         Raises:
-            ConfigError: All have ended so, for one reason; unless the plan says how many may.
+            ConfigError: The first trials all failed for one reason, and the plan sets no
+                ``max_failures``.
         """
         failed = Failed(number, reason, **more, at=self.clock())
         self.record(failed)
@@ -187,15 +193,15 @@ class Conductor:
             self._failing.failed(failed)
 
     def retry(self, number: int, reason: str, **more: Any) -> None:
-        """Take note that memory ran out beside others; the trial comes next, to run alone."""
+        """Record that memory ran out on a shared device; the trial runs next, on a whole one."""
         self.record(Retried(number, reason, self.clock(), **more))
         self._halfway.append(number)
 
     def _judge(self, report: Report) -> Verdict:
-        """Decide on the last event, a report; write down what ends its trial.
+        """Decide whether a trial continues after the last event, a report; record its end.
 
-        A limit comes after the scheduler, so that its verdict is the same as without one; the
-        time is the report's, for it may be another process that comes to judge it.
+        The scheduler is asked before limits are checked, so that its verdict does not depend on
+        limits. The time is that of the report, because another process may make the decision.
         """
         if report.epoch >= self.history.trials[report.number].started.epochs:
             self.record(Finished(report.number, at=report.at))
@@ -211,18 +217,18 @@ class Conductor:
         if verdict is Verdict.STOP or limit:
             self.record(Finished(report.number, stopped=True, at=report.at, limit=limit))
             return Verdict.STOP
-        if self.interruption.signal:  # not written down: the trial goes on when the run does
+        if self.interruption.signal:  # not recorded: the trial continues when the run is resumed
             return Verdict.STOP
         return verdict
 
     @property
     def exhausted(self) -> bool:
-        """Whether nothing new will be proposed, as far as that can be told."""
+        """Whether the searcher will probably propose nothing new."""
         return self._exhausted or exhausted(self.history, self.plan.space)
 
     @property
     def _closed(self) -> bool:
-        """Whether no further trials will begin, only old ones may go on."""
+        """Whether no new trials will begin, so that only old ones can continue."""
         return self.exhausted or self.history.trained >= self.plan.trials
 
     @property
@@ -230,7 +236,7 @@ class Conductor:
         return self._guidance.directive(self.history, closed=self._closed)
 
     def _over(self, directive: Directive | Fault) -> bool:
-        """Say whether nothing further will start, given what the scheduler says comes next."""
+        """Return whether no further trial will start, given the scheduler's directive."""
         may_resume = isinstance(self.plan.scheduler, Director) and bool(self.history.running)
         if isinstance(directive, Fault):  # see _blame
             may_resume = may_resume or paused_last(self.history) is not None
@@ -239,12 +245,12 @@ class Conductor:
         return self._closed and not may_resume
 
     def _waits(self, directive: Directive) -> bool:
-        """Say whether nothing starts for now."""
+        """Return whether no trial starts now."""
         asks_nobody = isinstance(directive, Resume | Proposal)
         return isinstance(directive, Hold) or (self._closed and not asks_nobody)
 
     def _follow(self, directive: Directive) -> Trial | None:
-        """Do what the scheduler says; return the trial that is to be trained, if it led to one."""
+        """Follow the scheduler's directive; return the trial to train, if there is one."""
         match directive:
             case Resume(number):
                 self.record(Resumed(number, self.clock()))
@@ -255,13 +261,13 @@ class Conductor:
                 return self._begin(surely=directive is Begin.TRAINED)
 
     def _blame(self, fault: Fault, faults: int) -> bool:
-        """Let the trial that was to come fail by the scheduler's fault; say whether there is one.
+        """Let the next trial fail because of the scheduler's fault; return whether there is one.
 
-        That is what the searcher proposes or, if no more trials begin, the one that was stopped
-        last. While others run, the scheduler may know better after their next reports.
+        The next trial is the searcher's proposal or, if no new trials begin, the trial that was
+        stopped last. While other trials run, the scheduler may work again after their reports.
 
         Raises:
-            SchedulerError: This is one fault too many in a row.
+            SchedulerError: There were too many faults in succession.
         """
         self._guidance.check_faults(fault, faults)
         if not self._closed:
@@ -275,7 +281,7 @@ class Conductor:
         return True
 
     def _begin(self, fault: Fault | None = None, *, surely: bool = False) -> Trial | None:
-        """Begin what the searcher proposes, to fail by a ``fault``; return it if it is trained."""
+        """Begin the searcher's proposal; return it if it is trained. A ``fault`` makes it fail."""
         proposal = self._propose(surely=surely)
         if proposal is None:
             self._exhausted = True
@@ -285,7 +291,7 @@ class Conductor:
         return self._start(proposal)
 
     def _propose(self, *, surely: bool) -> Proposal | None:
-        """Ask the searcher; where there must ``surely`` be something to train, there is."""
+        """Return the searcher's proposal; if ``surely``, it is always one that will be trained."""
         plan, number = self.plan, len(self.history.trials)
         proposal = ask(plan.searcher, plan.space, self.history, plan.seed)
         if proposal is not None:
@@ -293,7 +299,7 @@ class Conductor:
                 self._guidance.check(proposal, plan.epochs)
             except ConfigError as error:
                 raise SearcherError(
-                    f"{plan.searcher!r}, asked for trial {number}: {error}"
+                    f"{plan.searcher!r} could not propose trial {number}: {error}"
                 ) from error
         if not surely:
             return proposal

@@ -1,4 +1,4 @@
-"""A run in which nothing can be trained: its first trials all fail for one reason."""
+"""Detect a run in which the first trials all fail for the same reason."""
 
 from __future__ import annotations
 
@@ -10,33 +10,33 @@ from raynas.errors import ConfigError
 from raynas.trial import Failed
 
 _MOST: Final = 10
-_VARYING: Final = re.compile(r"0x[0-9a-f]+|\d+(\.\d+)?")  # in reasons that are alike otherwise
+_VARYING: Final = re.compile(r"0x[0-9a-f]+|\d+(\.\d+)?")  # numbers may differ in the same reason
 
 
 @dataclass(slots=True)
 class FailingAlike:
-    """Counts the failures of a process before anything was trained in it."""
+    """Counts the failures of this process before any trial reported."""
 
     _reasons: list[str] = field(default_factory=list)
     _trained: bool = False
 
     def trained(self) -> None:
-        """Take note that a trial has reported: networks can be trained, so the space decides."""
+        """Record that a trial has reported: so networks can be trained."""
         self._trained = True
 
     def failed(self, outcome: Failed) -> None:
-        """Take note of a failure.
+        """Record a failure.
 
         Raises:
-            ConfigError: It is the tenth of one kind, and nothing was trained.
+            ConfigError: It is the tenth with the same reason, and no trial has reported.
         """
         if self._trained or not outcome.blames_architecture:
             return
         self._reasons.append(_VARYING.sub("#", outcome.reason))
         if len(self._reasons) >= _MOST and len(set(self._reasons)) == 1:
             raise ConfigError(
-                f"the first {len(self._reasons)} trials have all failed alike: {outcome.reason}. "
-                "Something that they share seems wrong, such as an option of the space or the "
-                "task: 'raynas check' with the same settings looks at it without a search; "
-                "--max-failures goes on to as many failures as it says"
+                f"the first {len(self._reasons)} trials all failed for the same reason: "
+                f"{outcome.reason}. The cause is probably something that they share, such as an "
+                "option of the space or the task: 'raynas check' with the same settings tests it "
+                "without a search; --max-failures N lets the search go on until N trials failed"
             )

@@ -1,4 +1,4 @@
-"""Asking a scheduler, whose faults are data: they end trials, never the run."""
+"""Call a scheduler; its errors are recorded as faults, which end trials, not the run."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from raynas.searchers import Keeper, Searcher
 from raynas.space import Space
 from raynas.trial import Fault, History, Proposal, Report, Trial
 
-_FAULTS: Final = 5  # in a row, after which a scheduler is not asked any more
+_FAULTS: Final = 5  # in succession, after which a scheduler is not asked any more
 _LOG = logging.getLogger("raynas")
 
 
 @dataclass(slots=True)
 class GuardedScheduler:
-    """What a scheduler says of one run.
+    """Calls the scheduler of one run and checks its answers.
 
     Attributes:
-        scheduler: Whom to ask.
-        space: Where the run's architectures live.
+        scheduler: The scheduler.
+        space: The run's search space.
         seed: The run's seed.
     """
 
@@ -32,31 +32,31 @@ class GuardedScheduler:
     space: Space
     seed: int
     _warned: set[str] = field(init=False, default_factory=set)
-    _faults: int = field(init=False, default=0)  # of verdicts, in a row
+    _faults: int = field(init=False, default=0)  # of verdicts, in succession
     _fault: Fault | None = field(init=False, default=None)
 
     def verdict(self, report: Report, history: History) -> Verdict | Fault:
-        """Return whether the trial of a report, the last event, goes on."""
+        """Return whether the trial of a report, the last event, continues."""
         said = self._decided(report, history)
         self._fault = said if isinstance(said, Fault) else None
         self._faults = self._faults + 1 if self._fault else 0
         return said
 
     def check_faults(self, fault: Fault | None = None, faults: int = 0) -> None:
-        """Give a scheduler up that does nothing but raise.
+        """End the run if the scheduler does nothing but raise.
 
         Args:
-            fault: The last that was wrong with its directives; none to look at its verdicts.
-            faults: How many there were in a row.
+            fault: The last fault of its directives; none to look at its verdicts.
+            faults: How many there were in succession.
 
         Raises:
-            SchedulerError: This is one fault too many.
+            SchedulerError: There were too many.
         """
         fault, faults = (fault, faults) if fault else (self._fault, self._faults)
         if fault and faults > _FAULTS:
             raise SchedulerError(
-                f"{fault.reason}, {faults} times in a row; mend {_called(self.scheduler)} and "
-                "take the run up again"
+                f"{fault.reason} ({faults} times in succession): correct "
+                f"{_called(self.scheduler)}, then resume the run"
             )
 
     def _decided(self, report: Report, history: History) -> Verdict | Fault:
@@ -65,11 +65,11 @@ class GuardedScheduler:
         except Exception as error:  # noqa: BLE001 - a scheduler may be a user's and raise anything
             return _fault(error)
         if not isinstance(said, Verdict):
-            return Fault(f"the scheduler must decide on a Verdict, and said {said!r}")
+            return Fault(f"the scheduler must return a Verdict, got {said!r}")
         return said
 
     def directive(self, history: History, *, closed: bool) -> Directive | Fault:
-        """Return what comes next; none if the scheduler leaves that to the searcher."""
+        """Return what to do next; none if the searcher decides it."""
         if not isinstance(self.scheduler, Director):
             return None
         rng = proposal_rng(self.seed, len(history.trials))
@@ -77,26 +77,26 @@ class GuardedScheduler:
             said = self.scheduler.direct(history, self.space, rng, closed=closed)
             self._check(said, history)
         except Exception as error:  # noqa: BLE001 - likewise
-            return _fault(error, ", asked what comes next,")
+            return _fault(error, " when it was asked what to train next")
         return said
 
     def check(self, proposal: Proposal, epochs: int) -> None:
-        """See that a searcher's proposal for a run of so many epochs suits the scheduler.
+        """Check that a searcher's proposal for a run of so many epochs suits the scheduler.
 
         Raises:
-            ConfigError: It is for a shorter trial, of which the scheduler makes no sense.
+            ConfigError: The proposed trial is shorter, and the scheduler needs full length.
         """
         short = proposal.epochs is not None and proposal.epochs < epochs
         if short and getattr(self.scheduler, "one_length", False):
             raise ConfigError(
-                f"it proposes a trial of {proposal.epochs} epochs where the run has {epochs}, and "
-                f"{self.scheduler!r} decides itself how long trials are trained"
+                f"it proposes a trial of {proposal.epochs} epochs, but must propose {epochs} "
+                f"epochs: {self.scheduler!r} decides how long trials are trained"
             )
 
     def kept(self, searcher: Searcher, history: History) -> set[int]:
         """Return the trials whose checkpoints the scheduler and the searcher may need.
 
-        Where one of them raises, that is all there might be.
+        If one of them raises, all checkpoints that it could need are kept.
         """
         kept: set[int] = set()
         trials = history.trials.values()
@@ -116,49 +116,51 @@ class GuardedScheduler:
         except Exception as error:  # noqa: BLE001 - likewise
             if who not in self._warned:
                 self._warned.add(who)
-                said = "the %s, asked which checkpoints to keep, raised %s: %s; all are kept"
+                said = "all checkpoints are kept, because the %s raised %s: %s"
                 _LOG.warning(said, who, type(error).__name__, error, exc_info=error)
             return otherwise
 
     def _check(self, said: Any, history: History) -> None:
-        """See that a directive can be followed.
+        """Check that a directive can be followed.
 
         Raises:
-            SchedulerError: It cannot.
-            SpaceError: It proposes what is not in the space.
+            SchedulerError: The directive cannot be followed.
+            SpaceError: It proposes an architecture that is not in the space.
         """
         match said:
             case None | Begin() | Hold.END:
                 return
             case Hold.WAIT:
                 if not history.running:
-                    raise SchedulerError("waits for trials, and none is running")
+                    raise SchedulerError("waits for trials, but none is running")
             case Resume(number):
                 if number not in history.trials or not history.trials[number].resumable:
-                    raise SchedulerError(f"takes up trial {number}, which it had not stopped")
+                    raise SchedulerError(f"resumes trial {number}, which it had not stopped")
             case Proposal(architecture=architecture, parent=parent):
                 self.space.architecture(architecture)
                 if parent is not None and parent not in history.trials:
-                    raise SchedulerError(f"names trial {parent} as a parent, and there is none")
+                    raise SchedulerError(
+                        f"names trial {parent} as a parent, but there is no such trial"
+                    )
             case _:
-                raise SchedulerError(f"must say a Directive, and said {said!r}")
+                raise SchedulerError(f"must return a Directive, got {said!r}")
 
 
 def _called(scheduler: Scheduler) -> str:
-    """Return what people know a scheduler by: its options if it shows them, or its class."""
+    """Return the name of a scheduler in messages: its options if it shows them, or its class."""
     plain = type(scheduler).__repr__ is object.__repr__
     return type(scheduler).__name__ if plain else repr(scheduler)
 
 
-def _fault(error: Exception, asked: str = "") -> Fault:
-    """Return what a scheduler that was ``asked`` something has raised."""
+def _fault(error: Exception, when: str = "") -> Fault:
+    """Return the fault of a scheduler that raised; ``when`` says what it was asked."""
     if isinstance(error, SchedulerError):  # it did not raise, see ``GuardedScheduler``
-        return Fault(f"the scheduler{asked} {error}")
-    said = f"the scheduler{asked} raised {type(error).__name__}: {error}"
+        return Fault(f"the scheduler {error}")
+    said = f"the scheduler raised {type(error).__name__}{when}: {error}"
     return Fault(said, traceback.format_exc())
 
 
 def paused_last(history: History) -> Trial | None:
-    """Return the trial that was stopped last, of those that could go on; none if there is none."""
+    """Return the resumable trial that was stopped last; none if there is no such trial."""
     paused = (trial for trial in history.trials.values() if trial.resumable)
     return max(paused, key=lambda t: (t.outcome.at if t.outcome else 0, t.number), default=None)

@@ -1,4 +1,4 @@
-"""What ends a search while there are trials left."""
+"""The limits that end a search before all its trials are trained."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ class Target:
     """A score that is good enough.
 
     Attributes:
-        objective: Of which metric, and whether more or less of it is better.
-        value: In the metric's unit.
+        objective: The metric and its direction.
+        value: The score, in the metric's unit.
     """
 
     objective: Objective
     value: float
 
     def met(self, history: History) -> bool:
-        """Say whether a trial has reached it at the end of its training.
+        """Return whether a trial has reached it at the end of its training.
 
-        One that reaches it on the way may lose it again, and cannot win.
+        A trial that reaches it earlier may lose it again, and cannot be the winner.
 
         Raises:
             ConfigError: Trials do not report the metric.
@@ -39,13 +39,13 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """When a search ends at once, whatever was still to come.
+    """The limits of a search; when one is reached, the search ends at once.
 
     Attributes:
-        time: Seconds of search, all sessions together, without the time between them.
-        gpu_hours: GPUs held, times hours.
+        time: Seconds of search in all sessions, without the time between sessions.
+        gpu_hours: The number of GPUs held, times hours.
         target: The score that is good enough.
-        max_failures: Trials that were tried and failed; those answered by them do not count.
+        max_failures: How many trials may fail; trials answered from the history do not count.
     """
 
     time: float = math.inf
@@ -54,11 +54,11 @@ class Limits:
     max_failures: float = math.inf
 
     def reached(self, history: History, now: float | None = None) -> str:
-        """Return the name of a limit that is reached; nothing while there is none.
+        """Return the name of a limit that is reached; empty if none is reached.
 
         Args:
             history: What happened.
-            now: The time up to which the last session goes on; none if it is over.
+            now: The present time, if the last session still runs; none if it is over.
 
         Raises:
             ConfigError: Trials do not report the target's metric.

@@ -1,4 +1,4 @@
-"""Which part of a GPU a child will need, learnt from the peaks of those before it."""
+"""Predict the fraction of a GPU that a child needs from the memory peaks of earlier trials."""
 
 from __future__ import annotations
 
@@ -20,31 +20,31 @@ from raynas.trial import History, Trial
 
 _LOG = logging.getLogger("raynas")
 
-_GRID: Final = (1 / 16, 1 / 8, 1 / 4, 1 / 2)  # halves of halves leave no gaps, and workers are
-# reused only by trials with the same share
-_FIRST: Final = 3  # trials measured with a device to themselves before any is shared
-_LATEST: Final = 64  # measurements looked back on
-_QUANTILE: Final = 0.95  # of measured over estimated: of few it is the largest
+_GRID: Final = (1 / 16, 1 / 8, 1 / 4, 1 / 2)  # powers of two leave no gaps, and a worker is used
+# again only by trials with the same share
+_FIRST: Final = 3  # so many trials are measured on a whole device before devices are shared
+_LATEST: Final = 64  # the number of measurements that are used
+_QUANTILE: Final = 0.95  # of the ratio measured / estimated; of few ratios it is the largest
 _MARGIN: Final = 1.1
 _CONTEXT: Final = 640 * 2**20  # bytes of CUDA's context and kernels, outside the allocator
 
 
 @dataclass(frozen=True, slots=True)
 class MemoryPredictor:
-    """Predicts the part of a GPU that an architecture needs; a function of the history.
+    """Predicts the fraction of a GPU that an architecture needs; a function of the history.
 
     Attributes:
-        estimate: Bytes that training takes by analysis, whatever the device adds to it.
+        estimate: Computes the bytes that training needs, without the overhead of the device.
     """
 
     estimate: Callable[[Architecture], float]
     _memo: dict[Architecture, float] = field(default_factory=dict, repr=False, compare=False)
 
     def __call__(self, architecture: Architecture, history: History) -> float:
-        """Return the part, of a small grid; a whole device until enough is known.
+        """Return the fraction, from a small grid; 1 until enough trials are measured.
 
-        The estimate is scaled by what earlier trials took over their own estimates, an upper
-        quantile of it. The device is the smallest that reported.
+        The estimate is multiplied by an upper quantile of measured over estimated memory of
+        earlier trials. The memory of the smallest device that reported is used.
         """
         latest = (trial for trial in reversed(history.trials.values()) if _measured(trial))
         known = list(islice(latest, _LATEST))
@@ -71,12 +71,12 @@ def _measured(trial: Trial) -> bool:
 def estimator(
     build: Callable[..., Any], recipe: Recipe, data: Data
 ) -> Callable[[Architecture], float]:
-    """Return what estimates the bytes of training a child, its data on the device included.
+    """Return a function that estimates the bytes of training a child, including its data.
 
     Args:
         build: Makes a child: ``build(architecture, input_shape, classes)``.
         recipe: How children are trained.
-        data: What they are trained on.
+        data: Their training data.
     """
     resident = sum(split.inputs.nbytes + split.labels.nbytes for split in (data.train, data.valid))
 

@@ -1,4 +1,4 @@
-"""Which trial gets how much of a cluster, and which one starts now. Knows nothing of Ray."""
+"""The resources of each trial, and which trial starts now. This module does not use Ray."""
 
 from __future__ import annotations
 
@@ -12,28 +12,28 @@ from raynas.errors import ConfigError, ResourceError, unknown
 from raynas.space import Architecture
 from raynas.trial import History, Trial
 
-_UNIT: Final = 10_000  # parts of a CPU or GPU; Ray counts no finer
-_WAITING: Final = 2  # trials that may be known and not fit: later ones would know more
-_OVERTAKEN: Final = 8  # trials that may go before one that waits for a large share
+_UNIT: Final = 10_000  # parts of a CPU or GPU; the resolution of Ray
+_WAITING: Final = 2  # at most so many proposed trials wait; later proposals use more results
+_OVERTAKEN: Final = 8  # at most so many trials start before one that waits for a large share
 
 
 @dataclass(frozen=True, slots=True)
 class Resources:
-    """What one trial takes, or a node has.
+    """The resources of one trial or one node.
 
     Attributes:
-        cpus: Processor cores; fractions allowed.
-        gpus: GPUs; fractions allowed below one.
+        cpus: CPU cores; fractions are allowed.
+        gpus: GPUs; fractions are allowed below one.
     """
 
     cpus: float
     gpus: float
 
     def checked(self) -> Resources:
-        """Return itself, if a trial can have it.
+        """Return itself, if a trial can have these resources.
 
         Raises:
-            ConfigError: It is nothing, less than can be counted, or one GPU and a part of another.
+            ConfigError: Both are zero, one is too small, or GPUs above one are not a whole number.
         """
         for name, value in (("CPUs", self.cpus), ("GPUs", self.gpus)):
             if value and not 1 / _UNIT <= value < math.inf:
@@ -41,14 +41,14 @@ class Resources:
                     f"{name} of a trial must be 0 or at least {1 / _UNIT}, got {value}"
                 )
         if self.gpus > 1 and self.gpus % 1:
-            raise ConfigError(f"more than one GPU must be whole ones, got {self.gpus}")
+            raise ConfigError(f"more than one GPU must be a whole number, got {self.gpus}")
         if not self.cpus and not self.gpus:
-            raise ConfigError("a trial needs a share of a CPU or of a GPU, both are given as 0")
+            raise ConfigError("a trial needs CPUs or GPUs, got 0 of both")
         return self
 
     @property
     def shared(self) -> bool:
-        """Whether others may run on the same GPU."""
+        """Whether other trials may run on the same GPU."""
         return 0 < self.gpus < 1
 
     def __str__(self) -> str:
@@ -57,10 +57,10 @@ class Resources:
 
 
 def read_resources(said: Any, default: Resources) -> Resources:
-    """Return what a space's ``resources(architecture)`` said; the rest comes from ``default``.
+    """Return the resources from a space's ``resources(architecture)``, completed by ``default``.
 
     Raises:
-        ConfigError: It is no mapping of ``cpus`` and ``gpus`` to numbers a trial can have.
+        ConfigError: It is not a mapping from ``cpus`` and ``gpus`` to valid numbers.
     """
     if not isinstance(said, Mapping):
         raise ConfigError(
@@ -77,21 +77,21 @@ def read_resources(said: Any, default: Resources) -> Resources:
 
 
 class Fraction(Protocol):
-    """Predicts which part of a GPU a trial needs."""
+    """Predicts the fraction of a GPU that a trial needs."""
 
     def __call__(self, architecture: Architecture, history: History) -> float:
-        """Return the part, at most 1."""
+        """Return the fraction, at most 1."""
 
 
 @dataclass(frozen=True, slots=True)
 class Shares:
-    """Says what a trial gets.
+    """Decides the resources of a trial.
 
     Attributes:
-        default: What it gets if nobody says otherwise.
-        nodes: What there is.
+        default: The default resources of a trial.
+        nodes: The resources of the nodes.
         asked: The space's ``resources``, if it has one.
-        fraction: Predicts a part of a GPU where ``asked`` leaves that out; none to give the
+        fraction: Predicts the fraction of a GPU if ``asked`` does not say it; none to use the
             default.
     """
 
@@ -104,8 +104,8 @@ class Shares:
         """Return the share of a trial.
 
         Raises:
-            ConfigError: The space's ``resources`` returned nonsense.
-            ResourceError: No node has as much, or ``resources`` raised.
+            ConfigError: The space's ``resources`` returned an invalid value.
+            ResourceError: No node has enough, or ``resources`` raised.
         """
         said = self._asked(trial.architecture)
         share = read_resources(said, self.default)
@@ -116,7 +116,7 @@ class Shares:
         if not Room(self.nodes).fits(share):
             there = "; ".join(map(str, self.nodes))
             raise ResourceError(
-                f"the architecture asks for {share} on one node, and the nodes have {there}"
+                f"the architecture needs {share} on one node, but the nodes have {there}"
             )
         return share
 
@@ -132,18 +132,18 @@ class Shares:
 
 
 class Room:
-    """What is free on the nodes while trials run.
+    """The free resources of the nodes while trials run.
 
-    A model: Ray itself places trials. Like Ray it puts them where the least is left that is
-    enough, devices one by one, so that large shares find whole devices.
+    This is a model; Ray itself places trials. Like Ray, it puts a trial on the node and device
+    with the least free resources that are enough, so that whole devices stay free.
     """
 
     def __init__(self, nodes: Sequence[Resources], most: int | None = None) -> None:
         """Begin with empty nodes.
 
         Args:
-            nodes: What each has.
-            most: Trials at once; none for as many as fit.
+            nodes: The resources of each node.
+            most: How many trials may run at once; none for as many as fit.
         """
         self._cpus = [_parts(node.cpus) for node in nodes]
         self._devices = [[_UNIT] * int(node.gpus) for node in nodes]
@@ -152,18 +152,18 @@ class Room:
 
     @property
     def trials(self) -> Mapping[int, Resources]:
-        """The share of every trial that runs, by number."""
+        """The resources of every running trial, by number."""
         return {number: share for number, (share, _, _) in self._taken.items()}
 
     def fits(self, share: Resources) -> bool:
-        """Say whether one more trial of that share can run now."""
+        """Return whether one more trial with these resources can run now."""
         return self._place(share) is not None
 
     def take(self, number: int, share: Resources) -> None:
-        """Give a share that fits to a trial."""
+        """Reserve resources for a trial; they must fit."""
         place = self._place(share)
         if place is None:
-            raise ResourceError(f"trial {number} asks for {share}, and that is not free")
+            raise ResourceError(f"trial {number} needs {share}, which is not free")
         node, devices = place
         self._taken[number] = share, node, devices
         self._cpus[node] -= _parts(share.cpus)
@@ -171,14 +171,14 @@ class Room:
             self._devices[node][device] -= part
 
     def free(self, number: int) -> None:
-        """Take a trial's share back."""
+        """Release the resources of a trial."""
         share, node, devices = self._taken.pop(number)
         self._cpus[node] += _parts(share.cpus)
         for device, part in devices.items():
             self._devices[node][device] += part
 
     def _place(self, share: Resources) -> tuple[int, dict[int, int]] | None:
-        """Return the node and how much of which of its devices."""
+        """Return the node, and how much of which of its devices to use."""
         if self._most is not None and len(self._taken) >= self._most:
             return None
         places = []
@@ -194,14 +194,14 @@ class Room:
 
 
 class Admission:
-    """Says which trial starts now: none that does not fit, and none known earlier than need be.
+    """Decides which trial starts now; it proposes trials as late as possible.
 
-    What a trial takes is known once it is proposed. One that does not fit waits; smaller ones may
-    go before it, for free workers should not idle, but not for ever.
+    The resources of a trial are known once it is proposed. A trial that does not fit waits. Some
+    smaller trials may start before it, so that workers are not idle, but not without limit.
     """
 
     def __init__(self, room: Room, usual: Resources) -> None:
-        """Admit into ``room``; until a trial is known, it is thought to take the ``usual``."""
+        """Admit trials into ``room``; a trial is assumed to need ``usual`` until it is known."""
         self.room = room
         self._known = {usual}
         self._waiting: list[tuple[Trial, Resources]] = []
@@ -209,15 +209,15 @@ class Admission:
 
     @property
     def waiting(self) -> bool:
-        """Whether there is a trial that does not fit yet."""
+        """Whether a proposed trial waits because it does not fit yet."""
         return bool(self._waiting)
 
     def next(self, ask: Callable[[], tuple[Trial, Resources] | None]) -> Trial | None:
-        """Return the trial to start now, its share taken; none if there is none that fits.
+        """Return the trial to start now, with its resources reserved; none if none fits.
 
         Args:
-            ask: Returns the next trial and its share, which a node can hold; none if there is
-                none for now.
+            ask: Returns the next trial and its resources, which fit on an empty node; none if
+                there is no trial now.
         """
         patient = self._overtaken < _OVERTAKEN
         for at, (trial, share) in enumerate(self._waiting if patient else self._waiting[:1]):
@@ -245,7 +245,7 @@ def _parts(amount: float) -> int:
 
 
 def _on_devices(free: Sequence[int], gpus: float) -> dict[int, int] | None:
-    """Return how much of which device to take; none if there is not enough."""
+    """Return how much of which device to use; none if there is not enough."""
     part, count = (_parts(gpus), 1) if gpus < 1 else (_UNIT, int(gpus))
     if not part:
         return {}

@@ -1,4 +1,4 @@
-"""What a search is to do."""
+"""The plan of a search."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from raynas.space import Space
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is searched, how, and how much of it.
+    """What is searched, how, and how long.
 
     Attributes:
-        space: Where architectures live.
-        searcher: Proposes them.
-        scheduler: Decides after every epoch who goes on.
-        trials: How many trials to train; those answered from the journal come on top. May be
+        space: The search space.
+        searcher: Proposes architectures.
+        scheduler: Decides after every epoch whether a trial continues.
+        trials: How many trials to train; trials answered from the journal do not count. May be
             infinite.
         epochs: The full length of a trial.
         seed: The seed of the run.
-        limits: What ends it sooner.
+        limits: Limits that end the search earlier.
     """
 
     space: Space

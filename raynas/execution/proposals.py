@@ -1,4 +1,4 @@
-"""A proposal on its way to a trial, whoever runs trials: asked for, begun, answered if known."""
+"""From a proposal to a trial: ask the searcher, begin the trial, answer known networks."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from raynas.searchers import Searcher
 from raynas.space import Space
 from raynas.trial import Failed, Finished, History, Objective, Proposal, Started
 
-# Proposals in a row, all answered by the history, after which a search is over.
+# A search ends after so many successive proposals that the history answered.
 _PATIENCE: Final = 500
-_KNOWN: Final = 20  # where the history holds every network of the space
+_KNOWN: Final = 20  # if the history holds every network of the space
 
 
 def ask(searcher: Searcher, space: Space, history: History, seed: int) -> Proposal | None:
-    """Return what a searcher proposes as the next trial; none if it has nothing more.
+    """Return the searcher's proposal for the next trial; none if it has no more proposals.
 
     Args:
-        searcher: Who is asked.
-        space: Where architectures live.
+        searcher: The searcher.
+        space: The search space.
         history: What happened so far.
         seed: The seed of the run.
 
     Raises:
-        SearcherError: The searcher raised, or proposed what is not in the space.
+        SearcherError: The searcher raised, or its proposal is not in the space.
     """
     number = len(history.trials)
     try:
@@ -37,27 +37,27 @@ def ask(searcher: Searcher, space: Space, history: History, seed: int) -> Propos
         if proposal is not None:
             _check(proposal, space)
     except RaynasError as error:
-        raise SearcherError(f"{searcher!r}, asked for trial {number}: {error}") from error
+        raise SearcherError(f"{searcher!r} could not propose trial {number}: {error}") from error
     except (Exception, SystemExit) as error:
         where = traceback.extract_tb(error.__traceback__)[-1]
         raise SearcherError(
-            f"{searcher!r}, asked for trial {number}, raised {type(error).__name__}: {error} "
-            f"({where.filename}, line {where.lineno}: {where.line})"
+            f"{searcher!r} could not propose trial {number}: it raised {type(error).__name__}: "
+            f"{error} ({where.filename}, line {where.lineno}: {where.line})"
         ) from error
     return proposal
 
 
 def _check(proposal: object, space: Space) -> None:
     if not isinstance(proposal, Proposal):
-        raise SearcherError(f"a searcher proposes a raynas.trial.Proposal, got {proposal!r}")
+        raise SearcherError(f"it must return a raynas.trial.Proposal or None, got {proposal!r}")
     space.architecture(proposal.architecture)
 
 
 def exhausted(history: History, space: Space) -> bool:
-    """Say whether nothing new is to be expected.
+    """Return whether the searcher will probably propose nothing new.
 
-    That is so when the last proposals, one after the other, were all answered from the history,
-    and it holds every network there is or they were many.
+    This is so if the last proposals were all answered from the history: 500 of them, or 20 if the
+    history holds every network of the space.
     """
     patience = _KNOWN if history.networks >= space.networks else _PATIENCE
     last = islice(reversed(history.trials.values()), patience)
@@ -67,15 +67,15 @@ def exhausted(history: History, space: Space) -> bool:
 def begin(
     proposal: Proposal, number: int, space: Space, *, epochs: int, seed: int, at: float = 0.0
 ) -> Started:
-    """Return how a proposal begins as a trial.
+    """Return the event with which a proposal begins as a trial.
 
     Args:
-        proposal: What was proposed.
+        proposal: The proposal.
         number: The trial's number.
-        space: Where architectures live.
+        space: The search space.
         epochs: The full length of a trial.
         seed: The seed of the run.
-        at: When.
+        at: The time.
     """
     return Started(
         number,
@@ -96,11 +96,11 @@ def begin(
 def answer(
     started: Started, history: History, proposal: Proposal | None = None
 ) -> Finished | Failed | None:
-    """Return how a trial ends that need not be run; none if it must be.
+    """Return the end of a trial that need not be trained; none if it must be trained.
 
-    Its own proposal may say that it is not worth trying; or an ended trial of the same network,
-    that was to train at least as long, has shown what becomes of it. One that failed for no fault
-    of its network says nothing.
+    A trial need not be trained if its proposal has a fault, or if an earlier trial of the same
+    network, planned for at least as many epochs, has ended. An earlier failure counts only if the
+    network was its cause.
     """
     if proposal is not None and proposal.fault:
         why = proposal.fault
@@ -120,12 +120,12 @@ def answer(
 
 
 def unscored(objectives: Iterable[Objective], metrics: Mapping[str, float], epoch: int) -> str:
-    """Return why metrics are no score, in one sentence; nothing if they are one.
+    """Return in one sentence why metrics are not a score; empty if they are a score.
 
-    A metric that is not there is another matter.
+    A missing metric is not checked here.
     """
     for objective in objectives:
         value = metrics.get(objective.metric, 0.0)
         if not math.isfinite(value):
-            return f"{objective.metric} is {value} after epoch {epoch}, which is no score"
+            return f"{objective.metric} is {value} after epoch {epoch}, but must be finite"
     return ""

@@ -1,8 +1,8 @@
-"""A search on a table under a virtual clock: no Ray, no training, the same conductor.
+"""Simulate a search on a table with a virtual clock: the same conductor, no Ray, no training.
 
-As many workers as you like each take a trial, and the clock jumps from one look at a training to
-the next. What a searcher or a scheduler does here, it would have done on a cluster on which every
-training took the recorded time and deciding took none.
+Each simulated worker runs one trial, and the clock jumps from one recorded report to the next. A
+searcher or a scheduler acts exactly as on a cluster on which every training takes the recorded
+time and decisions take no time.
 """
 
 from __future__ import annotations
@@ -24,11 +24,12 @@ from raynas.trial import History, Objective, Report, Trial
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """How much may be spent; what is reached first ends the search.
+    """The budget of a simulation; the first limit that is reached ends the search.
 
     Attributes:
-        trainings: Trainings to start, repeats included; answers from the history cost nothing.
-        seconds: Simulated time; what is not over by then does not count.
+        trainings: How many trainings may start, including repeats; answers from the history do
+            not count.
+        seconds: Simulated time; a report after this time does not count.
     """
 
     trainings: float = math.inf
@@ -37,14 +38,14 @@ class Budget:
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """On what is searched.
+    """A simulated cluster.
 
     Attributes:
-        table: Answers for trainings.
-        workers: Trainings at once.
-        rungs: Epochs after which a scheduler sees a trial before its end. Where the table records
-            them as trainings of their own, a trial is trained that long first and, if it may go
-            on, from the beginning again, and all of that time counts.
+        table: The recorded trainings.
+        workers: How many trainings run at once.
+        rungs: Epochs after which a scheduler sees a trial before its end. If the table records
+            these as separate trainings, a trial that continues is trained again from the
+            beginning, and the time of all its trainings counts.
     """
 
     table: Table
@@ -57,16 +58,16 @@ class Cluster:
             raise ConfigError(f"a simulation needs at least one worker, got {self.workers}")
 
     def looks(self, trial: Trial, draw: int) -> Iterator[Recorded]:
-        """Yield what a trial says, look by look.
+        """Yield the recorded reports of a trial.
 
         Raises:
-            TrialError: It fails.
+            TrialError: The recorded training failed.
             ConfigError: The table has no trainings of that length.
         """
         if trial.started.inherits and not getattr(self.table, "inherits", False):
             raise ConfigError(
                 f"trial {trial.number} begins with the weights of trial {trial.started.parent}, "
-                "and a table knows only of trainings from scratch: use another scheduler"
+                "but the table holds only trainings from scratch: use another scheduler"
             )
         epochs = trial.started.epochs
         seen, waited = trial.started.begin, 0.0
@@ -78,19 +79,19 @@ class Cluster:
                     seen, waited = look.epoch, 0.0
         if seen != epochs:
             raise ConfigError(
-                f"a training of {epochs} epochs must end with a look after epoch {epochs}: "
-                f"{type(self.table).__name__} ends after {seen}"
+                f"the last record of a training of {epochs} epochs must be of epoch {epochs}: "
+                f"the last record in {type(self.table).__name__} is of epoch {seen}"
             )
 
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """A stretch of the virtual clock in which nothing happens.
+    """An interval of the virtual clock without events.
 
     Attributes:
-        since: Its first second.
-        until: The second at which something happens again; infinite at the end of the search.
-        trainings: How many have ended by then.
+        since: Its start, in seconds.
+        until: The time of the next event, in seconds; infinite at the end of the search.
+        trainings: How many trainings have ended before it.
     """
 
     since: float
@@ -99,10 +100,10 @@ class Moment:
 
 
 class Simulation:
-    """A search on a table; iterating over it lets it happen.
+    """A search on a table; iterate over it to run it.
 
     Attributes:
-        conductor: Leads the search.
+        conductor: Controls the search.
     """
 
     def __init__(
@@ -116,8 +117,8 @@ class Simulation:
 
         Args:
             plan: What to do.
-            cluster: On what.
-            budget: How much of it.
+            cluster: The simulated cluster.
+            budget: The budget.
             objectives: What is optimised.
         """
         self._cluster = cluster
@@ -133,21 +134,21 @@ class Simulation:
 
     @property
     def history(self) -> History:
-        """All that happened so far."""
+        """Everything that happened so far."""
         return self.conductor.history
 
     @property
     def exhausted(self) -> bool:
-        """Whether the searcher had nothing new to propose while there was budget left."""
+        """Whether the searcher had nothing new to propose before the budget was used up."""
         conductor = self.conductor
         return conductor.exhausted and conductor.history.trained < conductor.plan.trials
 
     def __iter__(self) -> Iterator[Moment]:
-        """Go on to the end of the budget or of the search, moment by moment.
+        """Run to the end of the budget or of the search, one interval after another.
 
         Raises:
             SearcherError: The searcher raised.
-            ConfigError: It asked for a length of training that the table does not have.
+            ConfigError: It proposed a length of training that the table does not have.
         """
         self._fill()
         yield self._moment()
@@ -196,7 +197,7 @@ class Simulation:
         self._ended += 1
 
     def _draw(self, trial: Trial) -> int:
-        """Return which training a trial sees: any one at first, another for each repeat."""
+        """Return which recorded training a trial gets: first any one, then another per repeat."""
         earlier = [
             other.started.seed
             for other in self.history.same(trial.identity)

@@ -1,7 +1,7 @@
-"""What a worker does with a trial: build the child, train it epoch by epoch, keep checkpoints.
+"""A worker's part of a trial: build the child, train it epoch by epoch, write checkpoints.
 
-Knows nothing of Ray, and loads torch only when the first trial begins: all workers are then ready
-at about the same time, where otherwise the first one would take every short trial.
+This module does not use Ray, and loads torch only when the first trial begins. So all workers are
+ready at about the same time; otherwise the first worker would get all short trials.
 """
 
 from __future__ import annotations
@@ -35,19 +35,19 @@ TRAINING = "training"  # decisions below this name are fields of the recipe
 
 @dataclass(frozen=True, slots=True)
 class TrialSpec:
-    """What a worker is told of a trial; plain data, for it crosses the cluster.
+    """The description of a trial for a worker; plain data, because it is sent to other nodes.
 
     Attributes:
         number: The trial's number.
-        architecture: What to train, by decision path.
-        epochs: How long at most.
+        architecture: The values by decision path.
+        epochs: The largest number of epochs.
         seed: The training seed.
-        checkpoint: The file to continue from, if it is there, and to leave checkpoints in.
-        parent: The checkpoint of another trial, whose weights are taken over as far as they fit
-            before the first epoch; only read. None if empty.
-        begin: Epochs that count as trained already: the first report is of the one after, the
-            learning rate goes on from there.
-        keep: Whether a checkpoint is left after the last epoch, too, for others to inherit.
+        checkpoint: The file to continue from, if it exists, and to write checkpoints to.
+        parent: The checkpoint of another trial, whose weights are inherited, as far as they fit,
+            before the first epoch; it is only read. Empty for no parent.
+        begin: Epochs that count as trained already: the first report is of the next epoch, and
+            the learning rate continues from there.
+        keep: Whether to write a checkpoint also after the last epoch, for others to inherit.
     """
 
     number: int
@@ -67,9 +67,9 @@ class TrainingContext:
     Attributes:
         build: Makes the child: ``build(architecture, input_shape, classes)``.
         recipe: How children are trained.
-        data: What they are trained and validated on.
+        data: The data of training and validation.
         device: ``cpu`` or ``cuda``.
-        threads: Processor threads to compute with: several workers share the cores.
+        threads: The number of CPU threads; several workers share the cores.
     """
 
     build: Callable[[Architecture, tuple[int, ...], int], nn.Module]
@@ -82,7 +82,7 @@ class TrainingContext:
     )
 
     def examples(self, split: str) -> Examples:
-        """Return ``train`` or ``valid`` on the device, brought there once for all trials."""
+        """Return ``train`` or ``valid`` on the device; it is copied once for all trials."""
         import torch  # noqa: PLC0415 - see the module's docstring
 
         from raynas.training.examples import Examples  # noqa: PLC0415
@@ -96,15 +96,15 @@ class TrainingContext:
 def train(context: TrainingContext, spec: TrialSpec) -> Iterator[Report | Failed]:
     """Train one trial: a report after every epoch, or a failure at the end.
 
-    Whatever the child raises ends its trial, not the worker.
+    Any error of the child ends its trial, not the worker.
     """
     since = time.perf_counter()
     try:
         with memory_fails():
             for report in _reports(context, spec):
                 yield report
-                since = time.perf_counter()  # not before: whoever listens takes his time
-    except StorageError:  # the run's fault, which ends the run
+                since = time.perf_counter()  # after the yield, because the caller may take long
+    except StorageError:  # it ends the run
         raise
     except Exception as error:  # noqa: BLE001 - a child is a user's code and may raise anything
         failed = failure(spec.number, error)
@@ -112,7 +112,7 @@ def train(context: TrainingContext, spec: TrialSpec) -> Iterator[Report | Failed
 
 
 def failure(number: int, error: Exception) -> Failed:
-    """Say what has gone wrong: ours in a sentence, a user's with its traceback."""
+    """Return the failure of an error: raynas's own as a sentence, others with a traceback."""
     if isinstance(error, RaynasError):
         return Failed(number, str(error), out_of_memory=isinstance(error, TrialMemoryError))
     return Failed(number, f"{type(error).__name__}: {error}", detail=traceback.format_exc())
@@ -150,11 +150,11 @@ def _reports(context: TrainingContext, spec: TrialSpec) -> Iterator[Report]:
 def begin(
     context: TrainingContext, spec: TrialSpec, examples: Any
 ) -> tuple[Training, costs.Costs]:
-    """Build the child of a trial, ready to be trained on ``examples``, and measure it.
+    """Build the child of a trial, prepare its training on ``examples``, and measure its costs.
 
     Raises:
         TrialError: The child cannot be built, memory ran out, or no epoch is left to train.
-        ConfigError: The architecture decides an unusable training recipe.
+        ConfigError: The architecture has an unusable training recipe.
     """
     import torch  # noqa: PLC0415 - see the module's docstring
     from torch import nn  # noqa: PLC0415
@@ -184,19 +184,19 @@ def begin(
 
 
 def load(path: str) -> Mapping[str, Any]:
-    """Return the state of training in a checkpoint, on the CPU.
+    """Return the training state from a checkpoint, on the CPU.
 
     Raises:
-        TrialError: It cannot be read.
+        TrialError: The checkpoint cannot be read.
     """
     import torch  # noqa: PLC0415 - see the module's docstring
 
     try:
         saved = torch.load(path, map_location="cpu", weights_only=True)
         state: Mapping[str, Any] = saved["training"]
-    except Exception as error:  # what a broken file makes torch raise is not documented
+    except Exception as error:  # torch does not document its errors for a damaged file
         reason = f"{type(error).__name__}: {error}"
-        raise TrialError(f"weights to go on with cannot be read from {path}: {reason}") from error
+        raise TrialError(f"the checkpoint {path} cannot be read: {reason}") from error
     return state
 
 
@@ -215,9 +215,9 @@ def _save(
         for one in reports
     ]
     state = {"training": training.state(), "facts": dict(facts), "reports": told}
-    with writing(path, RuntimeError):  # which is what torch raises where the disk is full
+    with writing(path, RuntimeError):  # torch raises it if the disk is full
         path.parent.mkdir(parents=True, exist_ok=True)
-        # A name of its own: the worker of a killed run may still be writing beside its successor.
+        # A unique name, because the worker of a killed run may still write the same checkpoint.
         partial = path.with_name(f"{path.name}.{uuid4().hex}.partial")
         try:
             torch.save(state, partial)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from itertools import compress
 from typing import TYPE_CHECKING, Any, Final
 
 from rich.table import Table
 
 from raynas.insight.estimates import Measured, measured
 from raynas.insight.front import front
-from raynas.insight.outcome_counts import ranking_key
+from raynas.insight.outcome_counts import ranked, ranking_key
 from raynas.insight.wording import count, duration, metric, status
 from raynas.trial import Failed, Finished, History, Trial
 
@@ -24,17 +25,19 @@ _WHOLE: Final = ("rank", "trial", "trainings", "params", "flops", "epochs")
 _RESTS: Final = ("trainings", "mean", "low", "high")
 _WINNER: Final = "winner"
 _FRONT: Final = "front"
+_LEFT_OUT: Final = ("FLOPs", "time", "params", "epochs")  # where there is no room, in this order
+_STATUS: Final = 20  # characters that the status has at least
 _HEADS: Final = {"rank": "#", "flops": "FLOPs", "seconds": "time", "low": "95 %"}
 
 
 def leaderboard(history: History) -> pd.DataFrame:
     """Return one row per trial.
 
-    Ranked are the trials that were trained and finished or were stopped early: the longest
-    trained first, of these the least loss first (by the first objective, of equals by the next),
-    as ``History.best`` has it. That is how the winner is chosen too, unless the searcher
+    Ranked are the trials that have a score of their own, those that are running as well: the
+    longest trained first, of these the least loss first (by the first objective, of equals by the
+    next), as ``History.best`` has it. That is how the winner is chosen too, unless the searcher
     expects more of another one on new data. Below them, without a rank, stand the trials answered
-    by another one, the running ones and, last, the failed ones.
+    by another one, those that have no score yet and, last, the failed ones.
 
     Returns:
         Columns ``rank``, ``trial`` (number), ``status``, ``winner`` (whether it is the winner),
@@ -76,12 +79,22 @@ def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
     ]
 
 
-def as_table(frame: pd.DataFrame) -> Table:
-    """Return the rows as a table for a terminal."""
-    heads, *rows = _cells(frame)
+def as_table(frame: pd.DataFrame, width: int, objectives: Collection[str] = ()) -> Table:
+    """Return the rows as a table for a terminal.
+
+    Args:
+        frame: The leaderboard.
+        width: Of the terminal. Where it is too narrow, what costs the training and the network
+            have is left out, a column after the other.
+        objectives: The metrics that stay, whatever the width.
+    """
+    heads, *rows = _fitting(_cells(frame), width, {_HEADS.get(one, one) for one in objectives})
     table = Table(box=None, header_style="bold", pad_edge=False)
     for head in heads:
-        table.add_column(head, justify="left" if head in {"status", "reason"} else "right")
+        if head == "status":
+            table.add_column(head)
+        else:
+            table.add_column(head, justify="right", no_wrap=True)
     chosen = frame[_WINNER].tolist()
     first = frame["rank"] == 1
     marked = chosen if any(chosen) else first.fillna(value=False).tolist()
@@ -108,9 +121,8 @@ def _metrics(history: History) -> list[str]:
 def _row(rank: int, trial: Trial, metrics: list[str]) -> dict[str, Any]:
     failed = isinstance(trial.outcome, Failed)
     known = {} if failed else trial.metrics
-    ranked = isinstance(trial.outcome, Finished) and trial.trained
     return {
-        "rank": rank if ranked else None,
+        "rank": rank if ranked(trial) else None,
         "trial": trial.number,
         "status": status(trial),
         **{name: known.get(name, math.nan) for name in metrics},
@@ -165,6 +177,18 @@ def _cells(frame: pd.DataFrame) -> list[list[str]]:
         elif chosen:
             row[-1] += ", winner"
     return [heads, *rows]
+
+
+def _fitting(cells: list[list[str]], width: int, kept: set[str]) -> list[list[str]]:
+    """Return the cells without the columns for which there is no room."""
+    for head in _LEFT_OUT:
+        widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+        widths[-1] = min(widths[-1], _STATUS)  # the last column, and only that, may be wrapped
+        if sum(widths) + 2 * (len(widths) - 1) <= width:
+            break
+        stay = [name != head or name in kept for name in cells[0]]
+        cells = [[*compress(row, stay)] for row in cells]
+    return cells
 
 
 def _in_words(frame: pd.DataFrame) -> pd.DataFrame:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Self
 
@@ -12,19 +13,28 @@ from raynas.trial import Failed, Finished, History, Losses, Trial
 def ranking_key(trial: Trial) -> tuple[int, int, Losses, int]:
     """Return what trials are ordered by, the best first.
 
-    Trained and finished, answered, running, failed; in each group the longest trained first, of
-    these the least loss, of these the lowest number: ``History.best`` comes first.
+    Trained and with a score, be they running or over; answered; running and without a score;
+    failed. In each group the longest trained first, of these the least loss, of these the lowest
+    number. While none is running, ``History.best`` comes first.
     """
     match trial.outcome:
-        case Finished(answered_by=None):
-            group = 0
-        case Finished():
-            group = 1
-        case None:
-            group = 2
         case Failed():
             group = 3
+        case Finished(answered_by=int()):
+            group = 1
+        case _:
+            group = 0 if trial.reports else 2
     return group, -trial.epoch, trial.losses or (math.inf,), trial.number
+
+
+def ranked(trial: Trial) -> bool:
+    """Say whether a trial has a rank: a score of its own, so far or for good."""
+    return ranking_key(trial)[0] == 0
+
+
+def leading(trials: Iterable[Trial]) -> Trial | None:
+    """Return the first of those that have a rank, if any has: the best trial so far."""
+    return min(filter(ranked, trials), key=ranking_key, default=None)
 
 
 @dataclass(slots=True)
@@ -36,7 +46,7 @@ class OutcomeCounts:
         stopped: Trained, and stopped early.
         answered: Known from an earlier trial, and not trained.
         failed: Ended without a score.
-        best: The first of them in standing, if any has a score.
+        best: The best of them, if any has a score.
     """
 
     finished: int = 0
@@ -69,9 +79,11 @@ class OutcomeCounts:
             self.stopped += 1
         else:
             self.finished += 1
-        if isinstance(trial.outcome, Failed):
-            return
-        self.best = min(filter(None, (self.best, trial)), key=ranking_key)
+        self.best = leading(filter(None, (self.best, trial)))
+
+    def leading(self, history: History) -> Trial | None:
+        """Return the best trial so far, among those that ended and those that run."""
+        return leading(filter(None, (self.best, *history.running)))
 
     def __str__(self) -> str:
         """Return the counts in words; what is zero goes without saying."""

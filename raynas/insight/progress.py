@@ -12,15 +12,16 @@ from typing import Final
 from rich.console import Console, Group
 from rich.live import Live
 from rich.progress_bar import ProgressBar
+from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from raynas.insight import Watcher
 from raynas.insight.outcome_counts import OutcomeCounts
 from raynas.insight.wording import count, duration, metric, plural, say
-from raynas.trial import Event, Failed, Finished, History, Objective, Resumed, Trial
+from raynas.trial import Event, Failed, Finished, History, Objective, Report, Resumed, Trial
 
-_SHOWN: Final = 8  # running trials in the live view
+_SHOWN: Final = 8  # running trials in the live view, at most
+_AROUND: Final = 7  # lines of a terminal that are kept for the rest of the view and for notices
 _PER_SECOND: Final = 4  # repaints
 _BAR: Final = 24  # characters
 
@@ -28,21 +29,18 @@ Clock = Callable[[], float]
 
 
 @contextmanager
-def progress(console: Console, total: float, clock: Clock = time.time) -> Iterator[Watcher]:
-    """Tell people how far a search is while the context is open.
+def live_view(console: Console, total: float, clock: Clock = time.time) -> Iterator[View]:
+    """Show how far a search is while the context is open, on a terminal that repaints itself.
 
-    What a resumed run holds already is counted with the first event, and not taken for work of
-    this session.
+    The view repaints itself four times a second, below all that is printed to the same console,
+    to ``sys.stdout`` and to ``sys.stderr``, and is gone in the end. What a resumed run holds
+    already is counted with the first event, and not taken for work of this session.
 
     Args:
-        console: Where to. A terminal gets a view that repaints itself four times a second and
-            is gone in the end; anything else gets a line per trial that ended.
+        console: The terminal.
         total: How many trials there will be; infinite if that is open.
         clock: Gives the time in seconds.
     """
-    if not console.is_interactive:
-        yield Lines(console)
-        return
     view = View(console, total, clock)
     with Live(
         console=console,
@@ -54,7 +52,7 @@ def progress(console: Console, total: float, clock: Clock = time.time) -> Iterat
 
 
 class Lines:
-    """Writes one plain line per trial that ended."""
+    """Writes one plain line per trial that ended, where nothing can be repainted."""
 
     def __init__(self, console: Console) -> None:
         """Write to ``console``."""
@@ -65,7 +63,8 @@ class Lines:
         """Write a line if ``event`` ends a trial."""
         self._tally = counted(self._tally, event, history)
         if isinstance(event, Finished | Failed):
-            say(self._console, line(history, event.number, self._tally.best))
+            best = self._tally.leading(history)
+            say(self._console, f"{line(history, event.number)}{_so_far(best, history)}")
 
 
 @dataclass(slots=True)
@@ -101,7 +100,10 @@ class Pace:
 
 
 class View:
-    """The live view: what is done, how long it takes, the best trial, the running ones."""
+    """The live view: what is done, how long it takes, the best trial, the running ones.
+
+    Each line of it is one line of the terminal, however narrow that is; what does not fit is cut.
+    """
 
     def __init__(self, console: Console, total: float, clock: Clock) -> None:
         """Begin now, with nothing to show but the time."""
@@ -109,34 +111,55 @@ class View:
         self._clock = clock
         self._began = clock()
         self._pace = Pace(total)
+        self._spinner = Spinner("line")
         self._tally: OutcomeCounts | None = None
         # Repainting happens on a thread of its own: it gets texts, never the history.
-        self._texts: tuple[Text, ...] = (Text("starting", "dim"),)
+        self._ended: int | None = None
+        self._texts: tuple[Text, ...] = ()
+        self._running: tuple[Text, ...] = ()
 
     def write(self, event: Event, history: History) -> None:
         """Take note of ``event``; a failure is also printed, to stay."""
         self._tally = counted(self._tally, event, history)
-        self._pace.note(self._clock(), work(history))
+        if isinstance(event, Report | Finished | Failed):  # what goes before is no training
+            self._pace.note(self._clock(), work(history))
         if isinstance(event, Failed):
-            say(self._console, line(history, event.number, self._tally.best))
+            say(self._console, line(history, event.number))
         self._texts = tuple(_texts(history, self._tally))
+        self._running = tuple(_running(one, history.objectives[0]) for one in history.running)
+        self._ended = self._tally.ended
 
     def render(self) -> Group:
         """Return what the terminal shows now."""
-        now, total = self._clock(), self._pace.total
-        ended = self._tally.ended if self._tally else 0
-        left = self._pace.left(now)
-        times = f"{duration(now - self._began)} elapsed"
-        if left is not None and ended < total:
-            times += f", about {duration(left)} left"
-        head = Table.grid(padding=(0, 2))
+        times = Table.grid(padding=(0, 1))
+        times.add_row(self._spinner, _row(self._times(), "dim"))
+        if self._ended is None:
+            return Group(_row("starting Ray"), times)
+        return Group(self._head(self._ended), times, *self._texts, *self._shown())
+
+    def _head(self, ended: int) -> Table:
+        head, total = Table.grid(padding=(0, 2)), self._pace.total
         if math.isinf(total):
-            bar, trials = ProgressBar(None, width=_BAR), plural(ended, "trial")
+            head.add_row(ProgressBar(None, width=_BAR), _row(plural(ended, "trial")))
         else:
             bar = ProgressBar(total, self._pace.last[1], width=_BAR)
-            trials = f"{ended} of {total} trials"
-        head.add_row(bar, trials, Text(times, "dim"))
-        return Group(head, *self._texts)
+            head.add_row(bar, _row(f"{ended} of {plural(int(total), 'trial')}"))
+        return head
+
+    def _times(self) -> str:
+        now = self._clock()
+        left = self._pace.left(now)
+        times = f"{duration(now - self._began)} elapsed"
+        if left is None or (self._ended or 0) >= self._pace.total:
+            return times
+        return f"{times}, about {duration(left)} left"
+
+    def _shown(self) -> Iterator[Text]:
+        """Yield as many of the running trials as the terminal has room for."""
+        running, room = self._running, min(_SHOWN, max(self._console.height - _AROUND, 1))
+        yield from running[:room]
+        if len(running) > room:
+            yield _row(f"and {len(running) - room} more", "dim")
 
 
 def counted(counts: OutcomeCounts | None, event: Event, history: History) -> OutcomeCounts:
@@ -157,8 +180,8 @@ def work(history: History) -> float:
     return ended + sum(trial.epoch / trial.started.epochs for trial in history.running)
 
 
-def line(history: History, number: int, best: Trial | None) -> str:
-    """Return a trial that ended in one line, with the best one so far at its end."""
+def line(history: History, number: int) -> str:
+    """Return a trial that ended in one line."""
     trial, objective = history.trials[number], history.objectives[0]
     parts = [f"trial {number}"]
     match trial.outcome:
@@ -170,23 +193,32 @@ def line(history: History, number: int, best: Trial | None) -> str:
             parts += [_score(trial, objective), _epochs(trial)]
             parts += ["stopped early"] if trial.stopped else []
             parts += [*_params(trial), duration(trial.seconds)]
-    if best is not None:
-        value = metric(objective.metric, best.metrics[objective.metric])
-        parts.append(f"best {value} (trial {best.number})")
     return "  ".join(parts)
 
 
+def _so_far(best: Trial | None, history: History) -> str:
+    if best is None:
+        return ""
+    name = history.objectives[0].metric
+    return f"  best {metric(name, best.metrics[name])} (trial {best.number})"
+
+
 def _texts(history: History, counts: OutcomeCounts) -> Iterator[Text]:
-    objective, running, best = history.objectives[0], history.running, counts.best
-    yield Text(f"{counts}, {len(running)} running")
-    if best is not None:
+    objective, running = history.objectives[0], len(history.running)
+    yield _row(f"{counts}, {running} running" if running else str(counts))
+    if best := counts.leading(history):
         parts = [_score(best, objective), f"trial {best.number}", _epochs(best), *_params(best)]
-        yield Text("best  " + "  ".join(parts), "green")
-    for trial in running[:_SHOWN]:
-        score = [_score(trial, objective)] if trial.reports else []
-        yield Text("  ".join([f"trial {trial.number}", _epochs(trial), *score]), "dim")
-    if len(running) > _SHOWN:
-        yield Text(f"and {len(running) - _SHOWN} more", "dim")
+        yield _row("best  " + "  ".join(parts), "green")
+
+
+def _running(trial: Trial, objective: Objective) -> Text:
+    score = [_score(trial, objective)] if trial.reports else []
+    return _row("  ".join([f"trial {trial.number}", _epochs(trial), *score]), "dim")
+
+
+def _row(text: str, style: str = "") -> Text:
+    """Return what is one line of the view at any width."""
+    return Text(text, style, no_wrap=True, overflow="ellipsis")
 
 
 def _score(trial: Trial, objective: Objective) -> str:

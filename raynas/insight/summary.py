@@ -13,7 +13,7 @@ from raynas.insight.front import front
 from raynas.insight.leaderboard import as_lines, as_table, leaderboard, top_of
 from raynas.insight.ledger import ledger, spared
 from raynas.insight.ledger_view import in_short
-from raynas.insight.outcome_counts import OutcomeCounts
+from raynas.insight.outcome_counts import OutcomeCounts, leading
 from raynas.insight.screening import screening
 from raynas.insight.wording import count, duration, metric, plural, say
 from raynas.space import Architecture
@@ -44,13 +44,14 @@ def print_summary(
         say(console, books)
     if proxies := screening(history):
         say(console, proxies)
-    if history.best is None:
-        say(console, "no trial finished" + _first_failure(history))
+    if leading(history.trials.values()) is None:
+        say(console, "no trial has a score" + _first_failure(history))
         return
     say(console, "")
     frame = top_of(leaderboard(history), top)
     if console.is_terminal:
-        console.print(as_table(frame))
+        objectives = [objective.metric for objective in history.objectives]
+        console.print(as_table(frame, console.width, objectives))
     else:
         for line in as_lines(frame):
             say(console, line)
@@ -80,20 +81,21 @@ def effort(history: History, paused_trials: Collection[int] = ()) -> str:
 def pareto_front(history: History) -> str:
     """Return which trials are on the Pareto front of the objectives, in one line."""
     names = " and ".join(objective.metric for objective in history.objectives)
-    numbers = ", ".join(map(str, front(history))) or "none"
-    return f"Pareto front of {names}: trials {numbers}"
+    numbers = front(history)
+    trials = "trial" if len(numbers) == 1 else "trials"
+    return f"Pareto front of {names}: {trials} {', '.join(map(str, numbers)) or 'none'}"
 
 
 def winner(history: History, draw: Callable[[Architecture], str] = draw_decisions) -> str:
     """Return the winner (or, before there is one, the best trial), drawn, with its test results.
 
     Raises:
-        ValueError: No trial has finished.
+        ValueError: No trial has a score.
     """
     chosen = history.winner
-    trial = history.trials[chosen.number] if chosen else history.best
+    trial = history.trials[chosen.number] if chosen else leading(history.trials.values())
     if trial is None:
-        raise ValueError("there is no winner: no trial has finished")
+        raise ValueError("there is no winner: no trial has a score")
     lines = [f"{'winner' if chosen else 'best so far'}: trial {trial.number}, {_scores(trial)}"]
     lines += [f"  {line}" for line in draw(trial.architecture).splitlines()]
     if chosen:

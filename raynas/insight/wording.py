@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import Final
 
 from rich.console import Console
@@ -65,6 +66,29 @@ def plural(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
-def say(console: Console, line: str) -> None:
-    """Print a line as it is: unwrapped, nothing in it taken for markup."""
+def say(console: Console, text: str, style: str = "") -> None:
+    """Print text as it is, nothing in it taken for markup; a terminal gets it wrapped at words.
+
+    A word that is longer than the terminal is wide, such as a path, stays whole.
+    """
+    lines = text.split("\n")
+    if console.is_terminal:
+        lines = [part for line in lines for part in _wrapped(line, console.width)]
+    console.print(Text("\n".join(lines), style), soft_wrap=True)
+
+
+def say_whole(console: Console, line: str) -> None:
+    """Print a line that people copy, such as a command, as one line however long it is."""
     console.print(Text(line), soft_wrap=True)
+
+
+def _wrapped(line: str, width: int) -> list[str]:
+    wrapped = textwrap.wrap(
+        line,
+        width,
+        expand_tabs=False,
+        replace_whitespace=False,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    return wrapped or [line]

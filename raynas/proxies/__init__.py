@@ -1,9 +1,9 @@
-"""Zero-cost proxies: what an untrained network lets one guess of the trained one.
+"""Zero-cost proxies: they estimate the quality of a network without training it.
 
-A proxy is a number for a network and a batch of examples; architectures are ranked by it. What a
-guess is worth differs by data set and space: ``params`` and ``flops`` are among the proxies
-because many others do no better (White et al., 2022, "A Deeper Look at Zero-Cost Proxies for
-Lightweight NAS", ICLR blog track).
+A proxy computes a number from a network and a batch of examples; architectures are ranked by it.
+The quality of a proxy depends on the data set and the space. ``params`` and ``flops`` are also
+proxies, because many others are no better (White et al., 2022, "A Deeper Look at Zero-Cost Proxies
+for Lightweight NAS", ICLR blog track).
 """
 
 from raynas.proxies.batch import Batch

@@ -1,4 +1,4 @@
-"""The examples that proxies look at; readable without torch."""
+"""The examples for proxies; this module can be imported without torch."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """A few normalised training examples, on the device that computes.
+    """A few normalised training examples, on the device of the computation.
 
     Attributes:
         inputs: ``[examples, *input_shape]`` float32, or int64 (ids).
         labels: ``[examples]`` int64.
-        classes: How many labels there are.
+        classes: How many classes there are.
 
     Raises:
-        ConfigError: There are fewer than two examples, or not a label for each.
+        ConfigError: There are fewer than two examples, or an example has no label.
     """
 
     inputs: Tensor
@@ -31,7 +31,7 @@ class Batch:
     classes: int
 
     def __post_init__(self) -> None:
-        """Check that there is something to compare."""
+        """Check the number of examples and labels."""
         if len(self.inputs) != len(self.labels) or len(self.inputs) < 2:
             raise ConfigError(
                 "a batch needs two examples or more, each with a label: "
@@ -40,13 +40,13 @@ class Batch:
 
     @classmethod
     def of(cls, data: Data, *, size: int = 64, seed: int = 0, device: str = "cpu") -> Batch:
-        """Draw training examples of a task, the same ones for the same seed.
+        """Draw training examples of a task; the same seed gives the same examples.
 
         Args:
             data: The task's data.
-            size: How many, at most.
+            size: The largest number of examples.
             seed: The run's seed.
-            device: Where to put them.
+            device: The device to put them on.
         """
         import torch  # noqa: PLC0415 - deciding must not load torch
 
@@ -58,7 +58,7 @@ class Batch:
 
     @property
     def ids(self) -> bool:
-        """Whether the inputs are ids, which no proxy can change by a little."""
+        """Whether the inputs are ids, which have no gradients and no small changes."""
         return not self.inputs.is_floating_point()
 
     @property

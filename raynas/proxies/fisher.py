@@ -1,4 +1,4 @@
-"""How much the loss feels each channel."""
+"""Fisher: how much the loss depends on each channel."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ def fisher(subject: Subject) -> float:
     al., 2020 (arXiv:1906.04113), and as in Abdelfattah et al., 2021 (arXiv:2101.08134).
 
     Raises:
-        SpaceError: The network has no such layers, or none that gradients reach.
+        SpaceError: The network has no such layers, or they have no gradients.
     """
     child = subject.copy()
     activations: list[Tensor] = []
 
     def keep(_layer: nn.Module, _inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
         activations.append(output)
-        return output.clone()  # what follows may write into it
+        return output.clone()  # the next layer may write into it
 
     for layer in child.modules():
         if isinstance(layer, _ConvNd | nn.Linear):

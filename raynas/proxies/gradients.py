@@ -9,14 +9,14 @@ from raynas.proxies.subject import Subject, gradients, weights
 
 
 def grad_norm(subject: Subject) -> float:
-    """Return the sum over all layers of the Euclidean norm of the gradient by the weights."""
+    """Return the sum over layers of the Euclidean norm of the gradient of the weights."""
     return sum(float(gradient.norm()) for _, gradient in subject.slopes)
 
 
 def snip(subject: Subject) -> float:
-    """Return the sum of |w ∂L/∂w|: how much the loss feels each weight (arXiv:1810.02340).
+    """Return the sum of |w ∂L/∂w|: how much the loss depends on each weight (arXiv:1810.02340).
 
-    It is the gradient of the loss by a mask over the weights, where the mask is one everywhere.
+    It is the gradient of the loss with respect to a mask over the weights, at a mask of ones.
     """
     return sum(
         float((weight.detach() * gradient).abs().sum()) for weight, gradient in subject.slopes
@@ -26,8 +26,8 @@ def snip(subject: Subject) -> float:
 def grasp(subject: Subject) -> float:
     """Return the sum of -w · (Hg), H being the loss's Hessian, g its gradient (arXiv:2002.07376).
 
-    That is what the squared norm of the gradient would lose, to first order, with each weight
-    removed (up to a factor of two).
+    To first order, this is the loss of squared gradient norm if each weight is removed (up to a
+    factor of two).
 
     Differs from the paper: one batch, at temperature 1, as in Abdelfattah et al.
     """

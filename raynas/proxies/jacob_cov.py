@@ -1,4 +1,4 @@
-"""How differently a network's output depends on the input, example by example."""
+"""Jacobian covariance: how much the input gradients differ between examples."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ def jacob_cov(subject: Subject) -> float:
     is the gradient of the sum of all outputs by its input, and k = 1e-5.
 
     Raises:
-        SpaceError: The inputs are ids, by which nothing has a gradient.
-        TrialError: The output does not depend on some example, or on every pixel alike.
+        SpaceError: The inputs are ids, which have no gradient.
+        TrialError: For an example, the gradient is zero or equal for all pixels.
     """
     if subject.batch.ids:
-        raise SpaceError("jacob_cov needs gradients by the inputs: ids have none")
+        raise SpaceError("jacob_cov needs inputs that have gradients: ids have none")
     inputs = subject.batch.inputs.clone().requires_grad_()
     (jacobians,) = gradients(subject.copy()(inputs).sum(), [inputs])
     correlation = torch.corrcoef(jacobians.flatten(1).double())
     if not correlation.isfinite().all():
         raise TrialError(
-            "jacob_cov needs outputs that depend on the input, not on every part of it alike: "
-            "those of this network do not, for some example"
+            "jacob_cov needs gradients that differ between the parts of an input: for at least "
+            "one example they are all equal"
         )
     values = torch.linalg.eigvalsh(correlation) + _K
     return -float((values.log() + values.reciprocal()).sum())

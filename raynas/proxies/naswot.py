@@ -1,4 +1,4 @@
-"""How differently a network treats examples, by the units they switch on."""
+"""NASWOT: how much the activation patterns of units differ between examples."""
 
 from __future__ import annotations
 
@@ -14,60 +14,60 @@ from raynas.errors import SpaceError, TrialError
 from raynas.proxies.subject import Subject
 
 _aten = torch.ops.aten
-# ReLU and what has its shape from afar; ReLU6 is hardtanh to torch.
+# ReLU and activations of a similar shape; for torch, ReLU6 is hardtanh.
 _GATES: Final = frozenset(
     getattr(_aten, f"{name}{place}")
     for name in ("relu", "hardtanh", "leaky_relu", "elu", "gelu", "silu", "hardswish")
     for place in ("", "_")
     if hasattr(_aten, f"{name}{place}")
 )
-# Who reads units, and which argument is what it reads.
+# Operations that read units, and the argument that holds the units.
 _READERS: Final = {_aten.convolution: 0, _aten.mm: 0, _aten.addmm: 1, _aten.linear: 0}
 
 
 def naswot(subject: Subject) -> float:
     """Return log det of the kernel of activation patterns (Mellor et al., 2021, arXiv:2006.04647).
 
-    Differs from the authors' code: units of ReLU's kin (GELU, SiLU, Hardswish, …) count as on
-    where their input is positive; and a ReLU counts once for every convolution or linear layer
-    that reads it, as if each had its own, as in the networks on which the proxy was published.
+    Differs from the authors' code: units of similar activations (GELU, SiLU, Hardswish, …) count
+    as on if their input is positive; and a ReLU counts once for every convolution or linear layer
+    that reads it, as if each layer had its own ReLU, as in the networks of the paper.
 
     Raises:
         SpaceError: There are no such units.
-        TrialError: The kernel is singular: some examples cannot be told apart.
+        TrialError: The kernel is singular: some examples have the same pattern.
     """
     values = torch.linalg.eigvalsh(kernel(subject))
     least = float(values[-1]) * len(values) * torch.finfo(values.dtype).eps
     if values[0] <= least:
         raise TrialError(
-            "naswot needs a network whose units switch differently for each of the "
-            f"{len(values)} examples: their kernel is singular"
+            "naswot needs a different activation pattern for each of the "
+            f"{len(values)} examples: the kernel of the patterns is singular"
         )
     return float(values.log().sum())
 
 
 def kernel(subject: Subject) -> Tensor:
-    """Return ``[examples, examples]``: how many units two examples switch alike.
+    """Return ``[examples, examples]``: how many units have the same state for two examples.
 
     Raises:
-        SpaceError: There are no units that switch.
+        SpaceError: There are no such units.
     """
     patterns = _Patterns()
     child = subject.copy()
     with torch.no_grad(), Intercept(patterns.compute):
         child(subject.batch.inputs)
     if not patterns.alike:
-        raise SpaceError("naswot needs ReLUs or their kin: the network has none")
+        raise SpaceError("naswot needs activations such as ReLU or GELU: the network has none")
     pairs = zip(patterns.alike, patterns.readers, strict=True)
     return torch.stack([alike * max(readers, 1) for alike, readers in pairs]).sum(0)
 
 
 class _Patterns:
-    """What units do, and who reads them.
+    """The activation patterns, and how often they are read.
 
     Attributes:
-        alike: Per layer of units ``[examples, examples]``: how many switch alike.
-        readers: How many convolutions and linear layers read each of them.
+        alike: Per layer of units ``[examples, examples]``: how many have the same state.
+        readers: Per layer of units: how many convolutions and linear layers read it.
     """
 
     def __init__(self) -> None:
@@ -76,7 +76,7 @@ class _Patterns:
         self._places: dict[int, int] = {}  # of a layer, by the memory that holds its output
 
     def compute(self, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
-        """Compute an operation and take note of it."""
+        """Compute an operation and record its pattern."""
         packet = func.overloadpacket
         if packet not in _GATES:
             if packet in _READERS and (place := self._places.get(_memory(args[_READERS[packet]]))):

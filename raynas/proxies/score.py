@@ -1,4 +1,4 @@
-"""Scoring architectures before training them."""
+"""Score architectures without training them."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ Build = Callable[[Architecture, tuple[int, ...], int], "nn.Module"]
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """What proxies say of an architecture.
+    """The scores of an architecture by proxies.
 
     Attributes:
-        values: By proxy; finite numbers, more of which is said to be better.
-        refusals: Why a proxy has no value, a sentence each.
-        tracebacks: Where that was raised, if nobody did so on purpose: such a proxy, or the child,
-            is at fault, while a mere refusal is a word on the network.
+        values: By proxy; finite numbers, higher is better.
+        refusals: By proxy without a value: the reason, in one sentence.
+        tracebacks: By proxy: the traceback, if the proxy or the child raised an unexpected error.
+            A refusal without a traceback is a statement about the network.
     """
 
     values: dict[str, float] = field(default_factory=dict)
@@ -59,16 +59,16 @@ def score(
     *,
     seed: int = 0,
 ) -> Scores:
-    """Build a child as training does and ask proxies about it; global generators stay as they are.
+    """Build a child as training does and score it; the state of global generators is restored.
 
-    Whatever the child raises ends a proxy, not the caller. What goes in and out can be pickled.
+    Errors of the child end a proxy, not the caller. Arguments and result can be pickled.
 
     Args:
         build: Makes the child: ``build(architecture, input_shape, classes)``.
-        architecture: What to score.
-        batch: What the child is shown; it computes on the device of the batch.
-        names: Which proxies.
-        seed: The seed of weights and of what proxies draw.
+        architecture: The architecture to score.
+        batch: The examples; the child computes on their device.
+        names: The names of the proxies.
+        seed: The seed of the weights and of the proxies' random numbers.
 
     Raises:
         ConfigError: There is no such proxy.
@@ -128,12 +128,12 @@ def _built(build: Build, architecture: Architecture, batch: Batch, seed: int) ->
 
 def _finite(name: str, value: float) -> float:
     if not math.isfinite(value):
-        raise TrialError(f"{name} has no value here: it comes out as {value}")
+        raise TrialError(f"the value of {name} must be finite: got {value}")
     return value
 
 
 def _refuse(found: Scores, names: Iterable[str], error: BaseException) -> None:
-    """Take note of why proxies have no value."""
+    """Record why proxies have no value."""
     if isinstance(error, SpaceError | TrialError):
         found.refusals.update(dict.fromkeys(names, str(error)))
         return

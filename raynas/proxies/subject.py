@@ -1,4 +1,4 @@
-"""A child under examination."""
+"""A child that proxies score."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from raynas.proxies.batch import Batch
 
 @dataclass(frozen=True)
 class Subject:
-    """An untrained child and what it is shown; what several proxies need is computed once.
+    """An untrained child and its examples; results that several proxies need are computed once.
 
-    Proxies work on copies: the child, its hooks, modes, gradients and running statistics stay as
-    they are, whatever happens.
+    Proxies work on copies: the child, its hooks, modes, gradients and running statistics never
+    change.
 
     Attributes:
         child: The network, on the device of the batch.
-        batch: What it is shown.
-        seed: For the proxies that draw something.
+        batch: The examples.
+        seed: The seed of proxies that draw random numbers.
     """
 
     child: nn.Module
@@ -35,10 +35,10 @@ class Subject:
     seed: int = 0
 
     def copy(self) -> nn.Module:
-        """Return a copy that normalises by the batch it is given and drops nothing.
+        """Return a copy whose normalisations use batch statistics, and whose dropout is off.
 
-        So the authors of the proxies ran their networks, which had no dropout. Elsewhere a child
-        is in evaluation mode, in which auxiliary heads are off, too.
+        The authors of the proxies ran their networks like this; these had no dropout. All other
+        layers are in evaluation mode, in which auxiliary heads are off, too.
         """
         copied = copy.deepcopy(self.child).eval()
         for layer in copied.modules():
@@ -60,14 +60,14 @@ class Subject:
         expected = (len(self.batch.labels), self.batch.classes)
         if tuple(logits.shape) != expected:
             raise SpaceError(
-                f"a child must give one logit per class for every example, {expected}: "
+                f"a network must return one logit per class for every example, {expected}: "
                 f"got {tuple(logits.shape)}"
             )
         return functional.cross_entropy(logits, self.batch.labels)
 
     @cached_property
     def slopes(self) -> list[tuple[Tensor, Tensor]]:
-        """Every weight with the gradient of the loss by it.
+        """Every weight with its gradient of the loss.
 
         Raises:
             SpaceError: As for ``loss``, ``weights`` and ``gradients``.
@@ -84,12 +84,12 @@ class Subject:
 
 
 def weights(child: nn.Module) -> dict[str, Tensor]:
-    """Return, by name, what the proxies call weights: trained parameters but no biases or norms.
+    """Return by name the weights for the proxies: trainable parameters without biases and norms.
 
-    That is those of two dimensions or more: kernels of convolutions, matrices of linear layers.
+    These have two or more dimensions: kernels of convolutions, matrices of linear layers.
 
     Raises:
-        SpaceError: There are none.
+        SpaceError: There are no such weights.
     """
     found: dict[str, Tensor] = {
         name: parameter
@@ -98,7 +98,7 @@ def weights(child: nn.Module) -> dict[str, Tensor]:
     }
     if not found:
         raise SpaceError(
-            "this proxy needs weights that are trained, of convolutions or linear layers: "
+            "this proxy needs trainable weights of convolutions or linear layers: "
             "the network has none"
         )
     return found
@@ -107,18 +107,18 @@ def weights(child: nn.Module) -> dict[str, Tensor]:
 def gradients(
     output: Tensor, by: list[Tensor], *, create_graph: bool = False
 ) -> tuple[Tensor, ...]:
-    """Return the gradient of a scalar by each tensor; zero where it does not depend on it.
+    """Return the gradient of a scalar with respect to each tensor; zero if independent of it.
 
     Raises:
-        SpaceError: It depends on none of them.
+        SpaceError: The scalar depends on none of the tensors.
     """
     found: Sequence[Tensor | None] = ()
     if by and output.requires_grad:
         found = torch.autograd.grad(output, by, create_graph=create_graph, allow_unused=True)
     if all(gradient is None for gradient in found):
         raise SpaceError(
-            "this proxy needs gradients, and none flow through the network: its parameters are "
-            "frozen, or it computes under torch.no_grad"
+            "this proxy needs gradients, and the network has none: its parameters are frozen, "
+            "or it computes under torch.no_grad"
         )
     return tuple(
         torch.zeros_like(tensor) if gradient is None else gradient

@@ -17,18 +17,18 @@ _NORMS = (_NormBase, nn.GroupNorm, nn.LayerNorm)
 def synflow(subject: Subject) -> float:
     """Return log10 of the flow through all weights.
 
-    Differs from the paper: the logarithm, which keeps the order and a readable size; and
-    normalisations are passed by, as in Abdelfattah et al., 2021 (arXiv:2101.08134), for whoever
-    divides by a deviation lets nothing flow in proportion.
+    Differs from the paper: the logarithm is returned, which keeps the order and is easy to read;
+    normalisation layers are skipped, as in Abdelfattah et al., 2021 (arXiv:2101.08134), because
+    the flow is not proportional to the weights after a division by the deviation.
 
     Raises:
-        TrialError: Nothing flows from input to output, or too much for a number.
+        TrialError: The flow from input to output is zero or not finite.
     """
     total = math.fsum(flows(subject).values())
     if not 0.0 < total < math.inf:
         raise TrialError(
-            "synflow needs a path of weights from input to output that no activation closes: "
-            f"the flow is {total}"
+            "synflow needs a finite flow above 0 from the input to the output of the network: "
+            f"the flow is {total}; an activation may block every path"
         )
     return math.log10(total)
 
@@ -36,12 +36,12 @@ def synflow(subject: Subject) -> float:
 def flows(subject: Subject) -> dict[str, float]:
     """Return each weight's flow Σ|w ∂R/∂w|, R being the sum of the outputs for an input of ones.
 
-    Every parameter is taken by its absolute value. In a chain without biases each flow is R.
+    Every parameter is replaced by its absolute value. In a chain without biases each flow is R.
 
     Raises:
         SpaceError: There are no weights.
     """
-    # The flow is a product over all layers; float32 would end at about 1e38.
+    # The flow is a product over all layers; float32 would overflow at about 1e38.
     child = subject.copy().eval().double()
     with torch.no_grad():
         for parameter in child.parameters():
@@ -50,7 +50,7 @@ def flows(subject: Subject) -> dict[str, float]:
         if isinstance(layer, _NORMS):
             layer.register_forward_hook(_passed_by)
     found = weights(child)
-    example = subject.batch.inputs[:1]  # of ids it is itself: their embeddings are weights
+    example = subject.batch.inputs[:1]  # ids are used as they are: their embeddings are weights
     inputs = example if subject.batch.ids else torch.ones_like(example, dtype=torch.float64)
     slopes = gradients(child(inputs).sum(), list(found.values()))
     return {
@@ -60,4 +60,4 @@ def flows(subject: Subject) -> dict[str, float]:
 
 
 def _passed_by(_norm: nn.Module, inputs: tuple[Tensor, ...], _output: Tensor) -> Tensor:
-    return inputs[0].clone()  # what follows may write into it
+    return inputs[0].clone()  # the next layer may write into it

@@ -16,7 +16,7 @@ from raynas.proxies.zen import zen
 
 
 def params(subject: Subject) -> float:
-    """Return the number of parameters: the yardstick of every proxy."""
+    """Return the number of parameters: the baseline for every proxy."""
     return subject.costs.params
 
 
@@ -39,7 +39,7 @@ PROXIES: Final[Mapping[str, Callable[[Subject], float]]] = MappingProxyType(
         "flops": flops,
     }
 )
-"""Every proxy: a function of a subject; more of it is said to be better.
+"""Every proxy by name: a function of a subject; higher is better.
 
-Raises ``SpaceError`` where a network lacks what it needs, ``TrialError`` where it has no value.
+A proxy raises ``SpaceError`` if the network lacks something, ``TrialError`` if it has no value.
 """

@@ -1,4 +1,4 @@
-"""The Zen-score: how much features change with the input, under random weights."""
+"""The Zen-score: how much features change with the input, for random weights."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from raynas.rng import probe_generator
 
 _POOLS: Final = (torch.ops.aten.mean, torch.ops.aten._adaptive_avg_pool2d)  # noqa: SLF001
 _REPEATS: Final = 32
-_IMAGES: Final = 16  # at most; of noise, as many as the authors' script takes
+_IMAGES: Final = 16  # the largest number of noise images, as in the authors' script
 _STEP: Final = 0.01
 
 
 def zen(subject: Subject, repeats: int = _REPEATS) -> float:
     """Return the mean score of random weights on noise (Lin et al., 2021, arXiv:2102.01063).
 
-    log E‖f(x) - f(x + 0.01 ε)‖₁ + Σ log s, f being the features before the global average
-    pooling, s what each batch normalisation divides by.
+    The score is log E‖f(x) - f(x + 0.01 ε)‖₁ + Σ log s. Here f is the features before the global
+    average pooling, and s is the deviation that each batch normalisation divides by.
 
     Differs from the authors' code: s is that of the batch, not a moving average over the repeats.
 
     Raises:
-        SpaceError: The examples are no images, or no global average pooling ends the network.
+        SpaceError: The examples are not images, or the network has no global average pooling.
         TrialError: The features do not depend on the input.
     """
     if subject.batch.inputs.ndim != 4:
@@ -72,7 +72,7 @@ def _draw_weights(child: nn.Module, generator: torch.Generator) -> None:
 
 
 def _features(child: nn.Module, images: Tensor) -> Tensor:
-    """Return what enters the last global average pooling."""
+    """Return the input of the last global average pooling."""
     found: list[Tensor] = []
 
     def compute(operation: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
@@ -90,7 +90,7 @@ def _features(child: nn.Module, images: Tensor) -> Tensor:
 
 
 def _over_all_pixels(given: Tensor, axes: Any = None) -> bool:
-    """Say whether a mean is over height and width, or pools to a size of 1 x 1."""
+    """Return whether a mean is over height and width, or pools to a size of 1 x 1."""
     return given.ndim == 4 and sorted(axis % 4 for axis in axes or ()) in ([2, 3], [1, 1])
 
 

@@ -1,7 +1,7 @@
-"""Who decides which trials go on.
+"""Schedulers: they decide which trials continue.
 
-A scheduler is a frozen dataclass of options and decides as a function of a report and the history,
-so that rungs survive a restart and the same object serves Ray, a simulation and a test.
+A scheduler is a frozen dataclass of options. It decides as a function of a report and the
+history. So rungs survive a restart, and the same object works with Ray, a simulation and a test.
 """
 
 from __future__ import annotations
@@ -33,19 +33,19 @@ __all__ = [
 
 
 class Scheduler(Protocol):
-    """Decides, report by report, whether a trial goes on.
+    """Decides after each report whether a trial continues.
 
-    One that makes sense only of trials of the run's full length has a true ``one_length``.
+    A scheduler that needs all trials to have the run's full length sets ``one_length`` to true.
     """
 
     def check(self, epochs: int) -> None:
-        """Raise ``ConfigError`` if this makes no sense for trials of at most ``epochs``.
+        """Raise ``ConfigError`` if the options do not suit trials of at most ``epochs``.
 
         Called once, before anything starts.
         """
 
     def decide(self, report: Report, history: History) -> Verdict:
-        """Say whether the trial goes on after ``report``, which ``history`` already holds.
+        """Return whether the trial continues after ``report``, which ``history`` already holds.
 
         The same history gives the same verdict; the history is only read.
         """
@@ -53,18 +53,18 @@ class Scheduler(Protocol):
 
 @runtime_checkable
 class Director(Protocol):
-    """A scheduler that takes trials up again, or begins some of its own."""
+    """A scheduler that resumes trials, or begins trials of its own."""
 
     def direct(
         self, history: History, space: Space, rng: np.random.Generator, *, closed: bool
     ) -> Directive:
-        """Say what is to be trained next, before the searcher is asked.
+        """Return what to train next; called before the searcher is asked.
 
         Args:
-            history: All that happened so far; only read.
-            space: Where architectures live.
-            rng: Where all randomness comes from; consumed.
-            closed: Whether no further trials will begin, only old ones go on.
+            history: Everything that happened so far; it is only read.
+            space: The search space.
+            rng: The source of all randomness; its state changes.
+            closed: Whether no new trials will begin, so that only old ones can continue.
         """
 
     def keeps(self, history: History) -> Collection[int]:
@@ -73,10 +73,10 @@ class Director(Protocol):
 
 @runtime_checkable
 class TrialsWanted(Protocol):
-    """A scheduler that makes no sense of too few trials."""
+    """A scheduler that needs a minimum number of trials."""
 
     def check_trials(self, trials: float) -> None:
-        """Raise ``ConfigError`` if so many, which may be infinite, are too few.
+        """Raise ``ConfigError`` if ``trials`` (which may be infinite) are too few.
 
         Called once, before anything starts.
         """

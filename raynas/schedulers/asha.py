@@ -1,13 +1,13 @@
 """Asynchronous successive halving (Li et al., 2020, arXiv:1810.05934, Algorithm 2), two variants.
 
-Differs from the paper: there is one bracket. ``ASHA`` stops a trial for good that is not among the
-best of its rung, as Ray Tune does, which needs no checkpoints, and compares it with those that
-came last: the networks of a searcher that learns get better all the time, and among all that ever
-came nearly every one would be good enough to go on. ``PromotingASHA`` pauses it, and
-promotes it when enough worse ones have come, as the paper has it, but lets a trial that may be
-promoted at once go on rather than stop and start it. Of the paused ones, so many per rung stay
-promotable as come next after the best 1/eta, to keep few checkpoints; who falls farther behind is
-out, even where later ones are so much worse that the paper would promote it after all.
+Differs from the paper: there is one bracket. ``ASHA`` stops a trial for good if it is not among
+the best of its rung, as Ray Tune does; this needs no checkpoints. It compares the trial with the
+latest trials at the rung: a searcher that learns proposes better and better networks, and compared
+with all earlier trials nearly every new one would continue. ``PromotingASHA`` pauses the trial and
+promotes it when enough worse trials have come, as in the paper; a trial that can be promoted at
+once continues without a pause. To keep few checkpoints, only ``spare`` paused trials per rung,
+those that follow the best 1/eta, can still be promoted; a trial that falls farther behind is never
+promoted, even if the paper would promote it later.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ from raynas.trial import History, Report
 
 @dataclass(frozen=True, slots=True)
 class ASHA:
-    """Let the best 1/eta of each rung go on, of those that reached it of late.
+    """At each rung, continue the best 1/eta of the trials that reached it recently.
 
-    The first to reach a rung always goes on. Rungs are read from the history, which counts what a
-    trial reported once, however often it was proposed again and answered from the journal.
+    The first trial at a rung always continues. Rungs are read from the history; the reports of a
+    trial count once, even if the same network was proposed again and answered from the journal.
 
     Attributes:
-        grace_epochs: The first rung, in epochs; nothing is stopped before it.
-        eta: Factor between rungs; one in ``eta`` goes on.
-        recent: A trial is compared with so many times ``eta`` trials: itself and those that came
-            to the rung last; none for all that ever came, as in the paper.
+        grace_epochs: The first rung, in epochs; no trial is stopped before it.
+        eta: Factor between rungs; one of ``eta`` trials continues.
+        recent: A trial is compared with the last ``recent * eta`` trials at the rung, including
+            itself; none to compare with all trials, as in the paper.
 
     Raises:
         ConfigError: ``grace_epochs`` or ``recent`` is below one, or ``eta`` below two.
@@ -72,7 +72,7 @@ class ASHA:
         return Verdict.GO if better * self.eta < count else Verdict.STOP
 
     def _compared(self, report: Report, history: History) -> tuple[int, int]:
-        """Return how many are better at a rung, of how many."""
+        """Return how many trials at the rung are better, and how many there are."""
         if self.recent is None:
             rung = self._rankings.of(history).at(history, report.epoch)
             return rung.better(report.number), len(rung)
@@ -88,12 +88,12 @@ class PromotingASHA:
 
     Attributes:
         grace_epochs: The first rung, in epochs.
-        eta: Factor between rungs; one in ``eta`` goes on.
-        spare: How many at each rung, behind the best 1/eta, may still be promoted; the checkpoints
-            of as many are kept.
+        eta: Factor between rungs; one of ``eta`` trials continues.
+        spare: How many trials behind the best 1/eta of a rung can still be promoted; their
+            checkpoints are kept.
 
     Raises:
-        ConfigError: ``grace_epochs`` is below one, ``eta`` below two, or ``spare`` below none.
+        ConfigError: ``grace_epochs`` is below one, ``eta`` below two, or ``spare`` below zero.
     """
 
     grace_epochs: int = 1
@@ -132,7 +132,7 @@ class PromotingASHA:
         *,
         closed: bool,  # noqa: ARG002 - by contract
     ) -> Resume | None:
-        """Promote the best of the highest rung that has one to promote; else let a trial begin."""
+        """Promote the best trial of the highest rung that has one; else let a new trial begin."""
         for rung in reversed(self._reached(history)):
             best = next(rung.waiting(history), None)
             if best is not None and rung.of(best) < len(rung) // self.eta:
@@ -140,7 +140,7 @@ class PromotingASHA:
         return None
 
     def keeps(self, history: History) -> Collection[int]:
-        """Return the paused trials that may be promoted; no other is."""
+        """Return the paused trials that can still be promoted."""
         return [number for rung in self._reached(history) for number in rung.waiting(history)]
 
     def _room(self, count: int) -> int:

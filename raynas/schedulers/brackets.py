@@ -4,8 +4,8 @@ Successive halving: Jamieson & Talwalkar, 2016, arXiv:1502.07943. Hyperband: Li 
 arXiv:1603.06560, Algorithm 1.
 
 Differs from the papers: while a rung waits for its last trials, the next bracket begins, so that
-no worker is idle while there are trials to begin; brackets are repeated for as long as there are;
-a trial that fails leaves its place empty. A trial's bracket follows from its number.
+no worker is idle while new trials can begin; brackets are repeated until there are no more trials;
+the place of a failed trial stays empty. A trial's number determines its bracket.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ from raynas.trial import History, Report, Trial
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """How a bracket narrows down.
+    """The sizes of a bracket.
 
     Attributes:
-        size: Trials at the start.
-        rungs: Epochs after which its trials are compared, and how many of them then go on.
+        size: How many trials start.
+        rungs: Epochs after which its trials are compared, and how many of them then continue.
     """
 
     size: int
@@ -41,11 +41,11 @@ class Shape:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """How far a bracket has come.
+    """The progress of a bracket.
 
     Attributes:
-        left: Its trials that may still get further, running ones among them.
-        ready: Of these, the stopped ones that are to go on now, best first.
+        left: Its trials that may still continue, running ones included.
+        ready: The paused trials among them that are to continue now, best first.
     """
 
     left: Sequence[Trial]
@@ -53,7 +53,7 @@ class Stage:
 
 
 class Unfinished:
-    """The brackets in which a trial may still go on."""
+    """The brackets in which a trial may still continue."""
 
     def __init__(self) -> None:
         """Begin without any."""
@@ -63,7 +63,7 @@ class Unfinished:
     def stages(
         self, history: History, shapes: Sequence[Shape], *, closed: bool
     ) -> Iterator[Stage]:
-        """Yield how far each has come, the earliest first."""
+        """Yield the progress of each bracket, the earliest first."""
         while self._next < len(history.trials):
             shape = shapes[self._begun % len(shapes)]
             self._left[self._next] = shape
@@ -77,7 +77,7 @@ class Unfinished:
 
 @dataclass(frozen=True, slots=True)
 class _Brackets:
-    """What synchronous schedulers share; each says what shapes its brackets have."""
+    """The base class of synchronous schedulers; each defines the shapes of its brackets."""
 
     one_length: ClassVar = True
     _unfinished: Memo[Unfinished] = field(
@@ -85,7 +85,7 @@ class _Brackets:
     )
 
     def shapes(self, epochs: int) -> Sequence[Shape]:
-        """Return the shapes that follow each other for trials of ``epochs``, over and over."""
+        """Return the shapes of one round of brackets for trials of ``epochs``; rounds repeat."""
         raise NotImplementedError
 
     def decide(self, report: Report, history: History) -> Verdict:
@@ -104,7 +104,7 @@ class _Brackets:
         *,
         closed: bool,
     ) -> Resume | None:
-        """Let those go on that have won a rung; else let a trial begin."""
+        """Continue a trial that has won a rung; else let a new trial begin."""
         for stage in self._stages(history, closed=closed):
             if stage.ready:
                 return Resume(stage.ready[0].number)
@@ -205,7 +205,7 @@ class Hyperband(_Brackets):
         if epochs < self.eta:
             raise ConfigError(
                 f"hyperband needs epochs >= eta, got trials of {epochs} epochs and eta "
-                f"{self.eta}: lower the one or raise the other"
+                f"{self.eta}: lower eta, or raise epochs"
             )
 
     def shapes(self, epochs: int) -> Sequence[Shape]:

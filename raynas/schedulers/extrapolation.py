@@ -26,14 +26,14 @@ _LEAST: Final = 4  # points of a curve; three parameters fit three points exactl
 
 @dataclass(frozen=True, slots=True)
 class Extrapolation:
-    """Stop a trial that is unlikely to end better than the best that has finished.
+    """Stop a trial that is unlikely to end better than the best finished trial.
 
     Attributes:
-        grace_epochs: Nothing is stopped before; at least four, for there must be a curve.
-        chance: A trial goes on while it has more than this probability.
+        grace_epochs: No trial is stopped before this epoch; at least four, to fit a curve.
+        chance: A trial continues while its probability to become the best is above this value.
 
     Raises:
-        ConfigError: The grace is too short, or the chance is no probability.
+        ConfigError: ``grace_epochs`` is too small, or ``chance`` is not between 0 and 1.
     """
 
     grace_epochs: int = _LEAST
@@ -55,11 +55,11 @@ class Extrapolation:
         if self.grace_epochs >= epochs:
             raise ConfigError(
                 f"extrapolation needs grace_epochs < epochs, got a grace of {self.grace_epochs} "
-                f"epochs for trials of {epochs}: use another scheduler, or longer trials"
+                f"epochs for trials of {epochs}: use another scheduler, or raise epochs"
             )
 
     def decide(self, report: Report, history: History) -> Verdict:
-        """Compare where the trial is likely to end with the best that got there."""
+        """Compare the trial's predicted final loss with the best final loss."""
         trial = history.trials[report.number]
         full = self._rankings.of(history).at(history, trial.started.epochs)
         if len(trial.reports) < self.grace_epochs or not len(full):
@@ -74,13 +74,14 @@ class Extrapolation:
 def chance_below(bar: float, curve: Sequence[tuple[int, float]], epoch: int) -> float:
     """Return the probability that a learning curve is below ``bar`` after ``epoch``.
 
-    The curve is a + b e^-c plus noise. For every c of a grid, a and b have Student's distribution
-    (a flat prior, the noise unknown); the grid is weighted by how likely each makes the curve.
+    The model is a + b e^-c plus noise, with e the epoch. For every c of a grid, a and b have
+    Student's distribution (flat prior, unknown noise); the values of c are weighted by the
+    likelihood of the curve.
 
     Args:
         bar: A loss.
         curve: Epochs and losses, at least four.
-        epoch: Where to look.
+        epoch: The epoch to predict.
     """
     epochs, losses = np.array(curve, np.float64).T
     freedom = len(curve) - 2
@@ -90,7 +91,7 @@ def chance_below(bar: float, curve: Sequence[tuple[int, float]], epoch: int) -> 
     width = (powers * powers).sum(axis=1)
     slope = powers @ losses / width
     square = np.square(losses - slope[:, None] * powers).sum(axis=1)
-    # What is left over by a perfect fit says nothing of noise, so some is always assumed.
+    # A perfect fit says nothing about the noise, so a little noise is always assumed.
     noise = np.maximum(square / freedom, 1e-6 * losses.var() + 1e-18)
     ahead = float(epoch) ** -_DECAYS - centre
     deviation = np.sqrt(noise * (1.0 + 1.0 / len(curve) + ahead * ahead / width))

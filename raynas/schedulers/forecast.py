@@ -1,7 +1,7 @@
-"""How much training a scheduler is likely to ask for, before any has been done.
+"""A forecast of how many epochs a scheduler will train, before a search begins.
 
-Expected are trials that come in random order of quality, at every rung anew, none of which fails
-or is answered by an earlier one.
+Assumptions: trials come in random order of quality, independently at every rung; no trial fails;
+no trial is answered by an earlier one.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ _SHUFFLES: Final = 32
 
 @runtime_checkable
 class Forecaster(Protocol):
-    """A scheduler of one's own that knows how much training it asks for."""
+    """A user's scheduler that can forecast its own training."""
 
     def expected_epochs(self, trials: int, epochs: int) -> float:
-        """Return the epochs that so many trials are likely to train, all together."""
+        """Return the expected number of epochs of so many trials together."""
 
 
 def expected_epochs(scheduler: object, trials: int, epochs: int) -> float | None:
-    """Return the epochs that a search is likely to train; none if that depends on the scores.
+    """Return the expected epochs of a search; none if they depend on the scores.
 
     Args:
-        scheduler: Who decides.
+        scheduler: The scheduler.
         trials: How many trials there will be.
         epochs: The full length of each.
     """
@@ -54,15 +54,15 @@ def expected_epochs(scheduler: object, trials: int, epochs: int) -> float | None
 
 
 def most_epochs(scheduler: object, trials: float, epochs: int) -> float:
-    """Return the most epochs that a search can train; infinite where trials are without number.
+    """Return the largest possible number of epochs of a search; infinite for infinite trials.
 
     Args:
-        scheduler: Who decides.
+        scheduler: The scheduler.
         trials: How many trials there are at most; may be infinite.
         epochs: The full length of each.
     """
     match scheduler:
-        case PBT():  # a child trains on from where the one it replaces stood
+        case PBT():  # a child continues at the epoch of the trial that it replaces
             return min(trials, scheduler.population_size) * epochs
         case SuccessiveHalving() | Hyperband() if trials < math.inf:  # whatever the scores are
             return _brackets([*scheduler.shapes(epochs)], int(trials), epochs)
@@ -71,7 +71,7 @@ def most_epochs(scheduler: object, trials: float, epochs: int) -> float:
 
 
 def _asha(rungs: Rungs, trials: int, epochs: int) -> float:
-    """Count who goes on: the nth to reach a rung does if it ranks among the first n / eta."""
+    """Count epochs: the nth trial at a rung continues if it ranks among the first n / eta."""
     total, arrived, trained = 0.0, float(trials), 0
     for rung in rungs.below(epochs):
         total += arrived * (rung - trained)
@@ -82,7 +82,7 @@ def _asha(rungs: Rungs, trials: int, epochs: int) -> float:
 
 
 def _promoting(rungs: Rungs, trials: int, epochs: int) -> float:
-    """Count who is promoted: who has at any time been among the first n / eta of n at a rung."""
+    """Count epochs: a trial is promoted if it ever ranks among the first n / eta of n."""
     total, arrived, trained = 0.0, float(trials), 0
     for rung in rungs.below(epochs):
         total += arrived * (rung - trained)
@@ -91,7 +91,7 @@ def _promoting(rungs: Rungs, trials: int, epochs: int) -> float:
 
 
 def _ever_first(count: int, eta: int) -> float:
-    """Return how many that is on average, of ``count`` that come in random order."""
+    """Return how many trials that is on average, of ``count`` trials in random order."""
     rng = np.random.default_rng(0)
     total = 0
     for _ in range(_SHUFFLES):
@@ -99,14 +99,14 @@ def _ever_first(count: int, eta: int) -> float:
         first: set[int] = set()
         for one in rng.permutation(count).tolist():
             insort(ranked, one)
-            if size := len(ranked) // eta:  # new among them can be who came and who is the last
+            if size := len(ranked) // eta:  # only the new trial and the last one can be new here
                 first |= {ranked[size - 1], min(one, ranked[size - 1])}
         total += len(first)
     return total / _SHUFFLES
 
 
 def _brackets(shapes: list[Shape], trials: int, epochs: int) -> float:
-    """Count bracket by bracket; the last may be too small."""
+    """Count epochs bracket by bracket; the last bracket may be incomplete."""
     total, bracket = 0, 0
     while trials > 0:
         shape = shapes[bracket % len(shapes)]

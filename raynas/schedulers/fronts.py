@@ -1,7 +1,7 @@
 """Non-dominated fronts of trials, kept as reports come in.
 
 The update is that of Li et al., 2017 (Efficient Nondomination Level Update, IEEE Transactions on
-Cybernetics): who enters a front pushes those it dominates into the next.
+Cybernetics): a point that enters a front moves the points that it dominates into the next front.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class Fronts:
         self._rungs: dict[int, Sorted] = {}
 
     def at(self, history: History, epoch: int) -> Sorted:
-        """Return the fronts of those that reported after ``epoch``."""
+        """Return the fronts of the trials that reported after ``epoch``."""
         rung = self._rungs.setdefault(epoch, Sorted())
         reached = history.at(epoch)
         for number in [*reached][len(rung) :]:
@@ -52,7 +52,7 @@ class Sorted:
         return self._count
 
     def add(self, losses: Losses) -> None:
-        """Put a trial in its front; what is no number counts as the worst."""
+        """Put a trial in its front; NaN counts as the worst value."""
         row = comparable(losses)
         seen = np.where(np.isfinite(row), row, np.nan)
         self.low, self.high = np.fmin(self.low, seen), np.fmax(self.high, seen)
@@ -64,7 +64,7 @@ class Sorted:
                 return
             there = self.fronts[at]
             pushed = _dominates(entering, there)
-            if pushed.all():  # they make a front of their own, and all behind move back as one
+            if pushed.all():  # the new points become a front; all later fronts move back
                 self.fronts.insert(at, entering)
                 return
             self.fronts[at] = np.concatenate([there[~pushed], entering])
@@ -72,12 +72,12 @@ class Sorted:
 
     def front_of(self, row: Floats) -> int:
         """Return the number of the first front of which none dominates these losses."""
-        # Whoever is dominated by one of a front is dominated by one of every front before it.
+        # A point dominated by a member of a front is dominated by a member of each earlier front.
         return bisect_left(self.fronts, 1, key=lambda front: not _dominates(front, row[None])[0])
 
 
 def comparable(losses: Losses) -> Floats:
-    """Return losses of which each is a number or infinite."""
+    """Return the losses as an array with infinity for NaN."""
     row: Floats = np.array(losses, np.float64)
     return np.where(np.isnan(row), np.inf, row)
 

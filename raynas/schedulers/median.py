@@ -16,16 +16,16 @@ from raynas.trial import History, Objective, Report, Trial
 
 
 class Averages:
-    """The running averages of those that have finished."""
+    """The running averages of the finished trials."""
 
     def __init__(self) -> None:
         """Begin before anything has finished."""
         self._seen = 0
-        self._cut: list[int] = []  # places of those that a limit has stopped: they may yet go on
+        self._cut: list[int] = []  # indices of trials that a limit stopped: they may continue
         self._after: defaultdict[int, list[float]] = defaultdict(list)
 
     def after(self, history: History, epoch: int) -> Sequence[float]:
-        """Return the averages up to an epoch of all that finished and got there, ascending."""
+        """Return the averages up to ``epoch`` of the finished trials that reached it, sorted."""
         finished = history.finished
         places = [*self._cut, *range(self._seen, len(finished))]
         self._cut = [place for place in places if finished[place].cut]
@@ -43,17 +43,17 @@ class Averages:
 
 @dataclass(frozen=True, slots=True)
 class MedianStopping:
-    """Stop a trial whose best so far is worse than the median of the others' running averages.
+    """Stop a trial whose best loss is worse than the median of the others' running averages.
 
-    The others are those that have finished, their averages taken up to the same epoch. None of
-    them was stopped: this scheduler takes nothing up again.
+    The others are the finished trials that were not stopped; their averages are taken up to the
+    same epoch. This scheduler resumes no trial.
 
     Attributes:
-        grace_epochs: Nothing is stopped before.
-        trials: Nothing is stopped before so many have finished that got as far.
+        grace_epochs: No trial is stopped before this epoch.
+        trials: No trial is stopped at an epoch before so many finished trials have reached it.
 
     Raises:
-        ConfigError: One of them is below one.
+        ConfigError: An option is below one.
     """
 
     grace_epochs: int = 1
@@ -75,11 +75,11 @@ class MedianStopping:
         if self.grace_epochs >= epochs:
             raise ConfigError(
                 f"median needs grace_epochs < epochs, got a grace of {self.grace_epochs} epochs "
-                f"for trials of {epochs}: lower the one or raise the other"
+                f"for trials of {epochs}: lower grace_epochs, or raise epochs"
             )
 
     def decide(self, report: Report, history: History) -> Verdict:
-        """Compare a trial with those that were not stopped."""
+        """Compare a trial with the finished trials that were not stopped."""
         if report.epoch < self.grace_epochs:
             return Verdict.GO
         averages = self._averages.of(history).after(history, report.epoch)

@@ -1,4 +1,4 @@
-"""What a scheduler need not work out anew at every report."""
+"""A cache, so that a scheduler need not compute everything again at every report."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ State = TypeVar("State")
 
 
 class Memo(Generic[State]):
-    """A state that follows one history as it grows; another history begins it anew.
+    """A cached state for one history as it grows; for another history, a new state begins.
 
-    It may hold only what a fresh one would work out from the same history.
+    The state may hold only what a new state would compute from the same history.
     """
 
     def __init__(self, begin: Callable[[], State]) -> None:

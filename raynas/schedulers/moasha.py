@@ -1,11 +1,11 @@
 """Asynchronous successive halving for several objectives.
 
-Schmucker et al., 2021, arXiv:2106.12639, in the variant with an epsilon-net: at a rung trials are
-sorted by non-dominated front, and within a front so that each next one is the farthest from those
-before it.
+Schmucker et al., 2021, arXiv:2106.12639, in the variant with an epsilon-net: at a rung, trials
+are sorted by non-dominated front; within a front, the next trial is always the one that is
+farthest from those before it.
 
-Differs from the paper: the stopping variant, with one bracket; distances are taken over the range
-of each objective at the rung, so that no unit outweighs another.
+Differs from the paper: this is the stopping variant, with one bracket; distances are scaled by
+the range of each objective at the rung, so that units do not matter.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ _TINY: Final = 1e-300  # instead of a range of nothing
 
 @dataclass(frozen=True, slots=True)
 class MOASHA:
-    """Let the best 1/eta of each rung go on, by fronts and an epsilon-net within the last.
+    """Continue the best 1/eta of each rung, by fronts and by an epsilon-net in the last front.
 
-    With one objective it is ``asha`` that compares with all that ever came. Whoever equals one
-    that goes on goes on too.
+    With one objective this is ``asha`` with ``recent`` none. A trial with the same losses as one
+    that continues also continues.
 
     Attributes:
-        grace_epochs: The first rung, in epochs; nothing is stopped before it.
-        eta: Factor between rungs; one in ``eta`` goes on.
+        grace_epochs: The first rung, in epochs; no trial is stopped before it.
+        eta: Factor between rungs; one of ``eta`` trials continues.
 
     Raises:
         ConfigError: ``grace_epochs`` is below one, or ``eta`` below two.
@@ -72,9 +72,9 @@ class MOASHA:
 
 
 def net(points: NDArray[np.float64], count: int) -> list[int]:
-    """Return so many rows, each the farthest from all before it, or none if it is below one.
+    """Return ``count`` rows, each the farthest from all before it; none if ``count`` is below one.
 
-    The first has the least first coordinate.
+    The first row has the least first coordinate.
 
     Args:
         points: ``[n, dimensions]``.

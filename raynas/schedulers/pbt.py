@@ -1,12 +1,12 @@
-"""Population based training (Jaderberg et al., 2017, arXiv:1711.09846) over architectures too.
+"""Population based training (Jaderberg et al., 2017, arXiv:1711.09846), also for architectures.
 
-Every so many epochs the weakest members give their place to children of the strongest: a child
-takes over weights, as far as they fit, and training hyper-parameters, some of them changed
+Every ``interval`` epochs, children of the strongest members replace the weakest members. A child
+inherits its parent's weights, as far as they fit, and its training hyper-parameters, with changes
 (exploit by truncation, explore by resampling or perturbing; section 4.1.1).
 
-Differs from the paper: a child may differ in architecture as well; and the whole population is
-judged at once, when its last member has come so far. What a population becomes then depends on
-its scores alone, not on which worker was faster, and survives any kill.
+Differs from the paper: a child may also differ in architecture; the whole population is ranked at
+once, when its last member has reached the interval. So the result depends only on the scores, not
+on the speed of workers, and a killed run can be resumed.
 """
 
 from __future__ import annotations
@@ -33,18 +33,18 @@ _Step = tuple[list[Trial], int | None]
 
 
 class PopulationProgress:
-    """How far a population has come."""
+    """The progress of a population."""
 
     def __init__(self) -> None:
-        """Begin where there is no barrier behind."""
+        """Begin before the first barrier."""
         self._numbers: list[int] = []
         self._barrier: int | None = None
 
     def here(self, history: History, pbt: PBT) -> _Step:
-        """Return the members and the barrier they are on their way to, or stand at; none at last.
+        """Return the members and their next barrier, or the one where they are; none at the end.
 
-        A barrier is behind once a member has gone on from it: no more children begin there, for
-        there are no more weights of that time to inherit.
+        A barrier is passed once a member has continued from it: no more children begin there,
+        because the weights of that epoch no longer exist.
         """
         step: _Step | None = (pbt.founders(history), pbt.interval)
         if self._numbers:
@@ -59,18 +59,18 @@ class PopulationProgress:
 
 @dataclass(frozen=True, slots=True)
 class PBT:
-    """Train a population, members of which replace each other; the searcher begins it.
+    """Train a population in which children replace weak members; the searcher proposes the first.
 
-    Who of the first fails is replaced by the next proposal; one that repeats a known network is
-    trained. The run ends when the population has trained to its full length. Once no more trials
-    may begin, the weak stay.
+    If one of the first members fails, the next proposal replaces it. A proposal of a known
+    network is trained, too. The run ends when the population has trained to its full length. Once
+    no more trials may begin, weak members are not replaced.
 
     Attributes:
         population_size: How many members there are.
-        interval: Epochs between judgements.
-        quantile: Share of the population that is replaced, and of the strong that replace it.
-        resample: How often a hyper-parameter is drawn anew rather than perturbed.
-        architecture_rate: How often a child's architecture differs from its parent's.
+        interval: Epochs between two rankings.
+        quantile: The share of the population that is replaced, and the share of parents.
+        resample: The probability that a hyper-parameter is drawn again instead of perturbed.
+        architecture_rate: The probability that a child's architecture differs from its parent's.
 
     Raises:
         ConfigError: An option is out of range.
@@ -90,8 +90,8 @@ class PBT:
         """Check the options."""
         if self.population_size < 2 or self.interval < 1:
             raise ConfigError(
-                "pbt needs population_size >= 2, so that there is somebody to learn from, and "
-                f"interval >= 1, got {self.population_size} and {self.interval}"
+                "pbt needs population_size >= 2 and interval >= 1, "
+                f"got {self.population_size} and {self.interval}"
             )
         if not 0 < self.quantile <= 0.5:
             raise ConfigError(f"pbt needs 0 < quantile <= 0.5, got {self.quantile}")
@@ -102,23 +102,23 @@ class PBT:
             )
 
     def check(self, epochs: int) -> None:
-        """Refuse runs that would end before the first judgement."""
+        """Refuse runs that would end before the first ranking."""
         if self.interval >= epochs:
             raise ConfigError(
                 f"pbt needs interval < epochs, got an interval of {self.interval} for trials of "
-                f"{epochs}: lower the one or raise the other"
+                f"{epochs} epochs: lower interval, or raise epochs"
             )
 
     def check_trials(self, trials: float) -> None:
-        """Refuse runs that would end with the trials that found the population."""
+        """Refuse runs in which no child could begin after the first members."""
         if trials <= self.population_size:
             raise ConfigError(
                 f"pbt needs trials > population_size, got {trials:g} trials for a population of "
-                f"{self.population_size}: nobody could take a weak member's place"
+                f"{self.population_size}: raise trials, or lower population_size"
             )
 
     def decide(self, report: Report, history: History) -> Verdict:
-        """Pause a member whenever it is to be judged."""
+        """Pause a member at every barrier."""
         epochs = history.trials[report.number].started.epochs
         judged = report.epoch % self.interval == 0 and report.epoch < epochs
         return Verdict.STOP if judged else Verdict.GO
@@ -126,10 +126,10 @@ class PBT:
     def direct(
         self, history: History, space: Space, rng: np.random.Generator, *, closed: bool
     ) -> Directive:
-        """Let children take the places of the weak, then the others go on."""
+        """Begin children for the weak members, then continue the other members."""
         members, barrier = self._progress.of(history).here(history, self)
         if barrier == self.interval and len(members) < self.population_size and not closed:
-            return Begin.TRAINED  # what the journal answers has no weights to pass on
+            return Begin.TRAINED  # a trial answered from the journal has no weights to inherit
         if barrier is None or any(_below(trial, barrier, history) for trial in members):
             return _onwards(members, barrier, history)
         ranked, heirs = judged(members, barrier, history)
@@ -149,7 +149,7 @@ class PBT:
         return _onwards(members, self._after(barrier, members), history)
 
     def keeps(self, history: History) -> Collection[int]:
-        """Return the paused members: they go on, or a child takes over from them."""
+        """Return the paused members: they continue, or a child inherits their weights."""
         members, barrier = self._progress.of(history).here(history, self)
         if barrier is not None and not any(_below(one, barrier, history) for one in members):
             ranked, heirs = judged(members, barrier, history)
@@ -157,7 +157,7 @@ class PBT:
         return [trial.number for trial in members if trial.resumable]
 
     def founders(self, history: History) -> list[Trial]:
-        """Return the first that were trained, but those that failed before they were judged."""
+        """Return the first members that were trained and did not fail before the first barrier."""
         reached = history.at(self.interval)
         founders = (
             trial
@@ -168,7 +168,7 @@ class PBT:
         return list(islice(founders, self.population_size))
 
     def onwards(self, members: Sequence[Trial], barrier: int, history: History) -> _Step | None:
-        """Return who goes on from a barrier, and where to, once one of them has; else none."""
+        """Return the members and the barrier after a barrier that is passed; none before."""
         if any(_below(trial, barrier, history) for trial in members):
             return None
         ranked, heirs = judged(members, barrier, history)
@@ -182,7 +182,7 @@ class PBT:
         return following if members and following < members[0].started.epochs else None
 
     def _wanted(self, ranked: Sequence[Trial]) -> int:
-        """Return how many children are to begin: for the weak, and for those that failed."""
+        """Return how many children are to begin: for weak and for failed members."""
         return max(self._replaced, self.population_size - len(ranked))
 
     @property
@@ -192,7 +192,7 @@ class PBT:
     def _explored(
         self, parent: Architecture, space: Space, rng: np.random.Generator
     ) -> Architecture:
-        """Return a child: its training perturbed and, at times, its architecture mutated."""
+        """Return a child: perturbed hyper-parameters and, sometimes, a mutated architecture."""
 
         def decide(decision: Decision) -> Value:
             path = decision.path
@@ -210,7 +210,7 @@ class PBT:
         return child
 
     def _perturbed(self, domain: Domain, value: Value, rng: np.random.Generator) -> Value:
-        """Return a hyper-parameter, drawn anew, moved to a neighbour, or times a factor."""
+        """Return a hyper-parameter: drawn again, moved to a neighbour, or times a factor."""
         if rng.random() < self.resample:
             return domain.sample(rng)
         if isinstance(domain, Choice):
@@ -234,9 +234,9 @@ def _within(domain: Int | Float, value: float) -> Value:
 def judged(
     members: Sequence[Trial], barrier: int, history: History
 ) -> tuple[list[Trial], list[Trial]]:
-    """Return who of the members has reached a barrier, best first, and the children from there.
+    """Return the members that have reached a barrier, best first, and the children from there.
 
-    Children begin after all members of their time, and so have higher numbers.
+    Children begin after all members of that barrier, so they have higher numbers.
     """
     reached = history.at(barrier)
     losses = {one.number: reached[one.number] for one in members if one.number in reached}
@@ -247,13 +247,13 @@ def judged(
 
 
 def _below(trial: Trial, barrier: int, history: History) -> bool:
-    """Say whether a member is still on its way to a barrier."""
+    """Return whether a member has still to reach a barrier."""
     alive = trial.outcome is None or trial.resumable
     return alive and trial.number not in history.at(barrier)
 
 
 def _onwards(members: Sequence[Trial], barrier: int | None, history: History) -> Resume | Hold:
-    """Let a paused member go on to the barrier, or to its end; else wait for those who run."""
+    """Continue a paused member to the barrier or to its end; else wait for running members."""
     for trial in members:
         if trial.resumable and (barrier is None or _below(trial, barrier, history)):
             return Resume(trial.number)

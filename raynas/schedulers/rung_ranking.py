@@ -1,4 +1,4 @@
-"""Who stands how at a rung, kept in order as reports come in."""
+"""The ranking of the trials at a rung, updated as reports come in."""
 
 from __future__ import annotations
 
@@ -11,28 +11,28 @@ from raynas.trial import History, Losses
 
 
 class RungRanking:
-    """Those who reported after one epoch, best first.
+    """The trials that reported after one epoch, best first.
 
-    So many of the best are contenders: they may yet go on from here. Whoever has ever been behind
-    that many is out for good, even if there is room for more later on, when others are worse: what
-    it would need to go on is then gone. That follows from the order in which they came.
+    A number of the best trials are contenders: they may still continue from here. A trial that
+    has once been behind the contenders never continues, even if later trials are worse, because
+    its checkpoint is deleted. This depends only on the order of the reports.
     """
 
     def __init__(self, epoch: int, room: Callable[[int], int]) -> None:
-        """Begin without anybody.
+        """Begin without trials.
 
         Args:
-            epoch: Their epoch.
-            room: How many contenders there are among so many.
+            epoch: The epoch of the rung.
+            room: Returns the number of contenders for a number of trials.
         """
         self._epoch = epoch
         self._room = room
         self._all: list[Place] = []
-        self._open: list[Place] = []  # contenders, and some who went on or failed
+        self._open: list[Place] = []  # contenders, and some trials that continued or failed
         self._reached: Mapping[int, Losses] = {}
 
     def catch_up(self, history: History) -> None:
-        """Take in who has reported since."""
+        """Add the trials that have reported since the last call."""
         self._reached = history.at(self._epoch)
         if len(self._reached) > len(self._all):
             for number in [*self._reached][len(self._all) :]:
@@ -43,11 +43,11 @@ class RungRanking:
                     del self._open[-1]
 
     def __len__(self) -> int:
-        """Return how many they are."""
+        """Return how many trials there are."""
         return len(self._all)
 
     def __getitem__(self, at: int) -> int:
-        """Return the trial in a place, counted from 0."""
+        """Return the number of the trial at a place, counted from 0."""
         return self._all[at][2]
 
     def of(self, number: int) -> int:
@@ -55,14 +55,15 @@ class RungRanking:
         return bisect_left(self._all, place(number, self._reached[number]))
 
     def better(self, number: int) -> int:
-        """Return how many have a lower loss than a trial."""
+        """Return how many trials have a lower loss than a trial."""
         return bisect_left(self._all, place(number, self._reached[number])[:2])
 
     def waiting(self, history: History) -> Iterator[int]:
-        """Yield the contenders who were stopped here and can go on, best first.
+        """Yield the contenders that were stopped here and can continue, best first.
 
-        Who went on from here, or failed, never waits here again; as these are the best most of
-        all, forgetting those at the head keeps the way to the first who waits short.
+        A trial that continued from here, or failed, never waits here again. Most of these are at
+        the head of the list; removing them there keeps the search for the first waiting trial
+        short.
         """
         trials = history.trials
         while self._open and _gone(history, self._open[0][2], self._epoch):
@@ -79,14 +80,14 @@ class RungRankings:
         """Begin without any.
 
         Args:
-            room: How many contenders there are among so many; all, if nothing else is said.
+            room: Returns the number of contenders for a number of trials; all by default.
         """
         self._room = room
         self._rungs: dict[int, RungRanking] = {}
         self._longest = self._seen = 0
 
     def at(self, history: History, epoch: int) -> RungRanking:
-        """Return who stands how after ``epoch``."""
+        """Return the ranking after ``epoch``."""
         ranking = self._rungs.setdefault(epoch, RungRanking(epoch, self._room))
         ranking.catch_up(history)
         return ranking

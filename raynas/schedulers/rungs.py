@@ -1,4 +1,4 @@
-"""Rungs, and who stands how at one."""
+"""Rungs, and the order of trials at a rung."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from raynas.errors import ConfigError
 from raynas.trial import Losses
 
 Place = tuple[bool, float, int]
-"""By which trials are sorted: what is no number comes last, the earlier of equals first."""
+"""The sort key of trials: NaN comes last; of equal losses, the earlier trial comes first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,8 +18,8 @@ class Rungs:
     """Steps at which trials are compared: after ``grace_epochs``, then each ``eta`` times later.
 
     Attributes:
-        grace_epochs: The first rung, in epochs; nothing is stopped before it.
-        eta: Factor between rungs; of ``eta`` trials one goes on.
+        grace_epochs: The first rung, in epochs; no trial is stopped before it.
+        eta: Factor between rungs; one of ``eta`` trials continues.
     """
 
     grace_epochs: int
@@ -29,7 +29,7 @@ class Rungs:
         """Check the options, and that trials of ``epochs`` reach the first rung.
 
         Raises:
-            ConfigError: They do not make sense.
+            ConfigError: An option is out of range, or trials end before the first rung.
         """
         if self.grace_epochs < 1 or self.eta < 2:
             raise ConfigError(
@@ -39,7 +39,7 @@ class Rungs:
         if epochs is not None and self.grace_epochs > epochs:
             raise ConfigError(
                 f"{scheduler} needs grace_epochs <= epochs, got a grace of {self.grace_epochs} "
-                f"epochs for trials of {epochs}: lower the one or raise the other"
+                f"epochs for trials of {epochs}: lower grace_epochs, or raise epochs"
             )
 
     def below(self, epochs: int) -> tuple[int, ...]:
@@ -53,13 +53,13 @@ class Rungs:
 
 
 def place(number: int, losses: Losses) -> Place:
-    """Return where a trial stands by its first loss."""
+    """Return a trial's sort key by its first loss."""
     loss = losses[0]
     return (True, 0.0, number) if math.isnan(loss) else (False, loss, number)
 
 
 def best_first(losses: Mapping[int, Losses]) -> list[int]:
-    """Return trials by their places.
+    """Return the numbers of trials, best first.
 
     Args:
         losses: By trial number.

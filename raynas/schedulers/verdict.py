@@ -1,4 +1,4 @@
-"""What a scheduler can say."""
+"""The answers that a scheduler can give."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from raynas.trial import Proposal
 
 
 class Verdict(Enum):
-    """Whether a trial goes on after a report."""
+    """Whether a trial continues after a report."""
 
     GO = "go"
     STOP = "stop"
@@ -22,7 +22,7 @@ class Begin(Enum):
 
 
 class Hold(Enum):
-    """Why nothing starts now."""
+    """No trial starts now."""
 
     WAIT = "wait"  # until a running trial has reported
     END = "end"  # for good
@@ -30,7 +30,7 @@ class Hold(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Resume:
-    """A trial that was stopped is to go on.
+    """Continue a trial that was stopped.
 
     Attributes:
         number: The trial's number.
@@ -40,5 +40,5 @@ class Resume:
 
 
 Directive = Resume | Proposal | Begin | Hold | None
-"""What to do next: take up a trial, begin this one or what the searcher proposes, nothing; or, if
-none, as the searcher proposes and the history answers."""
+"""What to do next: resume a trial, begin this proposal, begin a searcher's proposal, or nothing.
+None means: begin the searcher's proposal, or answer it from the history."""

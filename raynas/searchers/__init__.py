@@ -1,10 +1,10 @@
-"""Who proposes what to train next.
+"""Searchers: they propose the architectures to train.
 
-A searcher is a frozen dataclass: the space, then its options with their defaults. It proposes as
-a function of the history and a generator and remembers nothing that a fresh instance would not
-rebuild from the same history; so there is nothing to save, and resuming is replaying the journal.
-A new one is a small file beside these and a line in ``SEARCHERS``; the contract in
-``tests/test_searchers.py`` then holds it to all of this.
+A searcher is a frozen dataclass: the space, then its options with their defaults. A proposal is a
+function of the history and a random generator. A searcher keeps no other state: a new instance
+rebuilds everything from the same history. So nothing is saved, and a run is resumed by replaying
+its journal. To add a searcher, write a small file in this folder and add a line to ``SEARCHERS``;
+``tests/test_searchers.py`` then tests it against this contract.
 """
 
 from __future__ import annotations
@@ -26,22 +26,22 @@ from raynas.trial import History, Proposal, Trial
 class Searcher(Protocol):
     """Proposes architectures; raises ``SpaceError`` when made for a space it cannot express.
 
-    One whose proposals never have a parent has a false ``breeds``.
+    A searcher whose proposals never have a parent sets ``breeds`` to false.
     """
 
     @property
     def space(self) -> Space:
-        """Where architectures live."""
+        """The search space."""
 
     def propose(self, history: History, rng: np.random.Generator) -> Proposal | None:
         """Return what to train next, or none if nothing is left to propose.
 
-        The same history and an equally seeded generator give the same proposal, in any process.
-        It never waits: with trials still running it proposes from what is known.
+        The same history and a generator with the same seed give the same proposal, in any
+        process. The method never waits: while trials run, it uses what is known so far.
 
         Args:
-            history: All that happened so far; only read.
-            rng: Where all randomness comes from; consumed.
+            history: Everything that happened so far; it is only read.
+            rng: The source of all randomness; its state changes.
         """
 
 
@@ -50,14 +50,14 @@ class Particular(Protocol):
     """A searcher that does not suit every run."""
 
     def check(self, requirements: Requirements) -> None:
-        """Raise ``ConfigError`` if it does not meet what a run requires."""
+        """Raise ``ConfigError`` if the searcher does not meet the requirements of a run."""
 
 
 def check(searcher: object, requirements: Requirements) -> None:
-    """See before anything starts that a searcher suits a run.
+    """Check that a searcher suits a run; called before anything starts.
 
     Raises:
-        ConfigError: It does not.
+        ConfigError: The searcher does not suit the run.
     """
     if isinstance(searcher, Particular):
         searcher.check(requirements)
@@ -65,7 +65,7 @@ def check(searcher: object, requirements: Requirements) -> None:
 
 @runtime_checkable
 class Recommender(Protocol):
-    """A searcher that knows better than the best single score which trial to hand over."""
+    """A searcher that chooses which trial to hand over; otherwise the best score decides."""
 
     def recommend(self, history: History) -> Trial | None:
         """Return the finished trial to hand over; none if none has finished."""
@@ -73,7 +73,7 @@ class Recommender(Protocol):
 
 @runtime_checkable
 class Explaining(Protocol):
-    """A recommender that says what networks are expected to reach on new data."""
+    """A recommender that estimates the scores of networks on new data."""
 
     def recommendation(self, history: History) -> Recommendation | None:
         """Return the trial that ``recommend`` returns, and what it was compared with."""

@@ -1,4 +1,4 @@
-"""The searcher for whoever does not want to choose one."""
+"""The default searcher: it chooses a searcher for the user."""
 
 from __future__ import annotations
 
@@ -19,21 +19,23 @@ from raynas.trial import History, Proposal, Trial
 
 @dataclass(frozen=True, slots=True)
 class Auto:
-    """Pick a searcher by what is searched and what for.
+    """Choose a searcher by the number of objectives.
 
-    One objective: the Gaussian process. Several: a process for each, and what a network is
-    expected to add to the front. Of all searchers here these need the fewest trainings; after a
-    thousand, local search and evolution have come as far, so that the budget need not be known.
-    They take any space and, from a thousand trials on, little longer to decide. A space of a
-    single architecture leaves nothing to decide.
+    For one objective, a Gaussian process (``gp``) proposes. For several objectives, ``ehvi``
+    proposes: one Gaussian process per objective, and expected hypervolume improvement. These
+    searchers need the fewest trainings of all searchers here. After a thousand trainings, local
+    search and evolution reach the same scores, so the choice does not depend on the budget. Both
+    work on any space. After a thousand trials, the time per proposal hardly grows. For a space of
+    one architecture, random search proposes.
 
     Attributes:
-        space: Where architectures live.
-        features: What is known of an architecture without training it (see ``GaussianProcess``).
-        pool: Random architectures among which a feature's place is found.
-        shortlist: Of how many networks features are asked before each training; with one
-            objective.
-        fidelities: Epochs of short and of full trainings, if most are to be short; likewise.
+        space: The search space.
+        features: Computes numbers about an untrained architecture (see ``GaussianProcess``).
+        pool: How many random architectures a feature is compared with, to scale it.
+        shortlist: For how many networks features are computed before each training; for one
+            objective only.
+        fidelities: Epochs of short and of full trainings, if most trainings shall be short; for
+            one objective only.
     """
 
     space: Space
@@ -45,7 +47,7 @@ class Auto:
     _several: EHVI | RandomSearch = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        """Make the searchers; which of them is asked, the history's objectives decide."""
+        """Make both searchers; the history's objectives decide which of them proposes."""
         one: GaussianProcess | RandomSearch = RandomSearch(self.space)
         several: EHVI | RandomSearch = RandomSearch(self.space)
         if self.space.size > 1:
@@ -61,25 +63,25 @@ class Auto:
         object.__setattr__(self, "_several", several)
 
     def check(self, requirements: Requirements) -> None:
-        """Refuse what the one that is asked would refuse, or not heed.
+        """Refuse a run that the chosen searcher refuses, and options that it would ignore.
 
         Raises:
-            ConfigError: There is something of the kind.
+            ConfigError: The run or an option does not suit the chosen searcher.
         """
         if len(requirements.objectives) == 1 and isinstance(self._one, GaussianProcess):
             self._one.check(requirements)
         if len(requirements.objectives) > 1 and (self.shortlist or self.fidelities):
             raise ConfigError(
-                "shortlist and fidelities are for one objective: with "
-                f"{len(requirements.objectives)}, auto asks ehvi, which knows neither"
+                "the options shortlist and fidelities of auto need one objective, got "
+                f"{len(requirements.objectives)}: leave both options out"
             )
 
     def propose(self, history: History, rng: np.random.Generator) -> Proposal | None:
-        """Ask the one that suits the objectives."""
+        """Return the proposal of the searcher for this number of objectives."""
         return self._suited(history).propose(history, rng)
 
     def recommendation(self, history: History) -> Recommendation | None:
-        """Ask likewise; random search has the best as measured."""
+        """Return that searcher's recommendation; for random search, the best measured trial."""
         suited = self._suited(history)
         if not isinstance(suited, RandomSearch):
             return suited.recommendation(history)

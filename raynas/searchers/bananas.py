@@ -1,11 +1,11 @@
 """BANANAS (White et al., 2021, arXiv:1910.11858, Algorithm 1).
 
-Networks are ranked by independent Thompson sampling: each by a draw of its own, from the normal
-distribution of the ensemble's mean and deviation there.
+Independent Thompson sampling ranks the networks: each network gets one draw from the normal
+distribution with the ensemble's mean and standard deviation for that network.
 
-Differs from the paper: trials are proposed one by one; what is predicted is the logarithm of a
-network's rank, which of those that failed is the last; the vector of decisions stands beside the
-path encoding, unless one of them is chosen, and alone where a space offers no graph.
+Differs from the paper: trials are proposed one by one; the ensemble predicts the logarithm of a
+network's rank, and failed networks have the last rank; by default the input is the path encoding
+together with the vector of decisions. If the space has no graph, it is the vector alone.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ from raynas.trial import Trial
 
 @dataclass(frozen=True, slots=True)
 class BANANAS(PredictorSearch):
-    """Of many mutants of the best, train the one of which an ensemble's draw promises most.
+    """Mutate the best networks, and train the mutant with the best draw from the ensemble.
 
     Attributes:
-        encoding: What the ensemble sees: ``path``, the paths through the graph of layers;
-            ``vector``, the decisions; or ``both``. None for all that the space offers.
+        encoding: The input of the ensemble: ``path``, the paths through the graph of layers;
+            ``vector``, the decisions; or ``both``. None for everything that the space has.
 
     Raises:
         SpaceError: The space holds a single architecture, so there is nothing to mutate.
-        ConfigError: An option is below one, or paths are to be seen where there is no graph.
+        ConfigError: An option is below one, or the encoding needs a graph and there is none.
     """
 
     encoding: Kind | None = None

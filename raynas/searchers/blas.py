@@ -1,7 +1,7 @@
 """Linear algebra on one thread.
 
-The matrices of searchers are small, and while they decide, trials have the processors: threads of
-BLAS would wait for each other longer than they compute.
+The matrices of searchers are small, and trials use the processor cores at the same time. Several
+BLAS threads would wait for each other longer than they compute.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ _Returned = TypeVar("_Returned")
 
 
 def on_one_thread(decide: Callable[_Given, _Returned]) -> Callable[_Given, _Returned]:
-    """Let BLAS use one thread while the function runs; how many it uses otherwise stays as it is.
+    """Let BLAS use one thread while the function runs; afterwards the old number is restored.
 
-    The first call loads SciPy's linear algebra, if nobody else has.
+    The first call loads SciPy's linear algebra, if it is not loaded yet.
     """
 
     @wraps(decide)
@@ -30,8 +30,8 @@ def on_one_thread(decide: Callable[_Given, _Returned]) -> Callable[_Given, _Retu
 
 @cache
 def _libraries() -> Any:
-    """Return the control of the libraries; looking for them takes longer than most decisions."""
-    import scipy.linalg  # noqa: F401, PLC0415 - to be found, a library has to be loaded
+    """Return the control of the libraries; it is kept, because finding them takes long."""
+    import scipy.linalg  # noqa: F401, PLC0415 - only a loaded library is found
     from threadpoolctl import ThreadpoolController  # noqa: PLC0415 - only some need it
 
     return ThreadpoolController()

@@ -1,13 +1,13 @@
 """BOHB: densities of good and of bad networks (Falkner et al., 2018, arXiv:1807.01774, section 3).
 
-Made for the scheduler ``hyperband``, which decides how long a network is trained; this decides
-which one is.
+Use it with the scheduler ``hyperband``: the scheduler decides how long a network is trained, and
+this searcher decides which network.
 
-Differs from the paper: every epoch after which trials report is a budget, and what running trials
-have reported counts; what was tried before is not proposed again; conditional decisions follow the
-prior where an observation does not have them, rather than being imputed; options have a bandwidth
-that does not depend on their order; numbers have truncated kernels in the densities, too. As in
-the authors' code, failed networks are bad ones, unless it was not they that failed.
+Differs from the paper: every epoch after which trials report is a budget, and the reports of
+running trials count; a network is not proposed twice; if an observation lacks a conditional
+decision, the prior is used for it instead of an imputed value; the bandwidth of a choice does not
+depend on the order of its options; the densities use truncated kernels for numbers, too. As in
+the authors' code, failed networks count as bad, unless something else than the network failed.
 """
 
 from __future__ import annotations
@@ -29,15 +29,16 @@ from raynas.trial import Failed, History, Proposal
 
 @dataclass(frozen=True, slots=True)
 class BOHB(OneObjective):
-    """Of what resembles the good ones, train what is least like the bad ones.
+    """Draw from the density of good networks; train the draw with the best good-to-bad ratio.
 
     Attributes:
-        space: Where architectures live.
-        min_points: Networks that make a density, at least; none for one more than decisions.
-        top_share: Of the networks trained long enough, how many are good.
-        samples: How many draws from the good ones' density are compared.
-        random_fraction: Of all proposals, how many are drawn from the prior.
-        bandwidth_factor: How much wider that density is made to draw from it.
+        space: The search space.
+        min_points: The least number of networks for a density; none for the number of decisions
+            plus one.
+        top_share: The share of the networks trained long enough that counts as good.
+        samples: How many draws from the density of good networks are compared.
+        random_fraction: The share of all proposals that are drawn from the prior.
+        bandwidth_factor: By how much the density is widened before drawing from it.
 
     Raises:
         ConfigError: An option is out of range.

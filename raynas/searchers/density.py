@@ -1,7 +1,7 @@
-"""Kernel densities over a space: how likely an architecture is, and draws of likely ones.
+"""Kernel density estimates over a space: the density of architectures, and draws from it.
 
-The kernel is a product over decisions: for options that of Aitchison & Aitken (1976), for numbers
-a Gaussian truncated to their range.
+The kernel is a product over decisions: for choices the kernel of Aitchison & Aitken (1976), for
+numbers a Gaussian truncated to their range.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from raynas.space import Architecture, Choice, Decision, Domain, Space, Value
 
 Floats = NDArray[np.float64]
 
-_LEAST: Final = 1e-3  # bandwidth: where all observations agree, there would be none
+_LEAST: Final = 1e-3  # the least bandwidth, because equal observations would give zero
 _KEPT: Final = 10_000  # rows
 
 
 class Axes:
     """A space's decisions as columns: an option's index, or a number's place in [0, 1].
 
-    Decisions that allow a single value have no column; NaN stands where one is inactive.
+    Decisions with a single value have no column; an inactive decision is NaN.
     """
 
     def __init__(self, space: Space) -> None:
@@ -39,7 +39,7 @@ class Axes:
         self._row = lru_cache(_KEPT)(self._coded)
 
     def __reduce__(self) -> Any:
-        """Travel without rows, which cannot be pickled and are made anew."""
+        """Pickle without the cached rows; they are computed again."""
         return Axes, (self.space,)
 
     def rows(self, architectures: Iterable[Architecture]) -> Floats:
@@ -48,7 +48,7 @@ class Axes:
         return np.concatenate(rows).reshape(len(rows), len(self.open))
 
     def architecture(self, row: Floats, rng: np.random.Generator) -> Architecture:
-        """Return what a row stands for; where it lacks a value, one is drawn from the prior."""
+        """Return the architecture of a row; missing values are drawn from the prior."""
 
         def decide(decision: Decision) -> Value:
             column = self.column.get(decision.path)
@@ -75,11 +75,11 @@ class Axes:
 class Density:
     """A mixture of one kernel around each of some architectures.
 
-    What is inactive in one of them follows the prior in its kernel. So every kernel is a
-    distribution over the whole space, conditional decisions included, and sums to one.
+    For a decision that is inactive in an architecture, its kernel uses the prior. So every kernel
+    is a distribution over the whole space, including conditional decisions, and sums to one.
 
     Attributes:
-        axes: What the columns mean.
+        axes: The meaning of the columns.
         rows: ``[observations, decisions]``, at least one observation.
         widths: ``[decisions]``: a Gaussian's deviation, or how likely another option is.
     """
@@ -90,7 +90,7 @@ class Density:
 
     @classmethod
     def around(cls, axes: Axes, architectures: Iterable[Architecture]) -> Density:
-        """Return the density of these, its bandwidths by the normal reference rule."""
+        """Return the density of these rows, with bandwidths by the normal reference rule."""
         rows = axes.rows(architectures)
         scale = 1.06 * len(rows) ** (-1 / (4 + len(axes.open)))
         columns = zip(axes.open, rows.T, strict=True)
@@ -104,7 +104,7 @@ class Density:
     def log(self, points: Floats) -> Floats:
         """Return the logarithm of the density of ``points`` ``[points, decisions]``.
 
-        Of a number it is the density of its place in [0, 1].
+        For a number it is the density of its position in [0, 1].
         """
         total = np.full((len(points), len(self.rows)), -math.log(len(self.rows)))
         columns = zip(self.axes.open, points.T, self.rows.T, self.widths, strict=True)
@@ -146,7 +146,7 @@ def _spread(domain: Domain, seen: Floats) -> float:
 
 
 def _bounded(axes: Axes, widths: Floats) -> Floats:
-    """Bound bandwidths; at the upper bound of a choice's, all options are equally likely."""
+    """Bound bandwidths; at the upper bound for a choice, all options are equally likely."""
     most = [1 - 1 / d.domain.count if isinstance(d.domain, Choice) else np.inf for d in axes.open]
     return np.clip(widths, _LEAST, np.array(most))
 
@@ -160,8 +160,8 @@ def _kernel(domain: Domain, here: Floats, seen: Floats, width: float) -> Floats:
 def _options(domain: Choice, here: Floats, seen: Floats, width: float) -> Floats:
     """Return the logarithm of Aitchison & Aitken's kernel, ``[points, observations]``.
 
-    In the table the last row is for observations without the decision, which follow the prior,
-    and the last column for points without it, of which there is nothing to say.
+    In the table, the last row is for observations without the decision, which use the prior, and
+    the last column is for points without the decision, which contribute nothing.
     """
     count = domain.count
     table = np.full((count + 1, count + 1), math.log(width / (count - 1)))
@@ -177,7 +177,7 @@ def _options(domain: Choice, here: Floats, seen: Floats, width: float) -> Floats
 def _numbers(here: Floats, seen: Floats, width: float) -> Floats:
     """Return the logarithm of the truncated Gaussian, ``[points, observations]``.
 
-    The prior of the observations without the decision is even on [0, 1]: of density one.
+    Observations without the decision have a uniform prior on [0, 1], of density one.
     """
     known, active = ~np.isnan(seen), ~np.isnan(here)
     here, seen = np.nan_to_num(here), np.nan_to_num(seen)

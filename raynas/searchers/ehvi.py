@@ -1,13 +1,13 @@
-"""Expected hypervolume improvement for several objectives, with a process for each.
+"""Expected hypervolume improvement for several objectives, with one Gaussian process for each.
 
-The hypervolume that a front dominates is, up to a factor, the mean over random directions of the
-best that any of its points reaches along each (Golovin & Zhang, 2020, arXiv:2006.04655).
-So what an untried network is expected to add is the mean, over directions and draws from the
-processes, of how much farther it reaches than the front does.
+The hypervolume that a front dominates is, up to a factor, a mean over random directions: for each
+direction, how far the best point of the front reaches (Golovin & Zhang, 2020, arXiv:2006.04655).
+So the expected improvement by an untried network is the mean, over directions and draws from the
+processes, of how much farther the network reaches than the front.
 
-Differs from the paper: networks are compared by the expectation over many directions and not by
-one random direction at a time; the front and the volume are those of the processes' means, on
-their scale (see ``gp.model``), from a corner that lies below the worst that was met, so that the
+Differs from the paper: networks are compared by the expectation over many directions, not by one
+random direction at a time; the front and the volume are computed from the processes' means, on
+their scale (see ``gp.model``); the reference point is below the worst known mean, so that the
 ends of the front count; a network is trained once.
 """
 
@@ -46,13 +46,13 @@ _DIGITS: Final = 9  # of means; coarser than what the number of BLAS threads cha
 
 @dataclass(frozen=True, slots=True)
 class EHVI:
-    """Train what is expected to add most to the volume that the Pareto front dominates.
+    """Train the network with the largest expected improvement of the dominated hypervolume.
 
     Attributes:
-        space: Where architectures live.
-        random_first: Trials that finish before the processes are asked.
-        features: Numbers that say something about an architecture without training it.
-        pool: Random architectures among which a feature's place is found.
+        space: The search space.
+        random_first: How many trials must finish before the processes are used.
+        features: Computes numbers about an untrained architecture.
+        pool: How many random architectures a feature is compared with, to scale it.
 
     Raises:
         SpaceError: The space holds a single architecture.
@@ -79,7 +79,7 @@ class EHVI:
 
     @on_one_thread
     def propose(self, history: History, rng: np.random.Generator) -> Proposal | None:
-        """Sample at first, then train what is expected to add most."""
+        """Sample at first, then propose the network with the largest expected improvement."""
         if not self._informed(history):
             return anything(self.space, history, rng)
         fitted = self._fitted(history)
@@ -101,7 +101,7 @@ class EHVI:
 
     @on_one_thread
     def recommendation(self, history: History) -> Recommendation | None:
-        """Return the front that is expected on new data; at first, the best as measured."""
+        """Return the front that is expected on new data; at first, the best measured trial."""
         if not self._informed(history):
             return Recommendation(history.best) if history.best else None
         return handed_over_front(history, self._fitted(history))
@@ -125,12 +125,12 @@ class EHVI:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Front:
-    """The Pareto front by what is expected, and how far it reaches.
+    """The expected Pareto front, and how far it reaches.
 
     Attributes:
-        fitted: By objective.
-        members: Numbers of the networks on it, as the kernel has them.
-        corner: ``[objectives]`` from which the volume is measured.
+        fitted: The fitted surrogates, one per objective.
+        members: The kernel's numbers of the networks on the front.
+        corner: ``[objectives]`` the reference point of the volume.
         directions: ``[draws, objectives]`` of length one, none negative.
         normal: ``[draws, objectives]`` normal variables.
         reached: ``[draws]`` how far the front reaches in each direction.
@@ -145,7 +145,7 @@ class Front:
 
     @classmethod
     def of(cls, fitted: Sequence[FittedSurrogate], rng: np.random.Generator) -> Front:
-        """Draw the directions, and look how far those known reach."""
+        """Draw the directions, and compute how far the known networks reach."""
         known = reduce(add, (one.known for one in fitted))
         known = known.take(np.unique(known.network, return_index=True)[1])
         means = np.stack([one.posterior.mean(known) for one in fitted], axis=1).round(_DIGITS)
@@ -160,7 +160,7 @@ class Front:
         )
 
     def value(self, fresh: Sequence[Proposal]) -> Floats:
-        """Return ``[fresh]`` what untried networks are expected to add, were they trained."""
+        """Return ``[fresh]`` the expected improvement by each untried network."""
         first = self.fitted[0]
         points = first.untried([one.architecture for one in fresh])
         predictions = [one.posterior.predict(points) for one in self.fitted]
@@ -172,10 +172,10 @@ class Front:
 
 
 def _reach(points: Floats, directions: Floats) -> Floats:
-    """Return ``[..., draws]`` to the power of the volume how far points reach in each direction.
+    """Return ``[..., draws]`` how far points reach in each direction, to the power of objectives.
 
     Args:
-        points: ``[..., draws or 1, objectives]`` from the corner; more is better.
+        points: ``[..., draws or 1, objectives]`` relative to the corner; more is better.
         directions: ``[draws, objectives]``.
     """
     reach: Floats = np.maximum((points / directions).min(-1), 0.0) ** directions.shape[-1]

@@ -1,12 +1,12 @@
 """Aging evolution (Real et al., 2019, arXiv:1802.01548, Algorithm 1).
 
-Options beyond the paper: crossover before the mutation; and where the space's choices carry prior
-weights, new values are drawn by them.
+Options beyond the paper: crossover before the mutation. If the choices of the space have prior
+weights, new values are drawn by these weights.
 
-Differs from the paper: trials run in parallel, so the population is the last ones to *finish* and
-neither running nor failed trials are in it; where a scheduler stops trials early, those that went
-on longer win a tournament before those with the lower loss; defaults suit budgets of a hundred
-trials rather than twenty thousand.
+Differs from the paper: trials run in parallel, so the population is the trials that *finished*
+last, without running and failed trials; if a scheduler stops trials early, a trial that trained
+longer wins a tournament against one with a lower loss; the defaults suit budgets of a hundred
+trials, not of twenty thousand.
 """
 
 from __future__ import annotations
@@ -28,15 +28,16 @@ class RegularizedEvolution(OneObjective):
     """Mutate the best of a random tournament among the youngest trials.
 
     Attributes:
-        space: Where architectures live.
-        population_size: How many of the last finished trials are alive (P; 100 in the paper).
+        space: The search space.
+        population_size: How many of the last finished trials are the population (P; 100 in the
+            paper).
         tournament_size: Draws, with replacement, per tournament (S; 25 in the paper).
-        crossover: How often, from 0 to 1, it is not the winner of one tournament that is mutated
-            but a mix of the winners of two (0 in the paper).
+        crossover: The probability that two tournament winners are mixed before the mutation (0
+            in the paper).
 
     Raises:
         SpaceError: The space holds a single architecture, so there is nothing to mutate.
-        ConfigError: A size is below one, or the crossover is no probability.
+        ConfigError: A size is below one, or the crossover is not between 0 and 1.
     """
 
     space: Space

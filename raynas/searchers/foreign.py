@@ -1,4 +1,4 @@
-"""A space before samplers that are not raynas's own: Optuna's, and Ray Tune's searchers."""
+"""Translate a space and its values for other libraries: Optuna and Ray Tune's searchers."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ _LOG = logging.getLogger("raynas")
 
 
 def offered(domain: Domain) -> Domain:
-    """Return a domain as such a sampler gets it.
+    """Return a domain in the form that such a sampler accepts.
 
-    Too many whole numbers become real ones; options that are tuples become text.
+    A very large range of whole numbers becomes a range of real numbers; tuples become text.
     """
     if isinstance(domain, Choice) and any(isinstance(one, tuple) for one in domain.values()):
         return Choice([told(domain, one) for one in domain.values()], domain.weights)
@@ -26,8 +26,8 @@ def offered(domain: Domain) -> Domain:
 
 
 def taken(domain: Domain, value: Any) -> Any:
-    """Return the value of a domain that such a sampler means."""
-    # They hand over numpy's numbers, and whole ones where a real one was asked for.
+    """Return the domain's value for a value that such a sampler gave."""
+    # They return numpy's numbers, and whole numbers for a domain of real numbers.
     value = value.item() if hasattr(value, "item") else value
     match domain:
         case Float():
@@ -40,7 +40,7 @@ def taken(domain: Domain, value: Any) -> Any:
 
 
 def told(domain: Domain, value: Any) -> Any:
-    """Return a value of a domain in the words of such a sampler."""
+    """Return a value of a domain in the form that such a sampler accepts."""
     if isinstance(domain, Choice):
         return json.dumps(value) if isinstance(value, tuple) else value
     return float(value) if isinstance(offered(domain), Float) else value
@@ -53,17 +53,17 @@ def weighted(space: Space) -> list[str]:
 
 
 def tell_of_weights(space: Space, searcher: str, but: str = "") -> None:
-    """Say in the log that prior weights are not heeded, if the space has any.
+    """Log a warning that prior weights are ignored, if the space has any.
 
     Args:
-        space: What is searched.
-        searcher: Who does not heed them.
-        but: When they are heeded nevertheless, as the end of a sentence.
+        space: The search space.
+        searcher: The name of the searcher that ignores them.
+        but: The end of the sentence: in which case the weights are used after all.
     """
     if paths := weighted(space):
         more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
         _LOG.warning(
-            "%s knows no prior weights: those of %s%s are not heeded%s",
+            "%s cannot use prior weights: the weights of %s%s are ignored%s",
             searcher,
             paths[0],
             more,

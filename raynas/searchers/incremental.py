@@ -1,4 +1,4 @@
-"""What a searcher has learnt, folded over the finished trials and kept as a memo."""
+"""A searcher's state, computed from one finished trial after another and cached."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from raynas.trial import History, Trial
 
 State = TypeVar("State")
 
-_AGE: Final = 8  # the more, the less is folded anew, and the more states are kept
+_AGE: Final = 8  # the larger, the fewer steps are repeated, and the more states are kept
 
 
 class Incremental(Generic[State]):
-    """A state that takes in one finished trial after another, in the order they finished.
+    """A state that is updated with one finished trial after another, in the order they finished.
 
-    It is a function of the history. Some states on the way are kept, so that the next call goes on
-    from the last one that still holds: where trials are taken up again and finish anew, another
-    stands in the place of one that was folded in long ago. States must not be changed by what is
-    given them.
+    It is a function of the history. Some earlier states are kept, and the next call continues
+    from the last state that is still valid: if a trial is resumed and finishes again, its entry
+    changes, and all states after that entry are computed again. ``step`` must not change the
+    state that it is given.
     """
 
     def __init__(
@@ -29,15 +29,15 @@ class Incremental(Generic[State]):
 
         Args:
             begin: Makes the state before the first trial.
-            step: Makes the next state of one and a finished trial. Of the history, it may look
-                only at what had happened when the trial finished.
+            step: Makes the next state from a state and a finished trial. It may read only the
+                part of the history that had happened when the trial finished.
         """
         self._step = step
         self._folded: list[Trial] = []
         self._kept = {0: begin()}  # by the number of trials folded in, ascending
 
     def after(self, history: History) -> State:
-        """Return the state after all that has finished."""
+        """Return the state after all finished trials."""
         self._forget(_in_common(self._folded, history.finished))
         state = self._kept[len(self._folded)]
         for trial in history.finished[len(self._folded) :]:
@@ -54,11 +54,11 @@ class Incremental(Generic[State]):
         del self._folded[next(reversed(self._kept)) :]
 
     def _thin(self) -> None:
-        """Drop states that have grown too old; of older ones, fewer are left.
+        """Drop old states; the older the states, the fewer are kept.
 
-        One after ``p`` trials stays for as many further ones as the largest power of two in ``p``,
-        times ``_AGE``. So their number grows with the logarithm of the history, and to go back by
-        ``n`` trials takes less than a third of ``n`` in addition.
+        The state after ``p`` trials is kept for ``_AGE`` times the largest power of two that
+        divides ``p`` further trials. So the number of states grows with the logarithm of the
+        history, and going back by ``n`` trials repeats less than a third of ``n`` more steps.
         """
         newest, power = len(self._folded), 1
         while (place := newest - _AGE * power - 1) > 0:
@@ -68,6 +68,6 @@ class Incremental(Generic[State]):
 
 
 def _in_common(folded: list[Trial], finished: list[Trial]) -> int:
-    """Return how many trials the two begin with alike."""
+    """Return how many trials at the start of both lists are the same."""
     same = list(map(is_, folded, finished))
     return len(same) if all(same) else same.index(False)

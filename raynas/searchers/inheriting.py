@@ -1,4 +1,4 @@
-"""Children that begin with their parents' weights, whatever searcher has bred them."""
+"""Children that begin with their parents' weights, for any searcher with mutations."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from raynas.searchers.selection import rank
 from raynas.searchers.wrapper import SearcherWrapper
 from raynas.trial import History, Proposal
 
-_KEPT: Final = 25  # of the latest, and of the best
+_KEPT: Final = 25  # checkpoints kept of the latest trials, and of the best
 
 
 @dataclass(frozen=True, slots=True)
 class Inheriting(SearcherWrapper):
-    """Let every proposal that has a parent inherit its weights, if they are still there.
+    """Let every proposal that has a parent inherit the parent's weights, if they still exist.
 
     Attributes:
-        searcher: Proposes, and says at the end what to hand over.
+        searcher: Proposes, and chooses the trial to hand over.
     """
 
     def propose(self, history: History, rng: np.random.Generator) -> Proposal | None:
@@ -32,6 +32,6 @@ class Inheriting(SearcherWrapper):
         return replace(proposal, inherits=donor in self.keeps(history))
 
     def keeps(self, history: History) -> Collection[int]:
-        """Return the trials whose weights stay: the latest, and the best."""
+        """Return the trials whose weights are kept: the latest and the best."""
         trained = [trial for trial in history.finished if trial.trained]
         return {t.number for t in (*trained[-_KEPT:], *sorted(trained, key=rank)[:_KEPT])}

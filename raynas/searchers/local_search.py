@@ -1,11 +1,11 @@
 """Local search with restarts (White et al., 2021, arXiv:2005.02960).
 
-The variant that moves as soon as a neighbour is better, which needs fewer trainings than trying
-the whole neighbourhood before each move.
+This variant moves as soon as a neighbour is better. It needs fewer trainings than the variant
+that tries the whole neighbourhood before each move.
 
 Differs from the paper: trials run in parallel, so a worker that is free while the last neighbours
-still train begins the next climb; the old climb is taken up again if one of those turns out to be
-better than anything seen since.
+still train starts the next climb; the old climb continues if one of these neighbours is better
+than everything seen since.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ from raynas.trial import History, Proposal, Trial
 
 @dataclass(frozen=True, slots=True)
 class LocalSearch(OneObjective):
-    """Try the untried neighbours of the best trial of a climb; start anew where there are none.
+    """Train the untried neighbours of a climb's best trial; restart if there are none left.
 
-    A climb begins with trials that have no parent; every other trial's parent is the centre whose
-    neighbour it is. So the history itself tells how far the climb is.
+    The first trials of a climb have no parent. The parent of every other trial is the centre
+    whose neighbour it is. So the state of the climb can be read from the history.
 
     Attributes:
-        space: Where architectures live.
-        starts: Random architectures at the foot of a climb, of which the best is climbed from.
+        space: The search space.
+        starts: How many random architectures start a climb; the climb goes on from the best.
 
     Raises:
-        ConfigError: There is less than one start.
+        ConfigError: ``starts`` is below one.
     """
 
     space: Space
@@ -66,7 +66,7 @@ def _foot(history: History) -> Sequence[Trial]:
 def _best_since(history: History, foot: Sequence[Trial]) -> Trial | None:
     """Return the best trial that finished after the climb had begun; none before the first.
 
-    One of an earlier climb counts only if it is better than its parent: its climb would go on.
+    A trial of an earlier climb counts only if it is better than its parent.
     """
 
     def counts(trial: Trial) -> bool:

@@ -1,4 +1,4 @@
-"""Networks a model is asked about: mutants of good ones, and some from the prior."""
+"""The candidates that a model ranks: mutants of good networks, and some draws from the prior."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from raynas.trial import History, Proposal, Trial
 _EDITS: Final = (0.5, 0.25, 0.125, 0.075, 0.05)
 """How often a mutant differs in one decision, in two, and so on: NASBOT's."""
 
-_STRANGERS: Final = 0.25  # of all candidates: drawn from the prior, lest all be near one optimum
-_ENUMERATED: Final = 10_000  # architectures in a space, at most, to look through all of them
+_STRANGERS: Final = 0.25  # share drawn from the prior, so that not all are near one optimum
+_ENUMERATED: Final = 10_000  # in a space of at most so many architectures, all are looked through
 
 
 def candidates(
@@ -29,11 +29,11 @@ def candidates(
     """Return up to ``count`` different networks that were not tried, most of them mutants.
 
     Args:
-        space: Where they live.
-        history: What was tried, whatever became of it.
-        parents: Which are mutated, drawn anew for each mutant.
-        rng: Where randomness comes from.
-        count: How many are wanted; twice as many are made before settling for less.
+        space: The search space.
+        history: What was tried, successful or not.
+        parents: The trials to mutate; one is drawn for each mutant.
+        rng: The source of randomness.
+        count: How many are wanted; at most twice as many are made to find them.
     """
     found: dict[str, Proposal] = {}
     made = islice(_made(space, parents, rng), 2 * count)
@@ -56,7 +56,7 @@ def _made(space: Space, parents: Sequence[Trial], rng: np.random.Generator) -> I
 
 
 def anything(space: Space, history: History, rng: np.random.Generator) -> Proposal | None:
-    """Return a network from the prior that was not tried; none if a small space holds no more."""
+    """Return an untried network drawn from the prior; none if a small space has none left."""
     architecture = draw_untried(space, history, lambda: space.sample(rng))
     if space.size <= _ENUMERATED and tried(space, history, architecture):
         left = next(untried(space, history, space), None)

@@ -1,13 +1,13 @@
 """NASBOT: Bayesian optimisation with optimal transport (Kandasamy et al., 2018, arXiv:1802.07191).
 
-Of mutants of the best, that network is trained from which most improvement is expected, by a
-Gaussian process whose kernel is made of OTMANN distances. Running trials count as scored with
-what is expected of them.
+The best networks are mutated, and the mutant with the largest expected improvement is trained.
+The model is a Gaussian process whose kernel uses OTMANN distances. A running trial counts as if
+it had the expected score.
 
-Differs from the paper: the acquisition is climbed by one generation of mutants, of the decisions
-of any space, rather than by an evolution whose mutations know what layers are; scores enter by
-the logarithm of their rank, networks that failed by the last one; of many trials the process
-sees the best and the latest.
+Differs from the paper: the acquisition function is maximised over one generation of mutants of
+the space's decisions, not by an evolution that mutates layers; the process models the logarithm
+of the rank of scores, and failed networks have the last rank; if there are many trials, the
+process sees only the best and the latest.
 """
 
 from __future__ import annotations
@@ -47,14 +47,14 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class NASBOT(OneObjective):
-    """Train the mutant of a good network from which most improvement is expected.
+    """Train the mutant of a good network with the largest expected improvement.
 
-    Networks are compared by the space's own graph, or else by the chain of their decisions. The
-    larger they are, the fewer mutants are compared.
+    Networks are compared by the space's own graph; if there is none, by the chain of their
+    decisions. The larger the networks, the fewer mutants are compared.
 
     Attributes:
-        space: Where architectures live.
-        random_first: Trials that finish before the process is asked.
+        space: The search space.
+        random_first: How many trials must finish before the process is used.
         parents: How many of the best networks are mutated.
 
     Raises:
@@ -100,7 +100,7 @@ class NASBOT(OneObjective):
 
     @on_one_thread
     def recommend(self, history: History) -> Trial | None:
-        """Return the network expected to be best, of those trained the longest."""
+        """Return the trial with the best expected score among those trained the longest."""
         if len(history.finished) < self.random_first:
             return history.best
         belief = self._belief(history)
@@ -125,7 +125,7 @@ class NASBOT(OneObjective):
         return fit(self._atlas.among(_networks(known.trials)), known.targets, known.counts)
 
     def _affordable(self, belief: _Belief) -> int:
-        """Return for how many candidates there is time."""
+        """Return how many candidates can be compared in reasonable time."""
         layers = sum(self._atlas.layers(network) for network in belief.networks)
         return min(max(_WORK // layers, _FEWEST), _MOST)
 
@@ -135,14 +135,14 @@ class NASBOT(OneObjective):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Belief:
-    """What is expected of networks.
+    """The fitted model and its expectations.
 
     Attributes:
         known: Networks that were scored.
-        networks: These, then the ones that still train.
-        kernel: How alike networks are.
-        process: The posterior after all of them.
-        expected: ``[known]`` targets.
+        networks: The known networks, then the running ones.
+        kernel: The similarity of networks.
+        process: The posterior given all of them.
+        expected: ``[known]`` expected targets.
     """
 
     known: TrainingSet
@@ -153,7 +153,7 @@ class _Belief:
 
 
 def _modelled(known: TrainingSet) -> TrainingSet:
-    """Return all networks, or of too many the best and the latest, failed ones among these."""
+    """Return all networks; if they are too many, the best and the latest (also failed ones)."""
     if len(known.trials) <= _MODELLED:
         return known
     numbers = np.array([trial.number for trial in known.trials])

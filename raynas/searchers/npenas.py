@@ -1,7 +1,7 @@
 """NPENAS: evolution guided by a neural predictor (Wei et al., 2020, arXiv:2003.12857, section 3).
 
-Differs from the paper's NPENAS-NP: trials are proposed one by one; the predictor is the ensemble
-that BANANAS uses, by its mean, rather than a graph network; parents are drawn by tournament.
+Differs from the paper's NPENAS-NP: trials are proposed one by one; the predictor is the mean of
+the ensemble that BANANAS uses, not a graph network; parents are chosen by tournament.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from raynas.trial import Trial
 
 @dataclass(frozen=True, slots=True)
 class NPENAS(PredictorSearch):
-    """Of many mutants of tournament winners, train the one that is predicted to be best.
+    """Mutate tournament winners, and train the mutant with the best prediction.
 
     Attributes:
-        parents: How many tournaments are held.
+        parents: How many tournaments there are.
         tournament_size: Draws, with replacement, per tournament.
 
     Raises:
@@ -37,7 +37,7 @@ class NPENAS(PredictorSearch):
         """Check the options and that there is something to mutate."""
         PredictorSearch.__post_init__(self)
         if self.tournament_size < 1:
-            raise ConfigError(f"tournament_size >= 1 must hold, got {self.tournament_size}")
+            raise ConfigError(f"NPENAS needs tournament_size >= 1, got {self.tournament_size}")
 
     def _parents(self, known: TrainingSet, rng: np.random.Generator) -> list[Trial]:
         """Return the winners of tournaments."""

@@ -1,9 +1,9 @@
 """NSGA-II for several objectives (Deb et al., 2002, IEEE TEC 6(2), sections III-A to III-C).
 
-Differs from the paper: steady-state, which suits trials that finish one by one: every trial that
-finishes joins the population, and its worst member leaves; a child differs from its parents, or
-their mix, in one decision, and in more if that was tried before; where a scheduler stops trials
-early, those that went on longer dominate those that did not.
+Differs from the paper: the algorithm is steady-state, because trials finish one by one: every
+trial that finishes joins the population, and the worst member leaves; a child differs from its
+parent (or from the mix of two parents) in one decision, and in more if that network was tried
+before; if a scheduler stops trials early, trials that trained longer dominate the others.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ class NSGA2:
     It works for one objective as well.
 
     Attributes:
-        space: Where architectures live.
-        population_size: How many trials are alive.
-        crossover: How often, from 0 to 1, two parents are mixed before the mutation.
+        space: The search space.
+        population_size: How many trials are in the population.
+        crossover: The probability that two parents are mixed before the mutation.
 
     Raises:
         SpaceError: The space holds a single architecture, so there is nothing to mutate.
-        ConfigError: The population is below two, or the crossover is no probability.
+        ConfigError: The population is below two, or the crossover is not between 0 and 1.
     """
 
     space: Space

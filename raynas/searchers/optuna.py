@@ -1,13 +1,14 @@
-"""Optuna's samplers, driven by asking and telling (Akiba et al., 2019, arXiv:1907.10902).
+"""Optuna's samplers, by its ask-and-tell interface (Akiba et al., 2019, arXiv:1907.10902).
 
-A fresh sampler, seeded from the generator, is asked at every proposal about a study that is
-replayed from the history; so a sampler's own state never outlives a proposal.
+Every proposal makes a new sampler, seeded from the generator, and a study that is replayed from
+the history. So a sampler keeps no state of its own between proposals.
 
-Differs from Optuna's own loop: trials count in the order they finish; those that were stopped
-early are told as pruned, and failed ones as pruned before their first report, so that TPE avoids
-their like; samplers that keep notes in the study (CMA-ES, NSGA-II, NSGA-III) make them anew while
-the history is replayed, one trial after another. Prior weights are heeded where Optuna would draw
-at random, at the beginning (``random``: always), and Optuna learns nothing of them.
+Differs from Optuna's own loop: trials count in the order they finish; trials that were stopped
+early are told as pruned, and failed trials as pruned before their first report, so that TPE
+avoids similar networks; for samplers that store data in the study (CMA-ES, NSGA-II, NSGA-III),
+this data is made again while the history is replayed, one trial after another. Prior weights are
+used only while Optuna draws at random, at the start (``random``: always). Optuna does not learn
+them.
 """
 
 from __future__ import annotations
@@ -48,19 +49,19 @@ _KEEP_NOTES: Final = frozenset({"cmaes", "nsgaii", "nsgaiii"})
 
 @dataclass(frozen=True, slots=True)
 class OptunaSearch:
-    """Ask one of Optuna's samplers.
+    """Let one of Optuna's samplers propose.
 
-    Several objectives are all minimised together by the samplers that can.
+    Samplers that support several objectives minimise all of them together.
 
     Attributes:
-        space: Where architectures live.
+        space: The search space.
         sampler: Which sampler: ``tpe``, ``gp``, ``cmaes``, ``nsgaii``, ``nsgaiii`` or ``random``,
             or Optuna's name of the class, such as ``TPESampler``.
-        sampler_options: What to make it with, such as ``{"n_startup_trials": 20}``.
+        sampler_options: The sampler's arguments, such as ``{"n_startup_trials": 20}``.
 
     Raises:
         SpaceError: Optuna, or this sampler, cannot express the space.
-        ConfigError: There is no such sampler, or it does not take these options.
+        ConfigError: There is no such sampler, or it refuses these options.
     """
 
     breeds: ClassVar = False
@@ -84,13 +85,13 @@ class OptunaSearch:
         object.__setattr__(self, "_replay", replay)
 
     def check(self, requirements: Requirements) -> None:
-        """Refuse several objectives if the sampler takes only one; say what it does not heed.
+        """Refuse several objectives if the sampler takes one; warn of ignored prior weights.
 
         Raises:
-            ConfigError: There are several, and it does.
+            ConfigError: There are several objectives, and the sampler takes one.
         """
         if self._begins < math.inf:
-            tell_of_weights(self.space, "Optuna", " after its random trials at the beginning")
+            tell_of_weights(self.space, "Optuna", " after its random trials at the start")
         if self._name == "cmaes" and len(requirements.objectives) > 1:
             raise ConfigError(
                 f"CMA-ES takes one objective, got {len(requirements.objectives)}: "
@@ -98,7 +99,7 @@ class OptunaSearch:
             )
 
     def propose(self, history: History, rng: np.random.Generator) -> Proposal:
-        """Ask for one, with what is finished, stopped, failed and running told."""
+        """Return the sampler's proposal, given all trials that ended or still run."""
         if len(history.finished) + len(history.failed) < self._begins and weighted(self.space):
             return Proposal(self.space.sample(rng))
         architecture: Architecture = self._replay.propose(history, int(rng.integers(2**31)))
@@ -124,8 +125,8 @@ def _check_space(space: Space, sampler: str) -> None:
         if sampler == "cmaes" and (isinstance(domain, Choice) or decision.parent is not None):
             what = "a Choice" if isinstance(domain, Choice) else "conditional"
             raise SpaceError(
-                f"CMA-ES searches numbers that are always active, {decision.path} is {what}: "
-                "use another sampler, such as tpe"
+                "CMA-ES needs decisions that are numbers and always active, and "
+                f"{decision.path} is {what}: use another sampler, such as tpe"
             )
 
 
@@ -142,7 +143,9 @@ def _make(name: str, options: Mapping[str, Any], seed: int) -> BaseSampler:
     for option in options:
         if option not in known:
             raise ConfigError(unknown(f"option of Optuna's {_SAMPLERS[name]}", option, known))
+    # Optuna before 5 does not spread what runs at once unless it is told to.
+    spread = {"constant_liar": True} if "constant_liar" in known else {}
     try:
-        return cls(**options, seed=seed)  # type: ignore[call-arg]
+        return cls(**(spread | dict(options)), seed=seed)  # type: ignore[call-arg]
     except (ImportError, TypeError, ValueError) as error:
-        raise ConfigError(f"Optuna's {_SAMPLERS[name]} cannot be made: {error}") from error
+        raise ConfigError(f"Optuna's {_SAMPLERS[name]} cannot be created: {error}") from error

@@ -1,4 +1,4 @@
-"""A history as an Optuna study, to which a sampler can be asked what comes next.
+"""A history as an Optuna study, for which a sampler proposes the next trial.
 
 Only ``raynas.searchers.optuna`` uses this, and only when it is needed: importing it loads Optuna.
 """
@@ -29,11 +29,11 @@ from raynas.trial import History, Trial
 
 
 class Replay:
-    """Replays a history into a study, and asks a sampler what comes next.
+    """Replays a history into a study, and asks a sampler for the next trial.
 
-    The study holds what has finished, in the order it finished, as a memo; it is started anew when
-    another history comes. Failed and running trials, and the trial that is asked for, are only
-    added to a copy, so that a warm study equals one rebuilt from the history.
+    The study is a cache: it holds the finished trials, in the order they finished. For another
+    history, a new study begins. Failed and running trials, and the new trial, are only added to a
+    copy, so that a cached study equals one rebuilt from the history.
     """
 
     def __init__(
@@ -42,10 +42,10 @@ class Replay:
         """Begin with an empty history.
 
         Args:
-            space: Where architectures live.
+            space: The search space.
             sampler: Makes the sampler from a seed.
-            relives: Whether the sampler keeps notes in the study (its generations, say) as it
-                samples, so that replaying must let it sample for every finished trial.
+            relives: Whether the sampler stores data in the study (such as its generations) while
+                it samples, so that the replay must let it sample for every finished trial.
         """
         self._space = space
         self._sampler = sampler
@@ -56,13 +56,13 @@ class Replay:
         self._begin(objectives=1)
 
     def propose(self, history: History, seed: int) -> Architecture:
-        """Return what the sampler, seeded so, asks for after this history."""
+        """Return the proposal of the sampler with this seed after this history."""
         with quiet():
             self._fold(history)
             study = _fork(self._study)
             for trial in history.failed:
-                # From a failed trial no sampler learns; one pruned before its first report, TPE
-                # takes to be worse than all that reported. Only its own failure says so much.
+                # No sampler learns from a failed trial. TPE ranks a trial that was pruned before
+                # its first report below all others; so only failures of the network count so.
                 if trial.infeasible:
                     study.add_trial(self._frozen(trial, TrialState.PRUNED))
             for trial in history.running:
@@ -99,16 +99,16 @@ class Replay:
             self._folded.append(trial)
 
     def _tell_stopped(self, trial: Trial) -> None:
-        """Tell how far it got; of several objectives Optuna takes no reports, so only that."""
+        """Tell that a trial was pruned, with its report; with several objectives, without one."""
         reports = {trial.epoch: trial.loss} if len(trial.losses) == 1 else None
         stopped = self._frozen(trial, TrialState.PRUNED, intermediate_values=reports)
         self._study.add_trial(stopped)
 
     def _relive(self, trial: Trial) -> None:
-        """Let the sampler make its notes, then tell it what was really trained."""
+        """Let the sampler store its data, then tell it what was really trained."""
         self._study.enqueue_trial(self._params(trial))
         asked = self._study.ask()
-        _ = asked.relative_params  # of its own accord, Optuna does not sample for enqueued trials
+        _ = asked.relative_params  # without this, Optuna does not sample for enqueued trials
         self._space.walk(partial(_suggest, asked))
         self._study.tell(asked, trial.losses)
 
@@ -121,7 +121,7 @@ class Replay:
         )
 
     def _params(self, trial: Trial) -> dict[str, Value]:
-        """Return what was decided, in Optuna's words."""
+        """Return the architecture in Optuna's form."""
         return {
             path: told(self._space.decisions[path].domain, value)
             for path, value in trial.architecture.items()
@@ -135,7 +135,7 @@ def _fork(study: optuna.Study) -> optuna.Study:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Keep Optuna's log and its notes on experimental features from the terminal."""
+    """Hide Optuna's log and its warnings about experimental features."""
     level = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     try:

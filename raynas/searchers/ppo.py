@@ -1,18 +1,17 @@
 """A controller trained by proximal policy optimisation, as in NASNet (Zoph et al., 2018).
 
 Learning Transferable Architectures, arXiv:1707.07012, appendix A; the clipped objective is that of
-Schulman et al., 2017, arXiv:1707.06347, section 3. Trials that finish after the controller has
-moved on are weighed by how likely it has become to draw them.
+Schulman et al., 2017, arXiv:1707.06347, section 3. If the controller was updated between the
+start and the end of a trial, the trial is weighted by the ratio of the new to the old probability.
 
-Differs from the papers: an architecture is one action, not a sequence of them, so that the ratio
-is one of whole architectures; a reward is where a trial's score stands among all before it, and
-the entropy is in it, compared with that of the same batch (both as in ``reinforce``, which says
-why); size, batch and learning rate suit budgets of a hundred trials rather than twenty thousand.
-What was tried before is drawn again only if a few draws bring nothing new; it is answered from the
-journal then, and counts like any other draw. Where a scheduler stops trials, those that went on
-longer are better; one that it takes up again counts with what it reached last, in the place where
-it finished first. Failed trials and scores that are no number teach nothing: they are in no batch,
-and are not drawn again as long as there is something new.
+Differs from the papers: an architecture is one action, not a sequence of actions, so the ratio is
+one of whole architectures; the reward is the rank of a trial's score among all scores before it,
+plus an entropy term relative to the same batch (``reinforce`` explains both); size, batch and
+learning rate suit budgets of a hundred trials, not of twenty thousand. A network is drawn a second
+time only if a few draws bring nothing new; the journal then answers it, and it counts like any
+other draw. If a scheduler stops trials, longer trained trials are better; a resumed trial counts
+with its last score, at the place where it finished first. Failed trials and scores that are not
+finite are in no batch, and are not drawn again while there are new networks.
 """
 
 from __future__ import annotations
@@ -34,16 +33,16 @@ from raynas.trial import History, Trial
 
 
 class _State(NamedTuple):
-    """What is learnt so far.
+    """The state of learning.
 
     Attributes:
         learnt: The controller.
-        scores: Those from which it is learnt, sorted.
-        waiting: Finished trials from which nothing is learnt yet.
+        scores: The scores that were used so far, sorted.
+        waiting: Finished trials that were not used yet.
         finished: How many trials have finished.
         drawn: How many trials the controllers before this one have drawn.
-        log_probs: With which log-probability those of them were drawn that had not finished when
-            the controller last changed.
+        log_probs: By trial number: the log-probability of drawing it, for those of the drawn
+            trials that had not finished when the controller last changed.
     """
 
     learnt: Learnt
@@ -56,11 +55,11 @@ class _State(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class PPO(ControllerSearch):
-    """Draw from a controller; make it likelier to draw what was better than the rest.
+    """Draw from a controller; raise the probability of architectures that were better.
 
     Attributes:
-        passes: Steps uphill per update.
-        clip: How far the ratio of probabilities may move from 1 to be rewarded for it.
+        passes: Gradient steps per update.
+        clip: How far the ratio of probabilities may move from 1 before its gradient becomes 0.
 
     Raises:
         ConfigError: An option is out of range.
@@ -112,7 +111,7 @@ class PPO(ControllerSearch):
         return left._replace(learnt=learnt, scores=tuple(scores), waiting=())
 
     def _noted(self, state: _State, history: History) -> _State:
-        """Take note of how likely the controller made what it drew and what is still running."""
+        """Store the log-probabilities of the trials that were drawn and have not been used yet."""
         since = islice(history.trials.values(), state.drawn, None)
         own = list(takewhile(lambda trial: trial.known < state.finished, since))
         waiting = {trial.number for trial in state.waiting}
@@ -126,11 +125,11 @@ class PPO(ControllerSearch):
 
 
 def _to_come(log_probs: Mapping[int, float], history: History, known: int) -> Mapping[int, float]:
-    """Return those of trials that finish after the first ``known`` ones, or may do so yet.
+    """Return the entries of trials that finish after the first ``known`` ones, or may do so yet.
 
-    Of trials that failed, and of scores that are no number, there would be ever more. That a
-    trial has ended since is known only now, but changes nothing: it is among those that finish
-    after them, or it is never asked for.
+    Entries of failed trials and of scores that are not finite are dropped; otherwise their number
+    would grow without limit. A trial may have ended since; then it is among those that finish
+    later, or its entry is never needed.
     """
     ahead = {trial.number for trial in history.finished[known:]}
     return {
@@ -141,12 +140,12 @@ def _to_come(log_probs: Mapping[int, float], history: History, known: int) -> Ma
 
 
 def clipped(ratio: Array, advantage: Array, clip: float) -> Array:
-    """Return the gradient of the clipped objective with regard to each log-probability.
+    """Return the gradient of the clipped objective with respect to each log-probability.
 
     Args:
-        ratio: ``[rows]`` how many times likelier an action is now than when it was drawn.
+        ratio: ``[rows]`` the probability of an action now, divided by that when it was drawn.
         advantage: ``[rows]`` how much better it was than expected.
-        clip: How far the ratio may move from 1, in the direction that the advantage wants.
+        clip: How far the ratio may move from 1 in the direction of the advantage.
     """
     beyond = np.where(advantage > 0, ratio > 1 + clip, ratio < 1 - clip)
     return np.where(beyond, 0.0, ratio * advantage)

@@ -1,4 +1,4 @@
-"""Random search: the yardstick for every other searcher."""
+"""Random search: the baseline for every other searcher."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from raynas.trial import History, Proposal
 
 @dataclass(frozen=True, slots=True)
 class RandomSearch:
-    """Draw every architecture from the space's prior, whatever happened before.
+    """Draw every architecture from the space's prior, independent of the history.
 
     Attributes:
-        space: Where architectures live.
+        space: The search space.
     """
 
     breeds: ClassVar = False

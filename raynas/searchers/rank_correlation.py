@@ -1,4 +1,4 @@
-"""How well zero-cost proxies rank what was trained after all.
+"""How well zero-cost proxies rank the networks that were trained.
 
 SciPy's statistics take half a second to load, so they are loaded when they are first needed.
 """
@@ -17,19 +17,19 @@ from numpy.typing import NDArray
 from raynas.searchers.selection import rank
 from raynas.trial import Finished, History, Trial
 
-_FEWEST: Final = 4  # below that a correlation has no interval
-_WIDTH: Final = 1.96  # deviations on either side: 95 %
-_GRID: Final = 2000  # points at which a distribution is summed up
+_FEWEST: Final = 4  # with fewer trials a correlation has no interval
+_WIDTH: Final = 1.96  # standard deviations on either side: 95 %
+_GRID: Final = 2000  # points of the numerical integration of a distribution
 
 
 @dataclass(frozen=True, slots=True)
 class RankCorrelation:
-    """How well proxies rank what was trained, had it all been taken as it came.
+    """How well proxies rank trained networks, corrected for the selection by proxies.
 
     Attributes:
         spearman: The rank correlation of the mean rank by proxies with the rank by training.
         upper: The upper end of its 95 % interval.
-        trials: Over so many.
+        trials: The number of trials.
     """
 
     spearman: float
@@ -40,9 +40,9 @@ class RankCorrelation:
 def rank_correlation(history: History) -> RankCorrelation | None:
     """Return how well proxies rank the trials that have ended; none if there are too few.
 
-    A trial of which they had no value counts as the last, which is how they are used. Trials they
-    have chosen differ less from each other than proposals do, which hides some of a correlation:
-    it is corrected for that as by Thorndike (case 2), proposals being taken for normal.
+    A trial without a value by a proxy ranks last, as it does in the screening. Trials that were
+    chosen by proxies differ less from each other than proposals do, which makes the correlation
+    smaller. Thorndike's correction (case 2) is applied, with proposals assumed to be normal.
     """
     judged = [trial for trial in history.finished if _is_judged(trial)]
     if len(judged) < _FEWEST:
@@ -62,7 +62,7 @@ def rank_correlation(history: History) -> RankCorrelation | None:
 
 
 def mean_ranks(scores: Sequence[Mapping[str, float]]) -> NDArray[np.float64]:
-    """Return each architecture's mean rank by proxies, more being better; no value ranks last."""
+    """Return each architecture's mean rank by proxies; higher is better, no value ranks last."""
     names = sorted({name for one in scores for name in one})
     if not names:
         return np.zeros(len(scores))
@@ -79,20 +79,20 @@ def _is_judged(trial: Trial) -> bool:
 
 
 def _rivals(trial: Trial) -> int:
-    """Return of how many proposals a trial is the best by proxies."""
+    """Return from how many proposals the proxies chose this trial."""
     screening = trial.started.screening
     return screening.dropped + 1 if screening.mode == "chosen" else 1
 
 
 def _spread(rivals: Sequence[int]) -> float:
-    """Return the standard deviation of the best ones of so many draws from a normal."""
+    """Return the standard deviation of the best of so many draws from a normal distribution."""
     means, squares = zip(*map(_moments, rivals), strict=True)
     return math.sqrt(math.fsum(squares) / len(rivals) - (math.fsum(means) / len(rivals)) ** 2)
 
 
 @cache
 def _moments(rivals: int) -> tuple[float, float]:
-    """Return the mean, and that of the square, of the best of so many draws from a normal."""
+    """Return the first two moments of the best of so many draws from a normal distribution."""
     from scipy.special import ndtri  # noqa: PLC0415 - see the module's docstring
 
     shares = (np.arange(_GRID) + 0.5) / _GRID
@@ -102,5 +102,5 @@ def _moments(rivals: int) -> tuple[float, float]:
 
 
 def _widened(seen: float, spread: float) -> float:
-    """Return the correlation among all, given that among some that differ less by ``spread``."""
+    """Return the correlation among all, given that of a selection whose deviation is smaller."""
     return seen / math.sqrt(seen**2 + (1 - seen**2) * spread**2)

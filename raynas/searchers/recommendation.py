@@ -1,4 +1,4 @@
-"""What a searcher hands over, and what that rests on."""
+"""The trial that a searcher hands over, and the estimates behind this choice."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from raynas.trial import Trial
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """What a network is expected to reach on new data.
+    """A network's expected score on new data.
 
     Attributes:
-        loss: The objective, to be minimised.
+        loss: The expected objective, to be minimised.
         error: Its standard error.
     """
 
@@ -26,9 +26,9 @@ class Recommendation:
     """The trial to hand over.
 
     Attributes:
-        trial: A finished one.
-        estimates: By trial number, for the best training of each network that was compared: what
-            is expected of the first objective.
+        trial: A finished trial.
+        estimates: The estimate of the first objective, by trial number: the number of the best
+            training of each network that was compared.
         front: With several objectives, the numbers of the trials on the expected Pareto front.
     """
 

@@ -3,17 +3,16 @@
 With the entropy in the reward and the squashed logits of ENAS (Pham et al., 2018,
 arXiv:1802.03268).
 
-Differs from the papers: a reward is where a trial's score stands among all before it, rather than
-the score, so that neither its scale nor a few networks that learn nothing have a say; the entropy
-is compared with that of the same batch and weighs more, without which some hundred rewards of pure
-chance make up its mind; the learning rate suits budgets of a hundred trials rather than ten
-thousand. What was tried before is drawn again only if a few draws bring nothing new; it is
-answered from the journal then, and counts like any other draw, since it tells how likely it has
-become. Trials that were drawn before the last update, because others finished first, count as if
-drawn from the controller as it is. Where a scheduler stops trials, those that went on longer are
-better; one that it takes up again counts with what it reached last, in the place where it finished
-first. Failed trials and scores that are no number teach nothing: they are in no batch, and are not
-drawn again as long as there is something new.
+Differs from the papers: the reward is the rank of a trial's score among all scores before it, not
+the score, so that its scale and a few networks that learn nothing have no influence; the entropy
+is relative to that of the same batch and has a larger weight, because otherwise about a hundred
+random rewards are enough to make the controller settle; the learning rate suits budgets of a
+hundred trials, not of ten thousand. A network is drawn a second time only if a few draws bring
+nothing new; the journal then answers it, and it counts like any other draw. A trial that was drawn
+before the last update counts as if it was drawn from the present controller. If a scheduler stops
+trials, longer trained trials are better; a resumed trial counts with its last score, at the place
+where it finished first. Failed trials and scores that are not finite are in no batch, and are not
+drawn again while there are new networks.
 """
 
 from __future__ import annotations
@@ -30,13 +29,13 @@ from raynas.trial import History, Trial
 
 
 class _State(NamedTuple):
-    """What is learnt so far.
+    """The state of learning.
 
     Attributes:
         learnt: The controller.
-        scores: Those from which it is learnt, sorted.
+        scores: The scores that were used so far, sorted.
         baseline: The moving average of rewards.
-        waiting: Finished trials from which nothing is learnt yet.
+        waiting: Finished trials that were not used yet.
     """
 
     learnt: Learnt
@@ -47,11 +46,11 @@ class _State(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class REINFORCE(ControllerSearch):
-    """Draw from a controller; make it likelier to draw what was better than the baseline.
+    """Draw from a controller; raise the probability of architectures above the baseline.
 
     Attributes:
-        baseline_decay: Of the moving average of rewards that is taken from them (0.99 in ENAS,
-            0.95 in NASNet); 1 for none.
+        baseline_decay: The decay of the moving average of rewards, which is subtracted from them
+            (0.99 in ENAS, 0.95 in NASNet); 1 for no baseline.
 
     Raises:
         ConfigError: An option is out of range.
@@ -63,7 +62,9 @@ class REINFORCE(ControllerSearch):
         """Check the options and make the controller."""
         ControllerSearch.__post_init__(self)
         if not 0 <= self.baseline_decay <= 1:
-            raise ConfigError(f"0 <= baseline_decay <= 1 must hold, got {self.baseline_decay}")
+            raise ConfigError(
+                f"REINFORCE needs 0 <= baseline_decay <= 1, got {self.baseline_decay}"
+            )
 
     def _begin(self) -> _State:
         return _State(self._untrained())
@@ -75,7 +76,7 @@ class REINFORCE(ControllerSearch):
         return state if len(state.waiting) < self.batch_size else self._updated(state)
 
     def _updated(self, state: _State) -> _State:
-        """Make a step; only then do these trials move the baseline, which must not know them."""
+        """Make a step with the old baseline, then update the baseline with these trials."""
         gradient, reward = self._gradient(state)
         learnt = state.learnt.uphill(gradient, self.learning_rate)
         scores = sorted((*state.scores, *map(rank, state.waiting)))
@@ -83,7 +84,7 @@ class REINFORCE(ControllerSearch):
         return _State(learnt, tuple(scores), baseline)
 
     def _gradient(self, state: _State) -> tuple[Array, float]:
-        """Return the policy gradient that the waiting trials tell, and their mean reward."""
+        """Return the policy gradient of the waiting trials, and their mean reward."""
         parameters = state.learnt.parameters
         batch = self._policy.vocabulary.batch([trial.architecture for trial in state.waiting])
         passed = self._policy.forward(parameters, batch)

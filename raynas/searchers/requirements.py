@@ -1,4 +1,4 @@
-"""What a run is after: what a searcher has to suit."""
+"""What a run requires of its searcher."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from raynas.trial import Objective
 
 @dataclass(frozen=True, slots=True)
 class Requirements:
-    """What a run is after.
+    """What a run requires of its searcher.
 
     Attributes:
-        objectives: What it optimises.
+        objectives: What the run optimises.
         epochs: The full length of a trial.
     """
 
@@ -21,7 +21,7 @@ class Requirements:
     epochs: int
 
     def require_one_objective(self, searcher: str) -> None:
-        """Check that there is one thing to optimise.
+        """Check that there is one objective.
 
         Raises:
             ConfigError: There are several objectives.

@@ -1,12 +1,12 @@
-"""Rung 0: of several proposals only the one is trained of which proxies promise most.
+"""Rung 0: of several proposals, only the one that zero-cost proxies rank highest is trained.
 
-Proxies (Abdelfattah et al., 2021, arXiv:2101.08134) rank untrained networks. Off the data sets
-they were found on they may rank no better than chance, so what they say is compared with what
-training says, trial by trial, and they are not asked any more once the two disagree.
+Proxies (Abdelfattah et al., 2021, arXiv:2101.08134) rank untrained networks. On other data sets
+than those of their papers, proxies may rank no better than chance. So their ranks are compared
+with the results of training, trial by trial. If the two disagree, proxies are switched off.
 
-A network of which a proxy has no value ranks last for it. One that makes a proxy raise does so,
-too; where there is nothing better, it fails, for the proxies are likely to have met what training
-would have met. Neither takes the place of a network that proxies can judge.
+If a proxy has no value for a network, or raises an error, the network ranks last for that proxy.
+If all proposals make every proxy raise, the first one becomes a failed trial, because training
+would probably raise as well. Such a network never takes the place of one that has a score.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ from raynas.space import Architecture
 from raynas.trial import Fault, History, Proposal, Screening
 
 _LOG = logging.getLogger("raynas")
-_BLIND: Final = 5  # one in so many trials is not chosen by proxies, to judge them fairly
+_BLIND: Final = 5  # one in so many trials is not chosen by proxies, to test them fairly
 
 
 @dataclass(frozen=True, slots=True)
 class Assessment:
-    """What proxies say of an architecture.
+    """The scores of an architecture by proxies.
 
     Attributes:
-        scores: By proxy; more is better. One that has no value is left out.
-        faults: By proxy that raised, what: a sentence.
-        tracebacks: To those, where there are any.
+        scores: By proxy; higher is better. A proxy without a value is left out.
+        faults: One sentence for each proxy that raised, by proxy.
+        tracebacks: The tracebacks of these errors, where there are any.
     """
 
     scores: Mapping[str, float] = field(default_factory=dict)
@@ -44,7 +44,7 @@ class Assessment:
 
     @property
     def broken(self) -> bool:
-        """Whether nothing is known of it but that a proxy raised."""
+        """Whether a proxy raised and no proxy has a score."""
         return bool(self.faults) and not self.scores
 
 
@@ -53,16 +53,16 @@ Assess = Callable[[Sequence[Architecture]], Sequence[Assessment]]
 
 @dataclass(frozen=True, slots=True)
 class ScreeningOptions:
-    """How strictly to choose, and when to stop believing in proxies.
+    """How strictly to choose, and when to switch proxies off.
 
     Attributes:
-        keep: Share of the proposals that is trained.
-        least: The rank correlation between proxies and training that is asked for. Once the 95 %
-            interval of what is seen lies below it, they are not asked any more.
-        trials: After how many trials that is judged first.
+        keep: The share of the proposals that is trained.
+        least: The rank correlation between proxies and training that is needed. Once the 95 %
+            interval of the measured correlation is below it, proxies are switched off.
+        trials: After how many trials the correlation is first tested.
 
     Raises:
-        ConfigError: One of them is out of range.
+        ConfigError: An option is out of range.
     """
 
     keep: float = 0.25
@@ -80,11 +80,11 @@ class ScreeningOptions:
 
 @dataclass(frozen=True, slots=True)
 class Screened(SearcherWrapper):
-    """Ask a searcher several times; pass on the proposal that proxies rank highest.
+    """Ask a searcher several times; return the proposal that proxies rank highest.
 
     Attributes:
-        searcher: Proposes, and says at the end what to hand over.
-        assess: What proxies say of architectures; the same of equal ones.
+        searcher: Proposes, and chooses the trial to hand over.
+        assess: Scores architectures by proxies; equal architectures get equal scores.
         screening: How to choose.
     """
 
@@ -94,7 +94,7 @@ class Screened(SearcherWrapper):
     _said: set[str] = field(default_factory=set, repr=False, compare=False)
 
     def propose(self, history: History, rng: np.random.Generator) -> Proposal | None:
-        """Propose the most promising of several, or the first while proxies are not believed."""
+        """Return the best of several proposals by proxies; the first if proxies are off."""
         first = self.searcher.propose(history, rng)
         if first is None:
             return None
@@ -118,7 +118,7 @@ class Screened(SearcherWrapper):
     def _batch(
         self, first: Proposal, history: History, rng: np.random.Generator
     ) -> list[Proposal]:
-        """Return several proposals, no network twice and none that was tried before."""
+        """Return several proposals: no network twice, and none that was tried before."""
         size = round(1 / self.screening.keep)
         drawn = (first, *(self.searcher.propose(history, rng) for _ in range(size - 1)))
         new = {self.space.identity(one.architecture): one for one in reversed(drawn) if one}
@@ -134,20 +134,20 @@ class Screened(SearcherWrapper):
         return [self._known[name] for name in names]
 
     def _say_faults(self, assessments: Sequence[Assessment]) -> None:
-        """Say of each proxy once that it raised: a network that is dropped leaves no trace."""
+        """Log once for each proxy that it raised, because a dropped network is not recorded."""
         for one in assessments:
             for name in one.faults.keys() - self._said:
                 self._said.add(name)
                 _LOG.warning(
-                    "the proxy %r raised on a network, which ranks last for it; this is said "
-                    "once: %s\n%s",
+                    "the proxy %r raised an error on a network and ranks that network last "
+                    "(shown once for each proxy): %s\n%s",
                     name,
                     one.faults[name],
                     one.tracebacks.get(name, ""),
                 )
 
     def _believed(self, history: History) -> bool:
-        """Say whether proxies are asked: they are not any more once they were not."""
+        """Return whether proxies are used; once switched off, they stay off."""
         if any(
             trial.started.screening.mode == "off" for trial in reversed(history.trials.values())
         ):
@@ -160,8 +160,8 @@ class Screened(SearcherWrapper):
         if "off" not in self._said:
             self._said.add("off")
             _LOG.warning(
-                "proxies and training agree too little (rank correlation %.2f over %d trials, "
-                "%.2f at most, %g is asked for): proposals are no longer screened",
+                "proxies rank trained networks too badly (rank correlation %.2f over %d trials, "
+                "95 %% sure to be below %.2f; it must reach %g): proposals are no longer screened",
                 judged.spearman,
                 judged.trials,
                 judged.upper,
@@ -171,12 +171,12 @@ class Screened(SearcherWrapper):
 
 
 def most_promising(scores: Sequence[Mapping[str, float]]) -> int:
-    """Return the place of the highest mean rank, the first of equals."""
+    """Return the index of the highest mean rank; of equal ones, the first."""
     return int(mean_ranks(scores).argmax())
 
 
 def _place(assessments: Sequence[Assessment], *, blind: bool) -> int:
-    """Return the place of what is proposed: nothing broken while there is anything else."""
+    """Return the index of the proposal; a broken one only if all are broken."""
     whole = [at for at, one in enumerate(assessments) if not one.broken]
     if not whole or blind:
         return [*whole, 0][0]
@@ -184,9 +184,9 @@ def _place(assessments: Sequence[Assessment], *, blind: bool) -> int:
 
 
 def _fault(said: Assessment) -> Fault | None:
-    """Return why a network is not worth training: every proxy raised on it."""
+    """Return the fault of a network on which every proxy raised; none for other networks."""
     if not said.broken:
         return None
     sentences = "; ".join(dict.fromkeys(said.faults.values()))
     tracebacks = "\n".join(dict.fromkeys(said.tracebacks.values()))
-    return Fault(f"no proxy could say anything of it: {sentences}", tracebacks)
+    return Fault(f"no proxy could score the network: {sentences}", tracebacks)

@@ -1,4 +1,4 @@
-"""What several searchers ask of trials: which is better, and what was tried before."""
+"""Functions that several searchers share: ranking trials, and finding untried networks."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from raynas.errors import SpaceError
 from raynas.space import Architecture, Space
 from raynas.trial import History, Trial
 
-_DRAWS: Final = 6  # before settling for what was tried before
+_DRAWS: Final = 6  # after so many draws, a network that was tried before is accepted
 
 
 def check_mutable(space: Space, searcher: str) -> None:
@@ -22,37 +22,37 @@ def check_mutable(space: Space, searcher: str) -> None:
     """
     if space.size < 2:
         raise SpaceError(
-            f"{searcher} needs a space of at least two architectures, this one holds a single "
-            "one: use the searcher 'random'"
+            f"{searcher} needs a space of at least two architectures, got a space of one: "
+            "use the searcher 'random'"
         )
 
 
 def rank(trial: Trial) -> tuple[int, float]:
-    """Return what sorts finished trials, better ones first.
+    """Return a sort key for finished trials: better ones come first.
 
-    Where a scheduler stops trials early, those that went on longer come before those with the
-    lower loss.
+    If a scheduler stops trials early, trials that trained longer come before all others, even
+    before those with a lower loss.
     """
     return -trial.epoch, trial.loss
 
 
 def tried(space: Space, history: History, architecture: Architecture) -> bool:
-    """Say whether the history holds this network, whatever became of it."""
+    """Return whether the history holds this network, successful or not."""
     return any(True for _ in history.same(space.identity(architecture)))
 
 
 def untried(
     space: Space, history: History, architectures: Iterable[Architecture]
 ) -> Iterator[Architecture]:
-    """Pass on the architectures that the history does not hold."""
+    """Yield the architectures that the history does not hold."""
     return (one for one in architectures if not tried(space, history, one))
 
 
 def draw_untried(space: Space, history: History, draw: Callable[[], Architecture]) -> Architecture:
-    """Draw until something comes that was not tried; after a few draws in vain, take the last.
+    """Draw until a network was not tried before; after a few draws, return the last one anyway.
 
-    What was tried before is answered from the history: that costs no training, but teaches nothing
-    either.
+    A network that was tried before is answered from the history: it costs no training, but brings
+    no new knowledge.
     """
     architecture = draw()
     for _ in range(_DRAWS - 1):
@@ -63,5 +63,5 @@ def draw_untried(space: Space, history: History, draw: Callable[[], Architecture
 
 
 def sample_untried(space: Space, history: History, rng: np.random.Generator) -> Architecture:
-    """Draw from the prior what was not tried, as ``draw_untried`` does."""
+    """Draw an untried network from the prior, as ``draw_untried`` does."""
     return draw_untried(space, history, lambda: space.sample(rng))

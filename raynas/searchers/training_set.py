@@ -1,4 +1,4 @@
-"""What ended trials say about networks, as numbers from which a model learns."""
+"""The results of ended trials as a training set for a model of networks."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from operator import is_
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,7 @@ from raynas.searchers.selection import rank
 from raynas.trial import Failed, History, Trial
 
 Model = TypeVar("Model")
+_ROUNDING: Final = 1e-12  # of the largest value
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -23,11 +24,11 @@ class TrainingSet:
     """Networks and how good they turned out, one row per network.
 
     Attributes:
-        trials: The best trial of each, in the order in which networks finished first; then the
-            networks that have only failed.
-        targets: ``[networks]``, less is better; of deviation 1, or 0 if nothing differs.
+        trials: The best trial of each network, in the order of the networks' first finish; then
+            the networks that only failed.
+        targets: ``[networks]``, lower is better; of standard deviation 1, or 0 if all are equal.
         counts: ``[networks]`` how many trainings each target is the mean of.
-        scored: How many networks have a score: the first rows.
+        scored: How many networks have a score; these are the first rows.
     """
 
     trials: tuple[Trial, ...]
@@ -36,14 +37,14 @@ class TrainingSet:
     scored: int
 
     def best(self, count: int) -> list[int]:
-        """Return the rows of so many networks with a score, those of better ones first."""
+        """Return the rows of the ``count`` best networks with a score, the best first."""
         order: list[int] = np.argsort(self.targets[: self.scored], kind="stable")[:count].tolist()
         return order
 
     def contenders(self) -> list[int]:
-        """Return the rows of the networks that were trained the longest, better ones first.
+        """Return the rows of the networks that were trained the longest, the best first.
 
-        Those whose loss is infinite are none, unless there are no others.
+        Networks with an infinite loss are left out, unless there are no others.
         """
         rows = self.best(self.scored)
         longest = max(self.trials[row].epoch for row in rows)
@@ -58,13 +59,13 @@ class TrainingSet:
 
 
 def training_set(trials: Sequence[Trial]) -> TrainingSet:
-    """Return what these ended trials say, at least one of which was trained to a score.
+    """Return the training set of these ended trials; at least one of them must have a score.
 
-    A training's target is the logarithm of the share of trainings that are no worse. What the
-    objective is and how its values spread does not matter then, the differences among the best
-    count most, and a trial that a scheduler stopped is worse than all that went on. Who failed has
-    the place behind the worst score, however many did: so their like is avoided, and what tells
-    good networks from better ones stays as loud.
+    The target of a training is the logarithm of its rank. So the unit and the spread of the
+    objective do not matter, the differences among the best count most, and a trial that a
+    scheduler stopped is worse than all that trained longer. Every failed network has the rank
+    behind the worst score, however many failed: so similar networks are avoided, and the
+    differences between good networks keep their weight.
     """
     failed = [trial for trial in trials if isinstance(trial.outcome, Failed)]
     scored = [trial for trial in trials if not isinstance(trial.outcome, Failed) and trial.trained]
@@ -80,22 +81,27 @@ def training_set(trials: Sequence[Trial]) -> TrainingSet:
         places.setdefault(trial.identity, []).append(len(ranked) + 0.5)
         best.setdefault(trial.identity, trial)
     targets = np.array([np.mean(np.log(own)) for own in places.values()])
-    spread = targets.std()
     return TrainingSet(
         tuple(best.values()),
-        (targets - targets.mean()) / (spread if spread > 0 else 1.0),
+        (targets - targets.mean()) / deviation(targets),
         np.array([len(own) for own in places.values()], float),
         with_score,
     )
 
 
+def deviation(values: NDArray[np.float64]) -> float:
+    """Return the standard deviation by which to divide: 1 where values differ by rounding only."""
+    differ = np.ptp(values) > _ROUNDING * np.abs(values).max()
+    return float(values.std()) if differ else 1.0
+
+
 def ended(history: History) -> list[Trial]:
-    """Return the trials that say something: the finished ones, then those that failed."""
+    """Return the trials to learn from: the finished ones, then those that failed."""
     return [*history.finished, *_failures(history)]
 
 
 def training_trials(history: History, first: int) -> list[Trial]:
-    """Return the trials from which a model was to be made for the last time: see ``due``.
+    """Return the trials of the latest model; ``due`` says when a model is made again.
 
     Args:
         history: What happened; at least ``first`` trials have finished.
@@ -107,10 +113,10 @@ def training_trials(history: History, first: int) -> list[Trial]:
 
 
 def _failures(history: History) -> list[Trial]:
-    """Return the failed trials that say something of their network.
+    """Return the failed trials whose networks failed.
 
-    None of those that failed for another reason or were not tried themselves; and of one that
-    failed when it was taken up again, what it had shown before counts.
+    Trials that failed for another reason, and trials that were answered from the history, are
+    left out. If a trial failed after it was resumed, its earlier score counts instead.
     """
     if not history.failed:
         return []
@@ -123,13 +129,13 @@ def _failures(history: History) -> list[Trial]:
 
 
 class Memo(Generic[Model]):
-    """The model that was made last, kept while the trials it was made of stay the same."""
+    """A cache of the latest model; it is valid while the model's trials stay the same."""
 
     def __init__(self, make: Callable[[Sequence[Trial]], Model]) -> None:
         """Begin without a model.
 
         Args:
-            make: Makes one of trials; of nothing else.
+            make: Makes a model from trials, and from nothing else.
         """
         self._make = make
         self._trials: list[Trial] = []
@@ -145,9 +151,9 @@ class Memo(Generic[Model]):
 
 
 def due(finished: int, first: int) -> int:
-    """Return after how many finished trials a model was to be made anew for the last time.
+    """Return the number of finished trials for which the latest model is made.
 
-    At first that is after every trial, later whenever there is a tenth more.
+    At first a model is made after every trial, later whenever there are 10 % more trials.
 
     Args:
         finished: How many have finished, at least ``first``.

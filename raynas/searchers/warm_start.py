@@ -1,4 +1,4 @@
-"""Given architectures first, then whatever a searcher makes of how they did."""
+"""Starting points: the given architectures are proposed first, then a searcher continues."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from raynas.trial import History, Proposal
 
 @dataclass(frozen=True, slots=True)
 class WarmStart(SearcherWrapper):
-    """Propose the given architectures, the n-th as the n-th trial; then leave it to a searcher.
+    """Propose the n-th given architecture as the n-th trial; afterwards the searcher proposes.
 
     Attributes:
-        searcher: Goes on from them, and says at the end what to hand over.
-        architectures: Of the searcher's space, in the order in which they are to be tried.
+        searcher: Continues from them, and chooses the trial to hand over.
+        architectures: Architectures of the searcher's space, in the order of the trials.
     """
 
     architectures: Sequence[Architecture]
 
     def propose(self, history: History, rng: np.random.Generator) -> Proposal | None:
-        """Propose the next that was given, or what the searcher proposes."""
+        """Return the next given architecture, or the searcher's proposal."""
         number = len(history.trials)
         if number < len(self.architectures):
             return Proposal(self.architectures[number])

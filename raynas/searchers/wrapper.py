@@ -1,4 +1,4 @@
-"""What every searcher around another searcher shares."""
+"""The base class of searchers that wrap another searcher."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from raynas.trial import History, Trial
 
 @dataclass(frozen=True, slots=True)
 class SearcherWrapper:
-    """Changes what a searcher proposes; all else is as that searcher says.
+    """Changes a searcher's proposals; everything else is delegated to that searcher.
 
     Attributes:
-        searcher: Proposes, and says at the end which trial to hand over.
+        searcher: Proposes, and chooses the trial to hand over.
     """
 
     searcher: Searcher
 
     @property
     def space(self) -> Space:
-        """Where architectures live."""
+        """The search space."""
         return self.searcher.space
 
     def check(self, requirements: Requirements) -> None:
         """Let the searcher refuse a run that it does not suit.
 
         Raises:
-            ConfigError: It refuses.
+            ConfigError: The searcher refuses the run.
         """
         check(self.searcher, requirements)
 

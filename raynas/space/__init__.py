@@ -1,4 +1,4 @@
-"""What can be searched: pure Python, no torch, no Ray."""
+"""Search spaces: pure Python, without torch and Ray."""
 
 from raynas.space.architecture import Architecture
 from raynas.space.decision import Decision

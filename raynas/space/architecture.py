@@ -12,21 +12,21 @@ from raynas.space.nodes import Value, plain
 class Architecture(Mapping[str, Value]):
     """The decided values by decision path; immutable, hashable, JSON.
 
-    Made by a space (``space.sample``, ``space.architecture``), which sees to it that it is valid.
-    Two are equal when they decide the same; whether they are the same *network* is for the
-    space's ``identity`` to say.
+    A space makes it (``space.sample``, ``space.architecture``) and checks that it is valid. Two
+    architectures are equal if they have the same values; whether they are the same *network*, the
+    space's ``identity`` tells.
     """
 
     __slots__ = ("_hash", "_values")
 
     def __init__(self, values: Mapping[str, Value]) -> None:
-        """Take over the decided values, in the order in which they were decided."""
+        """Keep the decided values, in the order in which they were decided."""
         self._values = dict(values)
         self._hash = hash(frozenset(self._values.items()))
 
     @classmethod
     def from_data(cls, values: Mapping[str, Any]) -> Architecture:
-        """Return the architecture that JSON brings back: its lists were tuples."""
+        """Return the architecture of values from JSON, whose lists become tuples."""
         return cls({path: plain(value) for path, value in dict(values).items()})
 
     def __getitem__(self, path: str) -> Value:
@@ -42,15 +42,15 @@ class Architecture(Mapping[str, Value]):
         return len(self._values)
 
     def __contains__(self, path: object) -> bool:
-        """Say whether the decision at ``path`` is active."""
+        """Return whether the decision at ``path`` is active."""
         return path in self._values
 
     def __eq__(self, other: object) -> bool:
-        """Say whether both decide the same."""
+        """Return whether both have the same values."""
         return isinstance(other, Architecture) and self._values == other._values
 
     def __hash__(self) -> int:
-        """Return the hash of what was decided."""
+        """Return the hash of the decided values."""
         return self._hash
 
     def __repr__(self) -> str:
@@ -58,7 +58,7 @@ class Architecture(Mapping[str, Value]):
         return f"Architecture({self.to_json()})"
 
     def under(self, prefix: str) -> Mapping[str, Value]:
-        """Return the decisions below ``prefix``, with the prefix taken off their paths."""
+        """Return the decisions below ``prefix``, with the prefix removed from their paths."""
         start = f"{prefix}."
         return {
             path[len(start) :]: v for path, v in self._values.items() if path.startswith(start)

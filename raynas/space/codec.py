@@ -27,14 +27,14 @@ def to_data(tree: Node | None) -> Any:
             return {"repeat": to_data(body), "copies": [low, high]}
         case Mapping():
             return {"group": {name: to_data(child) for name, child in tree.items()}}
-    raise SpaceError(f"no part of a space: {tree!r}")
+    raise SpaceError(f"a space may hold only Choice, Int, Float, Repeat and dict, got {tree!r}")
 
 
 def from_data(data: Any) -> Any:
     """Return the tree that ``to_data`` described.
 
     Raises:
-        SpaceError: The data describe no space.
+        SpaceError: The data do not describe a space.
     """
     match data:
         case None:
@@ -51,11 +51,14 @@ def from_data(data: Any) -> Any:
             return Repeat(from_data(body), low, high)
         case {"group": children}:
             return {name: from_data(child) for name, child in children.items()}
-    raise SpaceError(f"no part of a space: {data!r}")
+    raise SpaceError(
+        "the description of a space must be a dict with 'choice', 'int', 'float', 'repeat' or "
+        f"'group', got {data!r}"
+    )
 
 
 def _listed(value: Any) -> Any:
-    """Return a value with lists for tuples, as JSON brings them back."""
+    """Return a value with lists for tuples, as in JSON."""
     return [_listed(part) for part in value] if isinstance(value, tuple) else value
 
 

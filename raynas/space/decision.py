@@ -1,4 +1,4 @@
-"""A space as the decisions it consists of: what every operation on it walks over."""
+"""The decisions of a space; every operation on the space walks over them."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ _NAME: Final = re.compile(r"[^.\s]+")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Decision:
-    """One thing to decide.
+    """One decision of a space.
 
     Attributes:
-        path: Its name in the space, the levels joined by dots, such as ``stages.0.kernel``.
-        domain: What it can be decided to.
-        branches: The decisions that become active with a value, for the values that have any.
+        path: Its name in the space, with levels joined by dots, such as ``stages.0.kernel``.
+        domain: Its possible values.
+        branches: The decisions that a value makes active, for the values that have such decisions.
         parent: The path of the decision it depends on; none if it is always active.
         when: The parent's values that make it active.
     """
@@ -51,7 +51,7 @@ def compile_tree(
     """Turn the written tree into decisions.
 
     Raises:
-        SpaceError: A name is unusable, or something stands in the tree that is no node.
+        SpaceError: A name is unusable, or something in the tree is not a node.
     """
     match node:
         case None:

@@ -27,7 +27,7 @@ class Vector:
 
 
 def axes(space: Space) -> tuple[tuple[str, Value], ...]:
-    """Return what each axis stands for: a path and, for a choice, the option."""
+    """Return the meaning of each axis: a path and, for a choice, the option."""
     return tuple(
         (decision.path, option)
         for decision in space.decisions.values()

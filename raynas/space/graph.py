@@ -1,4 +1,4 @@
-"""An architecture as a graph of layers: what graph kernels and path encodings look at."""
+"""An architecture as a graph of layers, for graph kernels and path encodings."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from raynas.space.architecture import Architecture
 from raynas.space.decision import Decision
 from raynas.space.nodes import Choice
 
-_ENDS: Final = 0.1  # the mass of the input, and of the output, as a share of what is between them
-_RANGE: Final = 8.0  # a searched number differs over its range as kernels of size 1 and 9 do
+_ENDS: Final = 0.1  # the mass of the input, and of the output, as a share of all other layers
+_RANGE: Final = 8.0  # the ends of a number's range differ as much as kernels of size 1 and 9
 
 Edge = tuple[int, int]
-"""The position of a layer, and of one that reads its output."""
+"""The position of a layer, and the position of a layer that reads its output."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,9 +25,9 @@ class Layer:
     """One layer of a network.
 
     Attributes:
-        kind: What it does, such as ``"conv"``; layers of two kinds cannot stand for each other.
-        mass: How much computing it does, in any unit; NASBOT takes units times incoming units.
-        variant: How layers of one kind differ: in name, or by a number such as a kernel's size.
+        kind: What it does, such as ``"conv"``; layers of different kinds are never matched.
+        mass: Its amount of computation, in any unit; NASBOT uses units times incoming units.
+        variant: How layers of one kind differ: a name, or a number such as a kernel's size.
     """
 
     kind: str
@@ -37,11 +37,11 @@ class Layer:
 
 @dataclass(frozen=True, slots=True)
 class Graph:
-    """Layers, and which reads which.
+    """Layers and their connections.
 
     Attributes:
-        layers: In an order in which they can be computed.
-        edges: Ascending by the layer that is read.
+        layers: The layers, in an order in which they can be computed.
+        edges: The connections, ascending by the layer that is read.
 
     Raises:
         SpaceError: There is no layer, a mass is not a number of at least zero, or an edge leads
@@ -61,22 +61,22 @@ class Graph:
         for source, target in self.edges:
             if not 0 <= source < target < len(self.layers):
                 raise SpaceError(
-                    f"an edge must lead from a layer to a later one of {len(self.layers)}, "
-                    f"got {(source, target)}"
+                    "an edge must lead from a layer to a later layer, with positions from 0 to "
+                    f"{len(self.layers) - 1}, got {(source, target)}"
                 )
         object.__setattr__(self, "edges", tuple(sorted(self.edges)))
 
 
 def between_ends(layers: Sequence[Layer], edges: Iterable[Edge]) -> Graph:
-    """Return the graph of these layers with an input before and an output behind them.
+    """Return the graph of these layers with an input layer before and an output layer after them.
 
-    What reads nothing is made to read the input, and what nobody reads to be read by the output.
-    Each end weighs a tenth of all layers together, as in NASBOT (which also sets a least mass of
-    100).
+    A layer that reads nothing is connected to the input, and a layer that is not read to the
+    output. The mass of each end is a tenth of all layers together, as in NASBOT (which also sets
+    a least mass of 100).
 
     Args:
-        layers: What lies between the ends.
-        edges: Positions, in which 0 is the input, 1 the first layer, and the output comes last.
+        layers: The layers between the ends.
+        edges: Pairs of positions: 0 is the input, 1 the first layer, and the output is the last.
     """
     last = len(layers) + 1
     given = set(edges)
@@ -96,7 +96,7 @@ def chain(layers: Sequence[Layer]) -> Graph:
 def decision_chain(decisions: Mapping[str, Decision], architecture: Architecture) -> Graph:
     """Return an architecture of any space as a graph: its active decisions, one after the other.
 
-    A decision is a layer of mass one, its kind the path, its variant what was decided.
+    A decision becomes a layer of mass one; the kind is its path, the variant its value.
 
     Args:
         decisions: The decisions of the space, by path.

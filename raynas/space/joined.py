@@ -1,4 +1,4 @@
-"""A space with further decisions beside its own, such as how to train."""
+"""A space with further decisions added to its own, such as how to train."""
 
 from __future__ import annotations
 
@@ -17,21 +17,22 @@ T = TypeVar("T")
 def joined(space: Space, name: str, group: Mapping[str, Node]) -> Space:
     """Return the space with one more group of decisions, below ``name``.
 
-    What the space says of architectures (which are equivalent, what their graphs are) stays true
-    of its own decisions; two that differ in the group are two. As a graph they look alike.
+    The space's functions ``canonical`` and ``graph`` still see only its own decisions. Two
+    architectures that differ only in the group are different networks with the same graph.
 
     Args:
         space: What can be searched.
-        name: Of the group; its decisions have paths such as ``training.lr``.
-        group: What is decided there as well.
+        name: The name of the group; its decisions have paths such as ``training.lr``.
+        group: The decisions to add.
 
     Raises:
-        SpaceError: The space has decisions of these paths already.
+        SpaceError: The space already has a decision with one of these paths.
     """
     own = space.tree.get(name, {})
     if not isinstance(own, Mapping) or set(own) & set(group):
         raise SpaceError(
-            f"the space decides {name} already; {', '.join(sorted(group))} cannot be added there"
+            f"{', '.join(sorted(group))} cannot be added below {name!r}: the space already has "
+            "such a decision"
         )
     start = f"{name}."
 

@@ -1,4 +1,4 @@
-"""The words in which a space is written: Choice, Int, Float, Repeat and dict."""
+"""The nodes from which a space is built: Choice, Int, Float, Repeat and dict."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ import numpy as np
 from raynas.errors import SpaceError
 
 Value = str | int | float | bool | tuple["Value", ...] | None
-"""What a decision can be decided to: a JSON scalar, or a tuple of such values."""
+"""The value of a decision: a JSON scalar, or a tuple of such values."""
 
 Options = Sequence[Value] | Mapping[str, "Node | None"]
 
-_STEP: Final = 0.1  # of a number's range: how far a neighbour lies
-_TRIES: Final = 8  # draws of a mutated number before giving up on finding a different one
+_STEP: Final = 0.1  # the distance of a neighbour, as a share of a number's range
+_TRIES: Final = 8  # how often a mutated number is drawn to find a different one
 _LIMIT: Final = 2**62  # of an Int's bounds: numpy draws 64-bit numbers
 
 
@@ -27,14 +27,14 @@ class Choice:
     """One of several options.
 
     Attributes:
-        options: Plain values: text, numbers, true, false, None, or tuples of these; numpy's
-            scalars become Python's, lists become tuples. Or a mapping from an option's name to the
-            sub-space that is decided further when it is taken (``None`` or ``{}`` where nothing
-            is).
-        weights: A prior weight per option, all above zero, of any sum; none means all alike.
+        options: Plain values: text, numbers, true, false, None, or tuples of these; numpy scalars
+            become Python's, lists become tuples. Or a mapping from an option's name to the
+            sub-space that becomes active with this option (``None`` or ``{}`` for no sub-space).
+        weights: A prior weight per option, all above zero, of any sum; none for equal weights.
 
     Raises:
-        SpaceError: No option, a repeated one, one that is no plain value, or unusable weights.
+        SpaceError: There is no option, one is repeated or not a plain value, or weights are
+            unusable.
     """
 
     options: Options
@@ -65,15 +65,15 @@ class Choice:
 
     @property
     def children(self) -> Mapping[str, Node | None]:
-        """The sub-space behind each option that has one."""
+        """The sub-space of each option that has one."""
         return self.options if isinstance(self.options, Mapping) else {}
 
     def values(self) -> tuple[Value, ...]:
-        """Return the options in their written order."""
+        """Return the options in the given order."""
         return tuple(self.options)
 
     def contains(self, value: Value) -> bool:
-        """Say whether ``value`` is one of the options."""
+        """Return whether ``value`` is one of the options."""
         return any(same(value, option) for option in self.options)
 
     def sample(self, rng: np.random.Generator) -> Value:
@@ -127,7 +127,7 @@ class Int:
         return range(self.low, self.high + 1)
 
     def contains(self, value: Value) -> bool:
-        """Say whether ``value`` is a whole number within the bounds."""
+        """Return whether ``value`` is a whole number within the bounds."""
         return type(value) is int and self.low <= value <= self.high
 
     def sample(self, rng: np.random.Generator) -> int:
@@ -138,7 +138,7 @@ class Int:
         return int(np.clip(round(math.exp(rng.uniform(*edges))), self.low, self.high))
 
     def others(self, value: Value, rng: np.random.Generator) -> Iterator[int]:
-        """Yield different numbers: a few draws, then all others from a random one on."""
+        """Yield different numbers: a few draws, then all others, starting at a random one."""
         drawn = (self.sample(rng) for _ in range(_TRIES))
         start = int(rng.integers(self.count))
         every = (self.low + (start + i) % self.count for i in range(self.count))
@@ -156,7 +156,7 @@ class Int:
         return _unit(self, _number(value))
 
     def at(self, unit: float) -> int:
-        """Map [0, 1] to the nearest number; what lies outside is taken to the nearer bound."""
+        """Map [0, 1] to the nearest number; values outside become the nearer bound."""
         return min(max(round(_at(self, unit)), self.low), self.high)
 
 
@@ -179,21 +179,21 @@ class Float:
 
     @property
     def count(self) -> float:
-        """Infinite, or one when the bounds meet."""
+        """The number of values: infinite, or one if the bounds are equal."""
         return math.inf if self.low < self.high else 1
 
     def values(self) -> tuple[float, ...]:
-        """Return the only value there is.
+        """Return the only value.
 
         Raises:
-            SpaceError: There are infinitely many.
+            SpaceError: There are infinitely many values.
         """
         if self.low < self.high:
             raise SpaceError(f"{self} has no finite list of values; use a Choice of a few numbers")
         return (self.low,)
 
     def contains(self, value: Value) -> bool:
-        """Say whether ``value`` is a float within the bounds."""
+        """Return whether ``value`` is a float within the bounds."""
         return type(value) is float and self.low <= value <= self.high
 
     def sample(self, rng: np.random.Generator) -> float:
@@ -208,7 +208,7 @@ class Float:
         return (number for number in chain(moves, (far,)) if number != value)
 
     def steps(self, value: Value) -> Iterator[float]:
-        """Yield numbers a tenth of the range below and above, and a fiftieth."""
+        """Yield the numbers a tenth and a fiftieth of the range below and above."""
         centre = self.unit(value)
         near = (self.at(centre + sign * step) for step in (_STEP, _STEP / 5) for sign in (-1, 1))
         return (number for number in dict.fromkeys(near) if number != value)
@@ -218,16 +218,16 @@ class Float:
         return _unit(self, _number(value))
 
     def at(self, unit: float) -> float:
-        """Map [0, 1] to a number; what lies outside is taken to the nearer bound."""
+        """Map [0, 1] to a number; values outside become the nearer bound."""
         return float(min(max(_at(self, unit), self.low), self.high))
 
 
 @dataclass(frozen=True, slots=True)
 class Repeat:
-    """``low`` to ``high`` copies of ``body``, each copy decided on its own.
+    """``low`` to ``high`` copies of ``body``; each copy has its own decisions.
 
-    The number of copies is a decision under the repeat's own name; the copies' decisions stand
-    under ``name.0``, ``name.1`` and so on.
+    The number of copies is a decision with the repeat's own name; the decisions of the copies
+    have names below ``name.0``, ``name.1`` and so on.
     """
 
     body: Node
@@ -250,14 +250,14 @@ Node = Choice | Int | Float | Repeat | Mapping[str, "Node"]
 
 
 def plain(value: Any) -> Any:
-    """Return a value with numpy's scalars as Python's, and lists as tuples."""
+    """Return a value with Python's numbers for numpy's, and tuples for lists."""
     if isinstance(value, np.generic):
         return value.item()
     return tuple(map(plain, value)) if isinstance(value, list | tuple) else value
 
 
 def same(one: Value, other: Value) -> bool:
-    """Say whether two values are equal and of one type: 1 is neither 1.0 nor true."""
+    """Return whether two values are equal and of the same type: 1 is neither 1.0 nor true."""
     if isinstance(one, tuple) and isinstance(other, tuple):
         return len(one) == len(other) and all(map(same, one, other))
     return type(one) is type(other) and one == other
@@ -271,7 +271,7 @@ def _checked_option(given: Any) -> Value:
         elif not isinstance(part, str | int | float | bool | None):
             raise SpaceError(
                 "an option must be text, a number, true, false, None or a tuple of these, got "
-                f"{given!r}; name it instead: Choice({{'name': sub-space, ...}})"
+                f"{given!r}; give a sub-space a name: Choice({{'name': sub-space, ...}})"
             )
         elif isinstance(part, float) and not math.isfinite(part):
             raise SpaceError(f"an option must be finite, got {given}")

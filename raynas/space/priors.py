@@ -1,4 +1,4 @@
-"""Expert priors: which options of a space are likely to be good, said beside the space."""
+"""Expert priors: weights for options that are likely to be good, given apart from the space."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ def with_priors(space: Space, priors: Mapping[str, Weights]) -> Space:
 
     >>> with_priors(space, {"edge_*": {"nor_conv_3x3": 3.0}})  # doctest: +SKIP
 
-    Samples, mutations, what becomes newly active, and the first draws of a controller then take
-    ``nor_conv_3x3`` three times as often as any other operation.
+    Then samples, mutations, decisions that become active, and the first draws of a controller
+    choose ``nor_conv_3x3`` three times as often as any other operation.
 
     Args:
-        space: What can be searched.
-        priors: By a choice's path, in which ``*`` stands for any text, and for the number of a
-            copy in a ``Repeat``: the weights of some options. Those not named keep theirs, which
-            is 1 where none was given. Where several paths fit, the last one counts.
+        space: The search space.
+        priors: By a choice's path: the weights of some options. In a path, ``*`` stands for any
+            text, also for the number of a copy in a ``Repeat``. Other options keep their weight,
+            which is 1 by default. If several paths fit a choice, the last one counts.
 
     Raises:
         SpaceError: A path fits no choice, an option does not exist, or a weight is not above zero.
@@ -41,7 +41,7 @@ def with_priors(space: Space, priors: Mapping[str, Weights]) -> Space:
     tree = {name: _rebuilt(node, name, weigh) for name, node in space.tree.items()}
     for pattern in priors:
         if not any(_fits(path, pattern) for path in seen):
-            raise SpaceError(unknown("choice to weigh", pattern, seen))
+            raise SpaceError(unknown("choice at the path", pattern, seen))
     return Space(tree, canonical=space.canonical, graph=space.graph)
 
 
@@ -64,7 +64,7 @@ def _weighted(path: str, choice: Choice, given: Weights) -> Choice:
     weights = dict(zip(options, choice.weights or [1.0] * len(options), strict=True))
     by_text: dict[Any, Value] = {str(option): option for option in options}
     for name, weight in given.items():
-        # What was read from JSON or the command line names the option 3 by the text "3".
+        # In JSON and on the command line, the text "3" names the option 3.
         option = name if name in weights else by_text.get(name, name)
         if option not in weights:
             raise SpaceError(unknown(f"option of {path}", str(name), map(str, options)))

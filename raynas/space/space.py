@@ -1,4 +1,4 @@
-"""A space: the tree of decisions, and everything that is done with it."""
+"""A space: the tree of decisions, and the operations on it."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from raynas.space.nodes import Choice, Node, Value, plain
 
 Decide = Callable[[Decision], Value]
 
-_ENUMERATED: Final = 10_000  # architectures, at most, to look through all of them
-_DETOURS: Final = 16  # changes that make no other network, at most, before one that does
+_ENUMERATED: Final = 10_000  # in a space of at most so many architectures, all are looked through
+_DETOURS: Final = 16  # at most so many changes in succession, to find a different network
 
 
 class Space:
-    """What can be searched.
+    """A search space.
 
-    Every operation is the same walk: decide the first open decision, which may make further ones
-    active, until none is open. The operations differ only in who decides.
+    Every operation is the same walk: decide the first open decision, which may make more
+    decisions active, until none is open. The operations differ only in how they decide.
     """
 
     def __init__(
@@ -40,16 +40,20 @@ class Space:
         """Compile a tree.
 
         Args:
-            tree: Names and what is decided under them.
-            canonical: Gives equivalent architectures one text, by which they count as one.
-            graph: Gives an architecture's layers and what flows between them, for searchers that
+            tree: A mapping from names to nodes.
+            canonical: Returns the same text for equivalent architectures, so that they count as
+                one network.
+            graph: Returns an architecture's layers and their connections, for searchers that
                 compare networks as graphs.
 
         Raises:
             SpaceError: The tree is empty or malformed.
         """
         if not isinstance(tree, Mapping):
-            raise SpaceError(f"a space must be a dict of names and what they decide, got {tree!r}")
+            raise SpaceError(
+                "a space must be a dict from names to Choice, Int, Float, Repeat or dict, "
+                f"got {tree!r}"
+            )
         self.tree = tree
         self.canonical = canonical
         self.graph = graph
@@ -69,13 +73,13 @@ class Space:
 
     @cached_property
     def networks(self) -> int | float:
-        """The number of different networks (identities); of a large space, a bound to it."""
+        """The number of different networks (identities); for a large space, an upper bound."""
         if self.canonical is None or self.size > _ENUMERATED:
             return self.size
         return len({self.identity(architecture) for architecture in self})
 
     def walk(self, decide: Decide) -> Architecture:
-        """Build an architecture, asking ``decide`` for each active decision, parents first."""
+        """Build an architecture: call ``decide`` for each active decision, parents first."""
         values: dict[str, Value] = {}
         todo = list(reversed(self.roots))
         while todo:
@@ -94,7 +98,7 @@ class Space:
 
         def decide(decision: Decision) -> Value:
             if decision.path not in values:
-                raise SpaceError(f"the architecture does not decide {decision.path!r}")
+                raise SpaceError(f"the architecture must have a value for {decision.path!r}")
             value: Value = plain(values[decision.path])
             if not decision.domain.contains(value):
                 raise SpaceError(f"{decision.path} must be {_within(decision)}, got {value!r}")
@@ -105,7 +109,7 @@ class Space:
             if path not in architecture:
                 known = path in self.decisions
                 raise SpaceError(
-                    f"{path!r} is not active here: leave it out"
+                    f"{path!r} is not active in this architecture: leave it out"
                     if known
                     else unknown("decision", path, self.decisions)
                 )
@@ -115,7 +119,7 @@ class Space:
         """Read what ``Architecture.to_json`` wrote.
 
         Raises:
-            SpaceError: The text is no JSON object, or no architecture of this space.
+            SpaceError: The text is not a JSON object, or not an architecture of this space.
         """
         try:
             values = json.loads(text)
@@ -143,14 +147,14 @@ class Space:
         rng: np.random.Generator,
         among: Sequence[str] | None = None,
     ) -> Architecture:
-        """Change one decision, drawn uniformly; what that makes active is drawn from the prior.
+        """Change one decision, drawn uniformly; new active decisions are drawn from the prior.
 
-        The result is always another network than the parent (by identity): where no single change
-        makes one, changes that make none come first.
+        The result is always a different network than the parent (by identity): if no single
+        change gives a different network, several changes are made.
 
         Args:
-            parent: What to start from.
-            rng: Where randomness comes from; consumed.
+            parent: The architecture to change.
+            rng: The source of randomness; its state changes.
             among: Paths of decisions that may be changed; none for all.
 
         Raises:
@@ -166,12 +170,12 @@ class Space:
                     changed = self._changed(before, path, value, rng)
                     if self.canonical is None or self.identity(changed) != own:
                         return changed
-        raise SpaceError(f"nothing in this space differs from {parent!r} in a few decisions")
+        raise SpaceError(f"a few changes of {parent!r} lead to no other network of this space")
 
     def crossover(
         self, one: Architecture, other: Architecture, rng: np.random.Generator
     ) -> Architecture:
-        """Take each decision from either parent, at random where both have made it."""
+        """Take each decision from either parent; at random if both parents have it."""
 
         def decide(decision: Decision) -> Value:
             made = [parent[decision.path] for parent in (one, other) if decision.path in parent]
@@ -182,8 +186,8 @@ class Space:
     def neighbours(self, centre: Architecture, rng: np.random.Generator) -> Iterator[Architecture]:
         """Yield the networks one decision away, in random order.
 
-        Options are exchanged for every other, numbers moved by a step; what a change makes active
-        is drawn from the prior.
+        An option is exchanged for every other option, and a number is moved by a step; decisions
+        that a change makes active are drawn from the prior.
         """
         edits = [
             (path, value)
@@ -200,7 +204,7 @@ class Space:
         """Yield every architecture.
 
         Raises:
-            SpaceError: The space holds a real number and has no end.
+            SpaceError: The space holds a real number, so it is infinite.
         """
         return (Architecture(dict(values)) for values in _assignments(self.roots))
 

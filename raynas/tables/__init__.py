@@ -1,7 +1,7 @@
-"""Published results of training every architecture of a space, by which searchers are compared.
+"""Published results of training every architecture of a space, to compare searchers.
 
-A table answers within microseconds what training would take GPU-days for. A new one is a small
-file beside these and a line in ``TABLES``.
+A table answers in microseconds; the trainings would take GPU-days. To add a table, write a small
+file in this folder and add a line to ``TABLES``.
 """
 
 from __future__ import annotations

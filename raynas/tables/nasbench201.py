@@ -1,12 +1,12 @@
 """NAS-Bench-201 (Dong & Yang, 2020, arXiv:2001.00326), also the topologies of NATS-Bench.
 
-15,625 cells, trained on three data sets: once for 12 epochs, and two or three times (seeds) for
-200. The short training is one of its own, with a schedule that ends at its twelfth epoch, and
-says something else than the twelfth epoch of a long one, which is not looked at here.
+15,625 cells were trained on three data sets: once for 12 epochs, and two or three times (seeds)
+for 200. The short training is a separate training, whose schedule ends at its twelfth epoch; it
+differs from the twelfth epoch of a long training, which is not used here.
 
-An evaluation sees one training. Where a file has the validation accuracy of every seed, it is
-that of one seed, another for every repeat; where it has only their mean, as the compact file for
-CIFAR-100 and ImageNet16-120, every evaluation sees the mean.
+An evaluation returns one training. If the file has the validation accuracy of every seed, an
+evaluation returns that of one seed, and a repeat that of another seed. If the file has only their
+mean (the compact file for CIFAR-100 and ImageNet16-120), every evaluation returns the mean.
 """
 
 from __future__ import annotations
@@ -37,14 +37,14 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where a data set's numbers stand, and what is not among them.
+    """The columns of a data set in the file, and values that are not in the file.
 
     Attributes:
-        key: How the compact file calls it.
-        trained: The part of it that was trained on, as the compact file calls it.
-        examples: Images in the validation set.
-        look_s: Seconds of one pass over the validation data, where the file does not say; the mean
-            over the first thousand cells.
+        key: The data set's name in the compact file.
+        trained: The name of its training part in the compact file.
+        examples: The number of images in the validation set.
+        look_s: Seconds of one pass over the validation data, used if the file does not say it;
+            the mean over the first thousand cells.
     """
 
     key: str
@@ -70,15 +70,14 @@ class NASBench201:
         space: The cells; its decisions are the six edges, in the order of the published strings.
         rows: The row of a cell, by the operations on its edges.
         short: ``[cells]`` validation accuracy after the training of 12 epochs.
-        seen: ``[cells, seeds]`` validation accuracy after 200 epochs; NaN where there is none.
-        valid: ``[cells]`` the mean over all seeds.
-        test: ``[cells]`` test accuracy after 200 epochs, the mean over all seeds.
-        seconds: ``[cells]`` what 200 epochs take.
-        look_s: ``[cells]`` what one pass over the validation data takes.
+        seen: ``[cells, seeds]`` validation accuracy after 200 epochs; NaN if there is none.
+        valid: ``[cells]`` mean validation accuracy over all seeds after 200 epochs.
+        test: ``[cells]`` mean test accuracy over all seeds after 200 epochs.
+        seconds: ``[cells]`` seconds of 200 epochs.
+        look_s: ``[cells]`` seconds of one pass over the validation data.
         costs: ``[cells]`` by name: ``params`` and ``flops`` (multiply-adds).
-        examples: Images in the validation set.
-        proxies: ``[cells, proxies]`` what is known of a cell without training it; NaN where a
-            proxy says nothing.
+        examples: The number of images in the validation set.
+        proxies: ``[cells, proxies]`` zero-cost proxies of the cells; NaN if there is no value.
     """
 
     space: Space
@@ -95,7 +94,7 @@ class NASBench201:
 
     @property
     def lengths(self) -> tuple[int, int]:
-        """The two trainings that were recorded."""
+        """The lengths of the recorded trainings, in epochs."""
         return SHORT, FULL
 
     @cached_property
@@ -104,18 +103,17 @@ class NASBench201:
         return float(self.test.max())
 
     def answer(self, architecture: Architecture, epochs: int, draw: int) -> tuple[Recorded]:
-        """Return the one look at a training, which is at its end.
+        """Return the single report of a training, which is of its last epoch.
 
-        The time is the training's and one pass over the validation data, as in
-        ``simulate_train_eval`` of NATS-Bench; 12 epochs take 12/200 of what 200 take.
+        The time is that of the training plus one pass over the validation data, as in
+        ``simulate_train_eval`` of NATS-Bench; 12 epochs take 12/200 of the time of 200.
 
         Raises:
-            ConfigError: Trainings of that length were not recorded.
+            ConfigError: No trainings of that length are recorded.
         """
         if epochs not in self.lengths:
             raise ConfigError(
-                f"NAS-Bench-201 has trainings of {SHORT} and {FULL} epochs, asked for is one of "
-                f"{epochs}"
+                f"a training of NAS-Bench-201 must have {SHORT} or {FULL} epochs, got {epochs}"
             )
         row = self._row(architecture)
         if epochs == SHORT:
@@ -136,13 +134,13 @@ class NASBench201:
         return Scores(float(self.valid[row]), float(self.test[row]))
 
     def features(self, architecture: Architecture) -> tuple[float, ...]:
-        """Return the cell's zero-cost proxies, for searchers that can use some."""
+        """Return the cell's zero-cost proxies, for searchers that use features."""
         return tuple(self.proxies[self._row(architecture)].tolist())
 
     def _row(self, architecture: Architecture) -> int:
         cell = tuple(architecture.values())
         if cell not in self.rows:
-            raise TrialError("this cell is not among those in the file")
+            raise TrialError("the file holds no results of this cell")
         return self.rows[cell]
 
 
@@ -157,12 +155,12 @@ def nasbench201(
     Args:
         space: The cells.
         data: A compact ``.npz`` file, or the published file or folder (see ``official``).
-        dataset: ``cifar10``, ``cifar100`` or ``imagenet16-120``, in capitals or not.
+        dataset: ``cifar10``, ``cifar100`` or ``imagenet16-120``, in upper or lower case.
         proxies: An ``.npz`` file of zero-cost proxies, in the order of the cells in ``data``.
 
     Raises:
         ConfigError: There is no such data set, or no data are given.
-        DataError: The data are not there, or not what they should be.
+        DataError: The data are missing, or of another kind.
     """
     if dataset.lower() not in DATASETS:
         raise ConfigError(unknown("data set of NAS-Bench-201", dataset, DATASETS))
@@ -173,7 +171,7 @@ def nasbench201(
         )
     path, source = Path(data), DATASETS[dataset.lower()]
     if not path.exists():
-        raise DataError(f"there is no {path}")
+        raise DataError(f"{path} does not exist")
     if path.suffix == ".npz":
         with _opened(path) as file:
             table = _table(space, file, source)
@@ -191,7 +189,7 @@ def _opened(path: Path) -> Iterator[Mapping[str, NDArray[Any]]]:
         with np.load(path) as file:
             yield file
     except (OSError, ValueError, KeyError, BadZipFile) as error:
-        raise DataError(f"{path} is no compact file of NAS-Bench-201: {error}") from error
+        raise DataError(f"{path} is not a compact file of NAS-Bench-201: {error}") from error
 
 
 def _proxies(file: Mapping[str, NDArray[Any]], source: Source, cells: int) -> Floats:
@@ -200,12 +198,12 @@ def _proxies(file: Mapping[str, NDArray[Any]], source: Source, cells: int) -> Fl
         raise ValueError(f"it has no columns zc_{source.key}_*")
     columns = np.stack([np.asarray(file[name], np.float64) for name in names], axis=1)
     if len(columns) != cells:
-        raise ValueError(f"it has proxies of {len(columns)} cells, the table is of {cells}")
+        raise ValueError(f"it has proxies of {len(columns)} cells, but the table has {cells}")
     return columns
 
 
 def _table(space: Space, file: Mapping[str, NDArray[Any]], source: Source) -> NASBench201:
-    """Take a data set's columns out of a file that holds several."""
+    """Return the table of one data set from a file that holds several."""
     key = source.key
     options = [decision.domain.values() for decision in space.decisions.values()]
     rows = {

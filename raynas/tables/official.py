@@ -1,9 +1,9 @@
 """The published files of NATS-Bench's topologies and of NAS-Bench-201, read into arrays.
 
-Three forms: NATS-Bench as a folder (``NATS-tss-v1_0-3ffb9-simple``, a file per cell) or as one
-``.pickle.pbz2`` file, and NAS-Bench-201 as one ``.pth`` file. They are pickles; only plain data
-are taken out of them, so that a file from a stranger cannot run anything. Reading all 15,625
-cells takes minutes, and what a bench needs of them is small, so it is worth keeping::
+There are three forms: NATS-Bench as a folder (``NATS-tss-v1_0-3ffb9-simple``, one file per cell)
+or as one ``.pickle.pbz2`` file, and NAS-Bench-201 as one ``.pth`` file. All are pickles; only
+plain data is loaded from them, so that an unknown file cannot run code. Reading all 15,625 cells
+takes minutes, and a benchmark needs only a small part of them, so it is worth saving the result::
 
     np.savez_compressed("nb201.npz", **raynas.tables.official.read("NATS-tss-v1_0-3ffb9-simple"))
 """
@@ -25,11 +25,9 @@ from raynas.errors import DataError
 
 OPERATIONS: Final = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
 
-_SHORT: Final = ("12", "less")  # how the trainings of 12 epochs are called: today, and in 2020
+_SHORT: Final = ("12", "less")  # the names of the trainings of 12 epochs: today, and in 2020
 _FULL: Final = ("200", "full")
-_TRUSTED_SEED: Final = (
-    888  # where seeds disagree on costs, the published programs believe this one
-)
+_TRUSTED_SEED: Final = 888  # if seeds disagree on costs, the published programs use this one
 _PLAIN: Final = {
     ("collections", "OrderedDict"),
     ("collections", "defaultdict"),
@@ -45,7 +43,7 @@ _PLAIN: Final = {
     ("_codecs", "encode"),
 }
 
-# By the compact file's key: what was trained on, what was validated on, and the two for the test.
+# By the compact file's key: the names of the training set, the validation set, and for the test.
 _SETS: Final = {
     "c10": ("cifar10-valid", "x-valid", "cifar10", "ori-test"),
     "c100": ("cifar100", "x-valid", "cifar100", "x-test"),
@@ -66,10 +64,10 @@ def read(path: Path | str) -> dict[str, NDArray[Any]]:
         ``ops`` (``[cells, 6]``, numbers in ``OPERATIONS``); for each data set accuracies in per
         cent (``c10_valid_12``, ``c10_valid_200``, ``c10_valid_200_seed0``, ``c10_test_200``),
         seconds of training for 200 epochs and of one pass over the validation data, and
-        ``params_m`` and ``flops_m`` in millions; each ``[cells]``, NaN where there is nothing.
+        ``params_m`` and ``flops_m`` in millions; each ``[cells]``, NaN for missing values.
 
     Raises:
-        DataError: The file is none of these, or holds more than plain data.
+        DataError: The file has none of these forms, or holds more than plain data.
     """
     columns: dict[str, list[Any]] = defaultdict(list)
     for text, trainings in _cells(Path(path)):
@@ -80,8 +78,8 @@ def read(path: Path | str) -> dict[str, NDArray[Any]]:
                     columns[name].append(value)
         except (KeyError, TypeError, AttributeError) as error:
             raise DataError(
-                f"{path} should hold the results of NATS-Bench or NAS-Bench-201, and of the cell "
-                f"{text} something is missing or different: {error!r}"
+                f"{path} must hold the results of NATS-Bench or NAS-Bench-201, but those of the "
+                f"cell {text} are incomplete or have another form: {error!r}"
             ) from error
     if not columns:
         raise DataError(f"{path} holds no cell")
@@ -104,7 +102,7 @@ def _cells(path: Path) -> Iterator[tuple[str, Mapping[str, Results]]]:
 
 
 def _figures(key: str, trainings: Mapping[str, Results]) -> dict[str, float]:
-    """Return one cell's figures on one data set."""
+    """Return the results of one cell on one data set."""
     trained, valid, tested, test = _SETS[key]
     short, full = _of(trainings, _SHORT), _of(trainings, _FULL)
     runs = _runs(full, trained)
@@ -128,7 +126,7 @@ def _of(trainings: Mapping[str, Results], names: Sequence[str]) -> Results:
 
 
 def _runs(results: Results, trained: str) -> list[Results]:
-    """Return the runs on what was trained on, in the order of their seeds."""
+    """Return the runs on a training set, in the order of their seeds."""
     seeds = results["dataset_seed"][trained]
     return [results["all_results"][trained, seed] for seed in seeds]
 
@@ -157,12 +155,12 @@ def _codes(text: str) -> list[int]:
     try:
         return [OPERATIONS.index(name) for name in re.findall(r"([^|+~]+)~", text)]
     except ValueError:
-        raise DataError(f"{text!r} is no cell of NAS-Bench-201") from None
+        raise DataError(f"{text!r} is not a cell of NAS-Bench-201") from None
 
 
 class _Unpickler(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
-        """Refuse whatever is not plain data."""
+        """Refuse everything that is not plain data."""
         if (module, name) not in _PLAIN:
             raise pickle.UnpicklingError(f"it holds a {module}.{name}")
         return super().find_class(module, name)
@@ -173,7 +171,9 @@ def _unpickled(path: Path) -> Any:
         with bz2.open(path) as file:
             return _Unpickler(file).load()
     except (OSError, EOFError, pickle.UnpicklingError) as error:
-        raise DataError(f"{path} is no file of NATS-Bench with plain data: {error}") from error
+        raise DataError(
+            f"{path} is not a file of NATS-Bench with plain data only: {error}"
+        ) from error
 
 
 def _torch_loaded(path: Path) -> Any:
@@ -182,4 +182,6 @@ def _torch_loaded(path: Path) -> Any:
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
     except (OSError, RuntimeError, pickle.UnpicklingError) as error:
-        raise DataError(f"{path} is no file of NAS-Bench-201 with plain data: {error}") from error
+        raise DataError(
+            f"{path} is not a file of NAS-Bench-201 with plain data only: {error}"
+        ) from error

@@ -1,4 +1,4 @@
-"""What a table is: trainings that were done once and recorded, to be asked instead of training."""
+"""The interface of a table: recorded trainings, which replace real trainings."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from raynas.space import Architecture, Space
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """One look at a recorded training: what a trial says after an epoch.
+    """One report of a recorded training.
 
     Attributes:
-        epoch: Epochs trained by then, counted from 1.
-        metrics: By name, as a task reports them (accuracies are fractions); nothing about the
-            test data, for searchers see all of it.
-        seconds: Time since the look before it, or since the training began.
-        errors: By metric, its standard error by the sampling of the validation examples, as in
-            ``Report``; none where the score is the truth.
+        epoch: Epochs trained so far, counted from 1.
+        metrics: By name, as a task reports them (accuracies are fractions); without test results,
+            because searchers see all metrics.
+        seconds: The time since the report before it, or since the training began.
+        errors: By metric: its standard error from the sampling of the validation examples, as in
+            ``Report``; empty if the score is exact.
     """
 
     epoch: int
@@ -30,11 +30,11 @@ class Recorded:
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """How good an architecture is in truth, which no searcher is told.
+    """The true scores of an architecture, which searchers do not see.
 
     Attributes:
-        valid: Validation accuracy (a fraction) after full training, the mean over all recorded.
-        test: Test accuracy, likewise.
+        valid: The mean validation accuracy (a fraction) over all recorded full trainings.
+        test: The mean test accuracy (a fraction) over all recorded full trainings.
     """
 
     valid: float
@@ -43,40 +43,40 @@ class Scores:
 
 @runtime_checkable
 class Table(Protocol):
-    """Answers for trainings.
+    """Recorded trainings of the architectures of a space.
 
-    Making one of your own takes a short class with these four; ``raynas bench --table`` finds it
+    To define a table, write a short class with these members; ``raynas bench --table`` loads it
     by ``package.module:Class`` or ``file.py:Class``.
     """
 
     @property
     def space(self) -> Space:
-        """Where its architectures live."""
+        """The search space."""
 
     @property
     def lengths(self) -> Sequence[int]:
-        """The trainings that were recorded, by their epochs, ascending; the last is the full one.
+        """The numbers of epochs of the recorded trainings, ascending; the last is full training.
 
-        Each is a training of its own, with a schedule that ends at its last epoch: going on from
-        a short one to a long one means to begin anew.
+        Each is a separate training, whose learning rate schedule ends at its last epoch: a short
+        training cannot be continued to a long one.
         """
 
     def answer(self, architecture: Architecture, epochs: int, draw: int) -> Sequence[Recorded]:
-        """Return what a training of ``epochs`` says, in the order of its epochs.
+        """Return the reports of a training of ``epochs``, in the order of its epochs.
 
         Args:
-            architecture: What is trained.
-            epochs: How long; the last look is the one after this many.
-            draw: Which training of it. Consecutive numbers give different ones, as long as there
-                are any; then the same again.
+            architecture: The trained architecture.
+            epochs: The length of the training; the last report is of this epoch.
+            draw: Which of its trainings. Consecutive numbers give different trainings; after the
+                last one, the first one follows again.
 
         Raises:
-            TrialError: The training failed, or there is none of this architecture.
+            TrialError: The training failed, or no training of this architecture is recorded.
         """
 
     def scores(self, architecture: Architecture) -> Scores:
-        """Return what the architecture reaches in truth."""
+        """Return the true scores of the architecture."""
 
     @property
     def best(self) -> float:
-        """The highest test accuracy of all, from which regret counts."""
+        """The highest test accuracy of all architectures; regret is the distance from it."""

@@ -23,4 +23,4 @@ TASKS: Mapping[str, Callable[..., Task]] = MappingProxyType(
         "image_folder": ImageFolder,
     }
 )
-"""Every task by name; called with its options (all have defaults), each makes a ``Task``."""
+"""Every task by name: a function of its options (all have defaults) that returns a ``Task``."""

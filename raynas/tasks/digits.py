@@ -21,8 +21,8 @@ class Digits:
     """1,797 grey images of 8 x 8 pixels in ten classes (UCI Optdigits, its test part).
 
     Attributes:
-        valid: Fraction of all images that architectures are chosen on.
-        test: Fraction of all images that the winner is measured on.
+        valid: The fraction of all images for validation.
+        test: The fraction of all images for the winner's test.
     """
 
     name: ClassVar[str] = "digits"
@@ -42,7 +42,7 @@ class Digits:
 def _table() -> NDArray[np.uint8]:
     """Return an image and its class per row.
 
-    The file is read where scikit-learn keeps it: to import scikit-learn takes a second.
+    The file is read from scikit-learn's folder, because importing scikit-learn takes a second.
     """
     found = find_spec("sklearn")
     for folder in (found and found.submodule_search_locations) or ():

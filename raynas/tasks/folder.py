@@ -1,4 +1,4 @@
-"""Images of your own, in one folder per class."""
+"""The user's own images, in one folder per class."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ from raynas.tasks.pictures import picture_files, read_picture
 from raynas.tasks.task import Source
 
 _VALID: Final = ("val", "valid", "validation")
-_SHOWN: Final = 10  # classes named in a line
+_SHOWN: Final = 10  # the largest number of classes named in the summary
 _LOG = logging.getLogger("raynas")
 
 
 @dataclass(frozen=True, slots=True)
 class ImageFolder:
-    """Picture files in a folder per class, perhaps divided already.
+    """Picture files in one folder per class, with or without a division into parts.
 
-    The folders of the classes are in ``--data-dir`` itself, or in ``train``, ``val`` (or
-    ``valid``) and ``test`` there; parts that are missing are taken from ``train``, the same share
-    of every class. Hidden files and folders are left out. Every picture becomes RGB and ``size`` x
-    ``size`` pixels; see ``raynas.tasks.pictures.read_picture``.
+    The class folders are in the folder of ``--data-dir``, or in its folders ``train``, ``val``
+    (or ``valid``) and ``test``. A missing part is taken from ``train``, with the same share of
+    every class. Hidden files and folders are ignored. Every picture is converted to RGB and to
+    ``size`` x ``size`` pixels; see ``raynas.tasks.pictures.read_picture``.
 
     Attributes:
-        size: Side of the square, in pixels.
-        valid: Fraction that architectures are chosen on, if there is no ``val``.
-        test: Fraction that the winner is measured on, if there is no ``test``.
+        size: The side of the square, in pixels.
+        valid: The fraction for validation, if there is no folder ``val``.
+        test: The fraction for the winner's test, if there is no folder ``test``.
     """
 
     name: ClassVar[str] = "image_folder"
@@ -52,16 +52,16 @@ class ImageFolder:
         """Return the images as [examples, 3, size, size] bytes.
 
         Raises:
-            DataError: A folder is missing or empty, holds other classes than ``train``, or holds a
-                file that is no picture.
+            DataError: A folder is missing or empty, has other classes than ``train``, or holds a
+                file that is not a picture.
         """
         parts = _parts(source.data_dir)
         classes = [folder.name for folder in _folders(parts["train"])]
         for folder in parts.values():
             if (found := [each.name for each in _folders(folder)]) != classes:
                 raise DataError(
-                    f"{folder.absolute()} must hold the classes of train, "
-                    f"{', '.join(classes)}: got {', '.join(found) or 'none'}"
+                    f"{folder.absolute()} must hold a folder for each class of train "
+                    f"({', '.join(classes)}): got {', '.join(found) or 'none'}"
                 )
         read = {part: self._read(folder) for part, folder in parts.items()}
         known = read["train"]
@@ -74,23 +74,23 @@ class ImageFolder:
         pixels, labels = [], []
         for label, each in enumerate(_folders(folder)):
             if not (files := picture_files(each)):
-                raise DataError(f"{each.absolute()} holds no picture: every class needs some")
+                raise DataError(f"{each.absolute()} must hold at least one picture: got none")
             pixels += [read_picture(file, self.size) for file in files]
             labels += [label] * len(files)
         return Split.of(np.stack(pixels), labels)
 
 
 def _folders(folder: Path) -> list[Path]:
-    """Return the folders in a folder that are not hidden, in order."""
+    """Return the folders in a folder, sorted, without hidden ones."""
     found = (path for path in folder.iterdir() if path.is_dir())
     return sorted(path for path in found if not path.name.startswith("."))
 
 
 def _parts(root: Path) -> dict[str, Path]:
-    """Return the folders that hold the classes: ``train`` at least, perhaps more.
+    """Return the folders that hold the classes, by part: at least ``train``.
 
     Raises:
-        DataError: No known layout is there.
+        DataError: The folder has no known layout.
     """
     folders = {path.name: path for path in _folders(root)} if root.is_dir() else {}
     valid = [name for name in _VALID if name in folders]
@@ -100,20 +100,19 @@ def _parts(root: Path) -> dict[str, Path]:
     divided = {"train", "test", *_VALID} & folders.keys()
     if len(folders) < 2 or divided:
         raise DataError(
-            "image_folder needs a folder per class, CLASS/*.png (or .jpg, …), at least two of "
-            "them; or the same in train/ and, if they are set aside already, val/ (or valid/) and "
-            f"test/; and --data-dir to name the folder above: looked in {root.absolute()}, found "
-            f"{', '.join(folders) or 'no folder'}"
+            "image_folder needs at least two class folders (CLASS/*.png, .jpg, …) in the folder "
+            "of --data-dir; or in its folder train/, and in val/ (or valid/) and test/ if you "
+            f"have them: looked in {root.absolute()}, found {', '.join(folders) or 'no folder'}"
         )
     return {"train": root}
 
 
 def _found(root: Path, parts: Mapping[str, Path], data: Data) -> str:
-    """Say in a line what was found, and how it is divided."""
+    """Return one line that says what was found and how it is divided."""
     ours = [
         name for part, name in (("valid", "validation"), ("test", "test")) if part not in parts
     ]
-    divided = f"; {' and '.join(ours)} examples were set aside by the seed" if ours else ""
+    divided = f"; {' and '.join(ours)} examples were drawn by the seed" if ours else ""
     layout = (
         "class folders" if parts["train"] == root else ", ".join(p.name for p in parts.values())
     )

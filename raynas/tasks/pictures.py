@@ -1,4 +1,4 @@
-"""Picture files as arrays: every file becomes RGB of one size, in a stated way."""
+"""Read picture files as RGB arrays of one size."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from raynas.errors import DataError
 if TYPE_CHECKING:
     from PIL import Image
 
-_JUNK: Final = ("Thumbs.db", "desktop.ini")  # what Windows leaves in folders of pictures
+_JUNK: Final = ("Thumbs.db", "desktop.ini")  # files that Windows puts into folders of pictures
 
 
 def picture_files(folder: Path) -> list[Path]:
-    """Return the files below a folder, in order, without hidden ones and hidden folders."""
+    """Return the files below a folder, sorted, without hidden files and hidden folders."""
     found: list[Path] = []
     for path in sorted(folder.iterdir()):
         if path.name.startswith(".") or path.name in _JUNK:
@@ -29,12 +29,13 @@ def picture_files(folder: Path) -> list[Path]:
 def read_picture(path: Path | str, size: int) -> NDArray[np.uint8]:
     """Return a picture as [3, size, size] bytes, as the task ``image_folder`` reads it.
 
-    It is turned as its EXIF data say; what is transparent becomes white; 16 bits become 8; real
-    numbers are taken as 0 to 1, or as 0 to 255 if one is above 1; grey and palette become RGB. It
-    is then resized with its proportions kept, and cut to its middle.
+    The picture is rotated as its EXIF data say. Transparent pixels become white, and 16 bits
+    become 8. Real numbers are taken as 0 to 1, or as 0 to 255 if one is above 1. Grey and palette
+    pictures become RGB. Then the picture is resized with its proportions kept, and cropped to its
+    centre.
 
     Raises:
-        DataError: It is no picture, or damaged.
+        DataError: The file is not a picture, or it is damaged.
     """
     from PIL import Image, ImageOps  # noqa: PLC0415 - comes with torchvision
 
@@ -44,7 +45,7 @@ def read_picture(path: Path | str, size: int) -> NDArray[np.uint8]:
             fitted = ImageOps.fit(_rgb(upright), (size, size))
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise DataError(
-            f"{path} is no picture, or damaged ({error}): mend it, or move it elsewhere"
+            f"{path} cannot be read as a picture: {error}; repair it, or move it elsewhere"
         ) from error
     return np.ascontiguousarray(np.asarray(fitted).transpose(2, 0, 1))
 

@@ -1,4 +1,4 @@
-"""What a task is, and where it may look for its data."""
+"""The interface of a task, and the source of its data."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from raynas.data import Data
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where data may come from.
+    """Where data comes from.
 
     Attributes:
         data_dir: The folder with the data.
-        download: Whether what is not there may be fetched from the internet.
+        download: Whether missing data may be downloaded from the internet.
     """
 
     data_dir: Path = Path("data")
@@ -25,10 +25,10 @@ class Source:
 
 @runtime_checkable
 class Task(Protocol):
-    """Data, and the training recipe that suits it.
+    """Data, and a training recipe for it.
 
-    A task of your own is a class with these three; ``Split.of`` takes arrays of most kinds and
-    ``Data.split`` divides them::
+    To define a task, write a class with these three members. ``Split.of`` converts arrays of most
+    types, and ``Data.split`` divides them::
 
         from sklearn.datasets import load_wine
 
@@ -43,28 +43,28 @@ class Task(Protocol):
                 return Data.split(Split.of(wine.data, wine.target), seed=seed)
 
     Attributes:
-        name: What people call it.
-        recipe: Fields of ``raynas.training.Recipe`` in which it departs from the defaults.
+        name: The name of the task.
+        recipe: Fields of ``raynas.training.Recipe`` that differ from the defaults.
     """
 
     @property
     def name(self) -> str:
-        """What people call it."""
+        """The name of the task."""
         ...
 
     @property
     def recipe(self) -> Mapping[str, object]:
-        """Fields of the training recipe in which it departs from the defaults."""
+        """Fields of the training recipe that differ from the defaults."""
         ...
 
     def load(self, source: Source, seed: int) -> Data:
-        """Return its data, divided the same way for the same seed.
+        """Return its data; the same seed gives the same division.
 
         Args:
-            source: Where to look for it.
+            source: Where the data comes from.
             seed: The run's seed.
 
         Raises:
-            DataError: It is not there, or not usable.
+            DataError: The data is missing or not usable.
         """
         ...

@@ -29,7 +29,7 @@ class _VisionTask:
     """An image set of torchvision.
 
     Attributes:
-        valid: Fraction of the official training images that architectures are chosen on.
+        valid: The fraction of the official training images for validation.
     """
 
     name: ClassVar[str]
@@ -42,7 +42,7 @@ class _VisionTask:
         """Return the images as [examples, channels, height, width] bytes.
 
         Raises:
-            DataError: They are not in ``source.data_dir``, damaged, or cannot be fetched.
+            DataError: The files are missing or damaged, or cannot be downloaded.
         """
         (known, names), (test, _) = (self._read(source, train=part) for part in (True, False))
         return Data.split(known, seed=seed, valid=self.valid, test=test, names=names)
@@ -74,14 +74,14 @@ class _VisionTask:
         folder = source.data_dir.absolute()
         if source.download:
             return (
-                f"{self.name} could not be fetched into {folder}: check the network, or copy its "
-                f"files there and leave --download out ({' '.join(str(error).split())})"
+                f"{self.name} could not be downloaded into {folder}: check the network, or copy "
+                f"its files there and leave --download out ({' '.join(str(error).split())})"
             )
-        # A RuntimeError is how torchvision says that it found nothing, or a wrong checksum.
+        # torchvision raises RuntimeError if files are missing or a checksum is wrong.
         damage = "" if isinstance(error, RuntimeError) else f" ({error})"
         return (
-            f"{self.name} was looked for in {folder} and is not there, or damaged{damage}: fetch "
-            f"it with `raynas search --task {self.name} --data-dir {source.data_dir} --download`"
+            f"{self.name} is missing or damaged in {folder}{damage}: download it with "
+            f"`raynas search --task {self.name} --data-dir {source.data_dir} --download`"
         )
 
 

@@ -1,4 +1,4 @@
-"""Training a child: one loop, epoch by epoch. The recipe is readable without torch."""
+"""Train a child epoch by epoch. The module ``recipe`` can be imported without torch."""
 
 from raynas.training.recipe import Recipe
 

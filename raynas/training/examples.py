@@ -1,4 +1,4 @@
-"""A split on the device that trains, and the batches made from it there."""
+"""A split on the training device, and its batches."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from raynas.training.recipe import Recipe
 
 @dataclass(frozen=True, slots=True)
 class Examples:
-    """Examples as the task gave them, and how to normalise them.
+    """A task's examples, with their normalisation.
 
     On the CPU they share the memory of the task's arrays, which may be read-only (Ray's object
-    store): nothing may be written into them.
+    store): never write into them.
 
     Attributes:
         inputs: ``[n, channels, height, width]`` uint8 or float32, ``[n, features]`` float32, or
             ``[n, length]`` int64 (ids).
         labels: ``[n]`` int64.
         mean: ``[channels, 1, 1]`` or ``[features]``, in the units of the inputs.
-        scale: Likewise, one over the standard deviation.
-        classes: How many labels there are.
+        scale: One over the standard deviation, of the same shape as ``mean``.
+        classes: How many classes there are.
     """
 
     inputs: Tensor
@@ -38,18 +38,18 @@ class Examples:
 
     @classmethod
     def of(cls, split: Split, data: Data, device: torch.device) -> Examples:
-        """Bring one split of a task's data to a device.
+        """Copy one split of a task's data to a device.
 
         Args:
-            split: Which part: ``data.train``, ``data.valid``, ``data.test`` or ``data.merged()``.
+            split: ``data.train``, ``data.valid``, ``data.test`` or ``data.merged()``.
             data: The task's data, for its normalisation and number of classes.
-            device: Where the child is trained.
+            device: The training device.
         """
         shape = (-1, 1, 1) if split.inputs.ndim == 4 else (-1,)
         mean = torch.tensor(data.mean).reshape(shape)
         std = torch.tensor(data.std).reshape(shape)
         with warnings.catch_warnings():
-            # Torch does not know read-only memory and warns of it; see above.
+            # Torch warns of read-only memory; see the docstring of the class.
             warnings.filterwarnings("ignore", "The given NumPy array is not writable")
             inputs, labels = torch.from_numpy(split.inputs), torch.from_numpy(split.labels)
         return cls(
@@ -65,9 +65,9 @@ class Examples:
         return len(self.labels)
 
     def normalised(self, inputs: Tensor) -> Tensor:
-        """Return inputs as float32 of mean 0 and deviation 1, laid out as convolutions like it.
+        """Return inputs as float32 of mean 0 and deviation 1; images in channels-last layout.
 
-        Ids are returned as they are.
+        Ids are returned unchanged.
         """
         if inputs.dtype == torch.int64:
             return inputs
@@ -75,21 +75,21 @@ class Examples:
         return normal.contiguous(memory_format=torch.channels_last) if normal.ndim == 4 else normal
 
     def steps(self, batch_size: int) -> int:
-        """Return into how many steps an epoch is cut.
+        """Return the number of steps of an epoch.
 
-        Steps are of equal size (give or take one) rather than full with a remainder, and no step
-        has a single example: batch normalisation cannot work with that.
+        All steps have equal size (up to one example), and no step has a single example, because
+        batch normalisation needs at least two.
         """
         return max(1, min(math.ceil(len(self) / batch_size), len(self) // 2))
 
 
 def augmented(images: Tensor, recipe: Recipe, generator: torch.Generator) -> Tensor:
-    """Return randomly shifted and mirrored images, each in its own way.
+    """Return randomly shifted and mirrored images, each with its own random numbers.
 
     Args:
         images: ``[batch, channels, height, width]``.
-        recipe: Says what is done; see ``crop`` and ``flip``.
-        generator: On the device of the images.
+        recipe: Defines the augmentation; see ``crop`` and ``flip``.
+        generator: A generator on the device of the images.
     """
     count, device = len(images), images.device
     if recipe.crop:
@@ -110,12 +110,12 @@ def augmented(images: Tensor, recipe: Recipe, generator: torch.Generator) -> Ten
 
 
 def cut_out(images: Tensor, side: int, generator: torch.Generator) -> Tensor:
-    """Return normalised images with a square set to 0, the mean; it may hang over the edge.
+    """Return normalised images with a square set to 0, the mean; it may cross the border.
 
     Args:
         images: ``[batch, channels, height, width]`` float32; changed in place.
-        side: Of the square, in pixels.
-        generator: On the device of the images.
+        side: The side of the square, in pixels.
+        generator: A generator on the device of the images.
     """
     inside = []
     for size in images.shape[2:]:

@@ -1,4 +1,4 @@
-"""A trained child as files that can be used without raynas."""
+"""Export a trained child to files that work without raynas."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from raynas.training.exported import Exported
 
 
 class Normalised(nn.Module):
-    """A child behind its normalisation: takes inputs in the units of the task's data."""
+    """A child with its normalisation in front: its inputs have the units of the task's data."""
 
     mean: Tensor
     std: Tensor
 
     def __init__(self, child: nn.Module, data: Data) -> None:
-        """Put ``child`` behind the mean and deviation of ``data``."""
+        """Keep ``child``, and the mean and deviation of ``data``."""
         super().__init__()
         shape = (-1,) + (1,) * (len(data.input_shape) - 1)
         self.child = child
@@ -34,11 +34,11 @@ class Normalised(nn.Module):
 
 
 def exported(child: nn.Module, data: Data) -> Exported:
-    """Return the files of a trained child; it is left on the CPU in evaluation mode.
+    """Return the files of a trained child; the child is moved to the CPU, in evaluation mode.
 
     ``weights.safetensors`` is the child's own ``state_dict``; ``network.pt2`` is the whole
-    network, normalisation included, for ``torch.export.load``. Not every network can be exported:
-    one whose ``forward`` looks at values, or works for one batch size only, cannot.
+    network, normalisation included, for ``torch.export.load``. torch cannot export a network whose
+    ``forward`` depends on values or works for one batch size only.
     """
     child = child.cpu().to(memory_format=torch.contiguous_format).eval()
     state = {name: tensor.contiguous() for name, tensor in child.state_dict().items()}

@@ -1,4 +1,4 @@
-"""What a trained child becomes: readable without torch, for it crosses to the driver."""
+"""The files of a trained child; this module needs no torch, because the driver uses it."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ class Exported:
     """A trained child as files.
 
     Attributes:
-        files: Contents by name.
-        missing: Why ``network.pt2`` is not among them; empty if it is.
+        files: Contents by file name.
+        missing: Why ``network.pt2`` is missing; empty if it is there.
     """
 
     files: Mapping[str, bytes]
@@ -23,10 +23,10 @@ class Exported:
 
 
 def input_card(data: Data) -> dict[str, Any]:
-    """Return what a network expects of its inputs, as JSON-ready data.
+    """Return the description of a network's inputs as JSON-ready data.
 
-    ``min`` and ``max`` are those of what the winner was trained on, ``mean`` and ``std`` what the
-    network itself normalises by; per channel or feature, of ids one ``min`` and ``max`` for all.
+    ``min`` and ``max`` are those of the winner's training data, ``mean`` and ``std`` those of the
+    network's own normalisation, per channel or feature; ids have one ``min`` and ``max`` for all.
     """
     least, most = data.merged().extent()
     layout = {3: "batch, channels, height, width", 1: "batch, features"}[len(data.input_shape)]

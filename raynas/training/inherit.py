@@ -1,28 +1,29 @@
-"""Weights from a network of another architecture: each layer that has kept its name.
+"""Inherit weights from a network of another architecture, for all layers with the same name.
 
-The smaller network is put inside the larger one. Where the child is wider, its first units are the
-parent's and give no weight to the new ones; the new ones keep their fresh weights (Berner et al.,
-2019, arXiv:1912.06680, appendix B). Where a kernel is larger, the parent's is its centre, with
-zeros around it. So the child computes what the parent did, and every new unit is one of its own
-that can be used after the first step. Where the child is narrower, or a kernel smaller, what it
-has room for is kept.
+The smaller network is put inside the larger one. If the child is wider, its first units are the
+parent's, and their weights from new units are zero; the new units keep their initial weights
+(Berner et al., 2019, arXiv:1912.06680, appendix B). If a kernel is larger, the parent's kernel is
+its centre, with zeros around it. So the child computes the same function as the parent, and every
+new unit can be used after the first step. If the child is narrower, or a kernel is smaller, the
+first units and the centre of the kernel are kept.
 
-All layers number their units alike, so none needs to know which others it is connected to: the
-function is preserved through layers one after another, through what adds channels up (a shortcut),
-through what takes them one by one (a depthwise convolution, a batch normalisation, a gate), and
-through flattening; for larger kernels, if both sides are odd and the padding keeps the size. It is
-not preserved behind channels that stand side by side (a concatenation), nor through what
-normalises over all of them: new units, which have values of their own, are part of the mean and
-variance of a wider layer normalisation, and no weights of it could take them out. It scales and
-shifts the old units as it did, which comes near while new units are about as large as old ones. A
-group normalisation with more groups of the same size is exact.
+All layers number their units in the same order, so no layer needs to know its connections. The
+function is preserved through successive layers, through sums of channels (a shortcut), through
+operations on single channels (a depthwise convolution, a batch normalisation, a gate), and through
+flattening; for larger kernels, if both sides are odd and the padding keeps the size. It is not
+preserved after a concatenation of channels, nor through a normalisation over all channels: the
+values of new units change the mean and variance of a wider layer normalisation, and no weights can
+remove this. Its scale and shift of the old units are kept; this is a good approximation while new
+units are about as large as old ones. A group normalisation with more groups of the same size is
+exact.
 
-Differs from Net2Net (Chen, Goodfellow & Shlens, 2016, arXiv:1511.05641), which makes new units
-copies of old ones: on digits these went on alike, and noise that parted them spoiled what they
-computed. Nor is a new layer made an identity; it stays as it is. Weights have names and no wiring:
-between two layers an identity would preserve the function, beside them, in a sum, only zeros
-would, and behind an activation that is not idempotent neither does. A space knows, and may build
-its layers so (a block with a shortcut whose last scale begins at zero adds nothing at first).
+Differs from Net2Net (Chen, Goodfellow & Shlens, 2016, arXiv:1511.05641), in which new units are
+copies of old ones: on digits the copies stayed equal, and noise that separates them damaged the
+function. A new layer is not made an identity; it keeps its initial weights. Weights have names,
+but no information about connections: an identity preserves the function only between two layers,
+zeros only in a sum, and after an activation that is not idempotent neither does. A space can build
+its layers accordingly (a block with a shortcut whose last scale begins at zero adds nothing at
+first).
 """
 
 from __future__ import annotations
@@ -38,26 +39,26 @@ from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 _NORMS: Final = _NormBase | nn.LayerNorm | nn.RMSNorm | nn.GroupNorm
 
 Part = tuple[tuple[slice, ...], tuple[slice, ...]]
-"""Which part of the parent's tensor is which part of the child's."""
+"""A part of the parent's tensor, and the part of the child's tensor that it becomes."""
 
 
 @torch.no_grad()
 def inherit(
     child: nn.Module, parent: Mapping[str, Tensor], groups: Mapping[str, int] | None = None
 ) -> float:
-    """Fill a fresh child with what it can use of its parent's weights and statistics.
+    """Copy the weights and statistics of a parent that fit into a new child.
 
-    A tensor of the same name and shape is copied; one of a linear layer, a convolution or a
-    normalisation is fitted if only its sizes differ. Everything else of the child stays.
+    A tensor of the same name and shape is copied. A tensor of a linear layer, a convolution or a
+    normalisation is cut or extended if only its sizes differ. All other tensors are not changed.
 
     Args:
         child: Changed in place; it keeps its device, types and memory layout.
-        parent: Its ``state_dict``, on any device; left as it is.
-        groups: Its ``grouping``; none if that is not known.
+        parent: The parent's ``state_dict``, on any device; it is not changed.
+        groups: The parent's ``grouping``; none if unknown.
 
     Returns:
-        Which share of the child's parameters (numbers, not tensors; no buffers) are the parent's.
-        The zeros that keep new weights from acting are not.
+        The share of the child's parameters (counted as numbers, without buffers) that are from
+        the parent. The zeros for new units do not count.
     """
     sizes = {name: parameter.numel() for name, parameter in child.named_parameters()}
     tensors, inherited = child.state_dict(), 0
@@ -72,7 +73,7 @@ def inherit(
 
 
 def grouping(network: nn.Module) -> dict[str, int]:
-    """Return how many groups each convolution has, by its name: weights do not tell."""
+    """Return the number of groups of each convolution, by name; the weights do not show it."""
     layers = network.named_modules()
     return {name: layer.groups for name, layer in layers if isinstance(layer, _ConvNd)}
 
@@ -80,7 +81,7 @@ def grouping(network: nn.Module) -> dict[str, int]:
 def in_common(
     child: nn.Module, parent: Mapping[str, Tensor], groups: Mapping[str, int] | None = None
 ) -> dict[str, Part]:
-    """Return by name what the parent's tensors and the child's have in common, as ``inherit``."""
+    """Return by name the parts of the tensors that ``inherit`` copies."""
     parts = {}
     for name, own in child.state_dict().items():
         layer, given = name.rpartition(".")[0], parent.get(name)
@@ -91,7 +92,7 @@ def in_common(
 
 
 def _fits(layer: nn.Module, groups: int | None, given: Tensor, own: Tensor) -> bool:
-    """Say whether the parent's tensor, or a part of it, can be the child's."""
+    """Return whether the parent's tensor, or a part of it, can be the child's."""
     if given.ndim != own.ndim:
         return False
     if isinstance(layer, _ConvNd) and given.ndim > 1:
@@ -102,13 +103,14 @@ def _fits(layer: nn.Module, groups: int | None, given: Tensor, own: Tensor) -> b
 
 
 def _reads_alike(layer: _ConvNd, groups: int | None, given: Tensor, own: Tensor) -> bool:
-    """Say whether the filters that two convolutions have in common read the same channels.
+    """Return whether the filters that two convolutions have in common read the same channels.
 
-    Of groups of one size, the first are the parent's; of others, no unit reads the same.
+    If the groups have equal sizes, the first groups are the parent's; otherwise, no unit reads
+    the same channels.
     """
     if isinstance(layer, _ConvTransposeNd):
         return given.shape == own.shape and groups in (layer.groups, None)
-    if groups is None:  # as in checkpoints of old
+    if groups is None:  # as in old checkpoints
         return layer.groups == 1 or given.shape[1] == own.shape[1]
     if groups == layer.groups == 1:
         return True
@@ -117,7 +119,7 @@ def _reads_alike(layer: _ConvNd, groups: int | None, given: Tensor, own: Tensor)
 
 
 def _common(given: Tensor, own: Tensor) -> Part:
-    """Return which part of ``[out, in, *kernel]`` two tensors share: first units, the centre."""
+    """Return the shared part of two tensors ``[out, in, *kernel]``: first units, the centre."""
     there, here = [], []
     for i, sides in enumerate(zip(given.shape, own.shape, strict=True)):
         side = min(sides)

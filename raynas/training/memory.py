@@ -1,4 +1,4 @@
-"""Memory of a device: running out of it, and how much of it a trial took."""
+"""Memory of a device: errors when it runs out, and the peak of a trial."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from raynas.errors import TrialMemoryError
 if TYPE_CHECKING:
     import torch
 
-# In what CUDA and its libraries, and the CPU's allocator, say when there is no memory left.
+# Parts of the messages of CUDA, its libraries and the CPU's allocator when memory runs out.
 _NO_MEMORY = ("out of memory", "ALLOC_FAILED", "DefaultCPUAllocator")
 
 
 @contextmanager
 def memory_fails() -> Iterator[None]:
-    """Make running out of memory a failed trial; for what builds a child, as a decorator too.
+    """Turn out-of-memory errors into ``TrialMemoryError``; also usable as a decorator.
 
     Raises:
         TrialMemoryError: Memory ran out.
@@ -34,7 +34,7 @@ def memory_fails() -> Iterator[None]:
 
 
 def begin_peak(device: torch.device) -> None:
-    """Give back what the last trial left in the allocator, and measure the peak from here on."""
+    """Free the memory that the last trial left in the allocator, and start to measure the peak."""
     import torch  # noqa: PLC0415 - deciding must not load torch
 
     if device.type == "cuda":
@@ -43,11 +43,11 @@ def begin_peak(device: torch.device) -> None:
 
 
 def peak(device: torch.device) -> dict[str, float]:
-    """Return ``peak_memory``, the most this process has held since, and ``device_memory``.
+    """Return ``peak_memory`` (of this process since ``begin_peak``) and ``device_memory``.
 
-    Both are bytes; on a CPU there is neither. What is held is what the allocator has reserved,
-    for that is what other processes on the device cannot have; CUDA's own context, some hundred
-    megabytes, is not in it.
+    Both are in bytes; for a CPU the result is empty. The peak counts the memory that the allocator
+    has reserved, because other processes cannot use it. The context of CUDA, some hundred
+    megabytes, is not included.
     """
     import torch  # noqa: PLC0415 - deciding must not load torch
 

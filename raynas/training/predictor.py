@@ -1,4 +1,4 @@
-"""A winner to predict with: what is given to it is checked against what it has learnt from."""
+"""Predict with a winner; its inputs are compared with its training data."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from torch import Tensor
 from raynas.errors import DataError, RunError
 
 _AT_ONCE: Final = 1000  # examples
-_BEYOND: Final = 0.1  # of the range learnt: so far outside of it is still usual
-_FEW: Final = 0.05  # of the values may lie farther outside
-_NARROW: Final = 0.1  # of the range learnt: values of a wrong scale span less
-_ENOUGH: Final = 10  # values of a channel or feature, to say what they span
+_BEYOND: Final = 0.1  # values may be outside the training range by this share of it
+_FEW: Final = 0.05  # this share of the values may be farther outside
+_NARROW: Final = 0.1  # values that span less than this share of the range have a wrong scale
+_ENOUGH: Final = 10  # at least so many values per channel or feature show their span
 
 
 def load_winner(folder: Path | str) -> Predictor:
@@ -29,7 +29,7 @@ def load_winner(folder: Path | str) -> Predictor:
         folder: The run folder, or the folder ``winner`` in it.
 
     Raises:
-        RunError: There is no winner, or it could not be exported.
+        RunError: There is no winner, or torch could not export it.
     """
     folder = Path(folder)
     home = folder if (folder / "architecture.json").is_file() else folder / "winner"
@@ -41,8 +41,8 @@ def load_winner(folder: Path | str) -> Predictor:
         ) from error
     if "input" not in card:
         raise RunError(
-            f"{home / 'architecture.json'} does not say what inputs the network expects: it was "
-            "written by an older raynas; torch.export.load reads the network.pt2 beside it"
+            f"{home / 'architecture.json'} does not say what inputs the network expects: an "
+            "older version of raynas wrote it; load network.pt2 with torch.export.load instead"
         )
     if not (home / "network.pt2").is_file():
         raise RunError(
@@ -57,12 +57,12 @@ def load_winner(folder: Path | str) -> Predictor:
 class Predictor:
     """A trained network that checks its inputs.
 
-    Inputs are arrays, tensors or lists, in the units and the layout of the task's data: one
-    example or several. A wrong shape is an error; values unlike those of the training data are
-    warned of, once.
+    Inputs are arrays, tensors or lists with one example or several, in the units and the layout of
+    the task's data. A wrong shape is an error. If values are unlike those of the training data,
+    there is one warning.
 
     Attributes:
-        network: Gives ``[examples, classes]`` logits; normalises its inputs itself.
+        network: Returns ``[examples, classes]`` logits; it normalises its inputs itself.
         card: The contents of ``architecture.json``.
     """
 
@@ -72,7 +72,7 @@ class Predictor:
 
     @property
     def class_names(self) -> Sequence[str]:
-        """What the classes are called, by label; their numbers if nobody said."""
+        """The names of the classes, by label; their numbers if there are no names."""
         return self.card["class_names"] or [str(label) for label in range(self.card["classes"])]
 
     @torch.inference_mode()
@@ -80,7 +80,7 @@ class Predictor:
         """Return ``[examples, classes]`` logits; of one example, ``[1, classes]``.
 
         Raises:
-            DataError: The inputs have another shape, or are no numbers of the kind expected.
+            DataError: The inputs have another shape, or another kind of numbers.
         """
         checked = self._checked(inputs)
         return torch.cat([self.network(part) for part in torch.split(checked, _AT_ONCE)])
@@ -110,8 +110,8 @@ class Predictor:
             raise DataError(_misfit(array.shape, expected, self.card["input"]["layout"]))
         ids = self.card["input"]["dtype"] == "int64"
         if array.dtype.kind not in ("iu" if ids else "biuf"):
-            wanted = "ids: whole numbers" if ids else "real numbers"
-            raise DataError(f"the network expects {wanted}, the inputs are {array.dtype}")
+            wanted = "ids (whole numbers)" if ids else "real numbers"
+            raise DataError(f"inputs must be {wanted}: got {array.dtype}")
         if not np.isfinite(array).all():
             raise DataError("inputs must be finite numbers: got NaN or infinity among them")
         if not self._warned and (said := _unlike(array, self.card["input"])):
@@ -125,12 +125,12 @@ def _misfit(shape: tuple[int, ...], expected: tuple[int, ...], layout: str) -> s
         f"inputs must have the shape {('examples', *expected)} ({layout}): got {shape}"
     ).replace("'", "")
     if len(expected) == 3 and shape[-3:] == (*expected[1:], expected[0]):
-        return f"{said}; the channels come last in them, bring them to the front"
+        return f"{said}; the channels are last in these inputs: move them to the front"
     return said
 
 
 def _unlike(array: np.ndarray[Any, Any], card: Mapping[str, Any]) -> str:
-    """Return in what way values are unlike those learnt from; nothing if they are like them."""
+    """Return how values differ from the training data; empty if they are similar."""
     least, most = np.asarray(card["min"], np.float64), np.asarray(card["max"], np.float64)
     shape = (1, -1, *(1 for _ in array.shape[2:]))
     span = most - least
@@ -143,14 +143,14 @@ def _unlike(array: np.ndarray[Any, Any], card: Mapping[str, Any]) -> str:
     if not strange:
         return ""
     return (
-        f"the inputs lie between {array.min():g} and {array.max():g}, the network has learnt from "
-        f"values between {least.min():g} and {most.max():g}: predictions may be wrong; give them "
-        "in the units of the training data, not scaled or normalised"
+        f"the inputs are between {array.min():g} and {array.max():g}, but the network was trained "
+        f"on values between {least.min():g} and {most.max():g}: predictions may be wrong; give "
+        "inputs in the units of the training data, not scaled or normalised"
     )
 
 
 def _narrow(array: np.ndarray[Any, Any], span: np.ndarray[Any, Any]) -> bool:
-    """Say whether values span so little of the range learnt that their scale must be another."""
+    """Return whether values span so little of the training range that their scale is wrong."""
     axes = (0, *range(2, array.ndim))
     if array.size / array.shape[1] < _ENOUGH:
         return False

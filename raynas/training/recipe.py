@@ -1,4 +1,4 @@
-"""How a child is trained, as one frozen value."""
+"""The training recipe, as one frozen class."""
 
 from __future__ import annotations
 
@@ -16,31 +16,31 @@ SCHEDULES: Mapping[str, Callable[[float], float]] = MappingProxyType(
         "constant": lambda _: 1.0,
     }
 )
-"""The learning rate as a share of its peak, by the share of the training that is over."""
+"""Schedules: the learning rate as a share of its peak, by the share of finished training."""
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """Stochastic gradient descent with Nesterov momentum, and what goes with it.
+    """Stochastic gradient descent with Nesterov momentum, regularisation and augmentation.
 
     The search may decide any field: a decision ``training.lr`` overrides ``lr``.
 
     Attributes:
-        batch_size: Examples per step, at most; an epoch is cut into steps of equal size.
+        batch_size: The largest number of examples per step; all steps have equal size.
         lr: Peak learning rate.
         schedule: How the learning rate falls after the warm-up: a name of ``SCHEDULES``.
-        warmup: Share of all steps in which it rises linearly to the peak.
-        momentum: Of the gradient.
-        nesterov: Whether the momentum looks ahead (Sutskever et al., 2013, section 2).
-        weight_decay: Pulls every parameter towards zero.
+        warmup: Share of all steps in which the learning rate rises linearly to the peak.
+        momentum: The momentum of the gradient.
+        nesterov: Whether to use Nesterov momentum (Sutskever et al., 2013, section 2).
+        weight_decay: The weight decay of every parameter.
         label_smoothing: Share of the target spread over all classes (Szegedy et al., 2016,
             arXiv:1512.00567, section 7).
         grad_clip: Largest norm of the whole gradient; 0 for none.
-        crop: Pixels of black border from which a random window is cut; 0 for none. Images only,
-            as are the next two.
-        flip: Whether half of the images are mirrored left to right.
+        crop: Images get a black border of so many pixels, then a random window is cut out; 0 for
+            none. For images only.
+        flip: Whether half of the images are mirrored left to right. For images only.
         cutout: Side, in pixels, of a square set to the mean (DeVries & Taylor, 2017,
-            arXiv:1708.04552); 0 for none.
+            arXiv:1708.04552); 0 for none. For images only.
     """
 
     batch_size: int = 128
@@ -57,10 +57,10 @@ class Recipe:
     cutout: int = 0
 
     def __post_init__(self) -> None:
-        """Check every field: most come from a command line, a file or a searcher.
+        """Check every field.
 
         Raises:
-            ConfigError: One has the wrong kind or is out of its range.
+            ConfigError: A field has the wrong type or is out of its range.
         """
         for name, kind in _KINDS.items():
             object.__setattr__(self, name, _checked(name, kind, getattr(self, name)))
@@ -87,14 +87,14 @@ class Recipe:
         return replace(self, **overrides)  # type: ignore[arg-type]  # checked in __post_init__
 
     def lr_at(self, progress: float) -> float:
-        """Return the learning rate when the share ``progress`` of all steps is over."""
+        """Return the learning rate after the share ``progress`` of all steps."""
         if progress < self.warmup:
             return self.lr * progress / self.warmup
         return self.lr * SCHEDULES[self.schedule]((progress - self.warmup) / (1.0 - self.warmup))
 
 
 def _checked(name: str, kind: str, value: object) -> object:
-    """Return a value of the field's kind; a whole number will do for a real one."""
+    """Return a value of the field's type; a whole number is accepted as a real one."""
     match kind, value:
         case ("bool", bool()) | ("str", str()):
             return value
@@ -104,16 +104,21 @@ def _checked(name: str, kind: str, value: object) -> object:
             return value
         case "float", int() | float() if math.isfinite(value):
             return float(value)
-    raise ConfigError(f"{name} of the training recipe must be a {_WORDS[kind]}: got {value!r}")
+    raise ConfigError(f"{name} of the training recipe must be {_WORDS[kind]}: got {value!r}")
 
 
 _KINDS: Mapping[str, str] = MappingProxyType({f.name: str(f.type) for f in fields(Recipe)})
 _WORDS = MappingProxyType(
-    {"bool": "truth value", "str": "name", "int": "whole number", "float": "finite number"}
+    {
+        "bool": "true or false",
+        "str": "a name",
+        "int": "a whole number",
+        "float": "a finite number",
+    }
 )
 _RANGES: Mapping[str, tuple[float, float]] = MappingProxyType(
     {
-        "batch_size": (2, math.inf),  # batch normalisation has nothing to do with a single example
+        "batch_size": (2, math.inf),  # batch normalisation needs two examples
         "lr": (0.0, math.inf),
         "warmup": (0.0, 0.9),
         "momentum": (0.0, 1.0),

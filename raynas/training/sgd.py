@@ -1,7 +1,7 @@
 """Stochastic gradient descent with momentum: torch's own fused kernel, without its class.
 
-The first optimizer object a process makes loads torch's compiler, about 1.5 s of a worker's start,
-and the first trial of every worker would wait for it. The function loads nothing.
+The first optimizer object of a process loads torch's compiler, which takes about 1.5 s, and the
+first trial of every worker would wait for it. The function ``sgd`` does not load it.
 """
 
 from __future__ import annotations
@@ -18,28 +18,28 @@ from raynas.training.recipe import Recipe
 
 
 class SGD:
-    """Takes the steps ``torch.optim.SGD(fused=True)`` takes, and forgets the gradients."""
+    """Makes the same steps as ``torch.optim.SGD(fused=True)``, and deletes the gradients."""
 
     def __init__(self, parameters: Iterable[tuple[str, Tensor]], recipe: Recipe) -> None:
-        """Begin at rest: a momentum of zero makes the first step the plain gradient's.
+        """Begin with a momentum of zero, so that the first step follows the plain gradient.
 
         Args:
-            parameters: What is trained, by name; what needs no gradient is left out.
-            recipe: How.
+            parameters: The parameters by name; those without gradient are left out.
+            recipe: The training recipe.
 
         Raises:
-            SpaceError: There is nothing to train.
+            SpaceError: There is no parameter to train.
         """
         trained = {name: parameter for name, parameter in parameters if parameter.requires_grad}
         if not trained:
-            raise SpaceError("a child must have parameters to train: it has none")
+            raise SpaceError("a network must have parameters to train: it has none")
         self._recipe = recipe
         self._parameters = [*trained.values()]
         self.momentum = {name: torch.zeros_like(tensor) for name, tensor in trained.items()}
 
     @torch.no_grad()
     def step(self, lr: float) -> None:
-        """Move every parameter that has a gradient."""
+        """Update every parameter that has a gradient."""
         moved = [
             (parameter, parameter.grad, momentum)
             for parameter, momentum in zip(self._parameters, self.momentum.values(), strict=True)
@@ -65,17 +65,17 @@ class SGD:
 
     @torch.no_grad()
     def load(self, momentum: Mapping[str, Tensor]) -> None:
-        """Continue with the ``momentum`` of another in training of the same architecture."""
+        """Continue with the ``momentum`` of another training of the same architecture."""
         for name, own in self.momentum.items():
             own.copy_(momentum[name])
 
     @torch.no_grad()
     def inherit(self, momentum: Mapping[str, Tensor], parts: Mapping[str, Part]) -> None:
-        """Take over the momentum of weights that were inherited; what is new is at rest.
+        """Copy the momentum of inherited weights; new weights keep a momentum of zero.
 
         Args:
-            momentum: That of a training of another architecture; left as it is.
-            parts: What weights were, by name.
+            momentum: The momentum of a training of another architecture; it is not changed.
+            parts: The inherited parts, by name.
         """
         for name, own in self.momentum.items():
             if name in parts and name in momentum:

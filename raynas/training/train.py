@@ -1,12 +1,12 @@
 """The training loop.
 
-Everything of an epoch happens on the device: order, augmentation, normalisation, steps, scores;
-the host reads back one number per epoch and split. Images and children are laid out channels
-last, which suits the convolutions of GPUs and CPUs alike; a GPU computes in bfloat16 if it has it.
+A whole epoch is computed on the device: order, augmentation, normalisation, steps, scores. The
+host reads one number per epoch and split. Images and children have channels-last layout, which is
+fast for convolutions on GPUs and CPUs; a GPU computes in bfloat16 if it supports it.
 
-What an epoch draws at random depends on the training seed and the epoch alone, and the learning
-rate on the share of steps done, so training continued from ``Training.state`` is, on a CPU, bit
-for bit the training that was never interrupted.
+The random numbers of an epoch depend only on the training seed and the epoch, and the learning
+rate on the share of finished steps. So on a CPU, training that continues from ``Training.state``
+gives bit for bit the same result as training without interruption.
 """
 
 from __future__ import annotations
@@ -33,21 +33,21 @@ from raynas.trial import accuracy_error
 
 __all__ = ["Epoch", "Training", "evaluate", "memory_fails"]
 
-# Examples scored at once. On a CPU, more leave its caches and take up to twice the time.
+# Examples scored at once. On a CPU, more do not fit into its caches and take up to twice as long.
 _AT_ONCE_CPU, _AT_ONCE_GPU = 200, 1000
 
 
 @dataclass(frozen=True, slots=True)
 class Epoch:
-    """What one epoch gave.
+    """The results of one epoch.
 
     Attributes:
         epoch: Epochs trained so far, counted from 1.
         metrics: ``train_loss`` (with augmentation and label smoothing, averaged over the epoch),
-            ``lr`` (of its last step) and, if there was something to validate on, ``val_loss`` and
+            ``lr`` (of its last step) and, if there is validation data, ``val_loss`` and
             ``val_accuracy`` (a fraction).
-        seconds: Time it took, validation included.
-        errors: Standard errors of the metrics of validation, as in ``raynas.trial.Report``.
+        seconds: Its duration, validation included.
+        errors: Standard errors of the validation metrics, as in ``raynas.trial.Report``.
     """
 
     epoch: int
@@ -58,7 +58,7 @@ class Epoch:
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """What a child reached on some examples.
+    """The scores of a child on some examples.
 
     Attributes:
         metrics: The mean cross-entropy ``loss`` (nats) and the ``accuracy`` (a fraction).
@@ -81,14 +81,14 @@ class Training:
         """Prepare to train.
 
         Args:
-            child: Gives ``[batch, classes]`` logits; moved to the device of the examples.
-            examples: What it is fitted to.
-            recipe: How.
-            epochs: The full length, by which the learning rate is scheduled.
+            child: Returns ``[batch, classes]`` logits; it is moved to the device of the examples.
+            examples: The training examples.
+            recipe: The training recipe.
+            epochs: The full length of training, for the schedule of the learning rate.
             seed: The training seed.
 
         Raises:
-            ConfigError: The recipe augments images, and the examples are none.
+            ConfigError: The recipe augments images, and the examples are not images.
         """
         device = examples.inputs.device
         if examples.inputs.ndim != 4 and (recipe.crop or recipe.flip or recipe.cutout):
@@ -110,7 +110,7 @@ class Training:
         """Train for one epoch, then score the child on ``valid`` if given.
 
         Raises:
-            TrialError: A loss is not finite any more, or memory ran out.
+            TrialError: A loss is not finite, or memory ran out.
             SpaceError: The child's output has the wrong shape.
         """
         started = time.perf_counter()
@@ -127,7 +127,7 @@ class Training:
         return Epoch(self.epoch, metrics, time.perf_counter() - started, errors)
 
     def _fit(self) -> float:
-        """Go through the examples once; return the mean loss."""
+        """Train on all examples once; return the mean loss."""
         examples, recipe = self.examples, self.recipe
         device = examples.inputs.device
         generator = epoch_generator(self.seed, self.epoch, device)
@@ -156,7 +156,7 @@ class Training:
         return total.item() / len(examples)
 
     def state(self) -> dict[str, Any]:
-        """Return what ``load_state`` needs: live tensors, to be saved before the next step."""
+        """Return the state for ``load_state``; the next step changes its tensors, so save it."""
         return {
             "epoch": self.epoch,
             "child": self.child.state_dict(),
@@ -165,21 +165,22 @@ class Training:
         }
 
     def load_state(self, state: Mapping[str, Any]) -> None:
-        """Continue from a state of the same architecture; the recipe, seed and length stay."""
+        """Continue from a state of the same architecture; recipe, seed and length stay."""
         self.epoch = state["epoch"]
         self.child.load_state_dict(state["child"])
         self._optimizer.load(state["momentum"])
 
     def inherit(self, state: Mapping[str, Any]) -> float:
-        """Take over what fits of the weights and momentum of another architecture.
+        """Inherit the weights and momentum of another architecture, as far as they fit.
 
-        The epoch stays, too: set ``epoch`` for a learning rate that goes on where the other's was.
+        The epoch does not change; set ``epoch`` to continue the other's learning rate schedule.
 
         Args:
-            state: The ``state`` of the other training; left as it is.
+            state: The ``state`` of the other training; it is not changed.
 
         Returns:
-            Which share of the child's parameters are its; see ``raynas.training.inherit``.
+            The share of the child's parameters that were inherited; see
+            ``raynas.training.inherit``.
         """
         given = state["child"], state.get("groups")
         share = inherit(self.child, *given)
@@ -190,7 +191,7 @@ class Training:
 @memory_fails()
 @torch.inference_mode()
 def evaluate(child: nn.Module, examples: Examples) -> Scores:
-    """Return what a child reaches on examples that it was not trained on.
+    """Return the scores of a child on examples that it was not trained on.
 
     Raises:
         TrialError: Memory ran out.
@@ -228,7 +229,7 @@ def _precision(device: torch.device) -> AbstractContextManager[None]:
 def _checked(logits: Tensor, examples: Examples, labels: Tensor) -> Tensor:
     if logits.shape != (len(labels), examples.classes):
         raise SpaceError(
-            "a child must give one logit per class for every example, "
+            "a network must return one logit per class for every example, "
             f"{(len(labels), examples.classes)}: got {tuple(logits.shape)}"
         )
     return logits

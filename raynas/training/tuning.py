@@ -1,4 +1,4 @@
-"""Fields of the recipe as decisions, for searches that tune them beside the architecture."""
+"""Fields of the recipe as decisions, for searches that tune them with the architecture."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from raynas.training.recipe import SCHEDULES, Recipe
 
 
 def _around(least: float, most: float) -> Callable[[float], Node]:
-    """Return a log-uniform range of a factor of ten to either side, within bounds."""
+    """Return a function for a log-uniform range from a tenth to ten times a value, in bounds."""
 
     def around(value: float) -> Node:
         middle = value or least
@@ -41,8 +41,8 @@ _RANGES: Final[Mapping[str, Callable[[float], Node]]] = MappingProxyType(
 def tuned(recipe: Recipe, names: Iterable[str]) -> dict[str, Node]:
     """Return fields of a recipe as decisions, in ranges around its values.
 
-    ``lr`` and ``weight_decay`` range over a factor of ten to either side, ``batch_size`` over one
-    of four; whoever wants other ranges puts decisions named ``training.lr`` into the space.
+    ``lr`` and ``weight_decay`` range from a tenth to ten times the value, ``batch_size`` from a
+    quarter to four times. For other ranges, put decisions named ``training.lr`` into the space.
 
     Raises:
         ConfigError: A field is unknown or cannot be tuned.

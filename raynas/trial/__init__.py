@@ -1,4 +1,4 @@
-"""The values that flow: what is proposed, what happens to it, and all that happened so far."""
+"""Proposals, events, trials, and the history of a run."""
 
 from raynas.trial.events import (
     Event,

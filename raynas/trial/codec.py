@@ -31,7 +31,7 @@ _EVENTS: Final = MappingProxyType(
 
 
 def to_data(event: Event) -> dict[str, Any]:
-    """Return an event as what JSON can hold; its kind is under ``event``."""
+    """Return an event as JSON-ready data, with its kind as ``event``."""
     data = {field.name: getattr(event, field.name) for field in fields(event)}
     if isinstance(event, Started):
         data["architecture"] = dict(event.architecture)
@@ -44,11 +44,11 @@ def to_data(event: Event) -> dict[str, Any]:
 
 
 def from_data(data: Mapping[str, Any]) -> Event:
-    """Return the event that ``to_data`` made this of.
+    """Return the event of data from ``to_data``.
 
     Raises:
         JournalError: There is no such event.
-        TypeError: It has other fields.
+        TypeError: The data have other fields than the event.
     """
     values = dict(data)
     name = str(values.pop("event", None))

@@ -1,4 +1,4 @@
-"""What is proposed, and what can happen to it: one frozen value per event."""
+"""Proposals, and the events of a trial: one frozen class per event."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ class Objective:
     """A metric and its direction.
 
     Attributes:
-        metric: The name under which the task reports it.
-        direction: Whether more or less of it is better.
+        metric: The name of the metric in the task's reports.
+        direction: Whether a higher (``max``) or a lower (``min``) value is better.
     """
 
     metric: str = "val_accuracy"
     direction: Literal["max", "min"] = "max"
 
     def loss(self, metrics: Mapping[str, float]) -> float:
-        """Return the metric as something to minimise; what is no number is worse than all else.
+        """Return the metric as a loss to minimise; NaN becomes infinity.
 
         Raises:
             ConfigError: The report does not hold the metric.
@@ -34,20 +34,20 @@ class Objective:
         if self.metric not in metrics:
             raise ConfigError(unknown("metric", self.metric, metrics))
         value = metrics[self.metric]
-        if math.isnan(value):  # it would compare as neither better nor worse than anything
+        if math.isnan(value):  # comparisons with NaN are always false
             return math.inf
         return -value if self.direction == "max" else value
 
 
 @dataclass(frozen=True, slots=True)
 class Screening:
-    """What zero-cost proxies had to do with a proposal.
+    """How zero-cost proxies screened a proposal.
 
     Attributes:
-        mode: The proposal was ``chosen`` by proxies, or taken ``blind`` to judge the proxies by,
-            or proxies are switched ``off``; empty where nobody meant to ask them.
-        scores: What the proxies say of it, by proxy.
-        dropped: How many other proposals were given up for it.
+        mode: ``chosen`` by proxies; ``blind``, not chosen by them, to test the proxies; ``off`` if
+            proxies are switched off; empty in a run without proxies.
+        scores: Its scores, by proxy.
+        dropped: How many other proposals were dropped for it.
         faults: The traceback of each proxy that raised on it while others did not, by proxy.
     """
 
@@ -59,7 +59,7 @@ class Screening:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Something other than the network went wrong: a scheduler or a proxy raised.
+    """An error that is not the network's: a scheduler or a proxy raised.
 
     Attributes:
         reason: One sentence.
@@ -72,19 +72,19 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """What a searcher asks for.
+    """A searcher's proposal of a trial.
 
     Attributes:
         architecture: What to train.
-        epochs: How long at most; none for the run's full length.
-        repeat: Train it even if the history holds it, under a training seed of its own.
+        epochs: The largest number of epochs; none for the run's full length.
+        repeat: Whether to train it even if the history holds it, with another training seed.
         parent: The number of the trial it was derived from, if any.
         inherits: Whether it begins with the parent's weights, as far as they fit.
-        begin: Epochs that count as trained already, those of the weights it inherits.
-        replaces: The number of the stopped trial whose place it takes, if any: that one never
-            goes on.
-        screening: What zero-cost proxies had to do with it.
-        fault: Why it is not worth trying, if that is known already: the trial then fails at once.
+        begin: The epochs of the inherited weights, which count as trained already.
+        replaces: The number of the stopped trial that it replaces, if any: that trial is never
+            resumed.
+        screening: How zero-cost proxies screened it.
+        fault: Why it should not be trained, if that is known: the trial then fails at once.
     """
 
     architecture: Architecture
@@ -100,12 +100,12 @@ class Proposal:
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A process takes the run up: workers are there, and the run's time goes on.
+    """A process starts or resumes the run: workers are ready, and the run's time counts.
 
     Attributes:
-        at: When, as in ``Started``.
-        slots: Trials at once.
-        gpus: GPUs of each.
+        at: The time, as in ``Started``.
+        slots: How many trials run at once.
+        gpus: GPUs per trial.
     """
 
     at: float
@@ -121,15 +121,15 @@ class Started:
         number: The trial's number, counted from 0.
         architecture: What is trained.
         identity: The space's identity of it.
-        epochs: How long it may train.
+        epochs: The largest number of epochs.
         seed: The training seed.
         parent: The trial it was derived from, if any.
         repeat: Whether it is trained even if the history holds it.
         inherits: Whether it begins with the parent's weights, as far as they fit.
-        begin: Epochs that count as trained already; the first report is of the one after.
+        begin: Epochs that count as trained already; the first report is of the next epoch.
         screening: As in ``Proposal``.
-        at: Seconds since the epoch (of the virtual clock in a simulation).
-        replaces: The stopped trial whose place it takes, if any: that one never goes on.
+        at: The time, in seconds since 1970 (in a simulation: of the virtual clock).
+        replaces: The stopped trial that it replaces, if any: that trial is never resumed.
     """
 
     number: int
@@ -147,9 +147,9 @@ class Started:
 
 
 def accuracy_error(accuracy: float, examples: float) -> float:
-    """Return the standard error of an accuracy (a fraction) of so many examples.
+    """Return the standard error of an accuracy (a fraction) over so many examples.
 
-    One right and one wrong answer are added (Laplace), so that it is not zero where all are right.
+    One right and one wrong answer are added (Laplace), so that the error is never zero.
     """
     share = (accuracy * examples + 1) / (examples + 2)
     return math.sqrt(share * (1 - share) / examples)
@@ -157,18 +157,18 @@ def accuracy_error(accuracy: float, examples: float) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What a trial says after an epoch.
+    """The report of a trial after an epoch.
 
     Attributes:
         number: The trial's number.
         epoch: Epochs trained so far, counted from 1.
         metrics: By name; accuracies are fractions, times seconds, ``params`` and ``flops`` counts.
-        seconds: Time this epoch took, evaluation included.
-        at: When, as in ``Started``.
-        worker: The process that trained it, where that is known.
-        errors: By metric, its standard error by the sampling of the validation examples: how far
-            it would vary from one validation set of that size to another. A metric that is not
-            here has none, or an unknown one.
+        seconds: The duration of this epoch, evaluation included.
+        at: The time, as in ``Started``.
+        worker: The process that trained it, if known.
+        errors: By metric: its standard error from the sampling of the validation examples, which
+            says how much it varies between validation sets of that size. A metric that is not
+            here has no error, or an unknown one.
     """
 
     number: int
@@ -186,11 +186,11 @@ class Finished:
 
     Attributes:
         number: The trial's number.
-        stopped: Whether it was ended early, by the scheduler or by a limit of the run.
-        answered_by: The earlier trial whose reports were taken over instead of training.
-        at: When, as in ``Started``.
-        limit: The limit that ended it, if one did. Such a trial is the first to go on when the run
-            is given more.
+        stopped: Whether the scheduler or a limit of the run ended it early.
+        answered_by: The earlier trial whose reports were copied instead of training.
+        at: The time, as in ``Started``.
+        limit: The limit that ended it, if one did. Such trials continue first when the run is
+            resumed with a higher limit.
     """
 
     number: int
@@ -202,20 +202,20 @@ class Finished:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """A trial ended without a score. Failure is data, never a bad score.
+    """A trial ended without a score. A failure is recorded as such, never as a bad score.
 
     Attributes:
         number: The trial's number.
         reason: One sentence.
-        detail: The traceback, where there is one.
+        detail: The traceback, if there is one.
         lost: Whether its worker was lost, which says nothing about the architecture.
-        answered_by: The earlier trial that failed in the same way, if this one was not tried.
-        out_of_memory: Whether memory ran out, with a whole device to itself if it needs one.
-        at: When, as in ``Started``.
-        seconds: Time spent on it since its last report, or since it began; none where that is not
-            known, as of a worker that was lost.
-        worker: The process in which it failed, where that is known.
-        fault: Whether a scheduler or a proxy raised, which says nothing about it either.
+        answered_by: The earlier trial of the network that failed, if this one was not trained.
+        out_of_memory: Whether memory ran out, even with a whole device for this trial.
+        at: The time, as in ``Started``.
+        seconds: The time spent on it since its last report, or since it began; 0 if unknown, for
+            example if the worker was lost.
+        worker: The process in which it failed, if known.
+        fault: Whether a scheduler or a proxy raised, which says nothing about the architecture.
     """
 
     number: int
@@ -231,20 +231,20 @@ class Failed:
 
     @property
     def blames_architecture(self) -> bool:
-        """Whether it is the architecture that has failed."""
+        """Whether the architecture is the cause of the failure."""
         return not (self.lost or self.fault)
 
 
 @dataclass(frozen=True, slots=True)
 class Retried:
-    """A trial ran out of memory beside others on a device; it goes on with one to itself.
+    """A trial ran out of memory on a shared device; it continues on a whole device.
 
     Attributes:
         number: The trial's number.
         reason: How memory ran out, in one sentence.
-        at: When, as in ``Started``.
-        seconds: Time spent in vain, as in ``Failed``.
-        worker: The process in which it was, where that is known.
+        at: The time, as in ``Started``.
+        seconds: The time that was lost, as in ``Failed``.
+        worker: The process of the trial, if known.
     """
 
     number: int
@@ -256,11 +256,11 @@ class Retried:
 
 @dataclass(frozen=True, slots=True)
 class Resumed:
-    """A trial that had been stopped goes on from where it was.
+    """A trial that was stopped continues from its last epoch.
 
     Attributes:
         number: The trial's number.
-        at: When, as in ``Started``.
+        at: The time, as in ``Started``.
     """
 
     number: int
@@ -269,16 +269,16 @@ class Resumed:
 
 @dataclass(frozen=True, slots=True)
 class Winner:
-    """The architecture chosen on validation, after its one look at the test data.
+    """The architecture chosen by validation, after its single test on the test data.
 
     Attributes:
         number: The trial it was chosen from.
-        metrics: What was measured, such as ``test_accuracy`` (a fraction).
+        metrics: The results, such as ``test_accuracy`` (a fraction).
         folder: Where it was exported, relative to the run folder.
-        at: When, as in ``Started``.
-        reason: Why it is not the trial with the best score, in one line; empty if it is.
+        at: The time, as in ``Started``.
+        reason: If it is not the trial with the best score, why, in one line; else empty.
         front: With several objectives, the trials on the Pareto front that the searcher expects
-            on new data; empty where it expects none.
+            on new data; empty if the searcher makes no such estimate.
     """
 
     number: int

@@ -1,4 +1,4 @@
-"""All that happened so far, folded from events."""
+"""The history of a run, built from its events."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ from raynas.trial.trial import Losses, Session, Trial
 
 @dataclass(slots=True)
 class History:
-    """All that happened so far, folded from events in their order.
+    """Everything that happened so far, built from events in their order.
 
-    Searchers and schedulers read it; only ``apply`` changes it, and only who keeps the journal
-    calls that.
+    Searchers and schedulers only read it. Only ``apply`` changes it, and only the owner of the
+    journal calls ``apply``.
 
     Attributes:
-        objectives: What the run optimises; the first one ranks.
+        objectives: What the run optimises; trials are ranked by the first one.
         trials: Every trial by number, in the order they started.
-        finished: Trials that ended with a score, in the order they did so first, and as they last
-            did so. What one has shown still counts when it was taken up again, or failed then.
-        failed: Trials that ended without one, in the order they ended.
+        finished: Trials that ended with a score, in the order of their first finish, each as it
+            was at its last finish. A trial stays here when it is resumed, and if it then fails.
+        failed: Trials that ended without a score, in the order they ended.
         winner: The winner, once it was tested.
         sessions: When processes worked on the run, in their order.
         last: The last event; none before the first.
@@ -60,7 +60,7 @@ class History:
 
     @property
     def trained(self) -> int:
-        """How many trials were trained or are being, rather than answered by earlier ones."""
+        """How many trials were or are being trained, without those answered by earlier trials."""
         return len(self.trials) - self._answered
 
     @property
@@ -72,11 +72,11 @@ class History:
     def best(self) -> Trial | None:
         """The trial with the least loss among those trained the longest.
 
-        Of those equal by the first objective it is the best by the second, and so on, so that
-        nothing beats it in every one; of equals it is the earliest.
+        If trials are equal by the first objective, the second one decides, and so on; so no trial
+        dominates it. Of fully equal trials it is the earliest.
 
-        A trial is compared only with trials of the same fidelity: three epochs of luck do not
-        beat thirty of work. One that failed after it was taken up again is none of them.
+        A trial is compared only with trials of the same length: a lucky score after three epochs
+        does not beat a score after thirty. A trial that failed after it was resumed is left out.
         """
         scored = [
             t for t in self.finished if not isinstance(self.trials[t.number].outcome, Failed)
@@ -90,14 +90,14 @@ class History:
         return (self.trials[number] for number in self._same.get(identity, ()))
 
     def at(self, epoch: int) -> Mapping[int, Losses]:
-        """Return the losses of every trial that reported after ``epoch``, in order of arrival."""
+        """Return the losses of every trial that reported after ``epoch``, in order of reports."""
         return self._at.get(epoch, {})
 
     def apply(self, event: Event) -> None:
-        """Fold in one event.
+        """Add one event.
 
         Raises:
-            JournalError: It does not fit what happened before.
+            JournalError: The event does not fit the events before it.
         """
         match event:
             case Opened():
@@ -169,7 +169,7 @@ class History:
     def _resume(self, event: Resumed) -> None:
         trial = self.trials.get(event.number)
         if trial is None or not trial.resumable:
-            raise JournalError(f"trial {event.number} was not stopped and cannot be taken up")
+            raise JournalError(f"trial {event.number} was not stopped, so it cannot be resumed")
         self.trials[event.number] = replace(trial, outcome=None)
         self._running[event.number] = None
 

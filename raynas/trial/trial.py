@@ -1,4 +1,4 @@
-"""What is known of one trial, and of one process that has worked on a run."""
+"""The state of one trial, and the working time of one process."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ Losses = tuple[float, ...]
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """The time one process has searched for; the winner's training is not in it.
+    """The time in which one process searched, without the winner's training.
 
     Attributes:
         opened: Its beginning.
-        until: When something happened last.
+        until: The time of its last event.
     """
 
     opened: Opened
@@ -27,26 +27,26 @@ class Session:
 
     @property
     def seconds(self) -> float:
-        """How long it took; not negative, should the machine's clock be set back."""
+        """Its duration; never negative, even if the machine's clock was set back."""
         return max(self.until - self.opened.at, 0.0)
 
     @property
     def gpu_seconds(self) -> float:
-        """How long GPUs were held for it, times their number."""
+        """Its duration times the number of GPUs that were held."""
         return self.seconds * self.opened.slots * self.opened.gpus
 
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """One architecture being trained and scored: what is known of it so far.
+    """One architecture that is trained and scored, as known so far.
 
     Attributes:
-        started: How it began.
+        started: The event with which it began.
         reports: One per epoch, ascending.
         losses: The objectives after the last report, each to be minimised; empty before the first.
         outcome: How it ended; none while it runs.
-        known: How many trials had finished when it started: what its searcher could know.
-        retried: How memory ran out when it shared a device, if it did.
+        known: How many trials had finished when it started; its searcher could know these.
+        retried: How memory ran out on a shared device, if it did.
     """
 
     started: Started
@@ -73,7 +73,7 @@ class Trial:
 
     @property
     def epoch(self) -> int:
-        """Epochs trained so far, those of inherited weights counted."""
+        """Epochs trained so far, including those of inherited weights."""
         return self.reports[-1].epoch if self.reports else self.started.begin
 
     @property
@@ -86,7 +86,7 @@ class Trial:
         """The first objective after the last report, to be minimised.
 
         Raises:
-            ValueError: Nothing was reported yet.
+            ValueError: The trial has not reported yet.
         """
         if not self.losses:
             raise ValueError(f"trial {self.number} has not reported yet and has no loss")
@@ -94,45 +94,45 @@ class Trial:
 
     @property
     def stopped(self) -> bool:
-        """Whether it was ended early, by the scheduler or by a limit of the run."""
+        """Whether the scheduler or a limit of the run ended it early."""
         return isinstance(self.outcome, Finished) and self.outcome.stopped
 
     @property
     def resumable(self) -> bool:
-        """Whether it could go on from where it was stopped."""
+        """Whether it can be resumed after it was stopped."""
         return self.stopped and self.trained
 
     @property
     def cut(self) -> bool:
-        """Whether a limit of the run, not the scheduler, has stopped it."""
+        """Whether a limit of the run, not the scheduler, stopped it."""
         return isinstance(self.outcome, Finished) and bool(self.outcome.limit)
 
     @property
     def infeasible(self) -> bool:
-        """Whether its architecture has failed, rather than its worker or a scheduler."""
+        """Whether its architecture failed, not its worker or a scheduler."""
         return isinstance(self.outcome, Failed) and self.outcome.blames_architecture
 
     @property
     def trained(self) -> bool:
-        """Whether it was trained itself, rather than answered by an earlier trial."""
+        """Whether it was trained itself, not answered by an earlier trial."""
         return self.outcome is None or self.outcome.answered_by is None
 
     @property
     def donor(self) -> int:
-        """The trial whose weights are those of this one: itself, or the one that answered it."""
+        """The number of the trial with these weights: itself, or the one that answered it."""
         answered_by = None if self.outcome is None else self.outcome.answered_by
         return self.number if answered_by is None else answered_by
 
     @property
     def alone(self) -> bool:
-        """Whether it needs a device to itself: memory ran out when it shared one."""
+        """Whether it needs a whole device, because memory ran out on a shared one."""
         return self.retried is not None
 
     @property
     def spells(self) -> Sequence[Report | Retried | Failed]:
-        """What ended each stretch of work on it, an epoch or less, and says how long it took.
+        """The events that end a period of work on it and hold its duration.
 
-        Nothing if it was answered by an earlier trial.
+        Empty if it was answered by an earlier trial.
         """
         if not self.trained:
             return ()
@@ -141,5 +141,5 @@ class Trial:
 
     @property
     def seconds(self) -> float:
-        """Time spent on its training, in vain or not."""
+        """The time spent on its training, including lost time."""
         return math.fsum(spell.seconds for spell in self.spells)

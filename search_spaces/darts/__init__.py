@@ -1,4 +1,4 @@
-"""The cells of DARTS (Liu et al., 2019, arXiv:1806.09055), and those of NASNet's kind at large.
+"""The cells of DARTS (Liu et al., 2019, arXiv:1806.09055), and other cells of the NASNet kind.
 
 A network is a stack of one normal cell, with one reduction cell at a third and one at two thirds
 of its depth. The space is that of DARTS: four nodes per cell, each the sum of two operations on
@@ -63,8 +63,9 @@ def network(
 ) -> nn.Module:
     """Build the network of a genotype.
 
-    Before the cells stands one convolution, as published for CIFAR-10; or, if the images measure
-    128 pixels or more either way, three that divide their size by eight, as for ImageNet.
+    There is one convolution before the cells, as published for CIFAR-10. If height and width of
+    the images are at least 128 pixels, there are three convolutions that divide the size by
+    eight, as for ImageNet.
 
     Args:
         genotype: The two cells.
@@ -72,15 +73,15 @@ def network(
         classes: The number of labels.
         channels: The width of the first normal cells' nodes; each reduction cell doubles it.
         cells: The number of cells.
-        drop_path: The chance, while training, that an edge other than a plain skip is zero for
-            an example.
+        drop_path: The probability that an edge (except a plain skip) is zero for an example in
+            training.
 
     Returns:
         A module that maps ``[batch, *input_shape]`` to logits ``[batch, classes]``.
 
     Raises:
-        ConfigError: The input is no image, a size is below one, or drop-path is no chance below
-            one.
+        ConfigError: The input is not an image, a size is below one, or drop-path is not a
+            probability below one.
     """
     from search_spaces.darts import stack  # noqa: PLC0415 - only building needs torch
 

@@ -18,17 +18,17 @@ _CELLS: Final = ("normal", "reduce")
 
 _Node = tuple[Edge, ...]
 
-# Two different nodes before a node: the way to say it that cannot be wrong.
+# Every pair of two different nodes before a node, so that no pair can be invalid.
 _PAIRS: Final = {
     f"{one},{other}": (one, other) for one, other in combinations(range(max(NODES)), 2)
 }
 
 
 def canonical(architecture: Architecture) -> str:
-    """Return a text that is the same exactly for pairs of cells that are the same graphs.
+    """Return a text that is equal if and only if two pairs of cells are the same graphs.
 
-    The number of an intermediate node does not matter: it only says in which order the cell's
-    outputs stand side by side.
+    The number of an intermediate node does not matter: it only determines the order in which the
+    cell's outputs are concatenated.
     """
     return " ".join(_text(_renumbered(_edges(architecture, cell))) for cell in _CELLS)
 
@@ -49,8 +49,8 @@ def from_genotype(genotype: Genotype) -> Architecture:
     """Return the architecture of two cells in the notation of DARTS.
 
     Raises:
-        SpaceError: The space does not hold them: other than four nodes and all of them the
-            output, an operation that is not searched, or a node that reads another twice.
+        SpaceError: The space does not hold them: a cell has not four nodes, or not all of them as
+            output, or an operation that is not searched, or a node that reads another twice.
     """
     values = _decisions("normal", genotype.normal, genotype.normal_concat)
     values |= _decisions("reduce", genotype.reduce, genotype.reduce_concat)
@@ -92,8 +92,8 @@ def _edges(architecture: Architecture, cell: str) -> tuple[Edge, ...]:
 def _decisions(cell: str, edges: Sequence[Edge], concat: Sequence[int]) -> dict[str, Value]:
     if len(edges) != 2 * len(NODES) or sorted(concat) != list(NODES):
         raise SpaceError(
-            f"a searched cell has the nodes {NODES} and all of them as its output, got "
-            f"{len(edges) // 2} nodes and the output {concat} in {cell}; "
+            f"a cell of this space must have the nodes {NODES} and all of them as its output, "
+            f"got {len(edges) // 2} nodes and the output {concat} in {cell}; "
             "network() builds any genotype"
         )
     values: dict[str, Value] = {}

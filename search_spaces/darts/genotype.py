@@ -1,4 +1,4 @@
-"""A pair of cells as published papers write them; pure Python."""
+"""A pair of cells in the notation of published papers; pure Python."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ Edge = tuple[str, int]
 class Genotype:
     """A normal and a reduction cell.
 
-    Nodes 0 and 1 of a cell are the outputs of the two cells before it, the nearer one last; each
-    further node adds up two edges. Lists and ranges may be given and are kept as tuples.
+    Node 1 of a cell is the output of the cell before it, node 0 the output of the cell before
+    that one; each further node is the sum of two edges. Lists and ranges become tuples.
 
     Attributes:
         normal: The edges of the normal cell, two per node, from node 2 on.
-        normal_concat: The nodes whose channels, side by side, are its output.
+        normal_concat: The nodes whose concatenated channels are its output.
         reduce: The edges of the reduction cell; those that read node 0 or 1 have stride 2.
-        reduce_concat: The nodes whose channels are its output.
+        reduce_concat: The nodes whose concatenated channels are its output.
 
     Raises:
-        SpaceError: An unknown operation, an odd number of edges, or a node that is not there.
+        SpaceError: An operation is unknown, the number of edges is odd, or a node does not exist.
     """
 
     normal: tuple[Edge, ...]

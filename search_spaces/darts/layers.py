@@ -1,9 +1,9 @@
 """The two cells as one graph of layers; pure Python.
 
-As in BANANAS, the cells stand side by side, each behind inputs of its own: a path leads through
-one of them, and no layer of one cell stands for one of the other. A layer is all its copies in
-the network of eight cells that ``build`` makes. Its mass is NASBOT's, units times incoming units,
-where a separable convolution is one by channel and one of size 1, and both again.
+As in BANANAS, the two cells are parallel, each with its own inputs: a path leads through one of
+them, and layers of different cells are never matched. A layer represents all its copies in the
+network of eight cells that ``build`` makes. Its mass is that of NASBOT, units times incoming
+units; a separable convolution is a depthwise and a 1x1 convolution, both twice.
 """
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ _REDUCTION: Final = _Cell("reduction", (32, 64))
 def graph(normal: Sequence[Node], reduction: Sequence[Node]) -> Graph:
     """Return the inputs, operations and nodes of both cells as layers.
 
-    A node has no mass, and is there to tell a skip, which leads from node to node, from an edge
-    that is not there. A skip is a layer only where it halves the size, by a convolution.
+    A node has no mass; nodes distinguish a skip, which connects two nodes, from a missing edge. A
+    skip is a layer only if it halves the size, by a convolution.
 
     Args:
         normal: The nodes of the normal cell from node 2 on, in any order of their numbers.

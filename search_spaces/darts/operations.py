@@ -1,7 +1,7 @@
-"""What can stand on an edge of a cell, as modules.
+"""The operations on the edges of a cell, as modules.
 
-An operation that begins with a ReLU does not apply it itself: it expects its input rectified, so
-that all edges that read one node share one ReLU. ``wants_rectified`` says which ones do.
+An operation that begins with a ReLU does not apply the ReLU itself: its input must be rectified,
+so that all edges that read one node share one ReLU. ``wants_rectified`` tells which ones need it.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from torch import Tensor, nn
 
 
 def operation(name: str, channels: int, stride: int) -> nn.Module:
-    """Return the operation ``name``, from ``channels`` to as many, at stride 1 or 2."""
+    """Return the operation ``name``, from ``channels`` to ``channels``, with stride 1 or 2."""
     return _MAKERS[name](channels, stride)
 
 
 def is_skip(name: str, stride: int) -> bool:
-    """Say whether an edge hands on what it reads, unchanged."""
+    """Return whether an edge passes its input on unchanged."""
     return name == "skip_connect" and stride == 1
 
 
 def wants_rectified(name: str, stride: int) -> bool:
-    """Say whether an edge expects its input to have passed a ReLU."""
+    """Return whether an edge needs a rectified input."""
     return not (is_skip(name, stride) or name in ("none", "max_pool_3x3", "avg_pool_3x3"))
 
 
@@ -56,7 +56,7 @@ class FactorizedReduce(nn.Module):
 
 
 class DropPath(nn.Module):
-    """Make an example's whole input zero, with a chance, while training (arXiv:1605.07648)."""
+    """In training, set an example's input to zero with a probability (arXiv:1605.07648)."""
 
     def __init__(self, chance: float) -> None:
         super().__init__()

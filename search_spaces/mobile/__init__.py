@@ -1,8 +1,8 @@
-"""Inverted residual blocks in stages, as searched for phones.
+"""Stages of inverted residual blocks, as in searches of networks for phones.
 
-The layout is that of MobileNetV2 (arXiv:1801.04381) and of the spaces around it: MnasNet
-(arXiv:1807.11626), ProxylessNAS (arXiv:1812.00332), Once-for-all (arXiv:1908.09791). Decided are,
-per stage, width, number of blocks and squeeze-and-excitation, per block kernel and expansion.
+The layout is that of MobileNetV2 (arXiv:1801.04381) and of related spaces: MnasNet
+(arXiv:1807.11626), ProxylessNAS (arXiv:1812.00332), Once-for-all (arXiv:1908.09791). The decisions
+are width, number of blocks and squeeze-and-excitation per stage, kernel and expansion per block.
 ``PUBLISHED`` holds MobileNetV2, MnasNet-A1 and MnasNet-B1.
 """
 
@@ -30,23 +30,24 @@ def build(
 ) -> nn.Module:
     """Return the network.
 
-    An image of 224 pixels is halved five times, as published; a smaller one as often as leaves
-    four pixels: 32 pixels three times, 8 pixels once.
+    An image of 224 pixels is halved five times, as published. A smaller image is halved until
+    four pixels are left: 32 pixels three times, 8 pixels once.
 
-    Differs from the published networks below width 1: the last convolution shrinks, too.
+    Differs from the published networks for ``width`` below 1: the last convolution is narrower,
+    too.
 
     Args:
         architecture: An architecture of ``SPACE``.
         input_shape: The shape of one image: (channels, height, width).
-        classes: How many logits there are.
-        width: What all widths are multiplied by, rounded to multiples of 8.
+        classes: The number of logits.
+        width: The factor of all widths, which are rounded to multiples of 8.
         dropout: The share of features dropped before the last layer.
 
     Returns:
         A module that maps ``[batch, *input_shape]`` to logits ``[batch, classes]``.
 
     Raises:
-        ConfigError: The input is no image, or a size is not above zero.
+        ConfigError: The input is not an image, or a size is not above zero.
     """
     from search_spaces.mobile.network import network  # noqa: PLC0415 - torch only to build
 

@@ -1,4 +1,4 @@
-"""What is decided: six stages of inverted residual blocks."""
+"""The decisions: six stages of inverted residual blocks."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ class Stage:
 
     Attributes:
         width: Channels between blocks.
-        ratio: Of squeeze-and-excitation: squeezed channels per channel that enters the block;
-            zero without.
+        ratio: The ratio of squeeze-and-excitation: squeezed channels per input channel of the
+            block; zero for none.
         blocks: Kernel and expansion (channels within per channel that enters) of each block.
     """
 
@@ -101,7 +101,7 @@ def from_stages(activation: str, six: tuple[Stage, ...]) -> Architecture:
     """Return the architecture with these stages.
 
     Raises:
-        SpaceError: It is not in the space.
+        SpaceError: The architecture is not in the space.
     """
     values: dict[str, Any] = {"activation": activation}
     for number, stage in enumerate(six, start=1):

@@ -1,4 +1,4 @@
-"""Published networks that live in the space, to start a search from or to compare with."""
+"""Published networks of this space, to start a search from or to compare with."""
 
 from __future__ import annotations
 

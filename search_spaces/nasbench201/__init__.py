@@ -1,8 +1,8 @@
 """The cell of NAS-Bench-201 (Dong & Yang, 2020, arXiv:2001.00326).
 
-Four nodes, each the sum of what five operations make of the nodes before it: 5^6 = 15,625 cells,
-for all of which the results of training are published. The network around the cell is the
-published one; with fewer ``channels`` and ``cells`` it trains on a CPU.
+A cell has four nodes. Each node is the sum over all earlier nodes of one of five operations. This
+gives 5^6 = 15,625 cells, and the results of training are published for all of them. The network
+around the cell is the published one; with fewer ``channels`` and ``cells`` it trains on a CPU.
 """
 
 from __future__ import annotations
@@ -43,15 +43,15 @@ def build(
         channels: The width of the first of the three stages; the others have twice and four
             times as many.
         cells: Copies of the cell in each stage.
-        dead_edges: Whether to build, as the published counts of parameters and multiply-adds do,
-            even what ``prune`` takes away. Without it training is faster and the output the same,
-            but for the learnt biases that convolutions of zero can add to it.
+        dead_edges: Whether to build also the edges that ``prune`` removes, as in the published
+            counts of parameters and multiply-adds. Without them training is faster and the output
+            is the same, except for learnt biases of convolutions whose input is zero.
 
     Returns:
         A module that maps ``[batch, *input_shape]`` to logits ``[batch, classes]``.
 
     Raises:
-        ConfigError: The input is no image, or a size is below one.
+        ConfigError: The input is not an image, or a size is below one.
     """
     from search_spaces.nasbench201.network import network  # noqa: PLC0415 - torch only to build
 

@@ -43,11 +43,10 @@ _TERMS: Final = {SKIP: "{}", POOL: "pool3x3({})"} | {
 def canonical(architecture: Architecture) -> str:
     """Return the expression that the output node computes, the same for equivalent cells.
 
-    A node is the sorted sum of its terms, a skip is what it skips from, and an operation on zero
-    is zero. This is the equivalence of NATS-Bench (Dong et al., 2021, arXiv:2009.00437) and
-    divides the cells into its 6,466 classes. Like it, this does not see that a zero term can be
-    left out of a sum, nor every regrouping of sums; and it does not ask whether equal terms share
-    their weights.
+    A node is the sorted sum of its terms, a skip equals its source, and an operation on zero is
+    zero. This is the equivalence of NATS-Bench (Dong et al., 2021, arXiv:2009.00437), which gives
+    6,466 classes of cells. As in NATS-Bench, zero terms are not removed from a sum, not every
+    regrouping of sums is found, and it does not matter whether equal terms share their weights.
     """
     nodes = ["0"]
     for incoming in _INCOMING:
@@ -64,9 +63,9 @@ def canonical(architecture: Architecture) -> str:
 
 
 def graph(architecture: Architecture) -> Graph:
-    """Return the layers that the output depends on; a skip is none, only a way around some.
+    """Return the layers that the output depends on; a skip is a connection, not a layer.
 
-    A layer's mass is NASBOT's, of convolutions and poolings of 16 channels.
+    A layer's mass is that of NASBOT, for convolutions and poolings of 16 channels.
     """
     layers: list[Layer] = []
     edges: list[tuple[int, int]] = []
@@ -97,7 +96,7 @@ def operations(architecture: Architecture) -> Iterator[tuple[Edge, str]]:
 def prune(architecture: Architecture) -> Architecture:
     """Return the same cell with ``none`` on every edge that cannot influence the output.
 
-    That is what leads out of a node that is always zero, or into one that nobody uses.
+    These are edges from a node that is always zero, or to a node that is not used.
     """
     fed, used = {0}, {NODES - 1}
     given = [
@@ -129,7 +128,7 @@ def from_string(text: str) -> Architecture:
     """Return the cell of a published string.
 
     Raises:
-        SpaceError: It is no such string.
+        SpaceError: The text is not such a string.
     """
     found = re.findall(r"([^|+~]+)~", text)
     if len(found) == len(_EDGES) and set(found) <= set(OPERATIONS):

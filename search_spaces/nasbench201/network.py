@@ -46,7 +46,7 @@ def network(
 
 
 class _Node(NamedTuple):
-    """From which nodes a node comes, by operation; a convolution with its name."""
+    """The source nodes of a node, by operation; a convolution with its name."""
 
     convs: tuple[tuple[int, str], ...]
     pools: tuple[int, ...]
@@ -54,10 +54,10 @@ class _Node(NamedTuple):
 
 
 class Cell(nn.Module):
-    """Four nodes on one width and size, each the sum of what leads to it.
+    """Four nodes of one width and size, each the sum of its edges.
 
-    Computed with less work than it is written: one ReLU per node serves all convolutions that
-    read it, and what is to be pooled into a node is added up first, pooling being linear.
+    Two things save computation: one ReLU per node serves all convolutions that read it, and the
+    inputs of the poolings of a node are added first, because pooling is linear.
     """
 
     def __init__(self, operations: Mapping[Edge, str], channels: int) -> None:
@@ -121,7 +121,7 @@ def _node(operations: Mapping[Edge, str], target: int) -> _Node:
 
 
 def _sum(fresh: list[Tensor], shared: list[Tensor]) -> Tensor:
-    """Add up tensors, writing into the first only if it is fresh: if nobody else reads it."""
+    """Add tensors; write into the first one only if it is fresh (nothing else reads it)."""
     total, *others = fresh + shared
     for i, term in enumerate(others):
         total = total.add_(term) if fresh or i else total + term

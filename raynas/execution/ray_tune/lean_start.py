@@ -39,11 +39,13 @@ def lean() -> Iterator[None]:
 def loading(module: str) -> Iterator[None]:
     """Import a module on a thread of its own, while Ray's processes start.
 
-    Whoever imports it later waits until it is there; and is told, if that fails.
+    Whoever imports it later finds it there, or is told why it cannot be. This waits for the
+    thread's end: Python gives a half-loaded module to an import that begins while another fails.
     """
     thread = Thread(target=_load, args=(module,), name=f"raynas loads {module}")
     thread.start()
     yield
+    thread.join()
 
 
 def _load(module: str) -> None:

@@ -79,7 +79,7 @@ class TuneSchedulerAdapter:
         if longest is not None and unit in _EPOCHS and longest > epochs:
             raise ConfigError(
                 f"{type(self.scheduler).__name__} needs max_t <= epochs, got a max_t of {longest} "
-                f"for trials of {epochs}: lower the one or raise the other"
+                f"for trials of {epochs}: lower max_t, or raise epochs"
             )
 
     def decide(self, report: Report, history: History) -> Verdict:

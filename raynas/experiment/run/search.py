@@ -105,7 +105,21 @@ def run(
         Interrupted: A signal has ended the run.
         RaynasError: As for ``search``.
     """
-    resolved = resolve(experiment)
+    return run_resolved(experiment, resolve(experiment), watchers, interruption)
+
+
+def run_resolved(
+    experiment: Experiment,
+    resolved: ResolvedExperiment,
+    watchers: Iterable[Watcher] = (),
+    interruption: Interruption = UNINTERRUPTED,
+) -> Result:
+    """Run an experiment as ``run`` does, once all that it names is found and its data are loaded.
+
+    Raises:
+        Interrupted: A signal has ended the run.
+        RaynasError: As for ``search``.
+    """
     if resolved.start:  # what the run begins with stays what it is, whatever becomes of its source
         experiment = replace(experiment, start_from=[dict(one) for one in resolved.start])
     check_machine(experiment, resolved.space)

@@ -37,7 +37,7 @@ def say_limit(experiment: Experiment, conductor: Conductor) -> None:
     if limit := conductor.limit:
         said = ended_by(limit, conductor.plan.limits, conductor.history)
         way_on = f"raynas resume {shlex.quote(str(experiment.output))}"
-        _LOG.info("%s; to go on: %s --%s ...", said, way_on, limit.replace("_", "-"))
+        _LOG.info("%s.\nTo go on: %s --%s ...", said, way_on, limit.replace("_", "-"))
 
 
 def say_over(experiment: Experiment, conductor: Conductor) -> None:

@@ -1,4 +1,4 @@
-"""What policy gradients share: how good a trial was for its time, and steps uphill."""
+"""The parts that policy gradients share: rewards, and gradient steps."""
 
 from __future__ import annotations
 
@@ -61,16 +61,16 @@ Score = tuple[int, float]
 def rewarded(
     scores: Sequence[Score], log_probs: Array, entropy_weight: float, before: Sequence[Score]
 ) -> Array:
-    """Return how good each trial was for its time, its entropy counted.
+    """Return the reward of each trial, including the entropy term.
 
-    Where its score stands among all so far, from the worst at minus to the best at plus the root
-    of three, so that chance has mean 0 and deviation 1. No score's scale has a part in it, nor
-    how far the networks that learnt nothing fall behind; which are what a deviation is made of.
+    The reward is the rank of the score among all scores so far, scaled from minus the root of
+    three (worst) to plus the root of three (best), so that random scores have mean 0 and deviation
+    1. So neither the scale of scores matters, nor how bad the networks are that learnt nothing.
 
     Args:
-        scores: Of the trials.
-        log_probs: ``[trials]`` with which they were drawn.
-        entropy_weight: Of how unlikely they were, beside the mean of them all.
+        scores: The scores of the trials.
+        log_probs: ``[trials]`` the log-probabilities with which they were drawn.
+        entropy_weight: The weight of their negative log-probability, relative to the batch mean.
         before: The scores of earlier trials, sorted.
     """
     every = sorted((*before, *scores))
@@ -81,7 +81,7 @@ def rewarded(
 
 
 def check_options(*, learning_rate: float, batch_size: int, entropy_weight: float) -> None:
-    """Check what every controller's learning is set by.
+    """Check the learning options of a controller.
 
     Raises:
         ConfigError: An option is out of range.

@@ -1,4 +1,4 @@
-"""What every searcher with an LSTM controller shares."""
+"""The base class of searchers with an LSTM controller."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ from raynas.trial import History, Proposal, Trial
 
 @dataclass(frozen=True, slots=True)
 class ControllerSearch(OneObjective):
-    """Draw from an LSTM that makes decisions likelier the better the trials that had them.
+    """Draw from an LSTM that learns a higher probability for decisions of better trials.
 
-    How it learns, ``_begin`` and ``_step``, is what searchers differ in; their states have the
-    controller as ``learnt``.
+    Searchers differ in how the LSTM learns: they define ``_begin`` and ``_step``. The attribute
+    ``learnt`` of their states is the controller.
 
     Attributes:
-        space: Where architectures live.
-        units: Of the LSTM (100 in NASNet).
-        learning_rate: Of Adam (3.5e-4 in NASNet, 1e-3 and 3.5e-3 in ENAS).
+        space: The search space.
+        units: The number of units of the LSTM (100 in NASNet).
+        learning_rate: The learning rate of Adam (3.5e-4 in NASNet, 1e-3 and 3.5e-3 in ENAS).
         batch_size: Finished trials per update (20 in NASNet, 10 and 20 in ENAS).
-        entropy_weight: Of the entropy, beside rewards of deviation 1 (1e-5 in NASNet and 1e-4 in
-            ENAS beside accuracies). There is none to compare with in batches of one.
+        entropy_weight: The weight of the entropy, for rewards of deviation 1 (1e-5 in NASNet and
+            1e-4 in ENAS, for accuracies). It has no effect with a batch size of one.
         temperature: Divides the logits.
-        tanh_constant: Keeps logits within plus and minus this (1.1 to 2.5 in ENAS); none for no
-            bound.
-        init_seed: Of the initial weights, which are the same in every run.
+        tanh_constant: Bounds the logits to plus and minus this value (1.1 to 2.5 in ENAS); none
+            for no bound.
+        init_seed: The seed of the initial weights, which are the same in every run.
 
     Raises:
         ConfigError: An option is out of range.

@@ -34,6 +34,7 @@ from raynas.searchers.gp.kernel import Kernel, Points
 from raynas.searchers.gp.layout import Floats
 from raynas.searchers.gp.surrogate import FittedSurrogate
 from raynas.searchers.recommendation import Estimate, Recommendation
+from raynas.searchers.training_set import deviation
 from raynas.trial import Finished, History, Trial
 
 _SHARE: Final = 2 / 3  # of the networks, the better ones, to which the variances are fitted
@@ -76,7 +77,7 @@ class Scores:
         metric = history.objectives[objective].metric
         stated = [np.mean([_error(one, metric) ** 2 for one in of_one]) for of_one in trainings]
         means = np.array([of_one.mean() for of_one in losses])
-        centre, scale = float(means.mean()), float(means.std()) or 1.0
+        centre, scale = float(means.mean()), deviation(means)
         within = sum(float(((one - one.mean()) ** 2).sum()) for one in losses)
         return cls(
             (centre - means) / scale,

@@ -1,9 +1,9 @@
 """Bayesian optimisation with a Gaussian process over decisions.
 
-The expected improvement of noisy, repeatable trainings (Huang et al., 2006) under a process whose
-kernel learns how much each decision and each option matters, whose target stretches differences
-among the best, and whose parameters are fitted by maximum a posteriori; see ``kernel``, ``model``
-and ``acquisition``.
+The acquisition function is the expected improvement for noisy trainings that can be repeated
+(Huang et al., 2006). The kernel of the process learns how much each decision and each option
+matters, its target enlarges differences among the best networks, and its parameters are fitted by
+maximum a posteriori; see ``kernel``, ``model`` and ``acquisition``.
 """
 
 from __future__ import annotations
@@ -41,23 +41,24 @@ _OPTIMISM: Final = 3.0  # deviations, when it does
 
 @dataclass(frozen=True, slots=True)
 class GaussianProcess:
-    """Train what promises most, a network that was trained before again if that tells more.
+    """Train the network with the best acquisition value; repeat a known one if that tells more.
 
-    What failed is not proposed again; trials that were stopped early count as shorter trainings.
+    Failed networks are not proposed again; trials that were stopped early count as shorter
+    trainings.
 
     Attributes:
-        space: Where architectures live.
-        random_first: Trials that finish before the model is asked.
-        trainings: Of one network, at most.
-        features: Numbers that say something about an architecture without training it, such as
-            zero-cost proxies; what to train first is chosen by their mean place.
-        pool: Random architectures among which a feature's place is found.
-        shortlist: Of how many networks features are asked before each training, those that are
-            worth most without them; none for all that are looked at, some hundred.
-        fidelities: Epochs of short trainings and of full ones, if most networks are to be trained
-            only for a short time; each is then trained once at each length. The run's epochs must
-            be those of the full ones.
-        full_share: Of all training time, what full trainings may take with ``fidelities``.
+        space: The search space.
+        random_first: How many trials must finish before the model is used.
+        trainings: The largest number of trainings of one network.
+        features: Computes numbers about an untrained architecture, such as zero-cost proxies; the
+            first networks to train are chosen by their mean rank.
+        pool: How many random architectures a feature is compared with, to scale it.
+        shortlist: For how many networks features are computed before each training: those with
+            the best values without features; none for all candidates, some hundred.
+        fidelities: Epochs of short and of full trainings, if most networks shall be trained only
+            for a short time; a network is trained at most once at each length. The full length
+            must be the run's epochs.
+        full_share: The share of all training time for full trainings, with ``fidelities``.
 
     Raises:
         SpaceError: The space holds a single architecture.
@@ -94,22 +95,21 @@ class GaussianProcess:
         object.__setattr__(self, "_without_features", cheap)
 
     def check(self, requirements: Requirements) -> None:
-        """Refuse several objectives, and full trainings that are not the run's.
+        """Refuse several objectives, and fidelities that do not end at the run's epochs.
 
         Raises:
-            ConfigError: There are some.
+            ConfigError: The run does not suit this searcher.
         """
         requirements.require_one_objective("gp")
         if self._lengths and self._lengths.full != requirements.epochs:
             raise ConfigError(
-                f"gp's full trainings must be as long as the run's: fidelities "
-                f"{list(self.fidelities or ())} end at {self._lengths.full} epochs, "
-                f"and the run trains for {requirements.epochs}"
+                "the last of gp's fidelities must be the run's number of epochs: got "
+                f"fidelities {list(self.fidelities or ())} and {requirements.epochs} epochs"
             )
 
     @on_one_thread
     def propose(self, history: History, rng: np.random.Generator) -> Proposal | None:
-        """Sample at first, then train what is worth most."""
+        """Sample at first, then propose the network with the best acquisition value."""
         if not self._informed(history):
             return self._short(self._first(history, rng))
         fitted = self._surrogate.fit(history, self._full(history))
@@ -135,7 +135,7 @@ class GaussianProcess:
 
     @on_one_thread
     def recommendation(self, history: History) -> Recommendation | None:
-        """Return what is expected to be best on new data; at first, the best as measured."""
+        """Return the trial expected to be best on new data; at first, the best measured one."""
         if not self._informed(history):
             return Recommendation(history.best) if history.best else None
         fitted = self._surrogate.fit(history, self._full(history))

@@ -1,4 +1,4 @@
-"""Architectures as rows of numbers: what a predictor sees."""
+"""Architectures as rows of numbers: the inputs of a predictor."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from raynas.space import Architecture, Space
 from raynas.space.encode import vector
 from raynas.space.graph import Graph
 
-_PATHS: Final = 200  # of a graph, and of a vocabulary, at most
-_OFTEN: Final = 2  # networks that must have a path before anything is learnt from it
-_BESIDE: Final = 0.3  # how loud decisions are beside paths, which say more
-_LOUDEST: Final = 2.0  # paths of a network together: where they are many, each is less so
+_PATHS: Final = 200  # the largest number of paths of a graph, and of a vocabulary
+_OFTEN: Final = 2  # a path is used if at least so many networks have it
+_BESIDE: Final = 0.3  # the weight of decisions relative to paths, which tell more
+_LOUDEST: Final = 2.0  # the total weight of a network's paths, at most
 
 Path = tuple[object, ...]
 """Kind and variant of the layers along a path, in their order."""
@@ -28,34 +28,34 @@ Kind = Literal["path", "vector", "both"]
 
 
 def chosen(space: Space, kind: Kind | None) -> Kind:
-    """Return what of a network is seen: if nothing is said, all that the space offers.
+    """Return the encoding to use; by default, everything that the space has.
 
     Raises:
-        ConfigError: Paths are asked for, and the space offers no graph.
+        ConfigError: The encoding needs paths, and the space has no graph.
     """
     if kind in ("path", "both") and space.graph is None:
         raise ConfigError(
-            f"the encoding {kind!r} needs a space that offers a graph of its layers, and this one "
-            "offers none: use 'vector', or give the space one by Space(tree, graph=...)"
+            f"the encoding {kind!r} needs a space with a graph of layers, and this space has "
+            "none: use the encoding 'vector', or make the space by Space(tree, graph=...)"
         )
     return kind or ("vector" if space.graph is None else "both")
 
 
 class Encoding:
-    """The masked vector and, where the space offers a graph, which paths it has.
+    """The masked vector of decisions and, if the space has a graph, the paths of the network.
 
-    Of paths (White et al., 2021, arXiv:1910.11858, section 4) only those count that occur in
-    several of the networks that are learnt from, the most frequent ones: the rest teach nothing.
-    Of a cell of DARTS some twenty do, which would drown what is decided.
+    Only the most frequent paths (White et al., 2021, arXiv:1910.11858, section 4) that occur in
+    several training networks are used, because the others carry no information. A cell of DARTS
+    has about twenty of them; so paths are weighted not to hide the decisions.
     """
 
     def __init__(
         self, space: Space, networks: Sequence[Architecture], kind: Kind | None = None
     ) -> None:
-        """Take the paths and the centre from these networks, at least one.
+        """Compute the paths and the centre from these networks (at least one).
 
         Raises:
-            ConfigError: Paths are asked for, and the space offers no graph.
+            ConfigError: The encoding needs paths, and the space has no graph.
         """
         self._space = space
         self._kind = chosen(space, kind)
@@ -71,7 +71,7 @@ class Encoding:
         self._centre = self.rows(networks).mean(0)
 
     def rows(self, networks: Sequence[Architecture]) -> NDArray[np.float64]:
-        """Return ``[networks, features]``, of mean zero over the networks learnt from."""
+        """Return ``[networks, features]``, with mean zero over the training networks."""
         has = np.zeros((len(networks), len(self._column)))
         for row, network in zip(has, networks, strict=True):
             own = self._known.get(network) or self._paths(network)

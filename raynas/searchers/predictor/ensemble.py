@@ -1,8 +1,9 @@
 """A small ensemble of perceptrons, trained side by side: the predictor of BANANAS.
 
 Differs from the paper (White et al., 2021, arXiv:1910.11858, section 5), which has ten layers of
-20: two layers of 32 do as well and faster; weights decay; of many networks, every step sees some;
-each network is held out from one member, whose opinion of it is not its own score.
+20 units: two layers of 32 are as good and faster; there is weight decay; with many networks, each
+step uses a batch of them; each network is held out from one member, so that this member's
+prediction does not depend on the network's own score.
 """
 
 from __future__ import annotations
@@ -52,13 +53,13 @@ def train(
 ) -> Ensemble:
     """Train an ensemble to predict targets, by the mean absolute error and Adam.
 
-    Members differ in the weights they begin with and in which networks they see: if there are
-    several, each network is held out from one.
+    Members differ in their initial weights and in their training networks: if there are several
+    networks, each is held out from one member.
 
     Args:
-        inputs: ``[networks, features]``, about centred.
-        targets: ``[networks]``, about standardised.
-        rng: Where initial weights and batches come from.
+        inputs: ``[networks, features]``, approximately centred.
+        targets: ``[networks]``, approximately standardised.
+        rng: The source of initial weights and batches.
         members: How many perceptrons.
     """
     sizes = (inputs.shape[1], *_WIDTHS, 1)

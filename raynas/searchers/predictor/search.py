@@ -1,4 +1,4 @@
-"""What every searcher with a predictor shares."""
+"""The base class of searchers with a predictor."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from raynas.trial import History, Proposal, Trial
 
 @dataclass(frozen=True, slots=True)
 class PredictorSearch(OneObjective):
-    """Of many mutants of good networks, train the one that a predictor prefers.
+    """Mutate good networks, and train the mutant that a predictor ranks highest.
 
-    What was tried before, is running or has failed is not proposed again, and what is like a
-    network that failed is predicted to be bad.
+    Networks that were tried, run or failed are not proposed again. Networks similar to failed ones
+    get bad predictions.
 
     Attributes:
-        space: Where architectures live.
-        random_first: Trials that finish before the predictor is asked.
+        space: The search space.
+        random_first: How many trials must finish before the predictor is used.
         members: How many perceptrons the predictor has.
         parents: How many networks are mutated.
         candidates: How many mutants are compared.
@@ -48,14 +48,15 @@ class PredictorSearch(OneObjective):
         """Check the options and that there is something to mutate."""
         for name in ("random_first", "members", "parents", "candidates"):
             if getattr(self, name) < 1:
-                raise ConfigError(f"{name} >= 1 must hold, got {getattr(self, name)}")
+                searcher, value = type(self).__name__, getattr(self, name)
+                raise ConfigError(f"{searcher} needs {name} >= 1, got {value}")
         check_mutable(self.space, type(self).__name__)
         encoding = self._encoding()
         memo = Memo(lambda trials: learn(self.space, trials, self.members, encoding))
         object.__setattr__(self, "_memo", memo)
 
     def propose(self, history: History, rng: np.random.Generator) -> Proposal | None:
-        """Sample at first, then mutate and ask the predictor."""
+        """Sample at first, then mutate and use the predictor."""
         if len(history.finished) < self.random_first:
             return anything(self.space, history, rng)
         parents = self._parents(training_set(ended(history)), rng)
@@ -66,7 +67,7 @@ class PredictorSearch(OneObjective):
         return found[self._preferred(predicted, rng)]
 
     def recommend(self, history: History) -> Trial | None:
-        """Return the network high up both by its own score and by what is predicted of it."""
+        """Return a trial that is good both by its own score and by its prediction."""
         if len(history.finished) < self.random_first:
             return history.best
         return most_convincing(training_set(ended(history)), self._surrogate(history))
@@ -75,7 +76,7 @@ class PredictorSearch(OneObjective):
         return self._memo.of(training_trials(history, self.random_first))
 
     def _encoding(self) -> Kind | None:
-        """Return how the predictor sees networks; none for all that the space offers."""
+        """Return the encoding of networks; none for everything that the space has."""
         return None
 
     def _parents(self, known: TrainingSet, rng: np.random.Generator) -> list[Trial]:

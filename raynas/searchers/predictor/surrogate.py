@@ -1,4 +1,4 @@
-"""What BANANAS and NPENAS share: a predictor of how good a network is."""
+"""The predictor of network quality that BANANAS and NPENAS share."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ _SHORTLIST: Final = 20  # networks among which the recommended one is chosen
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Surrogate:
-    """An ensemble that has learnt from some networks how good they are.
+    """An ensemble fitted to the scores of networks.
 
     Attributes:
-        encoding: How it sees networks.
+        encoding: Turns networks into inputs.
         ensemble: Predicts the targets of ``training_set``.
-        unbiased: What it predicts of the networks it has learnt from, by their identity; each by
-            the member from which it was held out.
+        unbiased: The predictions for the training networks, by identity; each by the member from
+            which the network was held out.
     """
 
     encoding: Encoding
@@ -35,20 +35,20 @@ class Surrogate:
     unbiased: Mapping[str, float]
 
     def predict(self, networks: Sequence[Architecture]) -> NDArray[np.float64]:
-        """Return ``[members, networks]``; less is better."""
+        """Return predictions ``[members, networks]``; lower is better."""
         return self.ensemble.predict(self.encoding.rows(networks))
 
 
 def learn(
     space: Space, trials: Sequence[Trial], members: int, kind: Kind | None = None
 ) -> Surrogate:
-    """Return an ensemble that has learnt from these trials, the same whoever asks for it.
+    """Return an ensemble fitted to these trials; equal arguments give equal ensembles.
 
     Args:
-        space: Where they live.
-        trials: Finished and failed ones, at least one of which has a score.
+        space: The search space.
+        trials: Finished and failed trials; at least one of them has a score.
         members: How many perceptrons.
-        kind: How they see networks; none for the default of the space.
+        kind: The encoding of networks; none for the default of the space.
     """
     known = training_set(trials)
     networks = [trial.architecture for trial in known.trials]
@@ -62,10 +62,10 @@ def learn(
 
 
 def most_convincing(known: TrainingSet, surrogate: Surrogate) -> Trial:
-    """Return the network to hand over: high up by its own score and by what its like reached.
+    """Return the trial to hand over: good by its own score and by the scores of similar networks.
 
-    A single score is luck in part. Of the best networks by score, that one is chosen whose places
-    by score and by prediction sum up to least; the earlier by score of equals.
+    A single score is partly luck. Among the best networks by score, the one with the smallest sum
+    of its ranks by score and by prediction is chosen; if sums are equal, the better score decides.
     """
     shortlist = [known.trials[row] for row in known.contenders()[:_SHORTLIST]]
     means = surrogate.predict([trial.architecture for trial in shortlist]).mean(0).tolist()

@@ -229,9 +229,9 @@ def _transported(masses: Floats, others: Floats, gains: Floats) -> list[float]:
     if any(status != _OPTIMAL for *_, status in solved):
         raise SearcherError(
             f"optimal transport between {len(masses)} and {len(others)} layers must be solved "
-            f"within {_PIVOTS} pivots, and ended with POT's codes "
-            f"{[status for *_, status in solved]}: see to it that the graphs of the space have "
-            "masses of one order of magnitude"
+            f"within {_PIVOTS} pivots, but POT returned the status codes "
+            f"{[status for *_, status in solved]}: give the layers of the space's graphs masses "
+            "of the same order of magnitude"
         )
     return [-cost for _, cost, *_ in solved]
 
