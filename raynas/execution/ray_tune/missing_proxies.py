@@ -25,7 +25,7 @@ def missing(
     architectures: Sequence[Architecture],
     seed: int,
 ) -> dict[str, str]:
-    """Return the proxies that have a value of none of some networks, and why of the last.
+    """Return the proxies that have a value of none of some networks, and every reason why.
 
     Networks are looked at one after the other, until every proxy had a value.
 
@@ -36,18 +36,20 @@ def missing(
         architectures: The networks.
         seed: The run's seed.
     """
-    lacking, deaths = dict.fromkeys(names, ""), 0
+    reasons: dict[str, dict[str, None]] = {name: {} for name in names}
+    deaths = 0
     with IsolatedProcess(_Scoring(packed.build, batch, seed)) as process:
         for architecture in architectures:
             try:
-                scores: Scores = process.ask((dict(architecture), [*lacking]))
-                lacking = scores.refusals
+                scores: Scores = process.ask((dict(architecture), [*reasons]))
+                why = scores.refusals
             except ProcessDiedError:
                 deaths += 1
-                lacking = {name: why or DIED for name, why in lacking.items()}
-            if not lacking or deaths == _MOST:
+                why = dict.fromkeys(reasons, DIED)
+            reasons = {name: {**reasons[name], reason: None} for name, reason in why.items()}
+            if not reasons or deaths == _MOST:
                 break
-    return lacking
+    return {name: "; ".join(said) for name, said in reasons.items()}
 
 
 @dataclass(frozen=True, slots=True)

@@ -142,9 +142,8 @@ def _here(experiment: Experiment, space: SpaceModule, recipe: Recipe, data: Data
     """
     if not experiment.proxies:
         return lambda _: []
-    for name in experiment.proxies:
-        if name not in NAMES:
-            raise ConfigError(unknown("proxy", name, NAMES))
+    if strange := [name for name in experiment.proxies if name not in NAMES]:
+        raise ConfigError("; ".join(unknown("proxy", name, NAMES) for name in strange))
     from raynas.execution.ray_tune.missing_proxies import missing  # noqa: PLC0415 - loads Ray
     from raynas.execution.ray_tune.trainable import PackedContext  # noqa: PLC0415
 
