@@ -9,7 +9,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import numpy as np
-from ray import cloudpickle
 
 from raynas.costs import Costs, training_bytes
 from raynas.data import Data, Split
@@ -115,6 +114,8 @@ class Looker:
         import torch  # noqa: PLC0415 - deciding must not load torch
 
         gpus = torch.cuda.device_count() if self.gpu else 0
+        from ray import cloudpickle  # noqa: PLC0415 - the driver shows its view before Ray is loaded
+
         build = cloudpickle.loads(self.packed)
         device = "cuda" if gpus else "cpu"
         self._context = TrainingContext(build, self.recipe, self.data, device, self.threads)
