@@ -69,7 +69,14 @@ def search(mine, *kinds, watchers=(), **settings):
         task=f"{mine}/my_tasks.py:Few",
         searcher=Script(*kinds),
         trials=len(kinds),
-        **{"scheduler": "none", "epochs": 2, "output": mine / "run", **settings},
+        # With a limit on failures no network is looked at before the first trial.
+        **{
+            "scheduler": "none",
+            "epochs": 2,
+            "max_failures": 99,
+            "output": mine / "run",
+            **settings,
+        },
     )
 
 
