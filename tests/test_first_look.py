@@ -38,7 +38,7 @@ def test_options_with_which_nothing_can_be_built_are_refused():
     ("inputs", "outputs", "says"),
     [
         (65, 10, "mat1 and mat2 shapes cannot be multiplied"),
-        (64, 3, "a child must give one logit per class for every example"),
+        (64, 3, "a network must return one logit per class for every example"),
         (64, 10, ""),
     ],
 )

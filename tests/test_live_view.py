@@ -80,12 +80,12 @@ def test_a_line_of_the_view_is_a_line_of_the_terminal(columns):
 @pytest.mark.parametrize("columns", [60, 80, 120])
 def test_notices_and_failures_stand_whole_above_one_view_and_stay(columns, monkeypatch):
     terminal = Terminal(columns)
-    monkeypatch.setenv("COLUMNS", str(columns))
-    monkeypatch.setenv("LINES", "24")
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setattr(sys, "stderr", terminal)
     monkeypatch.setattr(sys, "stdout", terminal)
-    monkeypatch.setattr(NOTICES, "is_interactive", True)  # it is looked up at the import only
+    seen_at_import = {"_width": columns, "_height": 24, "is_interactive": True}
+    for name, value in seen_at_import.items():
+        monkeypatch.setattr(NOTICES, name, value)
     with notices(), live_view(NOTICES, 6) as view:
         until(lambda: "elapsed" in "".join(terminal.seen))
         logging.getLogger("raynas").warning(NOTICE)
