@@ -205,7 +205,9 @@ def test_a_transport_that_was_not_solved_is_no_distance(monkeypatch):
     one, other = (darts.SPACE.graph(darts.SPACE.sample(rng)) for _ in range(2))
     distances(one, other)
     monkeypatch.setattr(otmann, "_PIVOTS", 1)
-    with pytest.raises(SearcherError, match="solved within 1 pivots, and ended with POT's codes"):
+    with pytest.raises(
+        SearcherError, match="solved within 1 pivots, but POT returned the status codes"
+    ):
         distances(one, other)
 
 
