@@ -42,4 +42,4 @@ def _why(error: Exception, path: Path) -> str:
     folder = next(one for one in (path, *path.absolute().parents) if one.is_dir())
     if shutil.disk_usage(folder).free < _FULL:
         return os.strerror(errno.ENOSPC)
-    return str(error).splitlines()[0]
+    return (str(error) or type(error).__name__).splitlines()[0]

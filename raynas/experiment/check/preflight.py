@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from raynas.errors import ConfigError, RaynasError, SpaceError
 from raynas.experiment.check.forecast import forecast
-from raynas.experiment.check.look import Built, Looker, Trained
+from raynas.experiment.check.network_probe import Built, NetworkProbe, Trained
 from raynas.experiment.experiment import Experiment
 from raynas.experiment.resolve.machine import check_machine
 from raynas.experiment.resolve.resolved import ResolvedExperiment, resolve
@@ -94,7 +94,7 @@ def preflight(
     resolved = resolve(experiment)
     check_machine(experiment, resolved.space)
     seen = _Seen()
-    with IsolatedProcess(Looker.of(experiment, resolved)) as looking:
+    with IsolatedProcess(NetworkProbe.of(experiment, resolved)) as looking:
         here: int = looking.ask(("gpus", ()))
         started = time.monotonic()
         _build_sample(seen, looking, resolved, limits, started)

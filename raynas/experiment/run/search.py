@@ -19,8 +19,8 @@ from raynas.execution.worker import TrialSpec
 from raynas.experiment.experiment import Experiment, experiment_from
 from raynas.experiment.resolve.machine import check_machine, share_of
 from raynas.experiment.resolve.resolved import ResolvedExperiment, resolve
-from raynas.experiment.run.first_look import first_look
 from raynas.experiment.run.folder import checkpoints, open_run, undone_if_empty
+from raynas.experiment.run.quick_check import quick_check
 from raynas.experiment.run.result import Result
 from raynas.experiment.run.winner_training import WinnerTraining, lacks_winner, say_over
 from raynas.insight import Watcher
@@ -162,11 +162,11 @@ def _execute(experiment: Experiment, resolved: ResolvedExperiment, conductor: Co
     from raynas.execution.ray_tune.opening import opened  # noqa: PLC0415 - loads Ray
 
     share = share_of(experiment)
-    look = first_look(experiment, resolved, conductor.history)
+    checking = quick_check(experiment, resolved, conductor.history)
     build = partial(resolved.space.build, **experiment.space_options)
     space = resolved.space
     with (
-        look as check_networks,
+        checking as check_networks,
         opened(
             share, build, space.home, resolved.recipe, resolved.data, space.resources
         ) as session,

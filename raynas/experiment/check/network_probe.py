@@ -1,4 +1,4 @@
-"""A look at one network: built, measured and trained for a few steps, on few examples."""
+"""Builds, measures and trains single networks for a few steps, on a few examples."""
 
 from __future__ import annotations
 
@@ -57,8 +57,8 @@ class Trained:
 
 
 @dataclass(slots=True)
-class Looker:
-    """Looks at networks; travels to another process, where a network does no harm.
+class NetworkProbe:
+    """Tries networks; it is sent to another process, where a network does no harm.
 
     Attributes:
         packed: Builds them.
@@ -82,7 +82,7 @@ class Looker:
     _context: TrainingContext | None = field(init=False, default=None)
 
     @classmethod
-    def of(cls, experiment: Experiment, resolved: ResolvedExperiment) -> Looker:
+    def of(cls, experiment: Experiment, resolved: ResolvedExperiment) -> NetworkProbe:
         """Take what a look needs from an experiment."""
         from raynas.execution.ray_tune.packing_code import pack  # noqa: PLC0415 - loads Ray
 
@@ -112,10 +112,9 @@ class Looker:
     def gpus(self) -> int:
         """Load what is slow to load; return how many GPUs there are for trials."""
         import torch  # noqa: PLC0415 - deciding must not load torch
+        from ray import cloudpickle  # noqa: PLC0415 - nor Ray, before the view is shown
 
         gpus = torch.cuda.device_count() if self.gpu else 0
-        from ray import cloudpickle  # noqa: PLC0415 - the driver shows its view before Ray is loaded
-
         build = cloudpickle.loads(self.packed)
         device = "cuda" if gpus else "cpu"
         self._context = TrainingContext(build, self.recipe, self.data, device, self.threads)

@@ -14,7 +14,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from raynas.errors import RaynasError, SpaceError
-from raynas.experiment.check.look import Looker
+from raynas.experiment.check.network_probe import NetworkProbe
 from raynas.experiment.experiment import Experiment
 from raynas.experiment.resolve.machine import trains_elsewhere
 from raynas.experiment.resolve.references import shipped_spaces
@@ -31,7 +31,7 @@ _PATIENCE: Final = 20.0  # seconds until trials begin without an answer; it most
 
 
 @contextmanager
-def first_look(
+def quick_check(
     experiment: Experiment, resolved: ResolvedExperiment, history: History
 ) -> Iterator[Callable[[], None]]:
     """Look at a sample of the space in another process.
@@ -50,7 +50,7 @@ def first_look(
 
     space, seed = resolved.space.space, resolved.plan.seed
     sample = [space.sample(proposal_rng(seed, number)) for number in range(_SAMPLE)]
-    with IsolatedProcess(Looker.of(experiment, resolved)) as process:
+    with IsolatedProcess(NetworkProbe.of(experiment, resolved)) as process:
         process.send(("failures", (sample, not trains_elsewhere(experiment))))
         yield partial(_check, process, time.monotonic() + _PATIENCE)
 

@@ -5,7 +5,7 @@ import pytest
 from raynas.errors import SpaceError
 from raynas.experiment.experiment import Experiment
 from raynas.experiment.resolve.resolved import resolve
-from raynas.experiment.run.first_look import first_look
+from raynas.experiment.run.quick_check import quick_check
 from raynas.trial import History
 
 SPACE = """
@@ -22,7 +22,7 @@ def build(architecture, input_shape, classes):
 
 def looked(**settings):
     experiment = Experiment(**settings)
-    with first_look(experiment, resolve(experiment), History()) as check:
+    with quick_check(experiment, resolve(experiment), History()) as check:
         check()
 
 
