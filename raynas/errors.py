@@ -38,6 +38,10 @@ class TrialMemoryError(TrialError):
     """A trial ended because memory ran out."""
 
 
+class CheckpointError(RaynasError):
+    """A checkpoint that a trial needs cannot be read. Its architecture is not to blame."""
+
+
 class ResourceError(RaynasError):
     """The cluster does not have the resources that a trial needs."""
 

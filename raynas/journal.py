@@ -22,7 +22,7 @@ from raynas.storage import writing
 from raynas.trial import Event, History, Objective
 from raynas.trial import codec as event_codec
 
-FORMAT: Final = 2
+FORMAT: Final = 3
 _NAME: Final = "journal.jsonl"
 
 

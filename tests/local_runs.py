@@ -57,10 +57,10 @@ class Run:
     def _told(self, event):
         spent = {name: getattr(event, name) for name in ("seconds", "worker")}
         if isinstance(event, Retried):
-            self.conductor.retry(event.number, event.reason, **spent)
+            self.conductor.retry(event.number, event.reason, event.remedy, **spent)
             return Verdict.STOP
         if isinstance(event, Failed):
-            self.conductor.fail(event.number, event.reason, lost=event.lost, **spent)
+            self.conductor.fail(event.number, event.reason, cause=event.cause, **spent)
             return Verdict.STOP
         return self.conductor.report(event)
 

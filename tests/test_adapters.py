@@ -10,8 +10,10 @@ from ray.tune import Experiment, Trainable
 from raynas.execution.limits import Limits
 from raynas.execution.packing import Resources, Room, Shares
 from raynas.execution.plan import Plan
-from raynas.execution.ray_tune.conductor_adapters import Bridge, ConductorSearchAlgorithm
+from raynas.execution.ray_tune.bridge import Bridge
+from raynas.execution.ray_tune.conductor_search import ConductorSearchAlgorithm
 from raynas.execution.ray_tune.final_training import FinalTraining
+from raynas.execution.ray_tune.timeouts import Timeouts
 from raynas.execution.ray_tune.trainable import FINAL
 from raynas.schedulers import Verdict
 from raynas.schedulers.run_to_end import RunToEnd
@@ -38,9 +40,11 @@ def tuned(run, folder, final=None):
     shares = Shares(Resources(1.0, 0.5), NODE, lambda one: {"gpus": one["gpus"]})
     final = final or FinalTraining(choose=lambda: None, take=lambda _: None)
     searcher = ConductorSearchAlgorithm(
-        Bridge(run.conductor, lambda t: Told(t.number), final, shares, Room(NODE))
+        Bridge(
+            run.conductor, lambda t: Told(t.number), final, shares, Room(NODE), Timeouts(None, 1.0)
+        )
     )
-    experiment = Experiment("tuned", Trainable, storage_path=str(folder), max_failures=2)
+    experiment = Experiment("tuned", Trainable, storage_path=str(folder))
     searcher.add_configurations([experiment])
     live = {}
     for _ in range(5000):
@@ -86,7 +90,7 @@ def test_the_winner_comes_last_and_once_when_no_trial_runs_and_its_loss_is_told(
     run = Run(Plan(SPACE, RandomSearch(SPACE), RunToEnd(), 7, 2, 0))
     if trials < 7:  # the search was cut off, or is over before it begins
         run.conductor.plan = replace(run.conductor.plan, trials=trials)
-    chosen, taken = [], []
+    chosen, taken = [], []  # its worker is lost three times
 
     def choose():
         assert not run.history.running

@@ -110,7 +110,7 @@ def test_a_failed_network_has_the_place_behind_the_worst():
     rng = strategies.generator(1)
     for name in ("p", "q", "y"):
         failed(history, LETTERS.sample(rng), name)
-    failed(history, LETTERS.sample(rng), "r", lost=True)
+    failed(history, LETTERS.sample(rng), "r", cause="circumstances")
     failed(history, LETTERS.sample(rng), "p", answered_by=3)
     known = training_set(ended(history))
     assert [trial.number for trial in known.trials] == [0, 1, 2, 3, 4]

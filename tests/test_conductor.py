@@ -173,17 +173,17 @@ def test_a_repeat_is_trained_again_under_another_seed():
     assert answered.outcome.answered_by == 0
 
 
-def failing(reason, *, lost, among):
+def failing(reason, *, cause, among):
     def child(trial):
         if trial.number in among:
-            yield Failed(trial.number, reason, lost=lost)
+            yield Failed(trial.number, reason, cause=cause)
         yield from learn(trial)
 
     return child
 
 
 def test_a_failure_is_answered_as_a_failure():
-    child = failing("it cannot be built", lost=False, among={0})
+    child = failing("it cannot be built", cause="architecture", among={0})
     run = Run(scripted(of("a"), of("a"))).to_end(child=child)
     answer = run.history.trials[1].outcome
     assert (answer.reason, answer.answered_by) == ("it cannot be built", 0)
@@ -191,9 +191,9 @@ def test_a_failure_is_answered_as_a_failure():
 
 
 def test_a_lost_worker_says_nothing_about_the_network():
-    child = failing("its worker was lost", lost=True, among={0})
+    child = failing("its worker was lost", cause="circumstances", among={0})
     run = Run(scripted(of("a"), of("a"))).to_end(child=child)
-    assert run.history.trials[0].outcome.lost
+    assert run.history.trials[0].outcome.cause == "circumstances"
     assert run.history.trials[1].trained
 
 
@@ -297,8 +297,9 @@ def retried_once(todo, events=()):
     run = Run(todo, list(events))
     while trial := run.conductor.next():
         for report in learn(trial):
-            if trial.number == 1 and report.epoch == 2 and not trial.alone:
-                run.conductor.retry(1, "out of memory")
+            if trial.number == 1 and report.epoch == 2 and not trial.tries("gpu"):
+                assert run.conductor.retry(1, "out of memory", "gpu")
+                assert not run.conductor.retry(1, "out of memory", "gpu")
                 break
             if run.conductor.report(report) is Verdict.STOP:
                 break
@@ -308,7 +309,7 @@ def retried_once(todo, events=()):
 def test_a_trial_short_of_memory_comes_next_and_alone_whenever_it_is_killed():
     todo = scripted(of("a"), of("b"), of("c"))
     whole = retried_once(todo)
-    assert [trial.alone for trial in whole.history.trials.values()] == [False, True, False]
+    assert [trial.tries("gpu") for trial in whole.history.trials.values()] == [0, 1, 0]
     assert [type(event) for event in whole.events if event.number == 1] == [
         *(Started, Report, Retried, Report, Report, Finished),
     ]

@@ -529,5 +529,5 @@ def test_what_is_lost_says_nothing_of_what_can_be_trained():
         train(PLAIN, history, dict(zip("uvwxy", text, strict=True)), loss=float(number))
     network = PLAIN.architecture(dict(zip("uvwxy", "abcab", strict=True)))
     history.apply(Started(3, network, PLAIN.identity(network), epochs=1, seed=3))
-    history.apply(Failed(3, "its worker was lost", lost=True))
+    history.apply(Failed(3, "its worker was lost", cause="circumstances"))
     assert [one.gap for one in outcomes(history)] == [0.0, 0.0, 0.0]

@@ -71,8 +71,7 @@ def test_one_that_raises_now_costs_one_trial_wherever_it_happens(name, ends, wor
     if ends == 12 and not failed:
         return  # nobody asked any more
     (fault,) = failed
-    assert fault.fault
-    assert not fault.blames_architecture
+    assert fault.cause == "part"
     says = "the scheduler raised ZeroDivisionError when it was asked what to train next: no rungs"
     assert fault.reason == says
     assert "in direct" in fault.detail
@@ -122,7 +121,7 @@ def test_one_that_raises_whenever_nothing_may_begin_ends_the_run_with_what_there
     run = Run(plan(stuck, trials=4)).to_end()
     assert run.conductor.finished
     assert len(run.history.failed) == 4  # those that were stopped, one after another
-    assert {trial.outcome.fault for trial in run.history.failed} == {True}
+    assert {trial.outcome.cause for trial in run.history.failed} == {"part"}
 
 
 @pytest.mark.parametrize(
@@ -222,9 +221,9 @@ def test_searchers_learn_no_more_from_a_fault_than_from_a_lost_worker(name):
         searcher = make(name, SPACE, options)
         return [searcher.propose(history, proposal_rng(seed, 16)) for seed in range(12)]
 
-    assert proposed(fault=True) == proposed(lost=True)
+    assert proposed(cause="part") == proposed(cause="circumstances")
     if name in {"bohb", "optuna"}:  # who learn from networks that fail by themselves
-        assert proposed(fault=True) != proposed()
+        assert proposed(cause="part") != proposed()
 
 
 @dataclass(frozen=True)
@@ -259,7 +258,7 @@ def test_what_a_scheduler_or_a_proxy_broke_is_trained_when_it_is_proposed_again(
 ):
     run = Run(plan(scheduler, trials=3, epochs=2, searcher=searcher)).to_end()
     first, again, answered, *_ = run.history.trials.values()
-    assert first.outcome.fault
+    assert first.outcome.cause == "part"
     assert first.outcome.detail
     assert [report.epoch for report in again.reports] == [1, 2]
     assert again.trained

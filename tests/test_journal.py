@@ -5,6 +5,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import get_args
 
 import pytest
 from hypothesis import given
@@ -15,10 +16,13 @@ from raynas.errors import JournalError
 from raynas.journal import Journal
 from raynas.space import Architecture
 from raynas.trial import (
+    Cause,
     Failed,
+    Fault,
     Finished,
     History,
     Objective,
+    Remedy,
     Report,
     Retried,
     Screening,
@@ -47,15 +51,19 @@ failing = st.fixed_dictionaries(
     {
         "reason": texts,
         "detail": texts,
-        "lost": st.booleans(),
+        "cause": st.sampled_from(get_args(Cause)),
         "answered_by": st.none() | st.integers(0, 9),
         "out_of_memory": st.booleans(),
         "at": numbers,
         "seconds": numbers,
         "worker": texts,
-        "fault": st.booleans(),
     }
 )
+
+
+faults = st.none() | st.builds(Fault, texts, texts)
+starting = st.fixed_dictionaries({"at": numbers, "fault": faults})
+retrying = st.tuples(st.sampled_from(get_args(Remedy)), numbers, numbers)
 
 
 @st.composite
@@ -73,7 +81,7 @@ def happenings(draw):
             fields = (draw(texts), draw(st.integers(1, 9)), draw(st.integers(0, 2**63)))
             parent, repeat = draw(st.none() | st.integers(0, 9)), draw(st.booleans())
             born = Started(len(history.trials), draw(architectures), *fields, parent, repeat)
-            happen(replace(born, screening=draw(screenings), at=draw(numbers)))
+            happen(replace(born, screening=draw(screenings), **draw(starting)))
             continue
         trial = history.trials[draw(st.sampled_from(trials))]
         donors = [other.number for other in history.finished]
@@ -84,8 +92,8 @@ def happenings(draw):
                 happen(Finished(trial.number, answered_by=draw(st.sampled_from(donors))))
             case "fail":
                 happen(Failed(trial.number, **draw(failing)))
-            case "retry" if not trial.alone:
-                happen(Retried(trial.number, draw(texts), draw(numbers), draw(numbers)))
+            case "retry":
+                happen(Retried(trial.number, draw(texts), *draw(retrying)))
             case _:
                 metrics = {**draw(measured), "val_accuracy": draw(numbers)}
                 said = (trial.epoch + 1, metrics, draw(numbers), draw(numbers))

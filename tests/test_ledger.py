@@ -44,8 +44,8 @@ def hazards(trial):
             if fate == "diverges":
                 yield Failed(trial.number, "the loss is nan", seconds=seconds, worker=worker)
             if fate == "lost":
-                yield Failed(trial.number, "its worker was lost", lost=True)
-            if fate == "full" and not trial.alone:
+                yield Failed(trial.number, "its worker was lost", cause="circumstances")
+            if fate == "full" and not trial.tries("gpu"):
                 yield Retried(trial.number, "memory", seconds=seconds, worker=worker)
         yield replace(report, seconds=float(rng.random()) + 0.1, worker=worker)
 

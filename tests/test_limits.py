@@ -158,7 +158,7 @@ def test_failures_that_were_not_tried_again_do_not_count():
     assert len(run.history.failed) > 20
     assert run.history.trained == 2
     lost = Run(plan(max_failures=3)).opened()
-    lost.to_end(child=lambda trial: iter([Failed(trial.number, "lost", lost=True)]))
+    lost.to_end(child=lambda trial: iter([Failed(trial.number, "lost", cause="circumstances")]))
     assert [*lost.history.trials] == [0, 1, 2]
 
 

@@ -207,7 +207,7 @@ def test_a_word_of_the_space_wins_over_a_prediction_and_being_alone_over_both():
     given = Shares(Resources(1.0, 1.0), node, lambda one: said[one["n"]], fraction)
     assert given.of(trial(0), History()) == Resources(1.0, 0.5)
     assert given.of(trial(1), History()) == Resources(2.0, 0.25)
-    assert given.of(trial(0, retried=Retried(0, "full")), History()) == Resources(1.0, 1.0)
+    assert given.of(trial(0, retries=(Retried(0, "full"),)), History()) == Resources(1.0, 1.0)
 
 
 # Prediction

@@ -135,9 +135,9 @@ def test_short_of_memory_is_retried_alone_then_given_up(mine):
     history = search(mine, "greedy", "small", "insatiable", "small").history
     finished = {history.trials[t.number].architecture["size"] for t in history.finished}
     assert finished == {"greedy", "small"}
-    assert history.trials[0].alone
+    assert history.trials[0].tries("gpu")
     (failed,) = history.failed
-    assert failed.alone
+    assert failed.tries("gpu")
     assert failed.outcome.out_of_memory
     assert failed.outcome.reason == (
         "out of memory: CUDA out of memory. Tried to allocate 2 TiB. (with a GPU to itself)"
@@ -156,9 +156,9 @@ class Killed:
 def test_killed_before_the_second_try_it_still_has_it(mine):
     with pytest.raises(KeyboardInterrupt):
         search(mine, "greedy", "small", watchers=[Killed()])
-    assert raynas.load(mine / "run").history.trials[0].alone
+    assert raynas.load(mine / "run").history.trials[0].tries("gpu")
     history = raynas.resume(mine / "run", searcher=Script("greedy", "small")).history
-    assert [trial.alone for trial in history.trials.values()] == [True, False]
+    assert [trial.tries("gpu") for trial in history.trials.values()] == [1, 0]
     assert len(history.finished) == 2
 
 
@@ -170,7 +170,7 @@ def test_with_a_device_to_itself_there_is_no_second_try(mine):
         search(mine, "greedy")
     (failed,) = raynas.load(mine / "run").history.failed
     assert failed.outcome.out_of_memory
-    assert not failed.alone
+    assert not failed.retries
 
 
 @pytest.mark.slow

@@ -228,7 +228,7 @@ def test_what_is_known_is_not_trained_again():
 def test_what_is_known_to_be_at_fault_is_not_trained():
     search = scripted(of("a", fault=Fault("too large", "where")), of("b"))
     assert search.suggest("one")["u"] == "b"
-    assert outcomes(search) == [Failed(0, "too large", "where", fault=True), None]
+    assert outcomes(search) == [Failed(0, "too large", "where", cause="part"), None]
 
 
 @pytest.mark.parametrize("name", SEARCHERS)
@@ -311,7 +311,7 @@ def test_how_a_trial_may_end():
     search.on_trial_complete("d", error=True)
     assert outcomes(search) == [
         Failed(0, "the trainable did not report score"),
-        Failed(1, "the trial was ended before it reported", lost=True),
+        Failed(1, "the trial was ended before it reported", cause="circumstances"),
         Finished(2),
         Failed(3, "the trainable failed"),
     ]

@@ -36,7 +36,7 @@ def losing(share):
         lost_at = int(trial.identity, 16) % 9
         for report in told:
             if int(trial.identity, 16) % 100 < 100 * share and report.epoch > lost_at:
-                yield Failed(trial.number, "its worker was lost", lost=True)
+                yield Failed(trial.number, "its worker was lost", cause="circumstances")
             yield report
 
     return child
@@ -92,7 +92,7 @@ def test_whatever_happens_a_scheduler_that_saw_it_all_says_what_a_fresh_one_says
         assert run.conductor.needed >= {trial.number for trial in run.history.running}
         if not run.conductor.limit:
             break
-    assert not [trial for trial in run.history.failed if trial.outcome.fault]
+    assert not [trial for trial in run.history.failed if trial.outcome.cause == "part"]
     assert run.conductor.finished
 
 
@@ -106,7 +106,7 @@ def test_a_member_whose_worker_is_lost_leaves_its_place_empty_and_holds_up_nobod
 ):
     todo = plan(scheduler(), trials=27)
     whole = Run(todo).to_end(workers, strategies.generator(4), losing(0.3))
-    lost = [trial for trial in whole.history.failed if trial.outcome.lost]
+    lost = [trial for trial in whole.history.failed if trial.outcome.cause == "circumstances"]
     assert lost
     assert len(whole.history.trials) == 27
     assert sum(trial.epoch == 9 for trial in whole.history.finished) >= 1

@@ -132,7 +132,6 @@ def report(number, epoch, accuracy=0.5, seconds=2.0):
         ([started(0), report(0, 1), Finished(0)], report(0, 2), "not running"),
         ([started(0), Failed(0, "no")], Finished(0), "not running"),
         ([started(0), Failed(0, "no")], Retried(0, "full"), "not running"),
-        ([started(0), Retried(0, "full")], Retried(0, "full"), "retried twice"),
     ],
 )
 def test_what_cannot_have_happened_is_refused_and_changes_nothing(before, event, says):

@@ -6,8 +6,10 @@ from itertools import islice
 from types import SimpleNamespace
 
 import pytest
+import torch
 
-from raynas.execution.worker import TrainingContext, TrialSpec, train
+from raynas.execution.retries import place
+from raynas.execution.worker import TrainingContext, TrialSpec, UnexplainedFailureError, train
 from raynas.tasks import Source
 from raynas.tasks.digits import Digits
 from raynas.training.recipe import Recipe
@@ -165,9 +167,23 @@ def cut(path, name, contents):
 
 def test_a_parent_that_cannot_be_read_is_a_failure(context, spec, parent, tmp_path):
     for path in spoiled(parent):
-        failed = only_event(context, replace(spec, parent=str(path)))
-        assert failed.reason.startswith(f"the checkpoint {path} cannot be read: ")
+        failed = only_event(context, replace(spec, parent=str(path)), cause="circumstances")
+        begins = f"it needs the weights of another trial, but its checkpoint {path} "
+        assert failed.reason.startswith(begins)
     assert names(tmp_path / "checkpoints") == []
+
+
+def test_a_trial_whose_own_checkpoint_is_damaged_or_elsewhere_begins_again_and_says_so(
+    context, spec, parent, tmp_path
+):
+    whole = [
+        one.metrics for one in train(context, replace(spec, checkpoint=str(tmp_path / "a.pt")))
+    ]
+    for path in spoiled(parent):
+        given = replace(spec, checkpoint=str(path), reported=2)
+        notice, *reports = train(context, given)
+        assert notice.text.startswith(f"begins again, because its checkpoint {path} ")
+        assert [one.metrics for one in reports] == whole
 
 
 @pytest.mark.parametrize("begin", [-1, 4, 5])
@@ -186,11 +202,11 @@ def test_the_seed_decides_everything_and_the_number_nothing(context, spec, tmp_p
     assert trained(seed=1) != trained(seed=2)
 
 
-def only_event(context, spec):
+def only_event(context, spec, cause="architecture"):
     (event,) = train(context, spec)
     assert isinstance(event, Failed)
     assert event.number == 3
-    assert not event.lost
+    assert event.cause == cause
     return event
 
 
@@ -339,3 +355,66 @@ def test_options_of_the_space_reach_its_build(context, spec):
 
     failed = only_event(replace(context, build=partial(build, depth=5)), spec)
     assert failed.reason.endswith("depth is 5")
+
+
+@pytest.mark.parametrize("leaves", [SystemExit(3), KeyboardInterrupt()], ids=["exit", "interrupt"])
+def test_a_network_that_wants_to_end_the_process_is_a_failure(context, spec, leaves):
+    def build(*_):
+        raise leaves
+
+    failed = only_event(replace(context, build=build), spec)
+    assert failed.reason.startswith(type(leaves).__name__)
+
+
+def settings():
+    return (
+        torch.get_default_dtype(),
+        torch.get_default_device(),
+        torch.is_grad_enabled(),
+        torch.are_deterministic_algorithms_enabled(),
+        torch.get_float32_matmul_precision(),
+        torch.backends.cudnn.benchmark,
+    )
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_what_a_network_sets_in_torch_ends_with_its_trial(context, spec, fails):
+    def build(*given):
+        child = context.build(*given)
+        torch.set_default_dtype(torch.float64)
+        torch.set_default_device("meta" if fails else "cpu")
+        torch.set_grad_enabled(not fails)
+        torch.use_deterministic_algorithms(mode=True)
+        torch.set_float32_matmul_precision("medium")
+        torch.backends.cudnn.benchmark = True
+        if fails:
+            raise RuntimeError("no")
+        torch.set_default_dtype(torch.float32)
+        return child
+
+    before = settings()
+    events = [*train(replace(context, build=build), spec)]
+    assert isinstance(events[-1], Failed) == fails
+    assert settings() == before
+
+
+def test_a_used_worker_is_not_sure_of_an_error_unless_a_new_one_has_had_it(context, spec):
+    def build(*_):
+        raise RuntimeError("two tensors do not fit")
+
+    broken = replace(context, build=build)
+    failed = only_event(broken, spec)  # a new worker is sure
+    with pytest.raises(UnexplainedFailureError) as caught:
+        list(train(broken, spec, used=True))
+    assert replace(caught.value.failed, seconds=0.0) == replace(failed, seconds=0.0)
+    assert place(failed) == f"{__file__}:{build.__code__.co_firstlineno + 1}"
+    (again,) = train(broken, replace(spec, confirmed=[place(failed)]), used=True)
+    assert again.reason == failed.reason
+
+
+def test_a_used_worker_is_sure_of_what_raynas_itself_says(context, spec):
+    def build(*_):
+        raise ValueError("no room")
+
+    (failed,) = train(replace(context, build=build), spec, used=True)
+    assert failed.reason == "the network cannot be built: no room"

@@ -85,7 +85,7 @@ TrialTimeout = Annotated[
     str | None,
     typer.Option(
         help="How long a trial may run, above 0, such as 10m; after that it has failed.",
-        show_default="no limit",
+        show_default="20 times the longest epoch without a report, at least 1h",
     ),
 ]
 Address = Annotated[

@@ -7,19 +7,20 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeGuard
 
 from raynas.errors import ConfigError, SearcherError
+from raynas.execution.chosen import as_measured, chosen_by
 from raynas.execution.failing_alike import FailingAlike
 from raynas.execution.guarded_scheduler import GuardedScheduler, paused_last
 from raynas.execution.interruption import UNINTERRUPTED, Interruption
 from raynas.execution.plan import Plan
 from raynas.execution.proposals import answer, ask, begin, exhausted
+from raynas.execution.retries import may_retry, place
 from raynas.rng import proposal_rng
 from raynas.schedulers import Begin, Directive, Director, Hold, Resume, Verdict
-from raynas.searchers import recommendation
 from raynas.searchers.recommendation import Recommendation
 from raynas.trial import (
     Event,
@@ -28,7 +29,9 @@ from raynas.trial import (
     Finished,
     History,
     Opened,
+    Outcome,
     Proposal,
+    Remedy,
     Report,
     Resumed,
     Retried,
@@ -59,6 +62,7 @@ class Conductor:
     _guidance: GuardedScheduler = field(init=False)
     _halfway: deque[int] = field(init=False)
     _failing: FailingAlike = field(init=False, default_factory=FailingAlike)
+    _confirmed: set[str] = field(init=False)
     _opened: bool = field(init=False, default=False)
     _exhausted: bool = field(init=False, default=False)
 
@@ -69,6 +73,8 @@ class Conductor:
         the verdict on it, or a trial's start and its answer from the history.
         """
         self._guidance = GuardedScheduler(self.plan.scheduler, self.plan.space, self.plan.seed)
+        outcomes = (trial.outcome for trial in self.history.failed)
+        self._confirmed = {place(one) for one in outcomes if _blames_network(one)}
         if isinstance(self.history.last, Report):
             self._judge(self.history.last)
         for trial in self.history.running:
@@ -115,14 +121,9 @@ class Conductor:
         If weights are inherited, it is the trial with the best score: a searcher ranks
         architectures, not weights, and might choose a trial whose weights are deleted.
         """
-        best = self.history.best
-        as_measured = Recommendation(best) if best else None
         if any(trial.started.inherits for trial in self.history.trials.values()):
-            return as_measured
-        chosen = recommendation(self.plan.searcher, self.history)
-        if chosen and isinstance(self.history.trials[chosen.trial.number].outcome, Failed):
-            return as_measured
-        return chosen
+            return as_measured(self.history)
+        return chosen_by(self.plan.searcher, self.history)
 
     @property
     def needed(self) -> set[int]:
@@ -189,13 +190,36 @@ class Conductor:
         """
         failed = Failed(number, reason, **more, at=self.clock())
         self.record(failed)
+        if _blames_network(failed):
+            self._confirmed.add(place(failed))
         if self.plan.limits.max_failures == math.inf:
             self._failing.failed(failed)
 
-    def retry(self, number: int, reason: str, **more: Any) -> None:
-        """Record that memory ran out on a shared device; the trial runs next, on a whole one."""
-        self.record(Retried(number, reason, self.clock(), **more))
+    def retry(self, number: int, reason: str, remedy: Remedy, **more: Any) -> bool:
+        """Let a trial that failed run again, if it may; return whether it may.
+
+        Args:
+            number: The trial's number.
+            reason: Why it failed.
+            remedy: What it gets.
+            more: Other fields of ``Retried``.
+        """
+        if not may_retry(self.history.trials[number], remedy):
+            return False
+        self.record(Retried(number, reason, remedy, self.clock(), **more))
         self._halfway.append(number)
+        return True
+
+    def cut(self, number: int) -> None:
+        """Record that the limit of the run ended a trial in mid-epoch; it continues on resume."""
+        if self.history.trials[number].reports:
+            at = self.clock()
+            self.record(Finished(number, stopped=True, at=at, limit=self.limit or "time"))
+
+    @property
+    def confirmed(self) -> Collection[str]:
+        """Where in the code errors were raised that are known to be those of networks."""
+        return self._confirmed
 
     def _judge(self, report: Report) -> Verdict:
         """Decide whether a trial continues after the last event, a report; record its end.
@@ -209,7 +233,7 @@ class Conductor:
         verdict = self._guidance.verdict(report, self.history)
         if isinstance(verdict, Fault):
             reason, detail = verdict.reason, verdict.detail
-            self.record(Failed(report.number, reason, detail, fault=True, at=report.at))
+            self.record(Failed(report.number, reason, detail, "part", at=report.at))
             return Verdict.STOP
         limit = ""
         if verdict is Verdict.GO:
@@ -277,7 +301,7 @@ class Conductor:
         if self.history.running or (paused := paused_last(self.history)) is None:
             return False
         self.record(Resumed(paused.number, self.clock()))
-        self.fail(paused.number, fault.reason, detail=fault.detail, fault=True)
+        self.fail(paused.number, fault.reason, detail=fault.detail, cause="part")
         return True
 
     def _begin(self, fault: Fault | None = None, *, surely: bool = False) -> Trial | None:
@@ -311,9 +335,14 @@ class Conductor:
         started = begin(
             proposal, number, plan.space, epochs=plan.epochs, seed=plan.seed, at=self.clock()
         )
-        known = answer(started, self.history, proposal)
+        known = answer(started, self.history)
         self.record(started)
         if known is None:
             return self.history.trials[number]
         self.record(known)
         return None
+
+
+def _blames_network(outcome: Outcome | None) -> TypeGuard[Failed]:
+    """Return whether an error of a network ended a trial, with a traceback."""
+    return isinstance(outcome, Failed) and outcome.cause == "architecture" and bool(outcome.detail)

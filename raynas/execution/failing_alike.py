@@ -30,7 +30,7 @@ class FailingAlike:
         Raises:
             ConfigError: It is the tenth with the same reason, and no trial has reported.
         """
-        if self._trained or not outcome.blames_architecture:
+        if self._trained or outcome.cause == "part":
             return
         self._reasons.append(_VARYING.sub("#", outcome.reason))
         if len(self._reasons) >= _MOST and len(set(self._reasons)) == 1:

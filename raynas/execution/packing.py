@@ -111,8 +111,11 @@ class Shares:
         share = read_resources(said, self.default)
         if self.fraction is not None and "gpus" not in said:
             share = Resources(share.cpus, self.fraction(trial.architecture, history))
-        if trial.alone:
+        if trial.tries("gpu"):
             share = Resources(share.cpus, max(1.0, share.gpus))
+        if trial.tries("node"):
+            enough = (node.cpus for node in self.nodes if node.gpus >= share.gpus)
+            share = Resources(max(enough, default=share.cpus), share.gpus)
         if not Room(self.nodes).fits(share):
             there = "; ".join(map(str, self.nodes))
             raise ResourceError(

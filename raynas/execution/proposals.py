@@ -90,21 +90,19 @@ def begin(
         replaces=proposal.replaces,
         screening=proposal.screening,
         at=at,
+        fault=proposal.fault,
     )
 
 
-def answer(
-    started: Started, history: History, proposal: Proposal | None = None
-) -> Finished | Failed | None:
+def answer(started: Started, history: History) -> Finished | Failed | None:
     """Return the end of a trial that need not be trained; none if it must be trained.
 
-    A trial need not be trained if its proposal has a fault, or if an earlier trial of the same
+    A trial need not be trained if it has a fault, or if an earlier trial of the same
     network, planned for at least as many epochs, has ended. An earlier failure counts only if the
     network was its cause.
     """
-    if proposal is not None and proposal.fault:
-        why = proposal.fault
-        return Failed(started.number, why.reason, why.detail, at=started.at, fault=True)
+    if fault := started.fault:
+        return Failed(started.number, fault.reason, fault.detail, "part", at=started.at)
     if started.repeat:
         return None
     for trial in history.same(started.identity):
@@ -113,7 +111,7 @@ def answer(
         match trial.outcome:
             case Finished():
                 return Finished(started.number, trial.stopped, trial.number, started.at)
-            case Failed(blames_architecture=True, reason=reason, out_of_memory=full):
+            case Failed(cause="architecture", reason=reason, out_of_memory=full):
                 number, by, at = started.number, trial.number, started.at
                 return Failed(number, reason, answered_by=by, out_of_memory=full, at=at)
     return None

@@ -6,9 +6,10 @@ ready at about the same time; otherwise the first worker would get all short tri
 
 from __future__ import annotations
 
+import platform
 import time
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,15 +17,25 @@ from uuid import uuid4
 
 from raynas import costs
 from raynas.data import Data
-from raynas.errors import RaynasError, SpaceError, StorageError, TrialError, TrialMemoryError
+from raynas.errors import (
+    CheckpointError,
+    RaynasError,
+    SpaceError,
+    StorageError,
+    TrialError,
+    TrialMemoryError,
+)
+from raynas.execution.retries import place
 from raynas.rng import seed_weights
 from raynas.space import Architecture
 from raynas.storage import writing
 from raynas.training.memory import begin_peak, memory_fails, peak
 from raynas.training.recipe import Recipe
+from raynas.training.torch_globals import torch_globals_kept
 from raynas.trial import Failed, Report
 
 if TYPE_CHECKING:
+    import torch
     from torch import nn
 
     from raynas.training.examples import Examples
@@ -48,6 +59,8 @@ class TrialSpec:
         begin: Epochs that count as trained already: the first report is of the next epoch, and
             the learning rate continues from there.
         keep: Whether to write a checkpoint also after the last epoch, for others to inherit.
+        reported: The last epoch that is in the journal; 0 if the trial begins.
+        confirmed: Where in the code errors of networks are raised, as ``retries.place`` says it.
     """
 
     number: int
@@ -58,6 +71,34 @@ class TrialSpec:
     parent: str = ""
     begin: int = 0
     keep: bool = False
+    reported: int = 0
+    confirmed: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something about a trial that people should know.
+
+    Attributes:
+        number: The trial's number.
+        text: A sentence without its subject, which is the trial.
+    """
+
+    number: int
+    text: str
+
+
+class UnexplainedFailureError(Exception):
+    """A trial failed in a worker that has trained others, one of which may be the cause.
+
+    Attributes:
+        failed: The failure.
+    """
+
+    def __init__(self, failed: Failed) -> None:
+        """Keep the failure."""
+        super().__init__(failed)
+        self.failed = failed
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,32 +134,48 @@ class TrainingContext:
         return self._on_device[split]
 
 
-def train(context: TrainingContext, spec: TrialSpec) -> Iterator[Report | Failed]:
+def train(
+    context: TrainingContext, spec: TrialSpec, *, used: bool = False
+) -> Iterator[Report | Failed | Notice]:
     """Train one trial: a report after every epoch, or a failure at the end.
 
     Any error of the child ends its trial, not the worker.
+
+    Args:
+        context: What all trials share.
+        spec: The trial.
+        used: Whether this process has trained other networks before.
+
+    Raises:
+        StorageError: A checkpoint cannot be written, which ends the run.
+        UnexplainedFailureError: The trial failed, and the process, which is ``used``, may be the
+            cause: it should not be used any more.
     """
     since = time.perf_counter()
     try:
-        with memory_fails():
+        with torch_globals_kept(), memory_fails():
             for report in _reports(context, spec):
                 yield report
                 since = time.perf_counter()  # after the yield, because the caller may take long
-    except StorageError:  # it ends the run
+    except StorageError:
         raise
-    except Exception as error:  # noqa: BLE001 - a child is a user's code and may raise anything
-        failed = failure(spec.number, error)
-        yield replace(failed, seconds=time.perf_counter() - since)
+    except (Exception, SystemExit, KeyboardInterrupt) as error:  # a child is a user's code
+        failed = replace(failure(spec.number, error), seconds=time.perf_counter() - since)
+        if used and failed.detail and place(failed) not in spec.confirmed:
+            raise UnexplainedFailureError(failed) from error
+        yield failed
 
 
-def failure(number: int, error: Exception) -> Failed:
+def failure(number: int, error: BaseException) -> Failed:
     """Return the failure of an error: raynas's own as a sentence, others with a traceback."""
+    if isinstance(error, CheckpointError):
+        return Failed(number, str(error), cause="circumstances")
     if isinstance(error, RaynasError):
         return Failed(number, str(error), out_of_memory=isinstance(error, TrialMemoryError))
     return Failed(number, f"{type(error).__name__}: {error}", detail=traceback.format_exc())
 
 
-def _reports(context: TrainingContext, spec: TrialSpec) -> Iterator[Report]:
+def _reports(context: TrainingContext, spec: TrialSpec) -> Iterator[Report | Notice]:
     import torch  # noqa: PLC0415 - see the module's docstring
 
     device = torch.device(context.device)
@@ -127,8 +184,10 @@ def _reports(context: TrainingContext, spec: TrialSpec) -> Iterator[Report]:
     facts: dict[str, float] = {"params": measured.params, "flops": measured.flops}
     checkpoint = Path(spec.checkpoint)
     reports: list[Report] = []
-    if checkpoint.exists():
-        saved = torch.load(checkpoint, map_location=device, weights_only=True)
+    saved, lacking = _saved(checkpoint, device)
+    if spec.reported and lacking:
+        yield Notice(spec.number, f"begins again, because {lacking}")
+    if saved:
         training.load_state(saved["training"])
         facts = saved["facts"]
         reports = [Report(spec.number, **report) for report in saved["reports"]]
@@ -187,17 +246,33 @@ def load(path: str) -> Mapping[str, Any]:
     """Return the training state from a checkpoint, on the CPU.
 
     Raises:
-        TrialError: The checkpoint cannot be read.
+        CheckpointError: The checkpoint cannot be read.
     """
     import torch  # noqa: PLC0415 - see the module's docstring
 
-    try:
-        saved = torch.load(path, map_location="cpu", weights_only=True)
-        state: Mapping[str, Any] = saved["training"]
-    except Exception as error:  # torch does not document its errors for a damaged file
-        reason = f"{type(error).__name__}: {error}"
-        raise TrialError(f"the checkpoint {path} cannot be read: {reason}") from error
+    saved, lacking = _saved(Path(path), torch.device("cpu"))
+    if lacking:
+        raise CheckpointError(f"it needs the weights of another trial, but {lacking}")
+    state: Mapping[str, Any] = saved["training"]
     return state
+
+
+def _saved(path: Path, device: torch.device) -> tuple[Mapping[str, Any], str]:
+    """Return the contents of a checkpoint; if there are none, why, as half a sentence."""
+    import torch  # noqa: PLC0415 - see the module's docstring
+
+    if not path.exists():
+        return {}, (
+            f"its checkpoint {path} is not there on {platform.node()}: the folder of a run must "
+            "be on a file system that all machines share"
+        )
+    try:
+        saved: Mapping[str, Any] = torch.load(path, map_location=device, weights_only=True)
+        saved["training"], saved["reports"], saved["facts"]
+    except Exception as error:  # noqa: BLE001 - torch does not document what it raises
+        reason = (str(error) or type(error).__name__).splitlines()[0]
+        return {}, f"its checkpoint {path} cannot be read: {reason}"
+    return saved, ""
 
 
 def _save(

@@ -153,7 +153,8 @@ class Compute:
         grace: How long trials may take to come to a checkpoint when a signal ends the run, in
             seconds or as in ``30s``.
         trial_timeout: How long a trial may run, in seconds or as in ``10m``: after that it has
-            failed, and its worker is replaced; none for as long as it likes.
+            failed, and its worker is replaced; none for a limit on the time without a report, 20
+            times the longest epoch so far and at least an hour.
 
     Raises:
         ConfigError: A value is out of range.
@@ -180,10 +181,10 @@ class Compute:
         return 0.0 if self.grace in (0, "0") else amounts.seconds(self.grace, "grace")
 
     @property
-    def trial_seconds(self) -> float:
-        """How long a trial may run, in seconds; infinite for as long as it likes."""
+    def trial_seconds(self) -> float | None:
+        """How long a trial may run, in seconds; none for a limit on the time without a report."""
         if self.trial_timeout is None:
-            return math.inf
+            return None
         return amounts.seconds(self.trial_timeout, "trial_timeout")
 
 

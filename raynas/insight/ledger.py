@@ -192,7 +192,8 @@ def _wasted(history: History) -> dict[str, float]:
     for trial in history.trials.values():
         reason = "superseded trials"  # of those that did not fail, only these do not last
         if isinstance(trial.outcome, Failed):
-            reason = "lost workers" if trial.outcome.lost else "failed trials"
+            circumstances = trial.outcome.cause == "circumstances"
+            reason = "lost workers" if circumstances else "failed trials"
         for spell in trial.spells:
             if isinstance(spell, Retried):
                 wasted["retries"] += spell.seconds

@@ -1,6 +1,7 @@
 """Proposals, events, trials, and the history of a run."""
 
 from raynas.trial.events import (
+    Cause,
     Event,
     Failed,
     Fault,
@@ -9,6 +10,7 @@ from raynas.trial.events import (
     Opened,
     Outcome,
     Proposal,
+    Remedy,
     Report,
     Resumed,
     Retried,
@@ -22,6 +24,7 @@ from raynas.trial.history import History
 from raynas.trial.trial import Losses, Session, Trial
 
 __all__ = [
+    "Cause",
     "Event",
     "Failed",
     "Fault",
@@ -32,6 +35,7 @@ __all__ = [
     "Opened",
     "Outcome",
     "Proposal",
+    "Remedy",
     "Report",
     "Resumed",
     "Retried",

@@ -12,6 +12,7 @@ from raynas.space.architecture import Architecture
 from raynas.trial.events import (
     Event,
     Failed,
+    Fault,
     Finished,
     Opened,
     Report,
@@ -36,6 +37,7 @@ def to_data(event: Event) -> dict[str, Any]:
     if isinstance(event, Started):
         data["architecture"] = dict(event.architecture)
         data["screening"] = asdict(event.screening)
+        data["fault"] = asdict(event.fault) if event.fault else None
     elif isinstance(event, Report | Winner):
         data["metrics"] = dict(event.metrics)
     if isinstance(event, Report):
@@ -58,6 +60,7 @@ def from_data(data: Mapping[str, Any]) -> Event:
     if kind is Started:
         values["architecture"] = Architecture.from_data(values["architecture"])
         values["screening"] = Screening(**values["screening"])
+        values["fault"] = Fault(**values["fault"]) if values["fault"] else None
     elif kind is Winner:
         values["front"] = tuple(values.get("front", ()))
     return kind(**values)

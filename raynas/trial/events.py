@@ -12,6 +12,15 @@ from raynas.space.architecture import Architecture
 
 ScreeningMode = Literal["", "chosen", "blind", "off"]
 
+Cause = Literal["architecture", "circumstances", "part"]
+"""Who is to blame for a failure: the architecture, so that the same network would fail again; the
+trial's circumstances, such as a worker that was lost; or a part of the run: a scheduler or a proxy
+raised. Only the first is remembered of a network."""
+
+Remedy = Literal["gpu", "node", "worker"]
+"""What a trial gets when it is tried again: a whole GPU, a whole node, or a worker that has not
+trained anything before."""
+
 
 @dataclass(frozen=True, slots=True)
 class Objective:
@@ -130,6 +139,7 @@ class Started:
         screening: As in ``Proposal``.
         at: The time, in seconds since 1970 (in a simulation: of the virtual clock).
         replaces: The stopped trial that it replaces, if any: that trial is never resumed.
+        fault: Why it is not trained, as in ``Proposal``.
     """
 
     number: int
@@ -144,6 +154,7 @@ class Started:
     screening: Screening = Screening()
     at: float = 0.0
     replaces: int | None = None
+    fault: Fault | None = None
 
 
 def accuracy_error(accuracy: float, examples: float) -> float:
@@ -208,40 +219,34 @@ class Failed:
         number: The trial's number.
         reason: One sentence.
         detail: The traceback, if there is one.
-        lost: Whether its worker was lost, which says nothing about the architecture.
+        cause: Who is to blame.
         answered_by: The earlier trial of the network that failed, if this one was not trained.
-        out_of_memory: Whether memory ran out, even with a whole device for this trial.
+        out_of_memory: Whether memory ran out, even with a whole GPU or node for this trial.
         at: The time, as in ``Started``.
         seconds: The time spent on it since its last report, or since it began; 0 if unknown, for
             example if the worker was lost.
         worker: The process in which it failed, if known.
-        fault: Whether a scheduler or a proxy raised, which says nothing about the architecture.
     """
 
     number: int
     reason: str
     detail: str = ""
-    lost: bool = False
+    cause: Cause = "architecture"
     answered_by: int | None = None
     out_of_memory: bool = False
     at: float = 0.0
     seconds: float = 0.0
     worker: str = ""
-    fault: bool = False
-
-    @property
-    def blames_architecture(self) -> bool:
-        """Whether the architecture is the cause of the failure."""
-        return not (self.lost or self.fault)
 
 
 @dataclass(frozen=True, slots=True)
 class Retried:
-    """A trial ran out of memory on a shared device; it continues on a whole device.
+    """A trial failed, perhaps by its circumstances; it continues from its last checkpoint.
 
     Attributes:
         number: The trial's number.
-        reason: How memory ran out, in one sentence.
+        reason: Why it failed, in one sentence.
+        remedy: What it gets this time.
         at: The time, as in ``Started``.
         seconds: The time that was lost, as in ``Failed``.
         worker: The process of the trial, if known.
@@ -249,6 +254,7 @@ class Retried:
 
     number: int
     reason: str
+    remedy: Remedy = "gpu"
     at: float = 0.0
     seconds: float = 0.0
     worker: str = ""

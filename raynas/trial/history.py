@@ -162,9 +162,7 @@ class History:
 
     def _retry(self, event: Retried) -> None:
         trial = self._live(event.number)
-        if trial.alone:
-            raise JournalError(f"trial {event.number} is retried twice")
-        self.trials[event.number] = replace(trial, retried=event)
+        self.trials[event.number] = replace(trial, retries=(*trial.retries, event))
 
     def _resume(self, event: Resumed) -> None:
         trial = self.trials.get(event.number)

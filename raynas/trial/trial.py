@@ -7,7 +7,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from raynas.space.architecture import Architecture
-from raynas.trial.events import Failed, Finished, Opened, Outcome, Report, Retried, Started
+from raynas.trial.events import (
+    Failed,
+    Finished,
+    Opened,
+    Outcome,
+    Remedy,
+    Report,
+    Retried,
+    Started,
+)
 
 Losses = tuple[float, ...]
 """The objectives in their order, each to be minimised."""
@@ -46,7 +55,7 @@ class Trial:
         losses: The objectives after the last report, each to be minimised; empty before the first.
         outcome: How it ended; none while it runs.
         known: How many trials had finished when it started; its searcher could know these.
-        retried: How memory ran out on a shared device, if it did.
+        retries: How it failed before it was tried again, in that order.
     """
 
     started: Started
@@ -54,7 +63,7 @@ class Trial:
     losses: Losses = ()
     outcome: Outcome | None = None
     known: int = 0
-    retried: Retried | None = None
+    retries: tuple[Retried, ...] = ()
 
     @property
     def number(self) -> int:
@@ -109,8 +118,8 @@ class Trial:
 
     @property
     def infeasible(self) -> bool:
-        """Whether its architecture failed, not its worker or a scheduler."""
-        return isinstance(self.outcome, Failed) and self.outcome.blames_architecture
+        """Whether its architecture is to blame for its failure."""
+        return isinstance(self.outcome, Failed) and self.outcome.cause == "architecture"
 
     @property
     def trained(self) -> bool:
@@ -123,10 +132,9 @@ class Trial:
         answered_by = None if self.outcome is None else self.outcome.answered_by
         return self.number if answered_by is None else answered_by
 
-    @property
-    def alone(self) -> bool:
-        """Whether it needs a whole device, because memory ran out on a shared one."""
-        return self.retried is not None
+    def tries(self, remedy: Remedy) -> int:
+        """Return how many times it was tried again with this remedy."""
+        return sum(retry.remedy == remedy for retry in self.retries)
 
     @property
     def spells(self) -> Sequence[Report | Retried | Failed]:
@@ -137,7 +145,7 @@ class Trial:
         if not self.trained:
             return ()
         failed = [self.outcome] if isinstance(self.outcome, Failed) else []
-        return [*self.reports, *([self.retried] if self.retried else []), *failed]
+        return [*self.reports, *self.retries, *failed]
 
     @property
     def seconds(self) -> float:

@@ -7,7 +7,6 @@ ended with the search, and no other process's cluster is touched.
 from __future__ import annotations
 
 import logging
-import math
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
@@ -34,7 +33,8 @@ class Share:
         address: The cluster to join; none for a new local one.
         verbose: Whether Ray may speak.
         grace: Seconds in which trials may come to a checkpoint when a signal ends the run.
-        trial_timeout: Seconds after which a trial that runs has failed.
+        trial_timeout: Seconds after which a trial that runs has failed; none for a limit on the
+            time without a report.
     """
 
     cpus: float = 1.0
@@ -43,7 +43,7 @@ class Share:
     address: str | None = None
     verbose: bool = False
     grace: float = 30.0
-    trial_timeout: float = math.inf
+    trial_timeout: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -91,7 +91,7 @@ class RaynasSearch(TuneSearcher):  # type: ignore[misc]  # Ray is not typed
             number, epochs = len(history.trials), self._open.epochs
             self._require_plain(proposal, number)
             started = begin(proposal, number, self._space, epochs=epochs, seed=self._seed)
-            known = answer(started, history, proposal)
+            known = answer(started, history)
             self._open.apply(started)
             if known is None:
                 self._numbers[trial_id] = number
@@ -166,7 +166,7 @@ class RaynasSearch(TuneSearcher):  # type: ignore[misc]  # Ray is not typed
         if result:
             names = " and ".join(objective.metric for objective in self._objectives)
             return Failed(number, f"the trainable did not report {names}")
-        return Failed(number, "the trial was ended before it reported", lost=True)
+        return Failed(number, "the trial was ended before it reported", cause="circumstances")
 
     def _scores(self, result: Mapping[str, Any]) -> dict[str, float]:
         """Return the objectives of a report; nothing if one is missing."""

@@ -16,20 +16,18 @@ from raynas.errors import Interrupted
 from raynas.execution.conductor import Conductor
 from raynas.execution.packing import Room, Shares
 from raynas.execution.ray_tune import tune_environment
+from raynas.execution.ray_tune.bridge import Bridge
 from raynas.execution.ray_tune.cluster import Share, Slots
-from raynas.execution.ray_tune.conductor_adapters import (
-    Bridge,
-    ConductorScheduler,
-    ConductorSearchAlgorithm,
-)
+from raynas.execution.ray_tune.conductor_scheduler import ConductorScheduler
+from raynas.execution.ray_tune.conductor_search import ConductorSearchAlgorithm
 from raynas.execution.ray_tune.final_training import FinalTraining
+from raynas.execution.ray_tune.killed_workers import killed_workers_told
 from raynas.execution.ray_tune.proxy_workers import ProxyWorkers
+from raynas.execution.ray_tune.timeouts import Timeouts
 from raynas.execution.ray_tune.trainable import ChildTrainable, PackedContext
 from raynas.execution.worker import TrialSpec
 from raynas.searchers.screened import Assess
 from raynas.trial import Trial
-
-_RESTARTS = 2  # times a trial whose worker was lost is begun again, from its last checkpoint
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +65,15 @@ class RaySession:
             KeyboardInterrupt: Likewise.
         """
         room = Room(self.slots.nodes, self.asked.concurrent)
-        bridge = Bridge(conductor, assign, final, self.shares, room, self.asked.trial_timeout)
+        timeouts = Timeouts(self.asked.trial_timeout, self.asked.grace)
+        bridge = Bridge(conductor, assign, final, self.shares, room, timeouts)
         if not conductor.finished:
             conductor.open(self.slots.count, self.slots.usual.gpus)
         with (
             conductor.interruption.graceful(self.asked.grace),
             self._quiet(),
             tune_environment(),
+            killed_workers_told(),
             tempfile.TemporaryDirectory(prefix="raynas-") as scratch,
         ):
             try:
@@ -112,7 +112,8 @@ class RaySession:
                 name="trials",
                 storage_path=scratch,
                 verbose=1 if self.asked.verbose else 0,
-                failure_config=tune.FailureConfig(max_failures=_RESTARTS),
+                # Which trials run again, and on what, is the conductor's decision.
+                failure_config=tune.FailureConfig(max_failures=0),
                 checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
             ),
         )

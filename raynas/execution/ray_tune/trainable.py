@@ -19,7 +19,13 @@ from raynas.execution.packing import Resources
 from raynas.execution.ray_tune.packing_code import pack
 from raynas.execution.uncollected import uncollected
 from raynas.execution.winner import Retrained, Tested, retrain
-from raynas.execution.worker import TrainingContext, TrialSpec, train
+from raynas.execution.worker import (
+    Notice,
+    TrainingContext,
+    TrialSpec,
+    UnexplainedFailureError,
+    train,
+)
 from raynas.training.recipe import Recipe
 from raynas.trial import Failed, Report
 
@@ -60,6 +66,7 @@ class ChildTrainable(tune.Trainable):  # type: ignore[misc]  # Ray ships no type
         self._packed = packed
         self._data = data
         self._context: TrainingContext | None = None
+        self._trials = 0
         self.reset_config(config)
 
     def reset_config(self, new_config: Mapping[str, Any]) -> bool:
@@ -67,7 +74,7 @@ class ChildTrainable(tune.Trainable):  # type: ignore[misc]  # Ray ships no type
         # Tune gives an actor to another trial only if that has the same share.
         self._spec, self._share = as_told(new_config)
         self._final = FINAL in new_config
-        self._events: Iterator[Report | Failed | Tested | Retrained] | None = None
+        self._events: Iterator[Report | Failed | Notice | Tested | Retrained] | None = None
         return True  # False would lose the trial and its slot without a word to the searcher
 
     def step(self) -> dict[str, Any]:
@@ -77,11 +84,18 @@ class ChildTrainable(tune.Trainable):  # type: ignore[misc]  # Ray ships no type
                 self._context = self._packed.unpacked(self._data, self._share)
                 import_module("torch")
         if self._events is None:
-            self._events = (retrain if self._final else train)(self._context, self._spec)
+            self._events = self._begun(self._context)
         event = next(self._events)
-        if self._final or not isinstance(event, Report | Failed):
+        if self._final or isinstance(event, Tested | Retrained):
             return {FINAL: event}
-        return as_result(replace(event, worker=f"{platform.node()}:{os.getpid()}"))
+        return as_result(event)
+
+    def _begun(self, context: TrainingContext) -> Iterator[Any]:
+        """Return the events of the trial or of the winner's training."""
+        if self._final:
+            return retrain(context, self._spec)
+        used, self._trials = self._trials > 0, self._trials + 1
+        return _named(train(context, self._spec, used=used))
 
     def cleanup(self) -> None:
         """Let go of the child."""
@@ -107,12 +121,22 @@ def as_told(config: Mapping[str, Any]) -> tuple[TrialSpec, Resources]:
     return spec, Resources(config["cpus"], config["gpus"])
 
 
-def as_result(event: Report | Failed) -> dict[str, Any]:
+def _named(events: Iterator[Report | Failed | Notice]) -> Iterator[Report | Failed | Notice]:
+    """Say in events by which process they were sent."""
+    worker = f"{platform.node()}:{os.getpid()}"
+    try:
+        for event in events:
+            yield event if isinstance(event, Notice) else replace(event, worker=worker)
+    except UnexplainedFailureError as error:
+        raise UnexplainedFailureError(replace(error.failed, worker=worker)) from error
+
+
+def as_result(event: Report | Failed | Notice) -> dict[str, Any]:
     """Return an event as the plain dictionary that crosses to the driver."""
     return {"raynas_event": type(event).__name__, "raynas": asdict(event)}
 
 
-def as_event(result: Mapping[str, Any]) -> Report | Failed:
+def as_event(result: Mapping[str, Any]) -> Report | Failed | Notice:
     """Return the event in a result, which Tune has flattened."""
     plain: dict[str, Any] = {}
     nested: dict[str, dict[str, float]] = {"metrics": {}, "errors": {}}
@@ -124,6 +148,7 @@ def as_event(result: Mapping[str, Any]) -> Report | Failed:
                 nested[field].update({intern(name): value} if name else {})
             else:
                 plain[field] = value
-    if result["raynas_event"] == Failed.__name__:
-        return Failed(**plain)
+    for kind in (Failed, Notice):
+        if result["raynas_event"] == kind.__name__:
+            return kind(**plain)
     return Report(**plain, metrics=nested["metrics"], errors=nested["errors"])

@@ -22,6 +22,7 @@ from raynas.experiment.resolve.resolved import ResolvedExperiment, resolve
 from raynas.experiment.run.folder import checkpoints, open_run, undone_if_empty
 from raynas.experiment.run.quick_check import quick_check
 from raynas.experiment.run.result import Result
+from raynas.experiment.run.watchers import Watchers
 from raynas.experiment.run.winner_training import WinnerTraining, lacks_winner, say_over
 from raynas.insight import Watcher
 from raynas.insight.run_limits import ahead
@@ -123,7 +124,7 @@ def run_resolved(
     if resolved.start:  # what the run begins with stays what it is, whatever becomes of its source
         experiment = replace(experiment, start_from=[dict(one) for one in resolved.start])
     check_machine(experiment, resolved.space)
-    others = tuple(watchers)
+    others = Watchers([*watchers])
     with ExitStack() as stack:
         journal = stack.enter_context(closing(Journal(experiment.output)))
         history = open_run(experiment, resolved, journal)
@@ -144,8 +145,7 @@ def run_resolved(
                 files.endow(history.trials[event.number], history)
             with writing(experiment.output):
                 board.write(event, history)
-            for watcher in others:
-                watcher.write(event, history)
+            others.write(event, history)
             interruption.check()
 
         conductor = Conductor(resolved.plan, history, record, time.time, interruption)
@@ -209,4 +209,6 @@ def trial_spec(experiment: Experiment, conductor: Conductor, trial: Trial) -> Tr
         parent=str(files.bequeathed(trial.number)) if started.inherits else "",
         begin=started.begin,
         keep=isinstance(conductor.plan.searcher, Keeper) or started.inherits,
+        reported=trial.reports[-1].epoch if trial.reports else 0,
+        confirmed=sorted(conductor.confirmed),
     )

@@ -1,0 +1,145 @@
+"""What Tune's searcher and scheduler share: the conductor, and how trials end by an error."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+from ray import cloudpickle
+
+from raynas.errors import StorageError
+from raynas.execution.conductor import Conductor
+from raynas.execution.packing import Room, Shares
+from raynas.execution.ray_tune.final_training import FinalTraining
+from raynas.execution.ray_tune.killed_workers import WorkerKilledError
+from raynas.execution.ray_tune.timeouts import Timeouts
+from raynas.execution.worker import TrialSpec, UnexplainedFailureError
+from raynas.trial import Failed, Remedy, Trial
+
+_LOG = logging.getLogger("raynas")
+
+_AGAIN: Final[Mapping[Remedy, str]] = {
+    "gpu": "trial %d runs again with a GPU to itself: %s",
+    "node": "trial %d runs again with a node to itself: %s",
+    "worker": "trial %d runs again in a new worker: %s",
+}
+_FACTS: Final = ("detail", "cause", "out_of_memory", "seconds", "worker")  # of a failure
+
+
+class Bridge:
+    """Keeps the first error of a hook: an exception inside Tune's loop would damage the run."""
+
+    def __init__(
+        self,
+        conductor: Conductor,
+        assign: Callable[[Trial], TrialSpec],
+        final: FinalTraining,
+        shares: Shares,
+        room: Room,
+        timeouts: Timeouts,
+    ) -> None:
+        """Connect Tune with a search.
+
+        Args:
+            conductor: Controls the search.
+            assign: Returns the description of a trial for its worker.
+            final: What is done once no trial runs and none will start.
+            shares: Decides the resources of a trial.
+            room: The free resources.
+            timeouts: Ends workers that do not answer.
+        """
+        self.conductor = conductor
+        self.assign = assign
+        self.final = final
+        self.shares = shares
+        self.room = room
+        self.timeouts = timeouts
+        self.error: BaseException | None = None
+        self.controller: Any = None
+        self._ends: dict[str, tuple[Failed, Remedy | None]] = {}  # by Tune's trial id
+
+    def guarded(self, hook: Callable[[], Any], otherwise: Any) -> Any:
+        """Return what ``hook`` returns; on an error keep it and return ``otherwise``."""
+        if self.error is not None:
+            return otherwise
+        try:
+            return hook()
+        except Exception as error:  # noqa: BLE001 - raised again when Tune has wound down
+            self.error = error
+            return otherwise
+
+    def abandon(self, error: BaseException) -> None:
+        """Stop at once and free the workers: Tune does so after errors, not after Ctrl-C.
+
+        In a notebook, where Ray outlives the search, the next one would find no CPU free.
+        """
+        self.error = error
+        if self.controller is not None:
+            self.controller.cleanup()
+
+    def note_error(self, trial: Any) -> None:
+        """Note the error by which a trial of Tune's has ended; one of storage ends the run."""
+        error = _error_of(trial)
+        cause = getattr(error, "cause", error)  # Ray wraps what a worker has raised
+        if isinstance(cause, StorageError):
+            self.error = self.error or cause
+        self._ends[trial.trial_id] = _end(error, cause)
+
+    def end_of(self, trial_id: str, number: int) -> tuple[Failed, Remedy | None]:
+        """Return how a trial has ended by an error, and what would be another chance for it."""
+        failed, remedy = self._ends.pop(trial_id, (_lost("no reason given"), "worker"))
+        return replace(failed, number=number), remedy
+
+    def ended(self, trial_id: str, number: int) -> None:
+        """Take note that a trial has ended by an error, or was ended because it took too long."""
+        failed, remedy = self.end_of(trial_id, number)
+        reason = self.timeouts.ended.get(trial_id)
+        if reason is None:
+            self.fail(failed, remedy)
+        elif reason:
+            self.conductor.fail(number, reason, seconds=self.timeouts.ended_after[trial_id])
+        else:
+            self.conductor.cut(number)
+
+    def fail(self, failed: Failed, remedy: Remedy | None) -> None:
+        """Let a trial that failed run again if it may; otherwise record that it failed."""
+        conductor, number, reason = self.conductor, failed.number, failed.reason
+        if remedy and conductor.retry(
+            number, reason, remedy, seconds=failed.seconds, worker=failed.worker
+        ):
+            _LOG.info(_AGAIN[remedy], number, reason)
+            return
+        trial = conductor.history.trials[number]
+        if failed.out_of_memory and trial.tries("gpu"):
+            reason = f"{reason} (with a GPU to itself)"
+        if failed.out_of_memory and trial.tries("node"):
+            reason = f"{reason} (with a node to itself)"
+        conductor.fail(number, reason, **{name: getattr(failed, name) for name in _FACTS})
+
+
+def _end(error: BaseException | None, cause: BaseException | None) -> tuple[Failed, Remedy]:
+    if isinstance(cause, UnexplainedFailureError):
+        return cause.failed, "worker"
+    if isinstance(error, WorkerKilledError) and error.out_of_memory:
+        return Failed(0, str(error), out_of_memory=True), "node"
+    lines = str(error or "no reason given").strip().splitlines()
+    return _lost(lines[0] if lines else type(error).__name__), "worker"
+
+
+def _lost(reason: str) -> Failed:
+    return Failed(0, f"its worker was lost: {reason}", cause="circumstances")
+
+
+def _error_of(trial: Any) -> BaseException | None:
+    """Return the error by which a trial of Tune's has ended.
+
+    Tune's own ``get_pickled_error`` reads a copy, which is not there yet at the first error.
+    """
+    written = trial.pickled_error_file
+    if not written or not Path(written).exists():
+        return None
+    error: BaseException = cloudpickle.loads(Path(written).read_bytes())
+    return error

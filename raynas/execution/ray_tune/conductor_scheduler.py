@@ -1,0 +1,104 @@
+"""The conductor as Tune's scheduler."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from signal import Signals
+from typing import Any
+
+from ray.tune.schedulers import FIFOScheduler, TrialScheduler
+
+from raynas.execution.ray_tune.bridge import Bridge
+from raynas.execution.ray_tune.trainable import FINAL, as_event
+from raynas.execution.winner import Tested
+from raynas.execution.worker import Notice
+from raynas.schedulers import Verdict
+from raynas.trial import Failed, Remedy
+
+_LOG = logging.getLogger("raynas")
+
+
+class ConductorScheduler(FIFOScheduler):  # type: ignore[misc]  # Ray ships no types
+    """Tells the conductor what trials say, and Tune what the conductor decides."""
+
+    def __init__(self, bridge: Bridge) -> None:
+        """Serve ``bridge``."""
+        super().__init__()
+        self._bridge = bridge
+        self._told_of_signal = False
+
+    def on_trial_add(self, tune_controller: Any, trial: Any) -> None:
+        """Note who runs the trials."""
+        super().on_trial_add(tune_controller, trial)
+        self._bridge.controller = tune_controller
+
+    def choose_trial_to_run(self, tune_controller: Any) -> Any:
+        """Choose as Tune does; Tune asks in every round, so this is where time is looked at."""
+        interruption = self._bridge.conductor.interruption
+        interruption.listen()
+        if interruption.signal and not self._told_of_signal:
+            self._told_of_signal = True
+            _LOG.info(
+                "%s: trials end after the epoch that they are in; a second signal ends the run "
+                "at once",
+                Signals(interruption.signal).name,
+            )
+        live = tune_controller.get_live_trials()
+        over = bool(self._bridge.conductor.limit)
+        self._bridge.guarded(lambda: self._bridge.timeouts.enforce(live, over=over), None)
+        return super().choose_trial_to_run(tune_controller)
+
+    def on_trial_result(
+        self,
+        tune_controller: Any,  # noqa: ARG002 - Tune's signature
+        trial: Any,
+        result: Mapping[str, Any],
+    ) -> str:
+        """Pass a report on; stop the trial when it is over."""
+        self._bridge.timeouts.heard(trial.trial_id)
+        verdict = self._bridge.guarded(lambda: self._told(result), Verdict.STOP)
+        stop, go = TrialScheduler.STOP, TrialScheduler.CONTINUE
+        return str(stop if verdict is Verdict.STOP else go)
+
+    def on_trial_complete(
+        self,
+        tune_controller: Any,  # noqa: ARG002 - Tune's signature
+        trial: Any,
+        result: Mapping[str, Any],  # noqa: ARG002 - Tune's signature
+    ) -> None:
+        """Let go of Tune's statistics: of every number of every trial ever run it keeps ten.
+
+        The journal holds what was reported.
+        """
+        trial.run_metadata.metric_analysis.clear()
+        trial.run_metadata.metric_n_steps.clear()
+        trial.run_metadata.last_result = {}
+
+    def on_trial_error(self, tune_controller: Any, trial: Any) -> None:
+        """Note by which error a trial has ended."""
+        super().on_trial_error(tune_controller, trial)
+        self._bridge.note_error(trial)
+
+    def _told(self, result: Mapping[str, Any]) -> Verdict:
+        if FINAL in result:
+            self._bridge.final.take(result[FINAL])
+            return Verdict.GO if isinstance(result[FINAL], Tested) else Verdict.STOP
+        event = as_event(result)
+        if isinstance(event, Notice):
+            _LOG.warning("trial %d %s", event.number, event.text)
+            return Verdict.GO
+        if isinstance(event, Failed):
+            self._bridge.fail(event, self._remedy(event))
+            return Verdict.STOP
+        return self._bridge.conductor.report(event)
+
+    def _remedy(self, failed: Failed) -> Remedy | None:
+        """Return what would be another chance for a trial whose worker says that it failed."""
+        if failed.out_of_memory:  # others on the same GPU may have taken it
+            return "gpu" if self._bridge.room.trials[failed.number].shared else None
+        return "worker" if failed.cause == "circumstances" else None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Leave the run behind when Tune pickles its own state, which is never read."""
+        return FIFOScheduler, ()
