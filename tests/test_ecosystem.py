@@ -155,7 +155,7 @@ def test_a_tune_searcher_behind_a_limiter_is_refused_in_words():
     history = History()
     proposal = searcher.propose(history, np.random.default_rng(0))
     history.apply(Started(0, proposal.architecture, "x", 1, 0))
-    with pytest.raises(SearcherError, match="take its limiter off"):
+    with pytest.raises(SearcherError, match="remove its ConcurrencyLimiter"):
         searcher.propose(history, np.random.default_rng(1))
 
 

@@ -11,6 +11,7 @@ from raynas.errors import ConfigError, SchedulerError
 from raynas.rng import proposal_rng
 from raynas.schedulers import Begin, Directive, Director, Hold, Resume, Scheduler, Verdict
 from raynas.searchers import Keeper, Searcher
+from raynas.searchers.wrapper import keeper
 from raynas.space import Space
 from raynas.trial import Fault, History, Proposal, Report, Trial
 
@@ -103,9 +104,9 @@ class GuardedScheduler:
         if isinstance(self.scheduler, Director):
             paused = {trial.number for trial in trials if trial.resumable}
             kept |= self._asked("scheduler", self.scheduler, history, paused)
-        if isinstance(searcher, Keeper):
+        if (keeps := keeper(searcher)) is not None:
             trained = {trial.number for trial in trials if trial.trained}
-            kept |= self._asked("searcher", searcher, history, trained)
+            kept |= self._asked("searcher", keeps, history, trained)
         return kept
 
     def _asked(

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from raynas.errors import ConfigError
-from raynas.trial import Objective
+from raynas.trial import History, Objective
+
+
+def _none(_: History) -> Collection[int]:
+    return ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,10 +20,13 @@ class Requirements:
     Attributes:
         objectives: What the run optimises.
         epochs: The full length of a trial.
+        paused: Returns the stopped trials that the run's scheduler may continue, so that their
+            scores are not final.
     """
 
     objectives: tuple[Objective, ...]
     epochs: int
+    paused: Callable[[History], Collection[int]] = _none
 
     def require_one_objective(self, searcher: str) -> None:
         """Check that there is one objective.

@@ -122,6 +122,13 @@ class Screened(SearcherWrapper):
         size = round(1 / self.screening.keep)
         drawn = (first, *(self.searcher.propose(history, rng) for _ in range(size - 1)))
         new = {self.space.identity(one.architecture): one for one in reversed(drawn) if one}
+        if len(new) == 1 and "same" not in self._said:
+            self._said.add("same")
+            _LOG.warning(
+                "asked %d times, the searcher proposed the same network each time: proxies have "
+                "nothing to choose from (shown once)",
+                size,
+            )
         return [*reversed([one for name, one in new.items() if not [*history.same(name)]])]
 
     def _assessments(self, architectures: Sequence[Architecture]) -> list[Assessment]:

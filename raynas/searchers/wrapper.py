@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from raynas.searchers import Searcher, check, recommendation, recommended
+from raynas.searchers import Keeper, Searcher, check, recommendation, recommended
 from raynas.searchers.recommendation import Recommendation
 from raynas.searchers.requirements import Requirements
 from raynas.space import Space
@@ -41,3 +41,10 @@ class SearcherWrapper:
     def recommendation(self, history: History) -> Recommendation | None:
         """Return the trial that the searcher hands over, and what it was compared with."""
         return recommendation(self.searcher, history)
+
+
+def keeper(searcher: Searcher) -> Keeper | None:
+    """Return who says which weights are kept: a searcher, or one that it wraps; none if nobody."""
+    if isinstance(searcher, Keeper):
+        return searcher
+    return keeper(searcher.searcher) if isinstance(searcher, SearcherWrapper) else None

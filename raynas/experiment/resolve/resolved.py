@@ -30,6 +30,7 @@ from raynas.experiment.resolve.suitability import check_parents, check_scheduler
 from raynas.experiment.resolve.user_code import blamed
 from raynas.options import build
 from raynas.proxies import NAMES
+from raynas.schedulers import Director, Scheduler
 from raynas.searchers import Searcher, check
 from raynas.searchers.inheriting import Inheriting
 from raynas.searchers.requirements import Requirements
@@ -87,9 +88,9 @@ def resolve(experiment: Experiment) -> ResolvedExperiment:
         experiment.searcher, space.space, experiment.searcher_options, experiment.seed
     )
     start = starting_points(experiment.start_from, space.space) if experiment.start_from else ()
-    with blamed("the searcher's check"):
-        check(searcher, Requirements(experiment.objectives, experiment.epochs))
     scheduler = find_scheduler(experiment.scheduler, experiment.scheduler_options)
+    with blamed("the searcher's check"):
+        check(searcher, _requirements(experiment, scheduler))
     asked, trials = experiment.scheduler, experiment.most_trials
     check_scheduler(scheduler, asked, searcher, experiment.epochs, trials)
     if experiment.inherit_weights:
@@ -120,6 +121,14 @@ def resolve(experiment: Experiment) -> ResolvedExperiment:
         experiment.limits,
     )
     return ResolvedExperiment(space, data, recipe, plan, start, dressed)
+
+
+def _requirements(experiment: Experiment, scheduler: Scheduler) -> Requirements:
+    """Return what the run requires of its searcher."""
+    required = Requirements(experiment.objectives, experiment.epochs)
+    if isinstance(scheduler, Director):
+        return replace(required, paused=scheduler.keeps)
+    return required
 
 
 def _dressed(

@@ -33,7 +33,7 @@ def paused_trials(described: Mapping[str, Any], history: History) -> Collection[
     amounts: dict[str, Any] = {
         name: described.get(name) for name in ("trials", "time", "gpu_hours")
     }
-    closed = len(history.trials) >= Experiment(**amounts).most_trials
+    closed = history.trained >= Experiment(**amounts).most_trials
     busy = any(trial.outcome is None or trial.cut for trial in history.trials.values())
     if closed and not busy:
         rng = proposal_rng(0, len(history.trials))  # nothing is drawn

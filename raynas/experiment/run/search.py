@@ -28,7 +28,7 @@ from raynas.insight import Watcher
 from raynas.insight.run_limits import ahead
 from raynas.insight.tensorboard import TensorBoard
 from raynas.journal import Journal, read
-from raynas.searchers import Keeper
+from raynas.searchers.wrapper import keeper
 from raynas.storage import writing
 from raynas.trial import Event, Started, Trial
 
@@ -208,7 +208,7 @@ def trial_spec(experiment: Experiment, conductor: Conductor, trial: Trial) -> Tr
         str(files.of(trial.number)),
         parent=str(files.bequeathed(trial.number)) if started.inherits else "",
         begin=started.begin,
-        keep=isinstance(conductor.plan.searcher, Keeper) or started.inherits,
+        keep=keeper(conductor.plan.searcher) is not None or started.inherits,
         reported=trial.reports[-1].epoch if trial.reports else 0,
         confirmed=sorted(conductor.confirmed),
     )
