@@ -34,7 +34,7 @@ def build(architecture, input_shape, classes):
         nn.Flatten(), nn.Linear(64, width), nn.ReLU(), nn.Linear(width, classes)
     )
 """
-DIED = "the process in which proxies looked at it died"
+DIED = "the process in which proxies scored it died, or did not answer in time"
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""Asking proxies before Ray is there, in a process that a network may kill without harm."""
+"""Score networks by proxies before Ray starts, in a separate process."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from raynas.execution.ray_tune.trainable import PackedContext
 from raynas.proxies import Batch, Scores, score
 from raynas.space import Architecture
 
-DIED: Final = "the process in which proxies looked at it died"
+DIED: Final = "the process in which proxies scored it died, or did not answer in time"
 _MOST: Final = 3  # processes that may die of it
 
 

@@ -1,13 +1,14 @@
-"""Asking proxies on a cluster, of networks that may kill whoever looks at them."""
+"""Score networks by proxies on a cluster; a network may kill its worker or keep it busy."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Final
 
 import ray
 
 from raynas.data import Data
+from raynas.errors import ResourceError
 from raynas.execution.assess import Assessor
 from raynas.execution.packing import Resources
 from raynas.execution.ray_tune.missing_proxies import DIED
@@ -16,6 +17,7 @@ from raynas.searchers.screened import Assessment
 from raynas.space import Architecture
 
 _Asked = tuple[Any, Any]  # a worker, and the answer to come
+_PATIENCE: Final = 300.0  # seconds for a network; on one core the slowest proxy takes less than 3
 
 
 class ProxyWorker:
@@ -32,15 +34,15 @@ class ProxyWorker:
 
 
 class ProxyWorkers:
-    """Several of them; one that dies is replaced, and what killed it is found out.
+    """Several such actors; one that dies is replaced, and the network that killed it is found.
 
-    Ray itself could restart them, but would ask of the same network again until all are dead.
+    Ray itself could restart them, but would ask about the same network again until all are dead.
     """
 
     def __init__(
         self, most: int, packed: PackedContext, data: Data, names: Sequence[str], seed: int
     ) -> None:
-        """Let nobody start yet, and ``most`` in the end; the rest is as for an ``ProxyWorker``."""
+        """Start at most ``most`` actors, when needed; the rest is as for a ``ProxyWorker``."""
         kept = ray.put(data)
         # No share of a CPU or GPU, or they would wait for the trials they decide on.
         kind = ray.remote(num_cpus=0, max_restarts=0)(ProxyWorker)
@@ -62,27 +64,38 @@ class ProxyWorkers:
         return worker, worker.assess.remote([architecture])
 
     def _said(self, place: int, asked: _Asked, architecture: Architecture) -> Assessment:
-        """Return what is said of a network, asked twice if need be.
+        """Return the scores of a network, which is scored again if its worker has died.
 
-        The first time another one may have been before it in the queue, or the process have died
-        by chance.
+        The first time, another network in the queue may have killed it.
 
         Raises:
-            RayActorError: A fresh worker does not start; no network is to blame for that.
+            ResourceError: A new worker does not start; no network is to blame for that.
         """
         heard = self._heard(place, asked)
         if heard is None:
-            ray.get(self._staff[place].__ray_ready__.remote())
+            self._wait_for_start(place)
             heard = self._heard(place, self._ask(place, architecture))
         return heard or Assessment(faults=dict.fromkeys(self._names, DIED))
 
     def _heard(self, place: int, asked: _Asked) -> Assessment | None:
-        """Return an answer; none if who was asked has died, and is being replaced."""
+        """Return an answer; none if the worker has died or was ended, and is being replaced."""
         worker, answer = asked
         try:
-            assessments: list[Assessment] = ray.get(answer)
-        except ray.exceptions.RayActorError:
+            assessments: list[Assessment] = ray.get(answer, timeout=_PATIENCE)
+        except ray.exceptions.RayTaskError:  # an error of our own, not of a worker
+            raise
+        except ray.exceptions.RayError:  # it died, Ray has killed it, or it does not answer
+            ray.kill(worker)
             if self._staff[place] is worker:
                 self._staff[place] = self._hire()
             return None
         return assessments[0]
+
+    def _wait_for_start(self, place: int) -> None:
+        try:
+            ray.get(self._staff[place].__ray_ready__.remote(), timeout=_PATIENCE)
+        except ray.exceptions.RayError as error:
+            raise ResourceError(
+                f"a worker for proxies must start within {_PATIENCE:g} s, and one did not: look "
+                "at the state of the cluster (ray status), then resume the run"
+            ) from error

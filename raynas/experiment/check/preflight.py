@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from raynas.execution.ray_tune.isolated_process import IsolatedProcess
 
 _LOOKING: Final = 0.5  # share of the time for building; the rest is for training
+_PATIENCE: Final = 120.0  # seconds for a network, loading torch included, on a busy machine
 _DEATHS: Final = 3  # of the process that looks, after which time is up in earnest
 
 
@@ -168,7 +169,7 @@ def _train_some(seen: _Seen, looking: IsolatedProcess, until: float) -> None:
 def _asked(looking: IsolatedProcess, seen: _Seen, method: str, *arguments: Any) -> Any:
     """Return what a look shows; count why it fails, if it does."""
     try:
-        found = looking.ask((method, arguments))
+        found = looking.ask((method, arguments), _PATIENCE)
     except RaynasError as error:  # the process died of it
         found = str(error)
         seen.deaths += 1
