@@ -20,7 +20,7 @@ from raynas.schedulers.run_to_end import RunToEnd
 from raynas.searchers import SEARCHERS
 from raynas.searchers.random import RandomSearch
 from raynas.space import Architecture, Choice, Int, Repeat, Space
-from raynas.trial import Failed, Finished, Proposal, Report, Resumed, Retried, Started
+from raynas.trial import Failed, Fault, Finished, Proposal, Report, Resumed, Retried, Started
 
 SPACE = Space(
     {
@@ -324,3 +324,45 @@ def test_a_network_too_large_for_a_device_is_not_tried_again():
     assert run.conductor.next() is None
     again = run.history.trials[1].outcome
     assert (again.out_of_memory, again.answered_by) == (True, 0)
+
+
+def test_a_proposal_with_a_fault_is_not_trained_wherever_the_run_is_killed():
+    todo = scripted(of("a"), of("b", fault=Fault("no proxy could score the network")), of("c"))
+    whole = Run(todo).to_end()
+    (failed,) = whole.history.failed
+    assert (failed.number, failed.outcome.cause) == (1, "part")
+    for length in range(len(whole.events)):
+        resumed = Run(todo, whole.events[:length]).to_end()
+        assert timeless(resumed.events) == timeless(whole.events), f"after {length} events"
+
+
+def test_a_lost_worker_is_replaced_twice_and_says_nothing_of_the_network():
+    run = Run(scripted(of("a"), of("a")))
+    number = run.conductor.next().number
+    for _ in range(2):
+        assert run.conductor.retry(number, "its worker was lost", "worker")
+        assert run.conductor.next().number == number
+    assert not run.conductor.retry(number, "its worker was lost", "worker")
+    run.conductor.fail(number, "its worker was lost", cause="circumstances")
+    run.to_end()
+    assert isinstance(run.history.trials[1].outcome, Finished)  # the same network, trained
+
+
+def test_where_networks_raise_is_remembered_when_the_run_is_resumed():
+    detail = 'Traceback (most recent call last):\n  File "space.py", line 7, in build\nKeyError: 1'
+    run = Run(scripted(of("a"), of("b")))
+    run.conductor.fail(run.conductor.next().number, "KeyError: 1", detail=detail)
+    assert [*run.conductor.confirmed] == ["space.py:7"]
+    assert [*Run(run.plan, run.events).conductor.confirmed] == ["space.py:7"]
+
+
+def test_a_searcher_that_cannot_choose_hands_over_the_best_score(caplog):
+    @dataclass(frozen=True, slots=True)
+    class Raises(Script):
+        def recommend(self, history):  # noqa: ARG002 - by contract
+            raise ZeroDivisionError("nothing to divide")
+
+    todo = replace(scripted(of("a"), of("b")), searcher=Raises((of("a"), of("b"))))
+    run = Run(todo).to_end()
+    assert run.conductor.recommended is run.history.best
+    assert "raised ZeroDivisionError as it chose the trial to hand over" in caplog.text
