@@ -156,9 +156,10 @@ def test_failures_are_rows_and_two_workers_do_it_all_side_by_side(mine):
     finished = {trial.architecture["kind"] for trial in result.history.finished}
     assert finished == {"meets", "plain"}  # two met: they were in two processes at one time
     workers = (mine / "workers").read_text().split()
-    # The winner is built once more; and what raises twice, the second time in a new worker.
-    assert len(workers) == len(kinds) + 2
-    assert len(set(workers[:-1])) == 3
+    again = sum(len(trial.retries) for trial in result.history.trials.values())
+    assert again in {1, 2}  # what raises is tried in a new worker; both, if they raise at once
+    assert len(workers) == len(kinds) + again + 1
+    assert len(set(workers[:-1])) == 2 + again
     assert result.winner.metrics["test_accuracy"] > 0.3
 
 
