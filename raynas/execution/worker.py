@@ -278,8 +278,6 @@ def _saved(path: Path, device: torch.device) -> tuple[Mapping[str, Any], str]:
 def _save(
     path: Path, training: Training, facts: Mapping[str, float], reports: list[Report]
 ) -> None:
-    import torch  # noqa: PLC0415 - see the module's docstring
-
     told = [
         {
             "epoch": one.epoch,
@@ -289,7 +287,17 @@ def _save(
         }
         for one in reports
     ]
-    state = {"training": training.state(), "facts": dict(facts), "reports": told}
+    save(path, {"training": training.state(), "facts": dict(facts), "reports": told})
+
+
+def save(path: Path, state: Mapping[str, Any]) -> None:
+    """Write a checkpoint; whoever is killed meanwhile leaves the one before.
+
+    Raises:
+        StorageError: It cannot be written.
+    """
+    import torch  # noqa: PLC0415 - see the module's docstring
+
     with writing(path, RuntimeError):  # torch raises it if the disk is full
         path.parent.mkdir(parents=True, exist_ok=True)
         # A unique name, because the worker of a killed run may still write the same checkpoint.

@@ -10,7 +10,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from raynas.data import Data
-from raynas.training.exported import Exported
+from raynas.training.exported import OTHER_WEIGHTS, PROGRAM, WEIGHTS, Exported
 
 
 class Normalised(nn.Module):
@@ -33,21 +33,35 @@ class Normalised(nn.Module):
         return logits
 
 
-def exported(child: nn.Module, data: Data) -> Exported:
-    """Return the files of a trained child; the child is moved to the CPU, in evaluation mode.
+def weights(child: nn.Module) -> Exported:
+    """Return ``weights.safetensors``: the child's own ``state_dict``, every tensor by itself.
 
-    ``weights.safetensors`` is the child's own ``state_dict``; ``network.pt2`` is the whole
-    network, normalisation included, for ``torch.export.load``. torch cannot export a network whose
+    Tensors that share memory (of a layer that is used twice, of tied weights) are each written
+    out, so the file can be loaded into the same module as it is. What safetensors cannot hold
+    (numbers of a rare type, an extra state that is no tensor) is written as torch does it.
+    """
+    state, contiguous = child.state_dict(), torch.contiguous_format
+    try:
+        own = {name: part.cpu().clone(memory_format=contiguous) for name, part in state.items()}
+        return Exported({WEIGHTS: save(own)})
+    except Exception as error:  # noqa: BLE001 - a child's own code makes the state
+        file = io.BytesIO()
+        torch.save(state, file)
+        return Exported({OTHER_WEIGHTS: file.getvalue()}, f"{type(error).__name__}: {error}")
+
+
+def program(child: nn.Module, data: Data) -> Exported:
+    """Return ``network.pt2``, for ``torch.export.load``: the network with its normalisation.
+
+    The child is moved to the CPU, in evaluation mode. torch cannot export a network whose
     ``forward`` depends on values or works for one batch size only.
     """
-    child = child.cpu().to(memory_format=torch.contiguous_format).eval()
-    state = {name: tensor.contiguous() for name, tensor in child.state_dict().items()}
-    weights = {"weights.safetensors": save(state)}
     try:
+        child = child.cpu().to(memory_format=torch.contiguous_format).eval()
         network = _program(child if data.train.ids else Normalised(child, data).eval(), data)
     except Exception as error:  # noqa: BLE001 - what torch.export raises is not documented
-        return Exported(weights, f"{type(error).__name__}: {error}")
-    return Exported({"network.pt2": network, **weights})
+        return Exported({}, f"{type(error).__name__}: {error}")
+    return Exported({PROGRAM: network})
 
 
 def _program(network: nn.Module, data: Data) -> bytes:

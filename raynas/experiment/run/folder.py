@@ -18,6 +18,8 @@ from raynas.experiment.resolve.user_code import code_of
 from raynas.experiment.run.checkpoints import Checkpoints
 from raynas.journal import Journal, exists, read
 from raynas.space.codec import to_data
+from raynas.storage import writing
+from raynas.training.exported import FILES
 from raynas.trial import History
 
 WINNER: Final = "winner"
@@ -65,13 +67,27 @@ def checkpoints(output: Path) -> Checkpoints:
     return Checkpoints(output.resolve() / "checkpoints")
 
 
-def keep_winner(output: Path, files: Mapping[str, bytes], card: Mapping[str, Any]) -> None:
-    """Write the winner's files, and ``architecture.json`` which says what they are."""
+def keep_winner(
+    output: Path, files: Mapping[str, bytes], card: Mapping[str, Any] | None = None
+) -> None:
+    """Write files of the winner.
+
+    Args:
+        output: The run folder.
+        files: Contents by file name.
+        card: If given, ``architecture.json``, which says what they are; files of the winner before
+            are deleted, for they are of another network.
+    """
     folder = output / WINNER
-    folder.mkdir(exist_ok=True)
-    for name, content in files.items():
-        (folder / name).write_bytes(content)
-    (folder / "architecture.json").write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
+    with writing(folder):
+        folder.mkdir(exist_ok=True)
+        if card is not None:
+            for name in FILES:
+                (folder / name).unlink(missing_ok=True)
+            text = json.dumps(card, indent=2) + "\n"
+            (folder / "architecture.json").write_text(text, encoding="utf-8")
+        for name, content in files.items():
+            (folder / name).write_bytes(content)
 
 
 def _described(experiment: Experiment, resolved: ResolvedExperiment) -> dict[str, Any]:
