@@ -20,7 +20,6 @@ from raynas.data import Data
 from raynas.errors import (
     CheckpointError,
     RaynasError,
-    SpaceError,
     StorageError,
     TrialError,
     TrialMemoryError,
@@ -216,8 +215,8 @@ def begin(
         ConfigError: The architecture has an unusable training recipe.
     """
     import torch  # noqa: PLC0415 - see the module's docstring
-    from torch import nn  # noqa: PLC0415
 
+    from raynas.training.child import built  # noqa: PLC0415
     from raynas.training.train import Training  # noqa: PLC0415
 
     if not 0 <= spec.begin < spec.epochs:
@@ -227,16 +226,13 @@ def begin(
     torch.set_num_threads(context.threads)
     architecture = Architecture.from_data(spec.architecture)
     recipe = context.recipe.with_overrides(architecture.under(TRAINING))
-    shape, classes = context.data.input_shape, context.data.classes
+    data = context.data
     seed_weights(spec.seed)
     with memory_fails():
-        try:
-            child = context.build(architecture, shape, classes)
-        except (ValueError, SpaceError) as error:
-            raise TrialError(f"the network cannot be built: {error}") from error
-        if not isinstance(child, nn.Module):
-            raise TrialError(f"build must return a torch.nn.Module, it returned {child!r}")
-        measured = costs.measure(child, shape, context.data.input_dtype)
+        child = built(
+            context.build, architecture, data.input_shape, data.classes, data.input_dtype
+        )
+        measured = costs.measure(child, data.input_shape, data.input_dtype)
     training = Training(child, examples, recipe, epochs=spec.epochs, seed=spec.seed)
     training.epoch = spec.begin
     return training, measured
