@@ -14,10 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from raynas.errors import StorageError
+from raynas.execution.checkpoint_file import save
 from raynas.execution.uncollected import uncollected
-from raynas.execution.worker import TrainingContext, TrialSpec, begin, failure, load, save
+from raynas.execution.worker import TrainingContext, TrialSpec, begin, failure, load
 from raynas.training.exported import Exported
 from raynas.training.memory import memory_fails
+from raynas.training.torch_globals import torch_globals_kept
 from raynas.trial import Failed, WinnerEpoch
 
 EXPORT_SECONDS: Final = 600.0
@@ -51,11 +54,16 @@ def retrain(context: TrainingContext, spec: TrialSpec) -> Iterator[WinnerEvent]:
     It goes on from its own checkpoint, if there is one. One whose spec has a ``parent`` takes its
     weights from there instead, as they are. Whatever the child raises is the last event, as it is
     in ``raynas.execution.worker``.
+
+    Raises:
+        StorageError: A checkpoint cannot be written, which ends the run.
     """
     try:
-        with memory_fails():
+        with torch_globals_kept(), memory_fails():
             yield from _retrained(context, spec)
-    except Exception as error:  # noqa: BLE001 - a child is a user's code and may raise anything
+    except StorageError:
+        raise
+    except (Exception, SystemExit, KeyboardInterrupt) as error:  # noqa: BLE001 - a user's code
         yield failure(spec.number, error)
 
 

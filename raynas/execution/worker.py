@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
 
 from raynas import costs
 from raynas.data import Data
@@ -24,10 +23,10 @@ from raynas.errors import (
     TrialError,
     TrialMemoryError,
 )
+from raynas.execution.checkpoint_file import save
 from raynas.execution.retries import place
 from raynas.rng import seed_weights
 from raynas.space import Architecture
-from raynas.storage import writing
 from raynas.training.memory import begin_peak, memory_fails, peak
 from raynas.training.recipe import Recipe
 from raynas.training.torch_globals import torch_globals_kept
@@ -284,22 +283,3 @@ def _save(
         for one in reports
     ]
     save(path, {"training": training.state(), "facts": dict(facts), "reports": told})
-
-
-def save(path: Path, state: Mapping[str, Any]) -> None:
-    """Write a checkpoint; whoever is killed meanwhile leaves the one before.
-
-    Raises:
-        StorageError: It cannot be written.
-    """
-    import torch  # noqa: PLC0415 - see the module's docstring
-
-    with writing(path, RuntimeError):  # torch raises it if the disk is full
-        path.parent.mkdir(parents=True, exist_ok=True)
-        # A unique name, because the worker of a killed run may still write the same checkpoint.
-        partial = path.with_name(f"{path.name}.{uuid4().hex}.partial")
-        try:
-            torch.save(state, partial)
-            partial.replace(path)
-        finally:
-            partial.unlink(missing_ok=True)
