@@ -123,7 +123,13 @@ def _compare(
 ) -> None:
     differences = experiment.differences(recorded["experiment"])
     if recorded["space"] != described["space"]:
-        differences.append("the space has other decisions")
+        other = _unordered(recorded["space"]) != _unordered(described["space"])
+        differences.append(
+            "the space has other decisions"
+            if other
+            else "the options of the space stand in another order (a list made of a set has "
+            "another order in each process: write it out)"
+        )
     if recorded["data"] != described["data"]:
         differences.append("the data, or how they are split, are others")
     if differences:
@@ -131,3 +137,12 @@ def _compare(
             f"{experiment.output} holds another run: {'; '.join(differences)}. "
             "Choose another output folder, or the settings it was begun with"
         )
+
+
+def _unordered(described: Any) -> Any:
+    """Return a described space without the order of its options."""
+    if isinstance(described, Mapping):
+        return {name: _unordered(part) for name, part in described.items()}
+    if isinstance(described, list):
+        return sorted(map(json.dumps, map(_unordered, described)))
+    return described
