@@ -114,7 +114,7 @@ def test_options_in_another_order_are_refused_with_what_may_be_the_cause(experim
     spaces = [Space({"op": Choice(options)}) for options in (["a", "b"], ["b", "a"])]
     one, other = (replace(experiment, space=replace_space(space)) for space in spaces)
     opened(one)
-    with pytest.raises(JournalError, match="in another order .*a list made of a set"):
+    with pytest.raises(JournalError, match=r"in another order .*a list made of a set"):
         opened(other)
 
 
