@@ -110,6 +110,14 @@ def test_a_space_that_was_edited_meanwhile_is_refused(experiment):
         opened(replace(mine, space=other_space()))
 
 
+def test_options_in_another_order_are_refused_with_what_may_be_the_cause(experiment):
+    spaces = [Space({"op": Choice(options)}) for options in (["a", "b"], ["b", "a"])]
+    one, other = (replace(experiment, space=replace_space(space)) for space in spaces)
+    opened(one)
+    with pytest.raises(JournalError, match=r"in another order .*a list made of a set"):
+        opened(other)
+
+
 def test_a_helper_that_was_changed_is_seen_and_said_once(experiment, tmp_path, caplog):
     (tmp_path / "helper.py").write_text("WIDTH = 3\n")
     (tmp_path / "space.py").write_text(

@@ -16,7 +16,7 @@ from raynas.cli.main import notices
 from raynas.insight.leaderboard import as_table, leaderboard
 from raynas.insight.progress import Lines, View, live_view
 from raynas.insight.summary import print_summary
-from raynas.trial import Failed, Finished, History, Objective, Report
+from raynas.trial import Failed, Finished, History, Objective, Report, Winner, WinnerEpoch
 
 NOTICE = "a notice of the search that is longer than eighty columns and so has to go on below that"
 
@@ -64,6 +64,18 @@ def test_it_shows_counts_times_best_and_running():
         "best  val_accuracy 92.00 %  trial 4  epochs 3/3  params 12.3k",
         "trial 5  epochs 1/3  val_accuracy 70.00 %",
     ]
+
+
+def test_it_shows_how_far_the_winner_is():
+    view, history = View(console(), 1, Clock()), History()
+    play([started(0), report(0, 3, 0.9), Finished(0)], view, history=history)
+    before = shown(view)[2:]
+    play([WinnerEpoch(0, 3, 10)], view, history=history)
+    assert shown(view)[2:] == [*before, "training the winner: epoch 3 of 10"]
+    play([Winner(0, {"test_accuracy": 0.9}, "")], view, history=history)
+    assert shown(view)[2:] == [*before, "exporting the winner"]
+    play([Winner(0, {"test_accuracy": 0.9}, "winner")], view, history=history)
+    assert shown(view)[2:] == before
 
 
 @pytest.mark.parametrize("columns", [30, 60, 80, 120])

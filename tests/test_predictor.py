@@ -17,14 +17,14 @@ from raynas.space import Architecture
 from raynas.tasks.digits import Digits
 from raynas.tasks.task import Source
 from raynas.training.examples import Examples
-from raynas.training.export import exported
+from raynas.training.export import program, weights
 from raynas.training.exported import input_card
 
 
 def kept(folder, child, data):
     """Write a winner as a run does."""
     folder.mkdir(exist_ok=True)
-    for name, content in exported(child, data).files.items():
+    for name, content in {**weights(child).files, **program(child, data).files}.items():
         (folder / name).write_bytes(content)
     card = {"classes": data.classes, "class_names": data.names, "input": input_card(data)}
     (folder / "architecture.json").write_text(json.dumps(card))

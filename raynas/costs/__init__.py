@@ -1,6 +1,7 @@
 """The costs of a child: parameters, multiply-adds, and the memory of its training."""
 
+from raynas.costs.copied import copied
 from raynas.costs.count import Costs, measure
 from raynas.costs.memory import training_bytes
 
-__all__ = ["Costs", "measure", "training_bytes"]
+__all__ = ["Costs", "copied", "measure", "training_bytes"]

@@ -38,12 +38,12 @@ def measure(child: nn.Module, input_shape: tuple[int, ...], input_dtype: str = "
     Args:
         child: The network.
         input_shape: The shape of one example, such as (channels, height, width).
-        input_dtype: ``int64`` for ids; otherwise inputs have the type of the parameters.
+        input_dtype: ``int64`` for ids, else ``float32``.
     """
     import torch  # noqa: PLC0415 - deciding must not load torch
 
     parameters = list(child.parameters())
-    like = parameters[0] if parameters else torch.empty(())
+    device = parameters[0].device if parameters else None
     flops = 0
 
     def add(layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
@@ -56,8 +56,7 @@ def measure(child: nn.Module, input_shape: tuple[int, ...], input_dtype: str = "
                 undo.callback(layer.register_forward_hook(add).remove)
         undo.enter_context(_evaluating(child))
         undo.enter_context(torch.no_grad())
-        inputs = like.new_zeros((1, *input_shape))
-        child(inputs.long() if input_dtype == "int64" else inputs)
+        child(torch.zeros((1, *input_shape), dtype=getattr(torch, input_dtype), device=device))
     return Costs(params=sum(parameter.numel() for parameter in parameters), flops=flops)
 
 

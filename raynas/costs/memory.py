@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import copy
 import weakref
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
+
+from raynas.costs.copied import copied
+from raynas.logits import logits_of
 
 if TYPE_CHECKING:
     import torch
@@ -49,7 +51,7 @@ def training_bytes(
 
     with torch.random.fork_rng([device] if on_gpu else []):  # dropout draws
         if on_gpu:
-            return _measured(copy.deepcopy(child), zeros(batch_size))
+            return _measured(copied(child), zeros(batch_size))
         two, three = (_moments(child, zeros(count)) for count in (2, 3))
         if len(two) != len(three):  # the operations depend on the number of examples
             return max(_moments(child, zeros(batch_size)))
@@ -76,7 +78,7 @@ def _moments(child: nn.Module, make_inputs: Inputs) -> list[int]:
     """Return the bytes in use after each allocation of a step, including those before it."""
     from raynas.costs.intercept import Intercept  # noqa: PLC0415
 
-    child = copy.deepcopy(child)
+    child = copied(child)
     tally = _Tally([*child.parameters(), *child.buffers()])
     with Intercept(tally.compute):
         _step(child, make_inputs)
@@ -91,7 +93,7 @@ def _step(child: nn.Module, make_inputs: Inputs) -> None:
 
     inputs = make_inputs()  # created here, because they also need memory
     labels = torch.zeros(len(inputs), dtype=torch.int64, device=inputs.device)
-    torch.autograd.backward(cross_entropy(child.train()(inputs), labels))
+    torch.autograd.backward(cross_entropy(logits_of(child.train()(inputs)), labels))
 
 
 def _held(child: nn.Module) -> int:

@@ -2,74 +2,118 @@
 
 One that began with another's weights is not trained anew: from scratch, it would be another
 network than the one that was chosen. It is tested and exported with the weights it has.
+
+After every epoch, the last one included, a checkpoint is written. It is deleted by whoever keeps
+the exported files, so a process that is killed costs an epoch of the training at most.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
 
+from raynas.errors import StorageError
+from raynas.execution.checkpoint_file import save
 from raynas.execution.uncollected import uncollected
 from raynas.execution.worker import TrainingContext, TrialSpec, begin, failure, load
 from raynas.training.exported import Exported
 from raynas.training.memory import memory_fails
-from raynas.trial import Failed
+from raynas.training.torch_globals import torch_globals_kept
+from raynas.trial import Failed, WinnerEpoch
+
+EXPORT_SECONDS: Final = 600.0
+"""How long the export may take; it can hang, for it runs the child's own code.
+
+The largest shipped network (DARTS, 20 cells) takes 18 s on one core; one that is thirty times as
+large, or a machine that is as much slower, has the time, too.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Tested:
-    """A winner that was trained and tested; its files come later, for they take seconds.
+    """A winner that was trained and tested; its program comes later, for that takes seconds.
 
     Attributes:
         metrics: ``test_accuracy`` (a fraction), ``test_loss`` (nats), ``params``, ``flops``.
+        weights: Its weights, as files.
     """
 
     metrics: Mapping[str, float]
+    weights: Exported
 
 
-@dataclass(frozen=True, slots=True)
-class Retrained:
-    """What became of a winner.
-
-    Attributes:
-        metrics: As in ``Tested``.
-        exported: It, as files.
-    """
-
-    metrics: Mapping[str, float]
-    exported: Exported
+WinnerEvent = WinnerEpoch | Tested | Exported | Failed
+"""What becomes of a winner: epochs, the test, the exported program; a failure is the last."""
 
 
-def retrain(context: TrainingContext, spec: TrialSpec) -> Iterator[Tested | Retrained | Failed]:
+def retrain(context: TrainingContext, spec: TrialSpec) -> Iterator[WinnerEvent]:
     """Train the winner on training and validation data, look at the test data, then export.
 
-    One whose spec has a ``parent`` takes its weights from there instead, as they are. Whatever
-    the child raises is the last event, as it is in ``raynas.execution.worker``.
+    It goes on from its own checkpoint, if there is one. One whose spec has a ``parent`` takes its
+    weights from there instead, as they are. Whatever the child raises is the last event, as it is
+    in ``raynas.execution.worker``.
+
+    Raises:
+        StorageError: A checkpoint cannot be written, which ends the run.
     """
     try:
-        with memory_fails():
+        with torch_globals_kept(), memory_fails():
             yield from _retrained(context, spec)
-    except Exception as error:  # noqa: BLE001 - a child is a user's code and may raise anything
+    except StorageError:
+        raise
+    except (Exception, SystemExit, KeyboardInterrupt) as error:  # noqa: BLE001 - a user's code
         yield failure(spec.number, error)
 
 
-def _retrained(context: TrainingContext, spec: TrialSpec) -> Iterator[Tested | Retrained]:
+def _retrained(context: TrainingContext, spec: TrialSpec) -> Iterator[WinnerEvent]:
     import torch  # noqa: PLC0415 - only workers load torch
 
     from raynas.training.examples import Examples  # noqa: PLC0415
-    from raynas.training.export import exported  # noqa: PLC0415
+    from raynas.training.export import program, weights  # noqa: PLC0415
     from raynas.training.train import evaluate  # noqa: PLC0415
 
     data, device = context.data, torch.device(context.device)
     training, measured = begin(context, spec, Examples.of(data.merged(), data, device))
     if spec.parent:
         training.load_state(load(spec.parent))
+    elif saved := _saved(spec):
+        training.load_state(saved)
     while training.epoch < spec.epochs:
         training.step()
+        save(Path(spec.checkpoint), {"winner": _key(spec), "training": training.state()})
+        yield WinnerEpoch(spec.number, training.epoch, spec.epochs)
     tested = evaluate(training.child, Examples.of(data.test, data, device))
     metrics = {f"test_{name}": value for name, value in tested.metrics.items()}
     metrics |= {"params": measured.params, "flops": measured.flops}
-    yield Tested(metrics)
+    yield Tested(metrics, weights(training.child))
     with uncollected():  # the first export loads torch's compiler
-        files = exported(training.child, data)
-    yield Retrained(metrics, files)
+        exported = program(training.child, data)
+    yield exported
+
+
+def _key(spec: TrialSpec) -> dict[str, Any]:
+    """Return what two trainings of a winner have in common if one may go on from the other."""
+    decided = repr(sorted(spec.architecture.items()))
+    return {
+        "number": spec.number,
+        "epochs": spec.epochs,
+        "seed": spec.seed,
+        "architecture": decided,
+    }
+
+
+def _saved(spec: TrialSpec) -> Mapping[str, Any] | None:
+    """Return the state in the winner's checkpoint; none if there is none of this winner's.
+
+    One that cannot be read costs the time of its epochs, and no more.
+    """
+    import torch  # noqa: PLC0415 - only workers load torch
+
+    try:
+        saved = torch.load(spec.checkpoint, map_location="cpu", weights_only=True)
+    except Exception:  # noqa: BLE001 - torch does not document its errors for a damaged file
+        return None
+    state: Mapping[str, Any] = saved["training"]
+    return state if saved["winner"] == _key(spec) else None

@@ -13,22 +13,20 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
 
 from raynas import costs
 from raynas.data import Data
 from raynas.errors import (
     CheckpointError,
     RaynasError,
-    SpaceError,
     StorageError,
     TrialError,
     TrialMemoryError,
 )
+from raynas.execution.checkpoint_file import save
 from raynas.execution.retries import place
 from raynas.rng import seed_weights
 from raynas.space import Architecture
-from raynas.storage import writing
 from raynas.training.memory import begin_peak, memory_fails, peak
 from raynas.training.recipe import Recipe
 from raynas.training.torch_globals import torch_globals_kept
@@ -216,8 +214,8 @@ def begin(
         ConfigError: The architecture has an unusable training recipe.
     """
     import torch  # noqa: PLC0415 - see the module's docstring
-    from torch import nn  # noqa: PLC0415
 
+    from raynas.training.child import built  # noqa: PLC0415
     from raynas.training.train import Training  # noqa: PLC0415
 
     if not 0 <= spec.begin < spec.epochs:
@@ -227,16 +225,13 @@ def begin(
     torch.set_num_threads(context.threads)
     architecture = Architecture.from_data(spec.architecture)
     recipe = context.recipe.with_overrides(architecture.under(TRAINING))
-    shape, classes = context.data.input_shape, context.data.classes
+    data = context.data
     seed_weights(spec.seed)
     with memory_fails():
-        try:
-            child = context.build(architecture, shape, classes)
-        except (ValueError, SpaceError) as error:
-            raise TrialError(f"the network cannot be built: {error}") from error
-        if not isinstance(child, nn.Module):
-            raise TrialError(f"build must return a torch.nn.Module, it returned {child!r}")
-        measured = costs.measure(child, shape, context.data.input_dtype)
+        child = built(
+            context.build, architecture, data.input_shape, data.classes, data.input_dtype
+        )
+        measured = costs.measure(child, data.input_shape, data.input_dtype)
     training = Training(child, examples, recipe, epochs=spec.epochs, seed=spec.seed)
     training.epoch = spec.begin
     return training, measured
@@ -278,8 +273,6 @@ def _saved(path: Path, device: torch.device) -> tuple[Mapping[str, Any], str]:
 def _save(
     path: Path, training: Training, facts: Mapping[str, float], reports: list[Report]
 ) -> None:
-    import torch  # noqa: PLC0415 - see the module's docstring
-
     told = [
         {
             "epoch": one.epoch,
@@ -289,13 +282,4 @@ def _save(
         }
         for one in reports
     ]
-    state = {"training": training.state(), "facts": dict(facts), "reports": told}
-    with writing(path, RuntimeError):  # torch raises it if the disk is full
-        path.parent.mkdir(parents=True, exist_ok=True)
-        # A unique name, because the worker of a killed run may still write the same checkpoint.
-        partial = path.with_name(f"{path.name}.{uuid4().hex}.partial")
-        try:
-            torch.save(state, partial)
-            partial.replace(path)
-        finally:
-            partial.unlink(missing_ok=True)
+    save(path, {"training": training.state(), "facts": dict(facts), "reports": told})

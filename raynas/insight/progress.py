@@ -209,6 +209,10 @@ def _texts(history: History, counts: OutcomeCounts) -> Iterator[Text]:
     if best := counts.leading(history):
         parts = [_score(best, objective), f"trial {best.number}", _epochs(best), *_params(best)]
         yield _row("best  " + "  ".join(parts), "green")
+    if (now := history.winner_epoch) and not running:
+        yield _row(f"training the winner: epoch {now.epoch} of {now.epochs}")
+    elif history.winner and not history.winner.folder:
+        yield _row("exporting the winner")
 
 
 def _running(trial: Trial, objective: Objective) -> Text:

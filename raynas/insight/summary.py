@@ -101,6 +101,10 @@ def winner(history: History, draw: Callable[[Architecture], str] = draw_decision
     if chosen:
         tested = (f"{name} {metric(name, value)}" for name, value in chosen.metrics.items())
         lines.append("  ".join(tested))
+        if not chosen.folder:
+            lines.append("it is not exported yet: raynas resume does it")
+        if chosen.missing:
+            lines.append(f"note: {chosen.missing}")
         if chosen.reason:
             lines.insert(1, f"why this trial: {chosen.reason}")
     return "\n".join(lines)

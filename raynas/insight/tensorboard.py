@@ -33,6 +33,7 @@ from raynas.trial import (
     Trial,
     TrialEvent,
     Winner,
+    WinnerEpoch,
 )
 
 _COSTS: Final = frozenset({"params", "flops"})  # alike in every epoch: one point is enough
@@ -70,8 +71,8 @@ class TensorBoard:
         With the first event, trials without a folder (of a run resumed with another folder) are
         written too.
         """
-        if isinstance(event, Opened):
-            return
+        if isinstance(event, Opened | WinnerEpoch) or (isinstance(event, Winner) and event.folder):
+            return  # a winner is written when it is tested; that it is exported is no number
         if not self._begun:
             self._begin(event, history)
         if isinstance(event, Winner):

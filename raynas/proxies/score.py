@@ -114,15 +114,11 @@ def _check(names: Iterable[str]) -> None:
 
 
 def _built(build: Build, architecture: Architecture, batch: Batch, seed: int) -> nn.Module:
-    from torch import nn  # noqa: PLC0415 - deciding must not load torch
+    from raynas.training.child import built  # noqa: PLC0415 - deciding must not load torch
 
     seed_weights(seed)
-    try:
-        child = build(architecture, batch.input_shape, batch.classes)
-    except (ValueError, SpaceError) as error:  # as in training
-        raise TrialError(f"the network cannot be built: {error}") from error
-    if not isinstance(child, nn.Module):
-        raise TrialError(f"build must return a torch.nn.Module, it returned {child!r}")
+    dtype = "int64" if batch.ids else "float32"
+    child = built(build, architecture, batch.input_shape, batch.classes, dtype)
     return child.to(batch.inputs.device)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,8 +11,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.modules.batchnorm import _NormBase
 
-from raynas.costs import Costs, measure
+from raynas.costs import Costs, copied, measure
 from raynas.errors import SpaceError
+from raynas.logits import logits_of
 from raynas.proxies.batch import Batch
 
 
@@ -40,11 +40,11 @@ class Subject:
         The authors of the proxies ran their networks like this; these had no dropout. All other
         layers are in evaluation mode, in which auxiliary heads are off, too.
         """
-        copied = copy.deepcopy(self.child).eval()
-        for layer in copied.modules():
+        child = copied(self.child).eval()
+        for layer in child.modules():
             if isinstance(layer, _NormBase):
                 layer.train()
-        return copied.to(memory_format=torch.channels_last) if self._images else copied
+        return child.to(memory_format=torch.channels_last) if self._images else child
 
     @property
     def _images(self) -> bool:
@@ -56,13 +56,8 @@ class Subject:
         Raises:
             SpaceError: The child's output has the wrong shape.
         """
-        logits = child(self.batch.inputs)
         expected = (len(self.batch.labels), self.batch.classes)
-        if tuple(logits.shape) != expected:
-            raise SpaceError(
-                f"a network must return one logit per class for every example, {expected}: "
-                f"got {tuple(logits.shape)}"
-            )
+        logits = logits_of(child(self.batch.inputs), expected)
         return functional.cross_entropy(logits, self.batch.labels)
 
     @cached_property

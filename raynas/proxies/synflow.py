@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _NormBase
 
 from raynas.errors import TrialError
+from raynas.logits import logits_of
 from raynas.proxies.subject import Subject, gradients, weights
 
 _NORMS = (_NormBase, nn.GroupNorm, nn.LayerNorm)
@@ -52,7 +53,7 @@ def flows(subject: Subject) -> dict[str, float]:
     found = weights(child)
     example = subject.batch.inputs[:1]  # ids are used as they are: their embeddings are weights
     inputs = example if subject.batch.ids else torch.ones_like(example, dtype=torch.float64)
-    slopes = gradients(child(inputs).sum(), list(found.values()))
+    slopes = gradients(logits_of(child(inputs)).sum(), list(found.values()))
     return {
         name: float((weight.detach() * slope).abs().sum())
         for (name, weight), slope in zip(found.items(), slopes, strict=True)

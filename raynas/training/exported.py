@@ -4,18 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from raynas.data import Data
+
+PROGRAM: Final = "network.pt2"
+WEIGHTS: Final = "weights.safetensors"
+OTHER_WEIGHTS: Final = "weights.pt"  # of what safetensors cannot hold
+FILES: Final = (PROGRAM, WEIGHTS, OTHER_WEIGHTS)
 
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """A trained child as files.
+    """A trained child, or its weights, as files.
 
     Attributes:
         files: Contents by file name.
-        missing: Why ``network.pt2`` is missing; empty if it is there.
+        missing: Why a file is missing; empty if none is.
     """
 
     files: Mapping[str, bytes]

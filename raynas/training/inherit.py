@@ -74,7 +74,7 @@ def inherit(
 
 def grouping(network: nn.Module) -> dict[str, int]:
     """Return the number of groups of each convolution, by name; the weights do not show it."""
-    layers = network.named_modules()
+    layers = network.named_modules(remove_duplicate=False)
     return {name: layer.groups for name, layer in layers if isinstance(layer, _ConvNd)}
 
 
@@ -82,11 +82,13 @@ def in_common(
     child: nn.Module, parent: Mapping[str, Tensor], groups: Mapping[str, int] | None = None
 ) -> dict[str, Part]:
     """Return by name the parts of the tensors that ``inherit`` copies."""
-    parts = {}
+    parts, layers = {}, dict(child.named_modules(remove_duplicate=False))
     for name, own in child.state_dict().items():
         layer, given = name.rpartition(".")[0], parent.get(name)
         theirs = None if groups is None else groups.get(layer)
-        if given is not None and _fits(child.get_submodule(layer), theirs, given, own):
+        if not isinstance(own, Tensor) or not isinstance(given, Tensor):
+            continue  # an extra state
+        if _fits(layers[layer], theirs, given, own):
             parts[name] = _common(given, own)
     return parts
 

@@ -41,7 +41,7 @@ class SGD:
     def step(self, lr: float) -> None:
         """Update every parameter that has a gradient."""
         moved = [
-            (parameter, parameter.grad, momentum)
+            (_real(parameter), _real(parameter.grad), _real(momentum))
             for parameter, momentum in zip(self._parameters, self.momentum.values(), strict=True)
             if parameter.grad is not None
         ]
@@ -60,7 +60,7 @@ class SGD:
             dampening=0.0,
             maximize=False,
         )
-        for parameter in parameters:
+        for parameter in self._parameters:
             parameter.grad = None
 
     @torch.no_grad()
@@ -81,3 +81,8 @@ class SGD:
             if name in parts and name in momentum:
                 there, here = parts[name]
                 own[here].copy_(momentum[name][there])
+
+
+def _real(tensor: Tensor) -> Tensor:
+    """Return a view of complex numbers as pairs: the fused kernel takes real numbers only."""
+    return torch.view_as_real(tensor) if tensor.is_complex() else tensor

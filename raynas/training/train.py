@@ -22,7 +22,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from raynas.errors import ConfigError, SpaceError, TrialError
+from raynas.errors import ConfigError, TrialError
+from raynas.logits import logits_of
 from raynas.rng import epoch_generator, seed_dropout
 from raynas.training.examples import Examples, augmented, cut_out
 from raynas.training.inherit import grouping, in_common, inherit
@@ -144,7 +145,7 @@ class Training:
             if recipe.cutout:
                 inputs = cut_out(inputs, recipe.cutout, generator)
             with precision:
-                logits = _checked(self.child(inputs), examples, labels)
+                logits = logits_of(self.child(inputs), (len(labels), examples.classes))
                 loss = functional.cross_entropy(
                     logits, labels, label_smoothing=recipe.label_smoothing
                 )
@@ -160,6 +161,7 @@ class Training:
         return {
             "epoch": self.epoch,
             "child": self.child.state_dict(),
+            "passing": self._passing(),
             "groups": grouping(self.child),
             "momentum": self._optimizer.momentum,
         }
@@ -168,7 +170,16 @@ class Training:
         """Continue from a state of the same architecture; recipe, seed and length stay."""
         self.epoch = state["epoch"]
         self.child.load_state_dict(state["child"])
+        for name, buffer in state.get("passing", {}).items():
+            layer, _, own = name.rpartition(".")
+            device = self.examples.inputs.device
+            setattr(self.child.get_submodule(layer), own, buffer.to(device, copy=True))
         self._optimizer.load(state["momentum"])
+
+    def _passing(self) -> dict[str, Tensor]:
+        """Return the buffers that the ``state_dict`` leaves out; training may change them."""
+        kept = self.child.state_dict()
+        return {name: part for name, part in self.child.named_buffers() if name not in kept}
 
     def inherit(self, state: Mapping[str, Any]) -> float:
         """Inherit the weights and momentum of another architecture, as far as they fit.
@@ -207,7 +218,7 @@ def evaluate(child: nn.Module, examples: Examples) -> Scores:
         examples.inputs.tensor_split(parts), examples.labels.tensor_split(parts), strict=True
     ):
         with precision:
-            logits = _checked(child(examples.normalised(inputs)), examples, labels)
+            logits = logits_of(child(examples.normalised(inputs)), (len(labels), examples.classes))
             losses = functional.cross_entropy(logits, labels, reduction="none")
         loss += losses.sum()
         squares += losses.square().sum()
@@ -224,12 +235,3 @@ def evaluate(child: nn.Module, examples: Examples) -> Scores:
 def _precision(device: torch.device) -> AbstractContextManager[None]:
     bfloat16 = device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
     return torch.autocast(device.type, torch.bfloat16, enabled=bfloat16)
-
-
-def _checked(logits: Tensor, examples: Examples, labels: Tensor) -> Tensor:
-    if logits.shape != (len(labels), examples.classes):
-        raise SpaceError(
-            "a network must return one logit per class for every example, "
-            f"{(len(labels), examples.classes)}: got {tuple(logits.shape)}"
-        )
-    return logits

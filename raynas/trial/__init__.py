@@ -17,11 +17,11 @@ from raynas.trial.events import (
     Screening,
     Started,
     TrialEvent,
-    Winner,
     accuracy_error,
 )
 from raynas.trial.history import History
 from raynas.trial.trial import Losses, Session, Trial
+from raynas.trial.winner import Winner, WinnerEpoch
 
 __all__ = [
     "Cause",
@@ -45,5 +45,6 @@ __all__ = [
     "Trial",
     "TrialEvent",
     "Winner",
+    "WinnerEpoch",
     "accuracy_error",
 ]

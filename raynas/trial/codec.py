@@ -20,13 +20,23 @@ from raynas.trial.events import (
     Retried,
     Screening,
     Started,
-    Winner,
 )
+from raynas.trial.winner import Winner, WinnerEpoch
 
 _EVENTS: Final = MappingProxyType(
     {
         kind.__name__.lower(): kind
-        for kind in (Opened, Started, Report, Finished, Failed, Retried, Resumed, Winner)
+        for kind in (
+            Opened,
+            Started,
+            Report,
+            Finished,
+            Failed,
+            Retried,
+            Resumed,
+            WinnerEpoch,
+            Winner,
+        )
     }
 )
 

@@ -9,6 +9,7 @@ from typing import Literal
 
 from raynas.errors import ConfigError, unknown
 from raynas.space.architecture import Architecture
+from raynas.trial.winner import Winner, WinnerEpoch
 
 ScreeningMode = Literal["", "chosen", "blind", "off"]
 
@@ -273,28 +274,6 @@ class Resumed:
     at: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Winner:
-    """The architecture chosen by validation, after its single test on the test data.
-
-    Attributes:
-        number: The trial it was chosen from.
-        metrics: The results, such as ``test_accuracy`` (a fraction).
-        folder: Where it was exported, relative to the run folder.
-        at: The time, as in ``Started``.
-        reason: If it is not the trial with the best score, why, in one line; else empty.
-        front: With several objectives, the trials on the Pareto front that the searcher expects
-            on new data; empty if the searcher makes no such estimate.
-    """
-
-    number: int
-    metrics: Mapping[str, float]
-    folder: str
-    at: float = 0.0
-    reason: str = ""
-    front: tuple[int, ...] = ()
-
-
 Outcome = Finished | Failed
-TrialEvent = Started | Report | Finished | Failed | Retried | Resumed | Winner
+TrialEvent = Started | Report | Finished | Failed | Retried | Resumed | WinnerEpoch | Winner
 Event = Opened | TrialEvent

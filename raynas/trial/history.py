@@ -17,9 +17,9 @@ from raynas.trial.events import (
     Resumed,
     Retried,
     Started,
-    Winner,
 )
 from raynas.trial.trial import Losses, Session, Trial
+from raynas.trial.winner import Winner, WinnerEpoch
 
 
 @dataclass(slots=True)
@@ -36,6 +36,7 @@ class History:
             was at its last finish. A trial stays here when it is resumed, and if it then fails.
         failed: Trials that ended without a score, in the order they ended.
         winner: The winner, once it was tested.
+        winner_epoch: How far the training of a winner is that is not tested yet.
         sessions: When processes worked on the run, in their order.
         last: The last event; none before the first.
     """
@@ -45,6 +46,7 @@ class History:
     finished: list[Trial] = field(default_factory=list)
     failed: list[Trial] = field(default_factory=list)
     winner: Winner | None = None
+    winner_epoch: WinnerEpoch | None = None
     sessions: list[Session] = field(default_factory=list)
     last: Event | None = None
     _running: dict[int, None] = field(default_factory=dict)
@@ -102,6 +104,7 @@ class History:
         match event:
             case Opened():
                 self.sessions.append(Session(event, event.at))
+                self.winner_epoch = None  # more trials come first
             case Started():
                 self._start(event)
             case Report():
@@ -114,10 +117,10 @@ class History:
                 self._retry(event)
             case Resumed():
                 self._resume(event)
-            case Winner():
-                self.winner = event
+            case WinnerEpoch() | Winner():
+                self._hand_over(event)
         self.last = event
-        if self.sessions and not isinstance(event, Winner):
+        if self.sessions and not isinstance(event, WinnerEpoch | Winner):
             self.sessions[-1] = replace(self.sessions[-1], until=event.at)
 
     def _start(self, event: Started) -> None:
@@ -170,6 +173,12 @@ class History:
             raise JournalError(f"trial {event.number} was not stopped, so it cannot be resumed")
         self.trials[event.number] = replace(trial, outcome=None)
         self._running[event.number] = None
+
+    def _hand_over(self, event: WinnerEpoch | Winner) -> None:
+        if isinstance(event, Winner):
+            self.winner, self.winner_epoch = event, None
+        else:
+            self.winner_epoch = event
 
     def _live(self, number: int) -> Trial:
         if number not in self._running:

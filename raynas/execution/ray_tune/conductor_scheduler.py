@@ -11,10 +11,10 @@ from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 
 from raynas.execution.ray_tune.bridge import Bridge
 from raynas.execution.ray_tune.trainable import FINAL, as_event
-from raynas.execution.winner import Tested
+from raynas.execution.winner import EXPORT_SECONDS, Tested, WinnerEvent
 from raynas.execution.worker import Notice
 from raynas.schedulers import Verdict
-from raynas.trial import Failed, Remedy
+from raynas.trial import Failed, Remedy, WinnerEpoch
 
 _LOG = logging.getLogger("raynas")
 
@@ -82,8 +82,7 @@ class ConductorScheduler(FIFOScheduler):  # type: ignore[misc]  # Ray ships no t
 
     def _told(self, result: Mapping[str, Any]) -> Verdict:
         if FINAL in result:
-            self._bridge.final.take(result[FINAL])
-            return Verdict.GO if isinstance(result[FINAL], Tested) else Verdict.STOP
+            return self._told_of_winner(result[FINAL])
         event = as_event(result)
         if isinstance(event, Notice):
             _LOG.warning("trial %d %s", event.number, event.text)
@@ -92,6 +91,14 @@ class ConductorScheduler(FIFOScheduler):  # type: ignore[misc]  # Ray ships no t
             self._bridge.fail(event, self._remedy(event))
             return Verdict.STOP
         return self._bridge.conductor.report(event)
+
+    def _told_of_winner(self, event: WinnerEvent) -> Verdict:
+        self._bridge.final.take(event)
+        if isinstance(event, Tested):
+            self._bridge.timeouts.exporting(EXPORT_SECONDS)
+        if isinstance(event, WinnerEpoch) and self._bridge.conductor.interruption.signal:
+            return Verdict.STOP  # with a checkpoint
+        return Verdict.GO if isinstance(event, WinnerEpoch | Tested) else Verdict.STOP
 
     def _remedy(self, failed: Failed) -> Remedy | None:
         """Return what would be another chance for a trial whose worker says that it failed."""

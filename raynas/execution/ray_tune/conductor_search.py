@@ -129,6 +129,8 @@ class ConductorSearchAlgorithm(SearchAlgorithm):  # type: ignore[misc]  # Ray sh
                 bridge.guarded(lambda: bridge.ended(trial_id, number), None)
         elif error and self._final is not None:
             failed, remedy = bridge.end_of(trial_id, self._final.spec.number)
+            if reason := bridge.timeouts.ended.get(trial_id):  # it would take as long again
+                failed, remedy = replace(failed, reason=reason), None
             if remedy and may_retry(self._final.trial, remedy):
                 self._final = self._final.retried(failed.reason, remedy)
                 self._finished = False  # Tune asks for the winner's training once more

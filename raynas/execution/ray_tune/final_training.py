@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from raynas.execution.winner import Retrained, Tested
+from raynas.execution.winner import WinnerEvent
 from raynas.execution.worker import TrialSpec
-from raynas.trial import Failed
 
 
 @dataclass(slots=True)
@@ -16,8 +15,8 @@ class FinalTraining:
 
     Attributes:
         choose: Returns what to train, once; none if there is nothing to do.
-        take: Is told of each event: it was tested, it was exported, or it failed.
+        take: Is told of each event.
     """
 
     choose: Callable[[], TrialSpec | None]
-    take: Callable[[Tested | Retrained | Failed], None]
+    take: Callable[[WinnerEvent], None]

@@ -22,6 +22,7 @@ _EPOCHS: Final = 20  # epochs of one search differ by their networks, hardly by 
 _LEAST: Final = 3600.0  # seconds, for what precedes the first epoch is not known
 _START: Final = 3600.0  # seconds for a worker to start; others may hold what a cluster has
 _TOO_LONG: Final = "it ran for more than {:g} s, which is the limit (--trial-timeout)"
+_TOO_LONG_EXPORT: Final = "the export took more than {:g} s, which is the limit"
 _SILENT: Final = (
     "it reported nothing for {:g} s, which is the limit without --trial-timeout: {} times the "
     "longest epoch so far, and at least {:g} s"
@@ -52,10 +53,18 @@ class Timeouts:
     _longest: float = field(init=False, default=0.0)
     _over: float = field(init=False, default=math.inf)
     _search: bool = field(init=False, default=True)
+    _export: float | None = field(init=False, default=None)
 
     def search_over(self) -> None:
-        """Take note that the winner is trained now, for which no limit of the run counts."""
-        self._search = False
+        """Take note that the winner is trained now, for which no limit of the run counts.
+
+        Nor does that of a trial: the winner's training may be longer.
+        """
+        self._search, self.trial = False, None
+
+    def exporting(self, seconds: float) -> None:
+        """Take note that the winner is exported now, and how long that may take."""
+        self._export = seconds
 
     def heard(self, trial_id: str) -> None:
         """Take note that a trial has reported."""
@@ -98,7 +107,10 @@ class Timeouts:
         """Yield who is overdue, and why a trial has failed by that."""
         silence = max(_LEAST, _EPOCHS * self._longest)
         for name in self._begun:
-            if self.trial is not None and now - self._begun[name] > self.trial:
+            if self._export is not None:
+                if now - self._heard[name] > self._export:
+                    yield name, _TOO_LONG_EXPORT.format(self._export)
+            elif self.trial is not None and now - self._begun[name] > self.trial:
                 yield name, _TOO_LONG.format(self.trial)
             elif self.trial is None and now - self._heard[name] > silence:
                 yield name, _SILENT.format(silence, _EPOCHS, _LEAST)

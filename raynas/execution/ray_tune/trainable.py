@@ -18,7 +18,7 @@ from raynas.data import Data
 from raynas.execution.packing import Resources
 from raynas.execution.ray_tune.packing_code import pack
 from raynas.execution.uncollected import uncollected
-from raynas.execution.winner import Retrained, Tested, retrain
+from raynas.execution.winner import WinnerEvent, retrain
 from raynas.execution.worker import (
     Notice,
     TrainingContext,
@@ -74,7 +74,7 @@ class ChildTrainable(tune.Trainable):  # type: ignore[misc]  # Ray ships no type
         # Tune gives an actor to another trial only if that has the same share.
         self._spec, self._share = as_told(new_config)
         self._final = FINAL in new_config
-        self._events: Iterator[Report | Failed | Notice | Tested | Retrained] | None = None
+        self._events: Iterator[Report | Notice | WinnerEvent] | None = None
         return True  # False would lose the trial and its slot without a word to the searcher
 
     def step(self) -> dict[str, Any]:
@@ -86,7 +86,7 @@ class ChildTrainable(tune.Trainable):  # type: ignore[misc]  # Ray ships no type
         if self._events is None:
             self._events = self._begun(self._context)
         event = next(self._events)
-        if self._final or isinstance(event, Tested | Retrained):
+        if self._final or not isinstance(event, Report | Failed | Notice):
             return {FINAL: event}
         return as_result(event)
 

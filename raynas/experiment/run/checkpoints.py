@@ -21,6 +21,11 @@ class Checkpoints:
 
     folder: Path
 
+    @property
+    def winner(self) -> Path:
+        """Return the file of the winner's training."""
+        return self.folder / "winner.pt"
+
     def of(self, number: int) -> Path:
         """Return a trial's own file."""
         return self.folder / f"trial-{number:04d}.pt"

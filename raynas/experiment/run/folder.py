@@ -18,6 +18,8 @@ from raynas.experiment.resolve.user_code import code_of
 from raynas.experiment.run.checkpoints import Checkpoints
 from raynas.journal import Journal, exists, read
 from raynas.space.codec import to_data
+from raynas.storage import writing
+from raynas.training.exported import FILES
 from raynas.trial import History
 
 WINNER: Final = "winner"
@@ -65,13 +67,27 @@ def checkpoints(output: Path) -> Checkpoints:
     return Checkpoints(output.resolve() / "checkpoints")
 
 
-def keep_winner(output: Path, files: Mapping[str, bytes], card: Mapping[str, Any]) -> None:
-    """Write the winner's files, and ``architecture.json`` which says what they are."""
+def keep_winner(
+    output: Path, files: Mapping[str, bytes], card: Mapping[str, Any] | None = None
+) -> None:
+    """Write files of the winner.
+
+    Args:
+        output: The run folder.
+        files: Contents by file name.
+        card: If given, ``architecture.json``, which says what they are; files of the winner before
+            are deleted, for they are of another network.
+    """
     folder = output / WINNER
-    folder.mkdir(exist_ok=True)
-    for name, content in files.items():
-        (folder / name).write_bytes(content)
-    (folder / "architecture.json").write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
+    with writing(folder):
+        folder.mkdir(exist_ok=True)
+        if card is not None:
+            for name in FILES:
+                (folder / name).unlink(missing_ok=True)
+            text = json.dumps(card, indent=2) + "\n"
+            (folder / "architecture.json").write_text(text, encoding="utf-8")
+        for name, content in files.items():
+            (folder / name).write_bytes(content)
 
 
 def _described(experiment: Experiment, resolved: ResolvedExperiment) -> dict[str, Any]:
@@ -107,7 +123,13 @@ def _compare(
 ) -> None:
     differences = experiment.differences(recorded["experiment"])
     if recorded["space"] != described["space"]:
-        differences.append("the space has other decisions")
+        other = _unordered(recorded["space"]) != _unordered(described["space"])
+        differences.append(
+            "the space has other decisions"
+            if other
+            else "the options of the space stand in another order (a list made of a set has "
+            "another order in each process: write it out)"
+        )
     if recorded["data"] != described["data"]:
         differences.append("the data, or how they are split, are others")
     if differences:
@@ -115,3 +137,12 @@ def _compare(
             f"{experiment.output} holds another run: {'; '.join(differences)}. "
             "Choose another output folder, or the settings it was begun with"
         )
+
+
+def _unordered(described: Any) -> Any:
+    """Return a described space without the order of its options."""
+    if isinstance(described, Mapping):
+        return {name: _unordered(part) for name, part in described.items()}
+    if isinstance(described, list):
+        return sorted(map(json.dumps, map(_unordered, described)))
+    return described

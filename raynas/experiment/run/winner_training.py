@@ -5,11 +5,13 @@ from __future__ import annotations
 import logging
 import shlex
 import time
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from raynas.errors import RunError
 from raynas.execution.conductor import Conductor
-from raynas.execution.winner import Retrained, Tested
+from raynas.execution.winner import Tested, WinnerEvent
 from raynas.execution.worker import TrialSpec
 from raynas.experiment.experiment import Experiment
 from raynas.experiment.resolve.resolved import ResolvedExperiment
@@ -19,17 +21,18 @@ from raynas.insight.run_limits import ended_by
 from raynas.insight.wording import metric
 from raynas.rng import winner_seed
 from raynas.searchers.recommendation import Recommendation
-from raynas.storage import writing
-from raynas.training.exported import input_card
-from raynas.trial import Failed, History, Winner
+from raynas.training.exported import PROGRAM, WEIGHTS, Exported, input_card
+from raynas.trial import Failed, History, Trial, Winner, WinnerEpoch
 
 _LOG = logging.getLogger("raynas")
 
 
 def lacks_winner(conductor: Conductor) -> bool:
-    """Say whether the network to hand over is another than was trained last, if any was."""
+    """Say whether the network to hand over is another than was exported last, if any was."""
     chosen, winner = conductor.recommended, conductor.history.winner
-    return chosen is None or winner is None or winner.number != chosen.number
+    if chosen is None or winner is None:
+        return True
+    return winner.number != chosen.number or not winner.folder
 
 
 def say_limit(experiment: Experiment, conductor: Conductor) -> None:
@@ -69,6 +72,7 @@ class WinnerTraining:
     resolved: ResolvedExperiment
     conductor: Conductor
     _recommended: Recommendation | None = field(init=False, default=None)
+    _missing: list[str] = field(init=False, default_factory=list)
 
     def choose(self) -> TrialSpec | None:
         """Return how the winner is trained; none if it was trained before.
@@ -84,77 +88,133 @@ class WinnerTraining:
         if recommended is None:
             raise RunError(_why_none(conductor.history))
         chosen = recommended.trial
-        epochs, weights, number = experiment.winner_epochs or experiment.epochs, "", chosen.number
+        number, files = chosen.number, checkpoints(experiment.output)
+        epochs, weights = experiment.winner_epochs or experiment.epochs, ""
         if chosen.started.inherits:  # its score is that of weights no training from scratch gives
-            epochs, weights = chosen.epoch, str(checkpoints(experiment.output).of(chosen.donor))
+            epochs, weights = chosen.epoch, str(files.of(chosen.donor))
+        if self._tested:
+            _LOG.info("exporting the winner, trial %d: it is trained and tested already", number)
+        elif weights:
             _LOG.info("testing the winner, trial %d, with the weights it has", number)
         else:
             _LOG.info("training the winner, trial %d, on training and validation data", number)
+            self._begin(number, epochs)
         return TrialSpec(
             number,
             dict(chosen.architecture),
             epochs,
             winner_seed(experiment.seed),
-            checkpoint="",
+            checkpoint=str(files.winner),
             parent=weights,
         )
 
-    def take(self, event: Tested | Retrained | Failed) -> None:
-        """Say what the test gave, then keep the files.
+    def _begin(self, number: int, epochs: int) -> None:
+        so_far = self.conductor.history.winner_epoch
+        if so_far is None or so_far.number != number:
+            self.conductor.record(WinnerEpoch(number, 0, epochs, at=time.time()))
+
+    def take(self, event: WinnerEvent) -> None:
+        """Record what became of the winner, and keep its files.
+
+        Its score is recorded before anything is exported, which may fail or take long.
 
         Raises:
-            RunError: The winner failed.
+            RunError: The winner could not be trained and tested.
+            StorageError: A file of it cannot be written.
         """
         match event:
-            case Tested(metrics):
-                said = ", ".join(
-                    f"{name} {metric(name, value)}" for name, value in metrics.items()
+            case WinnerEpoch():
+                self.conductor.record(replace(event, at=time.time()))
+            case Tested(metrics, weights):
+                self._keep_tested(metrics, weights)
+            case Exported():
+                self._keep_program(event)
+            case Failed() if self._tested:
+                _LOG.warning(
+                    "the winner's %s is missing: %s; its score and the other files are there, and "
+                    "raynas resume %s exports it again",
+                    PROGRAM,
+                    event.reason,
+                    shlex.quote(str(self.experiment.output)),
                 )
-                _LOG.info("the winner is trained and tested, now it is exported: %s", said)
-            case Retrained() if self._recommended is not None:
-                self._keep(self._recommended, event)
-            case Failed(number=number, reason=reason, detail=detail):
-                folder = shlex.quote(str(self.experiment.output))
-                error = RunError(
-                    f"the winner, trial {number}, could not be trained and tested: {reason}; the "
-                    f"trials are kept: raynas show {folder} lists them, raynas resume {folder} "
-                    "tries again"
-                )
-                if detail:
-                    error.add_note(detail)
-                raise error
+            case Failed():
+                raise self._failure(event)
 
-    def _keep(self, recommended: Recommendation, retrained: Retrained) -> None:
-        if missing := retrained.exported.missing:
-            _LOG.warning(
-                "the winner's network.pt2 is missing, for torch cannot export this network (%s); "
-                "weights.safetensors is there, for the network that the space builds",
-                missing.splitlines()[0],
+    @property
+    def _tested(self) -> Winner | None:
+        """The winner, if it is tested and not exported yet."""
+        chosen, winner = self._recommended, self.conductor.history.winner
+        if chosen is None or winner is None or winner.folder:
+            return None
+        return winner if winner.number == chosen.trial.number else None
+
+    def _keep_tested(self, metrics: Mapping[str, float], weights: Exported) -> None:
+        chosen = self._recommended
+        if chosen is None:
+            return
+        if not self._tested:
+            why = reason(self.conductor.history, chosen)
+            front, now = chosen.front, time.time()
+            self.conductor.record(
+                Winner(chosen.trial.number, metrics, "", at=now, reason=why, front=front)
             )
-        experiment, data, chosen = self.experiment, self.resolved.data, recommended.trial
-        card = {
-            "space": experiment.described()["space"],
-            "space_options": experiment.described()["space_options"],
+            said = ", ".join(f"{name} {metric(name, value)}" for name, value in metrics.items())
+            _LOG.info("the winner is trained and tested, now it is exported: %s", said)
+        keep_winner(self.experiment.output, weights.files, self._card(chosen.trial))
+        self._missing = _said_missing(WEIGHTS, weights)
+
+    def _keep_program(self, program: Exported) -> None:
+        winner = self._tested
+        if winner is None:
+            return
+        missing = [*self._missing, *_said_missing(PROGRAM, program)]
+        for said in missing:
+            _LOG.warning("the winner's %s", said)
+        keep_winner(self.experiment.output, program.files)
+        self.conductor.record(
+            replace(winner, folder=WINNER, at=time.time(), missing="; ".join(missing))
+        )
+        checkpoints(self.experiment.output).winner.unlink(missing_ok=True)
+
+    def _card(self, chosen: Trial) -> dict[str, Any]:
+        described, data = self.experiment.described(), self.resolved.data
+        winner = self.conductor.history.winner
+        return {
+            "space": described["space"],
+            "space_options": described["space_options"],
             "architecture": dict(chosen.architecture),
-            "task": experiment.described()["task"],
+            "task": described["task"],
             "input_shape": list(data.input_shape),
             "classes": data.classes,
             "class_names": list(data.names),
             "input": input_card(data),
-            "metrics": dict(retrained.metrics),
+            "metrics": dict(winner.metrics if winner else {}),
         }
-        with writing(experiment.output / WINNER):
-            keep_winner(experiment.output, retrained.exported.files, card)
-        self.conductor.record(
-            Winner(
-                chosen.number,
-                retrained.metrics,
-                WINNER,
-                at=time.time(),
-                reason=reason(self.conductor.history, recommended),
-                front=recommended.front,
-            )
+
+    def _failure(self, event: Failed) -> RunError:
+        folder = shlex.quote(str(self.experiment.output))
+        error = RunError(
+            f"the winner, trial {event.number}, could not be trained and tested: {event.reason}; "
+            f"the trials are kept: raynas show {folder} lists them, raynas resume {folder} tries "
+            "again"
         )
+        if event.detail:
+            error.add_note(event.detail)
+        return error
+
+
+def _said_missing(name: str, exported: Exported) -> list[str]:
+    """Return which file is missing, why, and what is there instead; empty if none is missing."""
+    if not exported.missing:
+        return []
+    why = exported.missing.splitlines()[0]
+    if name == PROGRAM:
+        return [
+            f"{name} is missing, for torch cannot export this network ({why}); its weights are "
+            "there, for the network that the space builds"
+        ]
+    instead = f"; {', '.join(exported.files)} is there" if exported.files else ""
+    return [f"{name} is missing ({why}){instead}"]
 
 
 def _why_none(history: History) -> str:

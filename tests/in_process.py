@@ -1,0 +1,54 @@
+"""A run as users start it, but trials and the winner are trained in this process, without Ray."""
+
+from dataclasses import replace
+from functools import partial
+from types import MappingProxyType
+
+import numpy as np
+
+from raynas.execution.packing import Resources
+from raynas.execution.ray_tune.trainable import as_config, as_told
+from raynas.execution.winner import retrain
+from raynas.execution.worker import TrainingContext, train
+from raynas.experiment.run import search as module
+from raynas.experiment.run.winner_training import WinnerTraining
+from raynas.schedulers import Verdict
+from raynas.tasks.digits import Digits
+from raynas.tasks.task import Source
+from raynas.trial import Failed
+
+
+class Few:
+    """Some examples of digits."""
+
+    name = "few"
+    recipe = MappingProxyType({"batch_size": 20})
+
+    def load(self, source, seed):
+        del source
+        whole = Digits().load(Source(), seed)
+        first = np.arange(40)
+        parts = {part: getattr(whole, part).take(first) for part in ("train", "valid", "test")}
+        return replace(whole, **parts)
+
+
+def execute(experiment, resolved, conductor, retrained=retrain):
+    """Do what ``_execute`` does; what is told to workers goes through JSON, as with Ray."""
+    build = partial(resolved.space.build, **experiment.space_options)
+    context = TrainingContext(build, resolved.recipe, resolved.data, "cpu")
+    if not conductor.finished:
+        conductor.open(1, 0.0)
+    while trial := conductor.next():
+        for event in train(context, told(module.trial_spec(experiment, conductor, trial))):
+            if isinstance(event, Failed):
+                conductor.fail(event.number, event.reason, detail=event.detail)
+            elif conductor.report(event) is Verdict.STOP:
+                break
+    winner = WinnerTraining(experiment, resolved, conductor)
+    if spec := winner.choose():
+        for event in retrained(context, told(spec)):
+            winner.take(event)
+
+
+def told(spec):
+    return as_told(as_config(spec, Resources(1, 0)))[0]
