@@ -85,3 +85,9 @@ def test_a_network_that_takes_all_memory_fails_alone_and_the_search_goes_on(tmp_
     )
     assert "trial 1 runs again with a node to itself: the memory of its node ran out" in said
     assert ends(told)[2]["event"] == "finished"
+
+
+def test_a_winner_is_trained_in_a_new_worker_if_the_used_one_is_broken(tmp_path):
+    said, told = searched(tmp_path, "breaks")
+    assert told[-1]["event"] == "winner"
+    assert "winner: trial 0" in said

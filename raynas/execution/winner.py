@@ -17,7 +17,7 @@ from typing import Any, Final
 from raynas.errors import StorageError
 from raynas.execution.checkpoint_file import save
 from raynas.execution.uncollected import uncollected
-from raynas.execution.worker import TrainingContext, TrialSpec, begin, failure, load
+from raynas.execution.worker import TrainingContext, TrialSpec, begin, explained, failure, load
 from raynas.training.exported import Exported
 from raynas.training.memory import memory_fails
 from raynas.training.torch_globals import torch_globals_kept
@@ -48,7 +48,9 @@ WinnerEvent = WinnerEpoch | Tested | Exported | Failed
 """What becomes of a winner: epochs, the test, the exported program; a failure is the last."""
 
 
-def retrain(context: TrainingContext, spec: TrialSpec) -> Iterator[WinnerEvent]:
+def retrain(
+    context: TrainingContext, spec: TrialSpec, *, used: bool = False
+) -> Iterator[WinnerEvent]:
     """Train the winner on training and validation data, look at the test data, then export.
 
     It goes on from its own checkpoint, if there is one. One whose spec has a ``parent`` takes its
@@ -57,6 +59,7 @@ def retrain(context: TrainingContext, spec: TrialSpec) -> Iterator[WinnerEvent]:
 
     Raises:
         StorageError: A checkpoint cannot be written, which ends the run.
+        UnexplainedFailureError: As ``train`` raises it in a ``used`` process.
     """
     try:
         with torch_globals_kept(), memory_fails():
@@ -64,7 +67,7 @@ def retrain(context: TrainingContext, spec: TrialSpec) -> Iterator[WinnerEvent]:
     except StorageError:
         raise
     except (Exception, SystemExit, KeyboardInterrupt) as error:  # noqa: BLE001 - a user's code
-        yield failure(spec.number, error)
+        yield explained(failure(spec.number, error), spec, used=used)
 
 
 def _retrained(context: TrainingContext, spec: TrialSpec) -> Iterator[WinnerEvent]:

@@ -157,11 +157,20 @@ def train(
                 since = time.perf_counter()  # after the yield, because the caller may take long
     except StorageError:
         raise
-    except (Exception, SystemExit, KeyboardInterrupt) as error:  # a child is a user's code
+    except (Exception, SystemExit, KeyboardInterrupt) as error:  # noqa: BLE001 - a user's code
         failed = replace(failure(spec.number, error), seconds=time.perf_counter() - since)
-        if used and failed.detail and place(failed) not in spec.confirmed:
-            raise UnexplainedFailureError(failed) from error
-        yield failed
+        yield explained(failed, spec, used=used)
+
+
+def explained(failed: Failed, spec: TrialSpec, *, used: bool) -> Failed:
+    """Return a failure of which the process is not the cause; ``used`` is as in ``train``.
+
+    Raises:
+        UnexplainedFailureError: The process may be the cause.
+    """
+    if used and failed.detail and place(failed) not in spec.confirmed:
+        raise UnexplainedFailureError(failed)
+    return failed
 
 
 def failure(number: int, error: BaseException) -> Failed:

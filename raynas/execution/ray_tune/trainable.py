@@ -92,9 +92,9 @@ class ChildTrainable(tune.Trainable):  # type: ignore[misc]  # Ray ships no type
 
     def _begun(self, context: TrainingContext) -> Iterator[Any]:
         """Return the events of the trial or of the winner's training."""
-        if self._final:
-            return retrain(context, self._spec)
         used, self._trials = self._trials > 0, self._trials + 1
+        if self._final:
+            return retrain(context, self._spec, used=used)
         return _named(train(context, self._spec, used=used))
 
     def cleanup(self) -> None:
