@@ -210,7 +210,7 @@ def test_numpy_scalars_and_lists_are_plain_values():
     assert [type(value) for value in choice.values()[:3]] == [int, float, bool]
     assert Int(np.int64(1), np.int32(9)) == Int(1, 9)
     assert Choice(2**i for i in range(3)).values() == (1, 2, 4)
-    with pytest.raises(SpaceError, match="list or a dict"):
+    with pytest.raises(SpaceError, match="a list, a tuple or a dict"):
         Choice({1, 2})
     with pytest.raises(SpaceError, match="a tuple of these"):
         Choice([(1, object())])

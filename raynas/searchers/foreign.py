@@ -16,9 +16,10 @@ _LOG = logging.getLogger("raynas")
 def offered(domain: Domain) -> Domain:
     """Return a domain in the form that such a sampler accepts.
 
-    A very large range of whole numbers becomes a range of real numbers; tuples become text.
+    A very large range of whole numbers becomes a range of real numbers. Where an option is a
+    tuple, all options become text.
     """
-    if isinstance(domain, Choice) and any(isinstance(one, tuple) for one in domain.values()):
+    if isinstance(domain, Choice) and _has_tuples(domain):
         return Choice([told(domain, one) for one in domain.values()], domain.weights)
     if isinstance(domain, Int) and domain.count > _COUNTABLE:
         return Float(domain.low, domain.high, log=domain.log)
@@ -42,8 +43,12 @@ def taken(domain: Domain, value: Any) -> Any:
 def told(domain: Domain, value: Any) -> Any:
     """Return a value of a domain in the form that such a sampler accepts."""
     if isinstance(domain, Choice):
-        return json.dumps(value) if isinstance(value, tuple) else value
+        return json.dumps(value) if _has_tuples(domain) else value
     return float(value) if isinstance(offered(domain), Float) else value
+
+
+def _has_tuples(domain: Choice) -> bool:
+    return any(isinstance(one, tuple) for one in domain.values())
 
 
 def weighted(space: Space) -> list[str]:

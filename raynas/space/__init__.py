@@ -3,9 +3,11 @@
 from raynas.space.architecture import Architecture
 from raynas.space.decision import Decision
 from raynas.space.joined import joined
-from raynas.space.nodes import Choice, Domain, Float, Int, Node, Repeat, Value
+from raynas.space.nodes import Choice, Domain, Node, Repeat
+from raynas.space.numbers import Float, Int
 from raynas.space.priors import with_priors
 from raynas.space.space import Space
+from raynas.space.values import Value
 
 __all__ = [
     "Architecture",

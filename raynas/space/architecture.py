@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from raynas.space.nodes import Value, plain
+from raynas.space.values import Value, plain
 
 
 class Architecture(Mapping[str, Value]):

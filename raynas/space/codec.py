@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from raynas.errors import SpaceError
-from raynas.space.nodes import Choice, Float, Int, Node, Repeat
+from raynas.space.nodes import Choice, Node, Repeat
+from raynas.space.numbers import Float, Int
 
 
 def to_data(tree: Node | None) -> Any:

@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from raynas.errors import SpaceError
-from raynas.space.nodes import Choice, Domain, Float, Int, Node, Repeat, Value
+from raynas.space.nodes import Choice, Domain, Node, Repeat
+from raynas.space.numbers import Float, Int
+from raynas.space.values import Value
 
 _NAME: Final = re.compile(r"[^.\s]+")
 

@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from raynas.space.architecture import Architecture
 from raynas.space.decision import Decision
-from raynas.space.nodes import Choice, Value
+from raynas.space.nodes import Choice
 from raynas.space.space import Space
+from raynas.space.values import Value
 
 
 @dataclass(frozen=True, slots=True)

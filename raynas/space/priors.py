@@ -8,8 +8,9 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from raynas.errors import SpaceError, unknown
-from raynas.space.nodes import Choice, Repeat, Value
+from raynas.space.nodes import Choice, Repeat
 from raynas.space.space import Space
+from raynas.space.values import Value
 
 Weights = Mapping[Any, float]
 

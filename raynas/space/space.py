@@ -15,7 +15,8 @@ from raynas.errors import SpaceError, unknown
 from raynas.space.architecture import Architecture
 from raynas.space.decision import Decision, compile_tree
 from raynas.space.graph import Graph
-from raynas.space.nodes import Choice, Node, Value, plain
+from raynas.space.nodes import Choice, Node
+from raynas.space.values import Value, plain
 
 Decide = Callable[[Decision], Value]
 

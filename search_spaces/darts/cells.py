@@ -9,7 +9,7 @@ from typing import Final
 from raynas.errors import SpaceError
 from raynas.space import Architecture, Choice, Node, Space
 from raynas.space.graph import Graph
-from raynas.space.nodes import Value
+from raynas.space.values import Value
 from search_spaces.darts import layers
 from search_spaces.darts.genotype import SEARCHED, Edge, Genotype
 

@@ -10,7 +10,7 @@ import numpy as np
 from raynas.searchers.gp.layout import Floats
 from raynas.searchers.selection import tried
 from raynas.space import Architecture, Choice, Decision, Space
-from raynas.space.nodes import Value
+from raynas.space.values import Value
 from raynas.trial import History, Proposal
 
 _SCALES: Final = (0.1, 0.03, 0.01)  # of a number's range: how far it moves, round by round
