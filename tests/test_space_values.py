@@ -1,4 +1,4 @@
-"""What options may be: every kind comes back as it was, or is refused when the space is written."""
+"""What options may be: every kind comes back as it was; others are refused at once."""
 
 import json
 from collections import namedtuple
@@ -52,7 +52,7 @@ ACCEPTED = {
     "tuples beside the text of one": (["[1, 2]", (1, 2), ()], ("[1, 2]", (1, 2), ())),
     "nested tuples": ([(1, (2, "a")), [[None]]], ((1, (2, "a")), ((None,),))),
     "numpy's numbers": (np.linspace(0, 1, 3), (0.0, 0.5, 1.0)),
-    "a list of numpy's": ([np.int8(3), np.bool_(False), np.str_("a")], (3, False, "a")),
+    "a list of numpy's": ([np.int8(3), np.bool_(0), np.str_("a")], (3, False, "a")),
     "a generator": ((side for side in (3, 5)), (3, 5)),
     "an iterator": (map(int, "35"), (3, 5)),
     "a range": (range(2), (0, 1)),
