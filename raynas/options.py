@@ -21,9 +21,18 @@ from typing import (
 
 import numpy as np
 
-from raynas.errors import ConfigError, unknown
+from raynas.errors import ConfigError, shown, unknown
 
 T = TypeVar("T")
+
+
+def plain(value: Any) -> Any:
+    """Return a value with Python's numbers for numpy's, also inside of lists and dicts."""
+    if isinstance(value, np.generic):
+        return value.item()
+    if type(value) in (list, tuple):
+        return type(value)(map(plain, value))
+    return {name: plain(one) for name, one in value.items()} if type(value) is dict else value
 
 
 def build(kind: str, cls: type[T], options: Mapping[str, object], **given: object) -> T:
@@ -66,7 +75,7 @@ def made(
     """
     if isinstance(found, type) or not hasattr(found, method):
         if not callable(found):
-            raise ConfigError(f"{kind} needs a method {method!r}, and {found!r} has none")
+            raise ConfigError(f"{kind} needs a method {method!r}, and {shown(found)} has none")
         if isinstance(found, type) and is_dataclass(found):
             found = build(kind, found, options, **given)
         else:
@@ -74,10 +83,10 @@ def made(
             found = found(**given, **options)
     elif options:
         raise ConfigError(
-            f"{kind} is an object, not a class, so it takes no options, got {dict(options)}"
+            f"{kind} is an object, not a class, so it takes no options, got {shown(dict(options))}"
         )
     if not callable(getattr(found, method, None)):
-        raise ConfigError(f"{kind} needs a method {method!r}, and {found!r} has none")
+        raise ConfigError(f"{kind} needs a method {method!r}, and {shown(found)} has none")
     return found
 
 
@@ -126,7 +135,7 @@ def read_value(what: str, hint: Any, value: object) -> Any:
     try:
         return TypeAdapter(_strict(hint), config=config).validate_python(value)
     except ValidationError:
-        raise ConfigError(f"{what} must be {described(hint)}, got {value!r}") from None
+        raise ConfigError(f"{what} must be {described(hint)}, got {shown(value)}") from None
 
 
 def _strict(hint: Any) -> Any:
@@ -146,7 +155,7 @@ def _strict(hint: Any) -> Any:
 def _number(value: object) -> object:
     if isinstance(value, bool | np.bool_):
         raise ValueError("true and false are not numbers")  # noqa: TRY004 - what pydantic asks for
-    return value.item() if isinstance(value, np.generic) else value
+    return plain(value)
 
 
 _KINDS: Final[Mapping[Any, str]] = MappingProxyType(

@@ -356,7 +356,7 @@ def test_a_task_that_raises_or_loads_something_else_is_named(folder):
 
     with pytest.raises(ConfigError, match=r"task 'mine': KeyError: .*line 6: return \{\}\['x'\]"):
         loading("return {}['x']")
-    with pytest.raises(ConfigError, match=r"must load raynas.data.Data, 'mine' loads 7"):
+    with pytest.raises(ConfigError, match=r"must load raynas.data.Data, and 'mine' loads int: "):
         loading("return 7")
     with pytest.raises(DataError, match=r"^bring your own$"):
         loading("raise DataError('bring your own')")

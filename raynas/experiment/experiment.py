@@ -13,7 +13,7 @@ from raynas.errors import ConfigError, unknown
 from raynas.execution.limits import Limits
 from raynas.experiment import amounts
 from raynas.experiment.settings import Budget, Compute, Parts, Storage
-from raynas.options import read_value
+from raynas.options import plain, read_value
 from raynas.yaml12 import parse_file
 
 
@@ -25,7 +25,9 @@ class Experiment(Storage, Compute, Budget, Parts):
     """
 
     def __post_init__(self) -> None:
-        """Check what can be checked without looking anything up."""
+        """Make numpy's numbers Python's; check what can be checked without looking anything up."""
+        for item in fields(self):
+            object.__setattr__(self, item.name, plain(getattr(self, item.name)))
         self.check_parts()
         self.check_budget()
         self.check_compute()

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from raynas import schedulers, searchers
-from raynas.errors import ConfigError, unknown
+from raynas.errors import ConfigError, shown, unknown
 from raynas.execution.packing import Resources, read_resources
 from raynas.experiment.resolve.tune_types import (
     GENERATOR,
@@ -83,7 +83,7 @@ def find_space(reference: Any, options: Mapping[str, Any]) -> SpaceModule:
     if not isinstance(space, Space) or not callable(make):
         raise ConfigError(
             f"a space needs SPACE (a raynas.Space) and build(architecture, input_shape, classes), "
-            f"and {reference!r} has {'no build' if isinstance(space, Space) else 'no SPACE'}"
+            f"and {_name(reference)} has {'no build' if isinstance(space, Space) else 'no SPACE'}"
         )
     _check_build(make, options)
     resources = getattr(found, "resources", None)
@@ -105,7 +105,9 @@ def find_task(reference: Any, options: Mapping[str, Any]) -> Task:
         found = TASKS[reference] if reference in TASKS else _load(reference, "TASK")
     task = _made(f"task {_name(reference)}", found, "load", options)
     if not isinstance(task, Task):
-        raise ConfigError(f"a task needs name, recipe and load(source, seed); {task!r} lacks some")
+        raise ConfigError(
+            f"a task needs name, recipe and load(source, seed); {shown(task)} lacks some"
+        )
     return task
 
 
@@ -195,7 +197,7 @@ def find_table(reference: Any, options: Mapping[str, Any]) -> Table:
         found = _read_table(reference, json.dumps(dict(options), default=os.fspath))
     if not isinstance(found, Table):
         raise ConfigError(
-            f"a table needs space, lengths, answer, scores and best, and {found!r} lacks some"
+            f"a table needs space, lengths, answer, scores and best, and {shown(found)} lacks some"
         )
     with blamed(f"table {_name(reference)}"):
         check_table(found)
@@ -226,7 +228,7 @@ def _is_name(reference: str) -> bool:
 
 
 def _name(reference: Any) -> str:
-    return repr(getattr(reference, "__name__", reference))
+    return shown(getattr(reference, "__name__", reference))
 
 
 def _loaded(reference: Any, attribute: str) -> Any:
