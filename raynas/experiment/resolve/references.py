@@ -31,7 +31,7 @@ from raynas.experiment.resolve.tune_types import (
     makes,
 )
 from raynas.experiment.resolve.user_code import SHIPPED, blamed, home_of, load_module
-from raynas.options import made
+from raynas.options import local_path, made
 from raynas.schedulers import Scheduler
 from raynas.searchers import Searcher
 from raynas.space import Architecture, Space
@@ -207,19 +207,15 @@ def find_table(reference: Any, options: Mapping[str, Any]) -> Table:
 @lru_cache(maxsize=1)  # every run asks for it, and a published file takes minutes to read
 def _read_table(reference: str, options: str) -> Any:
     """Make the table of options, which stand in JSON."""
-    where, colon, name = reference.partition(":")
     if reference in TABLES:
         make: Callable[..., Any] = partial(TABLES[reference], find_space(reference, {}).space)
-    elif not colon:
+    elif ":" not in reference:
         raise ConfigError(
             f"{unknown('table', reference, TABLES)}; one of your own is named file.py:Class or "
             "package.module:Class"
         )
     else:
-        module = load_module(where)
-        if not hasattr(module, name):
-            raise ConfigError(f"{where} holds no {name!r}, asked for by {reference!r}")
-        make = getattr(module, name)
+        make = _load(reference, attribute=None)
     return _made(f"table {reference!r}", make, "answer", json.loads(options))
 
 
@@ -236,6 +232,7 @@ def _loaded(reference: Any, attribute: str) -> Any:
 
 
 def _load(reference: str, attribute: str | None) -> Any:
+    local_path("a file of yours", reference)  # refuses addresses
     where, _, named = reference.partition(":")
     module, name = load_module(where), named or attribute
     if name is None:
