@@ -352,8 +352,8 @@ def test_relative_imports_work_as_in_a_package(tmp_path, text):
     (tmp_path / "space.py").write_text(f"{text}\n")
     expected = RELATIVE[text]
     if isinstance(expected, int):
-        module = load_module(str(tmp_path / "space.py"))
-        assert module.X == expected
+        found = load_module(str(tmp_path / "space.py")).X
+        assert found == expected
         return
     with pytest.raises(ConfigError, match=expected) as caught:
         load_module(str(tmp_path / "space.py"))
