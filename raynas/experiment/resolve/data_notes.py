@@ -96,7 +96,8 @@ def _blank(parts: Mapping[str, Split]) -> Iterator[str]:
             flat = (inputs.reshape(len(inputs), -1) for inputs in split.parts())
             blank = sum(np.count_nonzero((rows == rows[:, :1]).all(axis=1)) for rows in flat)
             if blank:
-                yield f"{blank} of {len(split)} {part} images have one value in all pixels"
+                has = "has" if blank == 1 else "have"
+                yield f"{blank} of {len(split)} {part} images {has} one value in all pixels"
 
 
 def _repeated(parts: Mapping[str, Split]) -> Iterator[str]:
