@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from typing import Final
+
+_PARTS: Final = 3  # of a list, in messages
+_SHORT: Final = 200  # characters
 
 
 class RaynasError(Exception):
@@ -65,6 +69,27 @@ class Interrupted(BaseException):
         """Keep the number of the signal."""
         super().__init__(f"signal {signal}")
         self.signal = signal
+
+
+def kind_of(value: object) -> str:
+    """Return what a value is, for messages: its type and shape, never its contents."""
+    name = type(value).__name__
+    if isinstance(shape := getattr(value, "shape", None), tuple):
+        return f"{name} of {getattr(value, 'dtype', 'values')} and shape {tuple(shape)}"
+    if isinstance(value, list | tuple | set | frozenset | dict):
+        parts = [*(value.values() if isinstance(value, dict) else value)]
+        inner = ", ".join(map(kind_of, parts[:_PARTS]))
+        more = ", …" if len(value) > _PARTS else ""
+        return f"{name} of {len(value)}" + (f" ({inner}{more})" if value else "")
+    return name
+
+
+def shown(value: object) -> str:
+    """Return a value as Python writes it, for messages; if that is long, what it is."""
+    if isinstance(shape := getattr(value, "shape", ()), tuple) and shape:
+        return kind_of(value)
+    text = repr(value)
+    return text if len(text) <= _SHORT and "\n" not in text else kind_of(value)
 
 
 def unknown(kind: str, given: str, known: Iterable[str]) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import fields, is_dataclass
+from functools import partial
 from inspect import Parameter, signature
 from pathlib import Path
 from types import MappingProxyType, UnionType
@@ -21,9 +23,40 @@ from typing import (
 
 import numpy as np
 
-from raynas.errors import ConfigError, unknown
+from raynas.errors import ConfigError, shown, unknown
 
 T = TypeVar("T")
+_ADDRESS: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")  # a single letter is a drive
+
+
+def plain(value: Any) -> Any:
+    """Return a value with Python's numbers for numpy's, also inside of lists and dicts."""
+    if isinstance(value, np.generic):
+        return value.item()
+    if type(value) in (list, tuple):
+        return type(value)(map(plain, value))
+    return {name: plain(one) for name, one in value.items()} if type(value) is dict else value
+
+
+def local_path(what: str, given: Path | str) -> Path:
+    """Return a path that is on this machine, or mounted here; ``~`` is the home folder.
+
+    Args:
+        what: Its name in messages, such as ``"output"``.
+        given: The path as written.
+
+    Raises:
+        ConfigError: It is empty, or the address of something elsewhere, such as ``s3://…``.
+    """
+    text = str(given)
+    if not text.strip():
+        raise ConfigError(f"{what} must name a file or a folder, got {text!r}")
+    if _ADDRESS.match(text):
+        raise ConfigError(
+            f"{what} must be a path on this machine, or mounted on it, got {text!r}: addresses "
+            "such as those of object stores (s3://, gs://) are not supported yet"
+        )
+    return Path(text).expanduser()
 
 
 def build(kind: str, cls: type[T], options: Mapping[str, object], **given: object) -> T:
@@ -66,7 +99,7 @@ def made(
     """
     if isinstance(found, type) or not hasattr(found, method):
         if not callable(found):
-            raise ConfigError(f"{kind} needs a method {method!r}, and {found!r} has none")
+            raise ConfigError(f"{kind} needs a method {method!r}, and {shown(found)} has none")
         if isinstance(found, type) and is_dataclass(found):
             found = build(kind, found, options, **given)
         else:
@@ -74,10 +107,10 @@ def made(
             found = found(**given, **options)
     elif options:
         raise ConfigError(
-            f"{kind} is an object, not a class, so it takes no options, got {dict(options)}"
+            f"{kind} is an object, not a class, so it takes no options, got {shown(dict(options))}"
         )
     if not callable(getattr(found, method, None)):
-        raise ConfigError(f"{kind} needs a method {method!r}, and {found!r} has none")
+        raise ConfigError(f"{kind} needs a method {method!r}, and {shown(found)} has none")
     return found
 
 
@@ -124,29 +157,36 @@ def read_value(what: str, hint: Any, value: object) -> Any:
 
     config = ConfigDict(arbitrary_types_allowed=True)
     try:
-        return TypeAdapter(_strict(hint), config=config).validate_python(value)
+        return TypeAdapter(_strict(what, hint), config=config).validate_python(value)
     except ValidationError:
-        raise ConfigError(f"{what} must be {described(hint)}, got {value!r}") from None
+        raise ConfigError(f"{what} must be {described(hint)}, got {shown(value)}") from None
 
 
-def _strict(hint: Any) -> Any:
-    """Return a type in which true and false are not accepted as numbers, at any depth."""
+def _strict(what: str, hint: Any) -> Any:
+    """Return a type without true and false as numbers, and with local paths, at any depth."""
     from pydantic import BeforeValidator  # noqa: PLC0415 - slow to load
 
     if hint in (int, float):
         return Annotated[hint, BeforeValidator(_number)]
+    if hint is Path:
+        return Annotated[hint, BeforeValidator(partial(_path, what))]
     origin, inner = get_origin(hint), get_args(hint)
     if origin in (None, Literal, Callable) or bool in inner:
         return hint
     if origin in (Union, UnionType):
-        return Union[tuple(map(_strict, inner))]  # noqa: UP007 - made of a list
-    return origin[tuple(part if part is ... else _strict(part) for part in inner)]
+        parts = (one if one is Path and str in inner else _strict(what, one) for one in inner)
+        return Union[tuple(parts)]  # noqa: UP007 - made of a list
+    return origin[tuple(part if part is ... else _strict(what, part) for part in inner)]
+
+
+def _path(what: str, value: object) -> object:
+    return local_path(what, value) if isinstance(value, str | Path) else value
 
 
 def _number(value: object) -> object:
     if isinstance(value, bool | np.bool_):
         raise ValueError("true and false are not numbers")  # noqa: TRY004 - what pydantic asks for
-    return value.item() if isinstance(value, np.generic) else value
+    return plain(value)
 
 
 _KINDS: Final[Mapping[Any, str]] = MappingProxyType(

@@ -73,7 +73,14 @@ VARIANTS |= {
 PLAIN = Space({name: Choice(("a", "b", "c")) for name in "uvwxy"})
 SPACES = {
     "plain": PLAIN,
-    "numbers": Space({"lr": Float(1e-4, 1, log=True), "n": Int(-3, 9), "m": Int(1, 99, log=True)}),
+    "numbers": Space(
+        {
+            "lr": Float(1e-4, 1, log=True),
+            "n": Int(-3, 9),
+            "m": Int(1, 99, log=True),
+            "width": Int(8, 512, step=8),
+        }
+    ),
     "conditional": Space(
         {
             "op": Choice({"conv": {"k": Choice((3, 5)), "g": Int(1, 4)}, "pool": None, "id": {}}),
@@ -83,7 +90,12 @@ SPACES = {
         }
     ),
     "mixed": Space(
-        {"a": PLAIN.tree, "lr": Float(0, 1), "b": Choice({"x": Float(0, 1), "y": None})}
+        {
+            "a": PLAIN.tree,
+            "lr": Float(0, 1),
+            "b": Choice({"x": Float(0, 1), "y": None}),
+            "rate": Choice(np.linspace(0.1, 0.5, 5)),
+        }
     ),
     "weighted": Space(
         {"a": Choice((1, 2), (1, 5)), "b": Choice({"x": Int(0, 3), "y": None}, (2, 1))}

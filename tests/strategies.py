@@ -52,8 +52,14 @@ def numbers(draw, kind, bounds):
     return kind(low, high, log=low > 0 and draw(st.booleans()))
 
 
+@st.composite
+def steps(draw):
+    low, high = sorted(draw(st.tuples(st.integers(-9, 9), st.integers(-9, 9))))
+    return Int(low, high, step=draw(st.integers(1, 5)))
+
+
 def integers():
-    return numbers(Int, st.integers(-5, 5))
+    return numbers(Int, st.integers(-5, 5)) | steps()
 
 
 def reals():

@@ -138,7 +138,7 @@ REFUSED = {
         "is missing or damaged in .* download it with `raynas search --task cifar10",
     ),
     "config": (["--config", "no.yaml"], "the configuration no.yaml cannot be read"),
-    "output": (["--output", "taken"], "needs a folder that it can write into, got taken"),
+    "output": (["--output", "taken"], "output must be a folder, got taken, which is a file"),
 }
 
 

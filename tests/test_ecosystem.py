@@ -1,10 +1,12 @@
 """Ray Tune's searchers and schedulers inside raynas."""
 
+from collections import Counter
 from functools import partial
 
 import numpy as np
 import optuna
 import pytest
+from scipy.stats import chisquare
 
 import raynas
 from raynas.errors import ConfigError, SearcherError
@@ -50,6 +52,17 @@ def test_a_param_space_draws_what_the_space_draws():
     for architecture in drawn:
         assert SPACE.architecture(architecture) == architecture
         assert ("op.conv.kernel" in architecture) == (architecture["op"] == "conv")
+
+
+def test_numbers_with_a_step_are_drawn_evenly_and_told():
+    space = Space({"width": Int(8, 39, step=8)})
+    domain = param_space(space)["width"]
+    drawn = Counter(from_config(space, {"width": domain.sample()})["width"] for _ in range(4000))
+    assert chisquare([drawn[width] for width in (8, 16, 24, 32)]).pvalue > 1e-6
+    history = played(find_searcher(OptunaSearch(seed=0), space, {}), 4, space=space)
+    fresh = find_searcher(OptunaSearch(seed=1), space, {})
+    trials = played(fresh, 12, history, space=space).trials.values()
+    assert {trial.architecture["width"] for trial in trials} <= {*drawn}
 
 
 WEIGHTED = Space({"op": Choice(["a", "b"], weights=(2.0, 1.0)), "n": Choice([1, 2], (1, 3))})

@@ -5,6 +5,7 @@ import math
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 
@@ -173,3 +174,17 @@ def test_a_space_may_only_decide_training_that_there_is(experiment):
     unknown = Own(Space({**mlp.SPACE.tree, "training": {"learning_rate": Choice([0.1])}}))
     with pytest.raises(ConfigError, match="'learning_rate'"):
         resolve(replace(experiment, space=unknown))
+
+
+def test_numbers_of_numpy_are_pythons():
+    given = Experiment(
+        epochs=np.int64(3),
+        seed=np.uint8(2),
+        gpus_per_trial=np.float32(0.5),
+        task_options={"size": np.int32(8), "both": [np.float32(0.25), [np.bool_(1)]]},
+    )
+    plain = Experiment(
+        epochs=3, seed=2, gpus_per_trial=0.5, task_options={"size": 8, "both": [0.25, [True]]}
+    )
+    assert given == plain
+    assert given.described() == plain.described()

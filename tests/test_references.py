@@ -332,6 +332,34 @@ def test_a_file_in_a_package_may_look_around_it(tmp_path):
     assert (found.space.size, found.build({}, (4,), 7)) == (5, [5, 2])
 
 
+RELATIVE = {
+    "from . import helper\nX = helper.X": 1,
+    "from .helper import *": 1,
+    "from .sub import deep\nX = deep.X": 2,
+    "from .sub.deep import X": 2,
+    "def f():\n    from .helper import X\n    return X\nX = f()": 1,
+    "from . import missing": r"cannot import name 'missing' from '\.' .*line 1: from \. import",
+    "from .missing import X": r"No module named 'missing' .*line 1: from \.missing import X",
+    "from .. import lib": "relative import beyond top-level package .*line 1: from",
+}
+
+
+@pytest.mark.parametrize("text", RELATIVE)
+def test_relative_imports_work_as_in_a_package(tmp_path, text):
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "helper.py").write_text("X = 1\n")
+    (tmp_path / "sub" / "deep.py").write_text("X = 2\n")
+    (tmp_path / "space.py").write_text(f"{text}\n")
+    expected = RELATIVE[text]
+    if isinstance(expected, int):
+        found = load_module(str(tmp_path / "space.py")).X
+        assert found == expected
+        return
+    with pytest.raises(ConfigError, match=expected) as caught:
+        load_module(str(tmp_path / "space.py"))
+    assert "raynas_user" not in str(caught.value)
+
+
 def test_a_fault_in_a_helper_is_named_with_its_line(tmp_path):
     (tmp_path / "space.py").write_text("import helper\n")
     (tmp_path / "helper.py").write_text("x = 1\nraise KeyError('no')\n")
@@ -356,7 +384,7 @@ def test_a_task_that_raises_or_loads_something_else_is_named(folder):
 
     with pytest.raises(ConfigError, match=r"task 'mine': KeyError: .*line 6: return \{\}\['x'\]"):
         loading("return {}['x']")
-    with pytest.raises(ConfigError, match=r"must load raynas.data.Data, 'mine' loads 7"):
+    with pytest.raises(ConfigError, match=r"must load raynas.data.Data, and 'mine' loads int: "):
         loading("return 7")
     with pytest.raises(DataError, match=r"^bring your own$"):
         loading("raise DataError('bring your own')")

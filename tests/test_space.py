@@ -97,6 +97,9 @@ def test_size_is_the_number_of_different_architectures(space):
         (lambda: Choice(("a", "a")), "must differ"),
         (lambda: Choice(({"a": 1}.keys(), 3)), "give a sub-space a name"),
         (lambda: Choice((math.nan, 1.0)), "finite"),
+        (lambda: Int(1, 9, step=0), "step >= 1 must hold"),
+        (lambda: Int(1, 9, step=1.5), "must be whole numbers"),
+        (lambda: Int(1, 9, log=True, step=2), "a log scale has no steps"),
         (lambda: Choice("abc"), "list"),
         (lambda: Choice((1, 2), (1.0,)), "one weight per option"),
         (lambda: Choice((1, 2), (1.0, 0.0)), "above zero"),
@@ -152,7 +155,7 @@ VALID = {
     ("change", "says"),
     [
         ({"op": "pool"}, r"op must be one of 'conv', 'id', got 'pool'"),
-        ({"op.conv.kernel": 3.0}, r"op.conv.kernel must be one of 3, 5, got 3.0"),
+        ({"op.conv.kernel": 3.5}, r"op.conv.kernel must be one of 3, 5, got 3.5"),
         ({"op.conv.bias": 1}, "op.conv.bias must be one of True, False, got 1"),
         ({"op.conv.bias": None}, "op.conv.bias must be"),
         ({"op.conv.kernel": [3]}, "op.conv.kernel must be"),

@@ -115,7 +115,9 @@ def steps(domain, value):
     shares = (0.1,) if isinstance(domain, Int) else (0.1, 0.02)
     moved = {domain.at(domain.unit(value) + sign * share) for share in shares for sign in (-1, 1)}
     if isinstance(domain, Int):
-        moved |= {one for one in (value - 1, value + 1) if domain.contains(one)}
+        moved |= {
+            one for one in (value - domain.step, value + domain.step) if domain.contains(one)
+        }
     return len(moved - {value})
 
 
@@ -197,6 +199,15 @@ def test_whole_numbers_are_drawn_evenly():
     assert fits(draws(Int(-2, 3)), dict.fromkeys(range(-2, 4), 1))
     assert fits(mutations(Int(-2, 3), 0), dict.fromkeys((-2, -1, 1, 2, 3), 1))
     assert fits(draws(Repeat(Choice(("a", "b")), 1, 3)), dict.fromkeys((1, 2, 3), 1))
+
+
+def test_whole_numbers_with_a_step_are_drawn_evenly():
+    domain = Int(8, 39, step=8)
+    assert (domain.high, domain.count, [*domain.values()]) == (32, 4, [8, 16, 24, 32])
+    assert fits(draws(domain), dict.fromkeys((8, 16, 24, 32), 1))
+    assert fits(mutations(domain, 16), dict.fromkeys((8, 24, 32), 1))
+    assert {*domain.steps(16)} == {8, 24}
+    assert [domain.nearest(number) for number in (-5, 11.9, 12.1, 99)] == [8, 8, 16, 32]
 
 
 def test_whole_numbers_on_a_log_scale_get_their_share_of_it():

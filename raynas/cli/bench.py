@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from raynas.cli.consoles import NOTICES, RESULTS, repaints
+from raynas.cli.paths import path_of
 from raynas.cli.settings import by_part
 from raynas.errors import ConfigError, unknown
 
@@ -27,7 +28,8 @@ def bench(  # noqa: PLR0913 - a command's arguments are its options
         str, typer.Option(help="nasbench201, package.module:Class or file.py:Class.")
     ] = "nasbench201",
     data: Annotated[
-        Path | None, typer.Option(help="The table's file or folder.", show_default=False)
+        Path | None,
+        typer.Option(**path_of("--data", help="The table's file or folder.", show_default=False)),
     ] = None,
     dataset: Annotated[
         str | None,
@@ -69,11 +71,17 @@ def bench(  # noqa: PLR0913 - a command's arguments are its options
     jobs: Annotated[int, typer.Option(help="Processes to use, at least 1.")] = 1,
     as_json: Annotated[
         Path | None,
-        typer.Option("--json", help="File for all figures and curves.", show_default=False),
+        typer.Option(
+            "--json",
+            **path_of("--json", help="File for all figures and curves.", show_default=False),
+        ),
     ] = None,
     plot: Annotated[
         Path | None,
-        typer.Option(help="File for the regret curves, such as out.png.", show_default=False),
+        typer.Option(
+            **path_of("--plot", help="File for the regret curves, such as out.png."),
+            show_default=False,
+        ),
     ] = None,
     option: Annotated[
         list[str] | None,

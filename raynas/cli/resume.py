@@ -8,10 +8,11 @@ from typing import Annotated
 import typer
 
 from raynas.cli import settings as s
+from raynas.cli.paths import path_of
 
 
 def resume(  # noqa: PLR0913 - a command's arguments are its options
-    output: Annotated[Path, typer.Argument(help="Run folder.")],
+    output: Annotated[Path, typer.Argument(**path_of("the run folder", help="Run folder."))],
     trials: s.Trials = None,
     time: s.Time = None,
     gpu_hours: s.GpuHours = None,

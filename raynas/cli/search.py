@@ -8,12 +8,16 @@ from typing import Annotated
 import typer
 
 from raynas.cli import settings as s
+from raynas.cli.paths import path_of
 from raynas.searchers import SEARCHERS
 
 
 def search(  # noqa: PLR0913 - a command's arguments are its options
     config: Annotated[
-        Path | None, typer.Option(help="YAML file of settings; the command line wins over it.")
+        Path | None,
+        typer.Option(
+            **path_of("--config", help="YAML file of settings; the command line wins over it.")
+        ),
     ] = None,
     space: Annotated[
         str | None,
@@ -72,7 +76,8 @@ def search(  # noqa: PLR0913 - a command's arguments are its options
         ),
     ] = None,
     output: Annotated[
-        Path | None, typer.Option(help="Run folder.", show_default="runs/first")
+        Path | None,
+        typer.Option(**path_of("--output", help="Run folder.", show_default="runs/first")),
     ] = None,
     data_dir: s.DataDir = None,
     download: s.Download = None,

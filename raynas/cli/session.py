@@ -9,9 +9,8 @@ from raynas.cli.consoles import NOTICES, RESULTS, watched
 from raynas.cli.interruption import INTERRUPTION
 from raynas.errors import Interrupted
 from raynas.experiment.experiment import Experiment
-from raynas.experiment.resolve.resolved import resolve
 from raynas.experiment.run.folder import WINNER
-from raynas.experiment.run.search import run_resolved
+from raynas.experiment.run.search import prepared, run_resolved
 from raynas.insight import Watcher
 from raynas.insight.drawing import draw
 from raynas.insight.progress import Lines, live_view
@@ -29,7 +28,7 @@ def follow(experiment: Experiment) -> None:
     output = shlex.quote(str(experiment.output))
     try:
         with INTERRUPTION.blamed():
-            resolved = resolve(experiment)  # before the view: loaders paint bars of their own
+            resolved = prepared(experiment)  # before the view: loaders paint bars of their own
             with _watcher(experiment.most_trials) as watcher:
                 result = run_resolved(experiment, resolved, [watcher], INTERRUPTION)
     except Interrupted as error:

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from raynas.cli.paths import path_of
 from raynas.errors import ConfigError
 from raynas.schedulers import SCHEDULERS
 from raynas.yaml12 import parse
@@ -93,7 +94,10 @@ Address = Annotated[
     typer.Option(help="Ray cluster to join.", show_default="RAY_ADDRESS, or a new local one"),
 ]
 Verbose = Annotated[bool | None, typer.Option("--verbose", help="Let Ray speak.")]
-DataDir = Annotated[Path | None, typer.Option(help="Where data sets lie.", show_default="data")]
+DataDir = Annotated[
+    Path | None,
+    typer.Option(**path_of("--data-dir", help="Where data sets lie.", show_default="data")),
+]
 Download = Annotated[bool | None, typer.Option("--download", help="Fetch missing data sets.")]
 Set = Annotated[
     list[str] | None,

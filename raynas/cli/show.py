@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from raynas.cli.consoles import RESULTS
+from raynas.cli.paths import path_of
 from raynas.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def show(
-    output: Annotated[Path, typer.Argument(help="Run folder.")],
+    output: Annotated[Path, typer.Argument(**path_of("the run folder", help="Run folder."))],
     as_json: Annotated[  # noqa: FBT002 - how typer is told of a flag
         bool,
         typer.Option("--json", help="Print JSON, for programs."),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
@@ -13,7 +14,7 @@ from raynas.errors import ConfigError, unknown
 from raynas.execution.limits import Limits
 from raynas.experiment import amounts
 from raynas.experiment.settings import Budget, Compute, Parts, Storage
-from raynas.options import read_value
+from raynas.options import local_path, plain, read_value
 from raynas.yaml12 import parse_file
 
 
@@ -25,7 +26,9 @@ class Experiment(Storage, Compute, Budget, Parts):
     """
 
     def __post_init__(self) -> None:
-        """Check what can be checked without looking anything up."""
+        """Make numpy's numbers Python's; check what can be checked without looking anything up."""
+        for item in fields(self):
+            object.__setattr__(self, item.name, plain(getattr(self, item.name)))
         self.check_parts()
         self.check_budget()
         self.check_compute()
@@ -63,7 +66,7 @@ class Experiment(Storage, Compute, Budget, Parts):
         return [
             f"{item.name} is {known[item.name]!r} there and {mine[item.name]!r} here"
             for item in fields(Parts)
-            if mine[item.name] != known[item.name]
+            if _meant(mine[item.name]) != _meant(known[item.name])
         ]
 
 
@@ -82,16 +85,22 @@ def experiment_from(values: Mapping[str, Any], base: Experiment | None = None) -
     return replace(base or Experiment(), **read)
 
 
-def read_config(path: Path) -> dict[str, Any]:
+def read_config(path: Path | str) -> dict[str, Any]:
     """Return the settings of a YAML file.
 
     Raises:
         ConfigError: It is not there, is no YAML, or holds no mapping.
     """
-    data = parse_file(path, f"the configuration {path}")
+    data = parse_file(local_path("the configuration", path), f"the configuration {path}")
     if not isinstance(data, dict):
         raise ConfigError(f"the configuration {path} must hold settings, 'name: value' a line")
     return data
+
+
+def _meant(value: Any) -> Any:
+    """Return what a setting means, wherever it is read: a Python file by its whole path."""
+    where, *attribute = value.split(":") if isinstance(value, str) else ("",)
+    return (os.path.realpath(where), *attribute) if where.endswith(".py") else value
 
 
 def _plain(value: Any) -> Any:

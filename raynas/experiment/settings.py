@@ -11,6 +11,7 @@ from typing import Any, Final, Literal
 from raynas.errors import ConfigError
 from raynas.execution.packing import Resources
 from raynas.experiment import amounts
+from raynas.options import local_path
 from raynas.trial import Objective
 
 _TRIALS: Final = 40  # where nothing else says how much
@@ -196,6 +197,9 @@ class Storage:
         output: The run folder.
         data_dir: Where data sets lie.
         download: Whether missing data may be fetched.
+
+    Raises:
+        ConfigError: A path is empty, or not on this machine.
     """
 
     output: Path = Path("runs/first")
@@ -203,9 +207,9 @@ class Storage:
     download: bool = False
 
     def check_storage(self) -> None:
-        """Make paths of texts."""
-        object.__setattr__(self, "output", Path(self.output))
-        object.__setattr__(self, "data_dir", Path(self.data_dir))
+        """Make paths of texts, and refuse those that are not on this machine."""
+        for name in ("output", "data_dir"):
+            object.__setattr__(self, name, local_path(name, getattr(self, name)))
 
 
 def _at_least_one(settings: Any, *names: str) -> None:

@@ -227,7 +227,7 @@ def _is_structure(decision: Decision) -> bool:
 
 def _within(domain: Int | Float, value: float) -> Value:
     if isinstance(domain, Int):
-        return min(max(round(value), domain.low), domain.high)
+        return domain.nearest(value)
     return min(max(value, domain.low), domain.high)
 
 

@@ -27,7 +27,10 @@ def offered(domain: Domain) -> Domain:
 
 
 def taken(domain: Domain, value: Any) -> Any:
-    """Return the domain's value for a value that such a sampler gave."""
+    """Return the domain's value for a value that such a sampler gave.
+
+    Of whole numbers with a step, each stands for those up to the next one.
+    """
     # They return numpy's numbers, and whole numbers for a domain of real numbers.
     value = value.item() if hasattr(value, "item") else value
     match domain:
@@ -35,8 +38,10 @@ def taken(domain: Domain, value: Any) -> Any:
             return float(value)
         case Choice():
             return next((one for one in domain.values() if told(domain, one) == value), value)
-        case Int(low=low, high=high) if offered(domain) is not domain:
-            return min(max(round(value), low), high)
+        case Int() if offered(domain) is not domain:
+            return domain.nearest(value)
+        case Int(low=low, step=step) if isinstance(value, int):
+            return value - (value - low) % step
     return value
 
 

@@ -150,8 +150,8 @@ def _distribution(domain: Domain) -> BaseDistribution:
     match offered(domain):
         case Choice() as choice:
             return CategoricalDistribution(_words(choice))
-        case Int(low, high, log):
-            return IntDistribution(low, high, log=log)
+        case Int(low, high, log, step):
+            return IntDistribution(low, high, log=log, step=step)
         case Float(low, high, log):
             return FloatDistribution(low, high, log=log)
 
@@ -166,8 +166,8 @@ def _suggest(trial: optuna.Trial, decision: Decision) -> Value:
     match offered(decision.domain):
         case Choice() as choice:
             value = trial.suggest_categorical(decision.path, _words(choice))
-        case Int(low, high, log):
-            value = trial.suggest_int(decision.path, low, high, log=log)
+        case Int(low, high, log, step):
+            value = trial.suggest_int(decision.path, low, high, log=log, step=step)
         case Float(low, high, log):
             value = trial.suggest_float(decision.path, low, high, log=log)
     decided: Value = taken(decision.domain, value)

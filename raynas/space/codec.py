@@ -20,8 +20,8 @@ def to_data(tree: Node | None) -> Any:
             return {"choice": branches, **_weights(weights)}
         case Choice(options=options, weights=weights):
             return {"choice": _listed(options), **_weights(weights)}
-        case Int(low=low, high=high, log=log):
-            return {"int": [low, high], "log": log}
+        case Int(low=low, high=high, log=log, step=step):
+            return {"int": [low, high], "log": log, **({"step": step} if step > 1 else {})}
         case Float(low=low, high=high, log=log):
             return {"float": [low, high], "log": log}
         case Repeat(body=body, low=low, high=high):
@@ -45,7 +45,7 @@ def from_data(data: Any) -> Any:
                 options = {name: from_data(child) for name, child in options.items()}
             return Choice(options, data.get("weights") and tuple(data["weights"]))
         case {"int": [low, high], "log": log}:
-            return Int(low, high, log)
+            return Int(low, high, log, data.get("step", 1))
         case {"float": [low, high], "log": log}:
             return Float(low, high, log)
         case {"repeat": body, "copies": [low, high]}:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain
 from typing import Final
@@ -20,38 +20,58 @@ _LIMIT: Final = 2**62  # of an Int's bounds: numpy draws 64-bit numbers
 
 @dataclass(frozen=True, slots=True)
 class Int:
-    """A whole number from ``low`` to ``high``, both included; ``log`` draws on a log scale."""
+    """A whole number from ``low`` to ``high``, both included; ``log`` draws on a log scale.
+
+    With a ``step``, the numbers are ``low``, ``low + step``, … up to ``high``. If the steps do not
+    lead to ``high``, the last number before it becomes ``high``.
+    """
 
     low: int
     high: int
     log: bool = False
+    step: int = 1
 
     def __post_init__(self) -> None:
-        """Check the bounds."""
-        to_plain(self, "low", "high")
-        if not (type(self.low) is int and type(self.high) is int):
-            raise SpaceError(f"the bounds of an Int must be whole numbers, got {self}")
+        """Check the bounds and the step."""
+        to_plain(self, "low", "high", "step")
+        if not all(type(one) is int for one in (self.low, self.high, self.step)):
+            raise SpaceError(
+                f"the bounds and the step of an Int must be whole numbers, got {self}"
+            )
         if max(abs(self.low), abs(self.high)) >= _LIMIT:
             raise SpaceError(f"the bounds of an Int must fit into 63 bits, got {self}")
         _check_bounds(self)
+        if self.step < 1:
+            raise SpaceError(f"step >= 1 must hold, got {self}")
+        if self.log and self.step > 1:
+            raise SpaceError(
+                f"a log scale has no steps, got {self}: leave one of them out, or list the "
+                "numbers in a Choice"
+            )
+        object.__setattr__(self, "high", self.values()[-1])
 
     @property
     def count(self) -> int:
         """How many values there are."""
-        return self.high - self.low + 1
+        return (self.high - self.low) // self.step + 1
 
-    def values(self) -> Sequence[int]:
+    def values(self) -> range:
         """Return the numbers, ascending."""
-        return range(self.low, self.high + 1)
+        return range(self.low, self.high + 1, self.step)
 
     def contains(self, value: Value) -> bool:
-        """Return whether ``value`` is a whole number within the bounds."""
-        return type(value) is int and self.low <= value <= self.high
+        """Return whether ``value`` is one of the numbers."""
+        return type(value) is int and value in self.values()
+
+    def nearest(self, number: float) -> int:
+        """Return the number that is nearest to any other; outside it is a bound."""
+        steps = round((number - self.low) / self.step)
+        return self.low + self.step * min(max(steps, 0), self.count - 1)
 
     def sample(self, rng: np.random.Generator) -> int:
         """Draw a number, uniformly or log-uniformly (each number's share of the log axis)."""
         if not self.log:
-            return int(rng.integers(self.low, self.high + 1))
+            return self.low + self.step * int(rng.integers(self.count))
         edges = math.log(self.low - 0.5), math.log(self.high + 0.5)
         return int(np.clip(round(math.exp(rng.uniform(*edges))), self.low, self.high))
 
@@ -59,12 +79,12 @@ class Int:
         """Yield different numbers: a few draws, then all others, starting at a random one."""
         drawn = (self.sample(rng) for _ in range(_TRIES))
         start = int(rng.integers(self.count))
-        every = (self.low + (start + i) % self.count for i in range(self.count))
+        every = (self.values()[(start + i) % self.count] for i in range(self.count))
         return (number for number in chain(drawn, every) if number != value)
 
     def steps(self, value: Value) -> Iterator[int]:
         """Yield the numbers next to ``value``, and those a tenth of the range away."""
-        near = (int(_number(value)) - 1, int(_number(value)) + 1)
+        near = (int(_number(value)) - self.step, int(_number(value)) + self.step)
         inside = (number for number in near if self.low <= number <= self.high)
         far = (self.at(self.unit(value) + step) for step in (-_STEP, _STEP))
         return (number for number in dict.fromkeys((*inside, *far)) if number != value)
@@ -75,7 +95,7 @@ class Int:
 
     def at(self, unit: float) -> int:
         """Map [0, 1] to the nearest number; values outside become the nearer bound."""
-        return min(max(round(_at(self, unit)), self.low), self.high)
+        return self.nearest(_at(self, unit))
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import Any
@@ -10,7 +12,7 @@ from typing import Any
 from raynas.errors import SpaceError, unknown
 from raynas.space.nodes import Choice, Repeat
 from raynas.space.space import Space
-from raynas.space.values import Value
+from raynas.space.written import meant
 
 Weights = Mapping[Any, float]
 
@@ -63,14 +65,23 @@ def _rebuilt(node: Any, path: str, weigh: Callable[[str, Choice], Choice]) -> An
 def _weighted(path: str, choice: Choice, given: Weights) -> Choice:
     options = choice.values()
     weights = dict(zip(options, choice.weights or [1.0] * len(options), strict=True))
-    by_text: dict[Any, Value] = {str(option): option for option in options}
     for name, weight in given.items():
-        # In JSON and on the command line, the text "3" names the option 3.
-        option = name if name in weights else by_text.get(name, name)
+        option = _option(choice, name)
         if option not in weights:
             raise SpaceError(unknown(f"option of {path}", str(name), map(str, options)))
         weights[option] = weight
     return replace(choice, weights=tuple(weights.values()))
+
+
+def _option(choice: Choice, name: Any) -> Any:
+    """Return the option that is named; in JSON and on the command line, "3" names the option 3."""
+    by_text = {str(option): option for option in choice.values()}
+    readings = [name, by_text.get(name, name)]
+    if isinstance(name, str):
+        with suppress(ValueError):
+            readings.append(json.loads(name))
+    found = (meant(choice, reading) for reading in readings)
+    return next((one for one in found if choice.contains(one)), name)
 
 
 def _fits(path: str, pattern: str) -> bool:

@@ -16,7 +16,8 @@ from raynas.space.architecture import Architecture
 from raynas.space.decision import Decision, compile_tree
 from raynas.space.graph import Graph
 from raynas.space.nodes import Choice, Node
-from raynas.space.values import Value, plain
+from raynas.space.values import Value
+from raynas.space.written import meant
 
 Decide = Callable[[Decision], Value]
 
@@ -90,7 +91,9 @@ class Space:
         return Architecture(values)
 
     def architecture(self, values: Mapping[str, Value]) -> Architecture:
-        """Return the architecture that ``values`` (by path) describe.
+        """Return the architecture that ``values`` (by path) describe, as people write them.
+
+        A number stands for the option that differs from it only by rounding.
 
         Raises:
             SpaceError: An active decision is missing, a value is outside its domain, or a value
@@ -100,7 +103,7 @@ class Space:
         def decide(decision: Decision) -> Value:
             if decision.path not in values:
                 raise SpaceError(f"the architecture must have a value for {decision.path!r}")
-            value: Value = plain(values[decision.path])
+            value: Value = meant(decision.domain, values[decision.path])
             if not decision.domain.contains(value):
                 raise SpaceError(f"{decision.path} must be {_within(decision)}, got {value!r}")
             return value

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,10 +14,14 @@ import numpy as np
 
 from raynas.data import Data, Split
 from raynas.errors import ConfigError, DataError
-from raynas.tasks.pictures import picture_files, read_picture
+from raynas.tasks.pictures import Picture, Scale, is_hidden, load_picture, picture_files
 from raynas.tasks.task import Source
 
-_VALID: Final = ("val", "valid", "validation")
+_NAMES: Final = {
+    "train": ("train", "training"),
+    "valid": ("val", "valid", "validation"),
+    "test": ("test", "testing"),
+}
 _SHOWN: Final = 10  # the largest number of classes named in the summary
 _LOG = logging.getLogger("raynas")
 
@@ -49,11 +54,13 @@ class ImageFolder:
             raise ConfigError(f"size must be at least 1 pixel: got {self.size}")
 
     def load(self, source: Source, seed: int) -> Data:
-        """Return the images as [examples, 3, size, size] bytes.
+        """Return the images as [examples, 3, size, size].
+
+        The images are bytes; if one has more than 8 bits, all are float32.
 
         Raises:
             DataError: A folder is missing or empty, has other classes than ``train``, or holds a
-                file that is not a picture.
+                file that is not a picture; or pictures have values on different scales.
         """
         parts = _parts(source.data_dir)
         classes = [folder.name for folder in _folders(parts["train"])]
@@ -63,27 +70,48 @@ class ImageFolder:
                     f"{folder.absolute()} must hold a folder for each class of train "
                     f"({', '.join(classes)}): got {', '.join(found) or 'none'}"
                 )
-        read = {part: self._read(folder) for part, folder in parts.items()}
-        known = read["train"]
+        files = {part: _files(folder) for part, folder in parts.items()}
+        every = [file for labelled in files.values() for file in labelled]
+        pictures = {file: load_picture(file, self.size) for file in every}
+        _check_scales(pictures)
+        read = {part: _split(labelled, pictures) for part, labelled in files.items()}
         valid, test = read.get("valid", self.valid), read.get("test", self.test)
-        data = Data.split(known, seed=seed, valid=valid, test=test, names=classes)
-        _LOG.info(_found(source.data_dir, parts, data))
+        data = Data.split(read["train"], seed=seed, valid=valid, test=test, names=classes)
+        _LOG.info(_found(source.data_dir, parts, data) + _notes(pictures, parts))
         return data
 
-    def _read(self, folder: Path) -> Split:
-        pixels, labels = [], []
-        for label, each in enumerate(_folders(folder)):
-            if not (files := picture_files(each)):
-                raise DataError(f"{each.absolute()} must hold at least one picture: got none")
-            pixels += [read_picture(file, self.size) for file in files]
-            labels += [label] * len(files)
-        return Split.of(np.stack(pixels), labels)
+
+def _files(folder: Path) -> dict[Path, int]:
+    """Return the picture files of a part, with their labels."""
+    found: dict[Path, int] = {}
+    for label, each in enumerate(_folders(folder)):
+        if not (files := picture_files(each)):
+            raise DataError(f"{each.absolute()} must hold at least one picture: got none")
+        found |= dict.fromkeys(files, label)
+    return found
+
+
+def _check_scales(pictures: Mapping[Path, Picture]) -> None:
+    """Refuse pictures whose values cannot be compared."""
+    first: dict[Scale, Path] = {}
+    for path, picture in pictures.items():
+        first.setdefault(picture.scale, path)
+    if len(first) > 1:
+        said = " and ".join(f"{path} ({scale.value})" for scale, path in first.items())
+        raise DataError(
+            f"all pictures must have values on one scale, got {said}: convert them to one kind"
+        )
+
+
+def _split(labelled: Mapping[Path, int], pictures: Mapping[Path, Picture]) -> Split:
+    common = np.result_type(*{picture.pixels.dtype for picture in pictures.values()})
+    pixels = np.stack([pictures[file].pixels for file in labelled], dtype=common)
+    return Split.of(pixels, list(labelled.values()))
 
 
 def _folders(folder: Path) -> list[Path]:
     """Return the folders in a folder, sorted, without hidden ones."""
-    found = (path for path in folder.iterdir() if path.is_dir())
-    return sorted(path for path in found if not path.name.startswith("."))
+    return sorted(path for path in folder.iterdir() if path.is_dir() and not is_hidden(path))
 
 
 def _parts(root: Path) -> dict[str, Path]:
@@ -92,17 +120,19 @@ def _parts(root: Path) -> dict[str, Path]:
     Raises:
         DataError: The folder has no known layout.
     """
-    folders = {path.name: path for path in _folders(root)} if root.is_dir() else {}
-    valid = [name for name in _VALID if name in folders]
-    if "train" in folders and len(valid) < 2 and _folders(folders["train"]):
-        named = {"train": "train", "test": "test", **({"valid": valid[0]} if valid else {})}
-        return {part: folders[name] for part, name in named.items() if name in folders}
-    divided = {"train", "test", *_VALID} & folders.keys()
-    if len(folders) < 2 or divided:
+    folders = _folders(root) if root.is_dir() else []
+    parts = {
+        part: [folder for folder in folders if folder.name.lower() in names]
+        for part, names in _NAMES.items()
+    }
+    if parts["train"] and max(map(len, parts.values())) == 1 and _folders(parts["train"][0]):
+        return {part: found[0] for part, found in parts.items() if found}
+    if len(folders) < 2 or any(parts.values()):
+        found = ", ".join(folder.name for folder in folders)
         raise DataError(
             "image_folder needs at least two class folders (CLASS/*.png, .jpg, …) in the folder "
             "of --data-dir; or in its folder train/, and in val/ (or valid/) and test/ if you "
-            f"have them: looked in {root.absolute()}, found {', '.join(folders) or 'no folder'}"
+            f"have them: looked in {root.absolute()}, found {found or 'no folder'}"
         )
     return {"train": root}
 
@@ -116,10 +146,11 @@ def _found(root: Path, parts: Mapping[str, Path], data: Data) -> str:
     layout = (
         "class folders" if parts["train"] == root else ", ".join(p.name for p in parts.values())
     )
+    least, most = data.train.extent()
     return (
         f"pictures in {root} ({layout}): {data.classes} classes ({_counts(data)}), "
         f"{len(data.train)} training, {len(data.valid)} validation, {len(data.test)} test "
-        f"examples{divided}"
+        f"examples, values {min(least):g} to {max(most):g}{divided}"
     )
 
 
@@ -128,3 +159,12 @@ def _counts(data: Data) -> str:
     counts: Sequence[int] = np.bincount(np.concatenate(labels), minlength=data.classes).tolist()
     named = [f"{name} {count}" for name, count in zip(data.names, counts, strict=True)]
     return ", ".join(named[:_SHOWN]) + (", …" if len(named) > _SHOWN else "")
+
+
+def _notes(pictures: Mapping[Path, Picture], parts: Mapping[str, Path]) -> str:
+    """Return what of the folder is not in the data."""
+    counts = Counter(note for picture in pictures.values() for note in picture.notes)
+    here = (path for folder in parts.values() for path in folder.iterdir())
+    if beside := sum(path.is_file() and not is_hidden(path) for path in here):
+        counts["files beside the class folders, which are left out"] = beside
+    return "".join(f"; {note}: {count}" for note, count in counts.items())

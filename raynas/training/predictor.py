@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from raynas.errors import DataError, RunError
+from raynas.options import local_path
 
 _AT_ONCE: Final = 1000  # examples
 _BEYOND: Final = 0.1  # values may be outside the training range by this share of it
@@ -31,7 +32,7 @@ def load_winner(folder: Path | str) -> Predictor:
     Raises:
         RunError: There is no winner, or torch could not export it.
     """
-    folder = Path(folder)
+    folder = local_path("the run folder", folder)
     home = folder if (folder / "architecture.json").is_file() else folder / "winner"
     try:
         card = json.loads((home / "architecture.json").read_text(encoding="utf-8"))

@@ -43,8 +43,8 @@ def _domain(decision: Decision) -> Any:
             return tune.choice(list(choice.values()))
         case Int(low=low, high=high, log=True):
             return tune.lograndint(low, high + 1)
-        case Int(low=low, high=high):
-            return tune.randint(low, high + 1)
+        case Int(low=low, high=high, step=step):
+            return tune.randint(low, high + step)  # ``taken`` knows the steps; Tune's begin at 0
         case Float(low=low, high=high, log=True):
             return tune.loguniform(low, high)
         case Float(low=low, high=high):

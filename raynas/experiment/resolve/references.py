@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from raynas import schedulers, searchers
-from raynas.errors import ConfigError, unknown
+from raynas.errors import ConfigError, shown, unknown
 from raynas.execution.packing import Resources, read_resources
 from raynas.experiment.resolve.tune_types import (
     GENERATOR,
@@ -31,7 +31,7 @@ from raynas.experiment.resolve.tune_types import (
     makes,
 )
 from raynas.experiment.resolve.user_code import SHIPPED, blamed, home_of, load_module
-from raynas.options import made
+from raynas.options import local_path, made
 from raynas.schedulers import Scheduler
 from raynas.searchers import Searcher
 from raynas.space import Architecture, Space
@@ -83,7 +83,7 @@ def find_space(reference: Any, options: Mapping[str, Any]) -> SpaceModule:
     if not isinstance(space, Space) or not callable(make):
         raise ConfigError(
             f"a space needs SPACE (a raynas.Space) and build(architecture, input_shape, classes), "
-            f"and {reference!r} has {'no build' if isinstance(space, Space) else 'no SPACE'}"
+            f"and {_name(reference)} has {'no build' if isinstance(space, Space) else 'no SPACE'}"
         )
     _check_build(make, options)
     resources = getattr(found, "resources", None)
@@ -105,7 +105,9 @@ def find_task(reference: Any, options: Mapping[str, Any]) -> Task:
         found = TASKS[reference] if reference in TASKS else _load(reference, "TASK")
     task = _made(f"task {_name(reference)}", found, "load", options)
     if not isinstance(task, Task):
-        raise ConfigError(f"a task needs name, recipe and load(source, seed); {task!r} lacks some")
+        raise ConfigError(
+            f"a task needs name, recipe and load(source, seed); {shown(task)} lacks some"
+        )
     return task
 
 
@@ -195,7 +197,7 @@ def find_table(reference: Any, options: Mapping[str, Any]) -> Table:
         found = _read_table(reference, json.dumps(dict(options), default=os.fspath))
     if not isinstance(found, Table):
         raise ConfigError(
-            f"a table needs space, lengths, answer, scores and best, and {found!r} lacks some"
+            f"a table needs space, lengths, answer, scores and best, and {shown(found)} lacks some"
         )
     with blamed(f"table {_name(reference)}"):
         check_table(found)
@@ -205,19 +207,15 @@ def find_table(reference: Any, options: Mapping[str, Any]) -> Table:
 @lru_cache(maxsize=1)  # every run asks for it, and a published file takes minutes to read
 def _read_table(reference: str, options: str) -> Any:
     """Make the table of options, which stand in JSON."""
-    where, colon, name = reference.partition(":")
     if reference in TABLES:
         make: Callable[..., Any] = partial(TABLES[reference], find_space(reference, {}).space)
-    elif not colon:
+    elif ":" not in reference:
         raise ConfigError(
             f"{unknown('table', reference, TABLES)}; one of your own is named file.py:Class or "
             "package.module:Class"
         )
     else:
-        module = load_module(where)
-        if not hasattr(module, name):
-            raise ConfigError(f"{where} holds no {name!r}, asked for by {reference!r}")
-        make = getattr(module, name)
+        make = _load(reference, attribute=None)
     return _made(f"table {reference!r}", make, "answer", json.loads(options))
 
 
@@ -226,7 +224,7 @@ def _is_name(reference: str) -> bool:
 
 
 def _name(reference: Any) -> str:
-    return repr(getattr(reference, "__name__", reference))
+    return shown(getattr(reference, "__name__", reference))
 
 
 def _loaded(reference: Any, attribute: str) -> Any:
@@ -234,6 +232,7 @@ def _loaded(reference: Any, attribute: str) -> Any:
 
 
 def _load(reference: str, attribute: str | None) -> Any:
+    local_path("a file of yours", reference)  # refuses addresses
     where, _, named = reference.partition(":")
     module, name = load_module(where), named or attribute
     if name is None:

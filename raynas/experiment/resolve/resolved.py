@@ -12,11 +12,12 @@ import numpy as np
 
 from raynas.costs import Costs
 from raynas.data import Data
-from raynas.errors import ConfigError, unknown
+from raynas.errors import ConfigError, kind_of, unknown
 from raynas.execution.assess import Assessor
 from raynas.execution.plan import Plan
 from raynas.execution.worker import TRAINING, TrainingContext
 from raynas.experiment.experiment import Experiment
+from raynas.experiment.resolve.data_notes import unusual
 from raynas.experiment.resolve.machine import may_use_gpus
 from raynas.experiment.resolve.references import (
     SpaceModule,
@@ -99,15 +100,7 @@ def resolve(experiment: Experiment) -> ResolvedExperiment:
         part, _, name = path.partition(".")
         if part == TRAINING:
             recipe.with_overrides({name: getattr(recipe, name, None)})  # raises on unknown names
-    with blamed(f"task {task.name!r}"):
-        data = task.load(Source(experiment.data_dir, experiment.download), experiment.seed)
-    if not isinstance(data, Data):
-        raise ConfigError(f"a task must load raynas.data.Data, {task.name!r} loads {data!r}")
-    if data.train.ids:
-        _LOG.info(
-            "the inputs are whole numbers (ids, such as those of tokens) and are not normalised: "
-            "give measurements as real numbers"
-        )
+    data = _loaded(experiment, task)
     _check_metrics(experiment, task)
     dressed = partial(_dressed, experiment, searcher, start)
     assess = _here(experiment, space, recipe, data)
@@ -129,6 +122,30 @@ def _requirements(experiment: Experiment, scheduler: Scheduler) -> Requirements:
     if isinstance(scheduler, Director):
         return replace(required, paused=scheduler.keeps)
     return required
+
+
+def _loaded(experiment: Experiment, task: Task) -> Data:
+    """Load a task's data, and say what is unusual about them.
+
+    Raises:
+        ConfigError: The task raises, or loads something else.
+        DataError: The data are not there, or not usable.
+    """
+    with blamed(f"task {task.name!r}"):
+        data = task.load(Source(experiment.data_dir, experiment.download), experiment.seed)
+    if not isinstance(data, Data):
+        raise ConfigError(
+            f"a task must load raynas.data.Data, and {task.name!r} loads {kind_of(data)}: return "
+            "Data.split(Split.of(inputs, labels), seed=seed)"
+        )
+    if odd := unusual(data):
+        _LOG.warning("the data are unusual: %s", "; ".join(odd))
+    if data.train.ids:
+        _LOG.info(
+            "the inputs are whole numbers (ids, such as those of tokens) and are not normalised: "
+            "give measurements as real numbers"
+        )
+    return data
 
 
 def _dressed(

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from raynas.errors import ConfigError, SpaceError
 from raynas.journal import exists, read
+from raynas.options import local_path
 from raynas.searchers.selection import rank
 from raynas.space import Architecture, Space
 from raynas.yaml12 import parse_file
@@ -33,7 +34,7 @@ def starting_points(source: Any, space: Space) -> tuple[Architecture, ...]:
         JournalError: The run cannot be read.
     """
     if isinstance(source, str | Path):
-        name, path = str(source), Path(source)
+        name, path = str(source), local_path("start_from", source)
         found = _from_run(path) if exists(path) else _from_file(path)
         most = _BEST if exists(path) else len(found)
     else:

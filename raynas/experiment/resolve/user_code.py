@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib
+import re
 import sys
 import sysconfig
 import traceback
@@ -17,9 +18,11 @@ from typing import Any, Final
 import raynas
 from raynas import user_sources
 from raynas.errors import ConfigError, DataError, RaynasError
+from raynas.options import local_path
 
 # By name: the shipped spaces stand above the library, which finds them as it finds a user's.
 SHIPPED: Final = importlib.import_module("search_spaces")
+_FOLDER: Final = re.compile(rf"\b{user_sources.PREFIX}[0-9a-f]+\.?")
 _LIBRARIES: Final = (
     *(sysconfig.get_path(kind) for kind in ("stdlib", "purelib", "platlib")),
     *(path for package in (raynas, SHIPPED) for path in package.__path__),
@@ -45,6 +48,7 @@ def blamed(what: str) -> Iterator[None]:
         if isinstance(error, RaynasError) and (line is None or isinstance(error, DataError)):
             raise
         said = str(error) if isinstance(error, RaynasError) else f"{type(error).__name__}: {error}"
+        said = _FOLDER.sub("", said).replace("''", "'.'")  # the names that user_sources gives
         raise ConfigError(f"{what}: {said}{f' ({line})' if line else ''}") from error
 
 
@@ -55,7 +59,7 @@ def load_module(where: str) -> ModuleType:
         RaynasError: There is none, or it raises.
     """
     if where.endswith(".py"):
-        return _from_file(Path(where))
+        return _from_file(local_path("a file of yours", where))
     if str(Path.cwd()) not in sys.path:
         sys.path.insert(0, str(Path.cwd()))  # an installed command does not look where it is run
     with blamed(f"module {where!r}"):
@@ -112,7 +116,7 @@ def code_of(references: Iterable[Any]) -> dict[str, str]:
     for reference in references:
         where = reference.partition(":")[0] if isinstance(reference, str) else ""
         if where.endswith(".py"):
-            files = _files_of(Path(where))
+            files = _files_of(local_path("a file of yours", where))
         else:
             name = where or _module_of(reference)
             files = [f for n, f in _own_files() if n.partition(".")[0] == name.partition(".")[0]]

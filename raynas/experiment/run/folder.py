@@ -16,6 +16,7 @@ from raynas.experiment.experiment import Experiment
 from raynas.experiment.resolve.resolved import ResolvedExperiment
 from raynas.experiment.resolve.user_code import code_of
 from raynas.experiment.run.checkpoints import Checkpoints
+from raynas.experiment.run.places import paths_now
 from raynas.journal import Journal, exists, read
 from raynas.space.codec import to_data
 from raynas.storage import writing
@@ -94,6 +95,7 @@ def _described(experiment: Experiment, resolved: ResolvedExperiment) -> dict[str
     described = {
         "raynas": __version__,
         "experiment": experiment.described(),
+        "folder": str(Path.cwd()),
         "objectives": [asdict(objective) for objective in experiment.objectives],
         "space": to_data(resolved.space.space.tree),
         "data": resolved.data.describe(),
@@ -121,7 +123,8 @@ def _say_changes(code: Mapping[str, str], recorded: Mapping[str, str] | None) ->
 def _compare(
     experiment: Experiment, described: Mapping[str, Any], recorded: Mapping[str, Any]
 ) -> None:
-    differences = experiment.differences(recorded["experiment"])
+    known = {**recorded["experiment"], **paths_now(experiment.output, recorded)}
+    differences = experiment.differences(known)
     if recorded["space"] != described["space"]:
         other = _unordered(recorded["space"]) != _unordered(described["space"])
         differences.append(

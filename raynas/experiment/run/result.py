@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from raynas import journal
 from raynas.experiment.run.paused_trials import paused_trials
+from raynas.options import local_path
 from raynas.trial import History, Trial, Winner
 
 if TYPE_CHECKING:
@@ -57,5 +58,6 @@ def load(output: Path | str) -> Result:
     Raises:
         JournalError: There is none.
     """
-    replay = journal.read(Path(output))
-    return Result(Path(output), replay.history, replay.run.get("experiment", {}))
+    folder = local_path("the run folder", output)
+    replay = journal.read(folder)
+    return Result(folder, replay.history, replay.run.get("experiment", {}))

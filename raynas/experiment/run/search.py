@@ -20,6 +20,7 @@ from raynas.experiment.experiment import Experiment, experiment_from
 from raynas.experiment.resolve.machine import check_machine, share_of
 from raynas.experiment.resolve.resolved import ResolvedExperiment, resolve
 from raynas.experiment.run.folder import checkpoints, open_run, undone_if_empty
+from raynas.experiment.run.places import check_output, take_up
 from raynas.experiment.run.quick_check import quick_check
 from raynas.experiment.run.result import Result
 from raynas.experiment.run.watchers import Watchers
@@ -28,6 +29,7 @@ from raynas.insight import Watcher
 from raynas.insight.run_limits import ahead
 from raynas.insight.tensorboard import TensorBoard
 from raynas.journal import Journal, read
+from raynas.options import local_path
 from raynas.searchers.wrapper import keeper
 from raynas.storage import writing
 from raynas.trial import Event, Started, Trial
@@ -61,7 +63,7 @@ def resume(output: Path | str, watchers: Iterable[Watcher] = (), **settings: Any
     Raises:
         RaynasError: There is no run, it cannot be taken up like this, or it could not go on.
     """
-    return run(recorded(Path(output), settings), watchers)
+    return run(recorded(local_path("output", output), settings), watchers)
 
 
 def recorded(output: Path, settings: Mapping[str, Any]) -> Experiment:
@@ -71,7 +73,7 @@ def recorded(output: Path, settings: Mapping[str, Any]) -> Experiment:
         JournalError: There is no run.
         ConfigError: It was begun with objects, and they are not among the settings.
     """
-    known = dict(read(output).run["experiment"])
+    known = take_up(output, read(output).run)
     for name, value in known.items():
         if name not in settings and (objects := [*_objects(value)]):
             raise ConfigError(
@@ -106,7 +108,17 @@ def run(
         Interrupted: A signal has ended the run.
         RaynasError: As for ``search``.
     """
-    return run_resolved(experiment, resolve(experiment), watchers, interruption)
+    return run_resolved(experiment, prepared(experiment), watchers, interruption)
+
+
+def prepared(experiment: Experiment) -> ResolvedExperiment:
+    """Find all that an experiment names, and load its data, for a run.
+
+    Raises:
+        RaynasError: Something does not exist or fit; or the run folder holds other things.
+    """
+    check_output(experiment.output)
+    return resolve(experiment)
 
 
 def run_resolved(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from typing import Final
 
@@ -86,11 +87,13 @@ def tokens(domain: Domain) -> Tokens:
 
 def _cut_whole(domain: Int) -> list[Int]:
     """Cut where the axis is, so that a logarithmic one has short stretches of small numbers."""
-    axis = Float(domain.low - 0.5, domain.high + 0.5, log=domain.log)  # it is drawn from there
-    edges = (math.ceil(axis.at(i / _STRETCHES)) for i in range(1, _STRETCHES))
-    lows = sorted({domain.low, *(edge for edge in edges if domain.low < edge <= domain.high)})
-    ends = [*lows, domain.high + 1]
-    return [Int(low, after - 1, log=domain.log) for low, after in pairwise(ends)]
+    low, step, half = domain.low, domain.step, domain.step / 2
+    axis = Float(low - half, domain.high + half, log=domain.log)  # it is drawn from there
+    cuts = (axis.at(i / _STRETCHES) for i in range(1, _STRETCHES))
+    edges = (low + step * math.ceil((cut - low) / step) for cut in cuts)
+    lows = sorted({low, *(edge for edge in edges if low < edge <= domain.high)})
+    ends = [*lows, domain.high + step]
+    return [replace(domain, low=first, high=after - step) for first, after in pairwise(ends)]
 
 
 def _cut_real(domain: Float) -> list[Float]:
@@ -105,7 +108,6 @@ def _log_widths(parts: Sequence[Int | Float]) -> NDArray[np.float64]:
     if not isinstance(parts[0], Int):
         return np.zeros(len(parts))  # cut evenly
     # A half below the lowest and a half above the highest, of numbers to which that is nothing.
-    counts = ((part, part.high - part.low + 1) for part in parts)
     return np.log(
-        [math.log1p(count / (part.low - 0.5)) if part.log else count for part, count in counts]
+        [math.log1p(one.count / (one.low - 0.5)) if one.log else one.count for one in parts]
     )

@@ -1,0 +1,135 @@
+"""Arrays of any number type in the form that training needs."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from raynas.errors import DataError, kind_of
+
+_CHANNELS: Final = (1, 3, 4)  # how many an image has: grey, colour, colour with transparency
+_LARGEST: Final = np.iinfo(np.int64).max
+_ODD: Final = "NaN or infinity"
+
+
+def converted(inputs: ArrayLike, labels: ArrayLike) -> tuple[NDArray[Any], NDArray[np.int64]]:
+    """Return inputs and labels as a split holds them.
+
+    Raises:
+        DataError: They cannot be converted; see ``Split.of``.
+    """
+    array, targets = _numbers("inputs", inputs), _array("labels", labels)
+    if array.ndim == 3:
+        array = array[:, np.newaxis]
+    if array.ndim not in {2, 4} or targets.ndim != 1 or 0 in array.shape[1:]:
+        raise DataError(
+            "inputs must be [examples, channels, height, width], [examples, height, width] or "
+            f"[examples, features] and labels [examples]: got {array.shape}, {targets.shape}"
+            f"{_one_column(targets)}"
+        )
+    _check_layout(array)
+    return np.ascontiguousarray(_typed(array)), np.ascontiguousarray(_counted(targets))
+
+
+def _array(what: str, given: ArrayLike) -> NDArray[Any]:
+    try:
+        return np.asarray(given)
+    except ValueError as error:  # rows of different lengths
+        shapes = [np.shape(row) for row in given]  # type: ignore[union-attr]  # a sequence
+        row = next((i for i, shape in enumerate(shapes) if shape != shapes[0]), 0)
+        raise DataError(
+            f"{what} must be one array: row {row} has the shape {shapes[row]}, and row 0 has "
+            f"{shapes[0]}"
+        ) from error
+
+
+def _numbers(what: str, given: ArrayLike) -> NDArray[Any]:
+    array = _array(what, given)
+    if array.dtype.kind == "O" and array.ndim:  # such as the columns of a table, mixed
+        return np.stack([_number_row(what, number, row) for number, row in enumerate(array)])
+    if array.dtype.kind not in "biuf":
+        raise DataError(f"{what} must be numbers: got {kind_of(array)}")
+    return array
+
+
+def _number_row(what: str, number: int, row: Any) -> NDArray[np.float64]:
+    try:
+        return np.asarray(row, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"{what} must be numbers: row {number} is {row!r:.80}") from error
+
+
+def _one_column(targets: NDArray[Any]) -> str:
+    """Return how to make one column of labels."""
+    if targets.ndim != 2:
+        return ""
+    one = targets.shape[1] == 1
+    return "; give labels[:, 0]" if one else "; for one-hot rows, give labels.argmax(1)"
+
+
+def _check_layout(array: NDArray[Any]) -> None:
+    """Refuse images with their channels last."""
+    if array.ndim != 4:
+        return
+    _, height, width, channels = array.shape
+    if channels in _CHANNELS and min(height, width) > max(_CHANNELS):
+        raise DataError(
+            f"inputs of shape {array.shape} look like images of {height} x {width} pixels with "
+            "their channels last, and raynas takes [examples, channels, height, width]: give "
+            "np.transpose(inputs, (0, 3, 1, 2)); if they have their channels first, use "
+            "Split(inputs, labels) with uint8 or float32 inputs instead of Split.of"
+        )
+
+
+def _typed(array: NDArray[Any]) -> NDArray[Any]:
+    """Return inputs as uint8, float32 or int64."""
+    if array.ndim == 2 and array.dtype.kind in "iu" and array.dtype != np.uint8:
+        if array.size and array.max() > _LARGEST:
+            raise DataError(f"ids must fit into int64: got {array.max()}")
+        return array.astype(np.int64)
+    if array.dtype == np.uint8 and array.ndim == 4:
+        return array
+    with np.errstate(over="ignore"):
+        real = array.astype(np.float32)
+    usable = np.isfinite(real).all(axis=tuple(range(1, real.ndim)))
+    if not usable.all():
+        row = int(np.argmin(usable))
+        wide = np.isfinite(array[row]).all()
+        raise DataError(
+            f"inputs must be finite numbers: {'too large for float32' if wide else _ODD} in "
+            f"{np.count_nonzero(~usable)} of {len(real)} rows, first in row {row}"
+        )
+    if real.ndim == 2 and len(real):
+        _check_precision(array, real)
+    return real
+
+
+def _check_precision(array: NDArray[Any], real: NDArray[np.float32]) -> None:
+    """Refuse features that vary, but by so little that float32 holds one value for all."""
+    lost = (np.ptp(real, axis=0) == 0) & (array.max(axis=0) != array.min(axis=0))
+    if lost.any():
+        column = int(np.argmax(lost))
+        raise DataError(
+            f"feature {column} has values from {array[:, column].min()} to "
+            f"{array[:, column].max()}, and float32 cannot tell them apart: subtract the least"
+        )
+
+
+def _counted(targets: NDArray[Any]) -> NDArray[np.int64]:
+    """Return labels as int64."""
+    kind = targets.dtype.kind
+    if kind not in "biu":
+        ways = {
+            "f": "give labels.astype(int) if all of them are whole",
+            "U": "np.unique(labels, return_inverse=True) gives the names and such numbers",
+        }
+        raise DataError(
+            f"labels must be whole numbers: got {targets.dtype} such as {targets[:1].tolist()}"
+            f"; {ways.get(kind, ways['U'])}"
+        )
+    if (wrong := (targets < 0) | (targets > _LARGEST)).any():
+        row = int(np.argmax(wrong))
+        raise DataError(f"labels must be counted from 0: got {targets[row]} in row {row}")
+    return targets.astype(np.int64)
