@@ -155,9 +155,8 @@ class Screened(SearcherWrapper):
 
     def _believed(self, history: History) -> bool:
         """Return whether proxies are used; once switched off, they stay off."""
-        if any(
-            trial.started.screening.mode == "off" for trial in reversed(history.trials.values())
-        ):
+        modes = (one.started.screening.mode for one in reversed(history.trials.values()))
+        if next(filter(None, modes), "") == "off":
             return False
         judged = rank_correlation(history)
         if judged is None or judged.trials < self.screening.trials:

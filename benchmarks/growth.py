@@ -1,0 +1,384 @@
+"""What grows with a run: decisions, and memory, after 100, 1,000 and 10,000 trials.
+
+Random search with promotion (``asha_promotion``) is simulated on a made-up table: 12 decisions of
+four options, nine epochs, no network twice. At each size, trials are added, and for each it is
+measured what happens in the process that leads a run. Medians, in milliseconds of processor time:
+
+- ``propose``: a warm searcher proposes, one trial after its last proposal;
+- ``next``: the conductor's next trial, random search and the scheduler included;
+- ``spec``: what a worker is told of it, with the sweep of checkpoints and what must be kept;
+- ``journal``, ``tensorboard``, ``view``: each writes one event;
+- ``decide``: a scheduler decides on a report after a rung;
+- ``rank correlation``: of four proxies with what was trained;
+- ``limits``: whether a target is reached.
+
+``recommend`` is how many times the searcher was asked for the winner while those trials started.
+``bytes per report`` is what a history of trials of 100 epochs holds for each report (six metrics,
+two errors), ``bytes per trial`` what it holds for each trial beside its reports. ``memos`` are the
+kilobytes that each searcher keeps by then.
+
+    python benchmarks/growth.py [100 1000 10000]
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import tracemalloc
+import zlib
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ[_name] = "1"  # before numpy is loaded
+
+from raynas.execution.plan import Plan
+from raynas.execution.simulate import Budget, Cluster, Simulation
+from raynas.rng import proposal_rng
+from raynas.schedulers import make as make_scheduler
+from raynas.searchers import SEARCHERS, make
+from raynas.searchers.rank_correlation import rank_correlation
+from raynas.space import Architecture, Choice, Space
+from raynas.tables import Recorded, Scores
+from raynas.trial import Finished, History, Objective, Screening, Started
+
+SPACE = Space({f"layer{at}": Choice(("a", "b", "c", "d")) for at in range(12)})
+EPOCHS, LONG, MORE, PAST = 9, 100, 7, 20_000
+ASKED = ("random", "evolution", "auto", "optuna")
+DECIDING = ("asha", "asha_promotion", "median", "hyperband", "moasha")
+PROXIES = ("synflow", "naswot", "snip", "zen")
+
+
+class Made:
+    """A table in which every decision has an effect, and training reveals it slowly."""
+
+    space = SPACE
+    lengths = (EPOCHS,)
+    best = 1.0
+
+    def answer(self, architecture: Architecture, epochs: int, draw: int) -> Sequence[Recorded]:
+        """Return a report per epoch."""
+        del draw
+        quality = worth(architecture)
+        return [Recorded(epoch, *measured(quality, epoch)) for epoch in range(1, epochs + 1)]
+
+    def scores(self, architecture: Architecture) -> Scores:
+        """Return the worth."""
+        return Scores(worth(architecture), worth(architecture))
+
+
+class Counting:
+    """Random search that never proposes a network twice, and counts recommendations."""
+
+    space = SPACE
+    asked = 0
+    random = make("random", SPACE)
+
+    def propose(self, history: History, rng: Any) -> Any:
+        """Let random search propose."""
+        proposal: Any = self.random.propose(history, rng)
+        return replace(proposal, screening=screening(proposal.architecture))
+
+    def recommend(self, history: History) -> Any:
+        """Count."""
+        self.asked += 1
+        return history.best
+
+
+class Instead:
+    """Another object, with some methods of one's own."""
+
+    def __init__(self, other: Any, **methods: Callable[..., Any]) -> None:
+        self._other = other
+        self.__dict__.update(methods)
+        for name in ("direct", "keeps"):  # which schedulers are looked at for
+            if hasattr(other, name):
+                setattr(self, name, getattr(other, name))
+
+    def __getattr__(self, name: str) -> Any:
+        """Return what the other object has."""
+        return getattr(self._other, name)
+
+
+def worth(architecture: Architecture) -> float:
+    """Return the mean of the effects of all decisions."""
+    effects = [zlib.crc32(repr(made).encode()) / 2**32 for made in architecture.items()]
+    return statistics.fmean(effects)
+
+
+def screening(architecture: Architecture) -> Screening:
+    """Return the scores of proxies that know something."""
+    noise = zlib.crc32(architecture.to_json().encode()) / 2**32
+    scores = {name: worth(architecture) + noise * at for at, name in enumerate(PROXIES)}
+    return Screening("chosen", scores, dropped=3)
+
+
+def measured(quality: float, epoch: int) -> tuple[dict[str, float], float, dict[str, float]]:
+    """Return metrics, seconds and errors as a worker reports them."""
+    accuracy = quality * (1 - 0.5**epoch)
+    loss = 2.5 - 2 * accuracy
+    metrics = {
+        "train_loss": 0.9 * loss,
+        "val_loss": loss,
+        "val_accuracy": accuracy,
+        "lr": 0.1 / epoch,
+        "params": 1_234_567,
+        "flops": 98_765_432,
+    }
+    return metrics, 1.0 + quality / 7, {"val_accuracy": accuracy / 99, "val_loss": loss / 99}
+
+
+def simulated(searcher: Any, scheduler: str, workers: int = 8) -> Simulation:
+    """Return a search that goes on for as long as it is asked to."""
+    plan = Plan(SPACE, searcher, make_scheduler(scheduler), PAST, EPOCHS, seed=0)
+    return Simulation(plan, Cluster(Made(), workers), Budget(trainings=PAST))
+
+
+class Stopwatch:
+    """Notes how long calls take, in milliseconds, by what they do."""
+
+    def __init__(self) -> None:
+        self.times: defaultdict[str, list[float]] = defaultdict(list)
+
+    def of(self, what: str, call: Callable[..., Any], *arguments: Any, **more: Any) -> Any:
+        """Call and note."""
+        began = time.process_time()
+        said = call(*arguments, **more)
+        self.times[what].append(1000 * (time.process_time() - began))
+        return said
+
+    def medians(self) -> dict[str, float]:
+        """Return the median of each."""
+        return {what: statistics.median(times) for what, times in self.times.items()}
+
+
+def grown(simulation: Simulation, sizes: Sequence[int], more: int) -> Iterator[int]:
+    """Run; yield a size for each of some moments after there were so many trials, and 0 at last."""
+    wanted, seen = iter(sizes), 0
+    size, left = next(wanted), more
+    for _ in simulation:
+        trials = len(simulation.history.trials)
+        if trials < size or trials == seen:
+            continue
+        seen = trials
+        yield size
+        left -= 1
+        if not left:
+            yield 0
+            size, left = next(wanted, 0), more
+            if not size:
+                return
+
+
+def proposing(searcher: str, sizes: Sequence[int]) -> dict[str, dict[str, float]]:
+    """Return how long a searcher takes, by size, and the kilobytes of its memos."""
+    simulation, found = simulated(Counting(), "asha_promotion"), {}
+    watch, mine, held = Stopwatch(), make(searcher, SPACE), 0
+    label = f"propose, {searcher}"
+    for size in grown(simulation, sizes, MORE):
+        history = simulation.history
+        rng = proposal_rng(1, len(history.trials))
+        if size and not watch.times:  # the first one takes in all of the history
+            gc.collect()
+            tracemalloc.start()
+            mine.propose(history, rng)
+            gc.collect()
+            held = tracemalloc.get_traced_memory()[0]
+            tracemalloc.stop()
+            watch.times[label] = []
+        elif size:
+            watch.of(label, mine.propose, history, rng)
+        else:
+            found[str(min(sizes, key=lambda one: abs(one - len(history.trials))))] = {
+                **watch.medians(),
+                f"memos, {searcher}, kB": held / 1024,
+            }
+            watch, mine = Stopwatch(), make(searcher, SPACE)
+    return found
+
+
+def deciding(scheduler: str, sizes: Sequence[int]) -> dict[str, dict[str, float]]:
+    """Return how long a scheduler takes to decide on a report, by size."""
+    simulation, found = simulated(Counting(), scheduler), {}
+    watch, mine = Stopwatch(), simulation.conductor.plan.scheduler
+    timed = partial(watch.of, f"decide, {scheduler}", mine.decide)
+    simulation.conductor._guidance.scheduler = Instead(mine, decide=timed)
+    size, wanted = 0, list(sizes)
+    for _ in simulation:
+        trials = len(simulation.history.trials)
+        if not size and trials >= wanted[0]:
+            size = wanted.pop(0)
+            watch.times.clear()
+        if size and trials >= size + 50:
+            found[str(size)] = watch.medians()
+            size = 0
+            if not wanted:
+                return found
+    return found
+
+
+def starting(sizes: Sequence[int]) -> dict[str, dict[str, float]]:
+    """Return what happens in the driver when a trial starts, reports and ends, by size."""
+    from io import StringIO
+
+    from rich.console import Console
+
+    from raynas.execution.limits import Limits, Target
+    from raynas.experiment.experiment import Experiment
+    from raynas.experiment.run.folder import checkpoints
+    from raynas.experiment.run.search import trial_spec
+    from raynas.insight.progress import View
+    from raynas.insight.tensorboard import TensorBoard
+    from raynas.journal import Journal
+
+    searcher = Counting()
+    simulation, found = simulated(searcher, "asha_promotion"), {}
+    conductor, watch, size = simulation.conductor, Stopwatch(), 0
+    objectives = (Objective(),)
+    limits = Limits(target=Target(Objective(), 2.0), max_failures=5)
+    with tempfile.TemporaryDirectory() as folder:
+        experiment = Experiment(output=Path(folder) / "run")
+        journal = Journal(experiment.output)
+        journal.begin({"objectives": [{"metric": "val_accuracy", "direction": "max"}]})
+        files = checkpoints(experiment.output)
+        files.folder.mkdir()
+        board = TensorBoard(experiment.output, SPACE.decisions, objectives)
+        view = View(Console(file=StringIO()), PAST, time.time)
+        history, plain_next = simulation.history, conductor.next
+
+        def record(event: Any) -> None:
+            history.apply(event)
+            if size:
+                watch.of("journal", journal.append, event)
+                watch.of("tensorboard", board.write, event, history)
+            if size or type(event).__name__ in {"Finished", "Failed"}:
+                watch.of(f"view, {type(event).__name__.lower()}", view.write, event, history)
+
+        def timed_next() -> Any:
+            trial = watch.of("next", plain_next)
+            if size and trial:
+                files.of(trial.number).touch()
+                watch.of("spec", trial_spec, experiment, conductor, trial)
+                watch.of("limits", limits.reached, history)
+                watch.of("rank correlation", rank_correlation, history)
+            return trial
+
+        conductor.record = record
+        simulation.conductor = Instead(conductor, next=timed_next)
+        wanted = list(sizes)
+        for _ in simulation:
+            trials = len(history.trials)
+            if not size and trials >= wanted[0]:
+                size = wanted.pop(0)
+                board._begun = True
+                for number in conductor.needed:
+                    files.of(number).touch()
+                watch.times.clear()
+                searcher.asked = 0
+            if size and trials >= size + 60:
+                found[str(size)] = {**watch.medians(), "recommend, times": float(searcher.asked)}
+                size = 0
+                board.close()
+                if not wanted:
+                    break
+        journal.close()
+    return found
+
+
+def remembering(sizes: Sequence[int]) -> dict[str, dict[str, float]]:
+    """Return what a history holds, by size; of 10,000 trials of 100 epochs a tenth is measured."""
+    found = {}
+    _history(2, 2)  # loads what is needed
+    for size in sizes:
+        trials = min(size, 1000)
+        gc.collect()
+        tracemalloc.start()
+        history = _history(trials, 1)
+        gc.collect()
+        short = tracemalloc.get_traced_memory()[0]
+        del history
+        gc.collect()
+        before = tracemalloc.get_traced_memory()[0]
+        history = _history(trials, 1 + LONG)
+        gc.collect()
+        per_report = (tracemalloc.get_traced_memory()[0] - before - short) / (trials * LONG)
+        tracemalloc.stop()
+        found[str(size)] = {
+            "bytes per report": per_report,
+            "bytes per trial": short / trials - per_report,
+        }
+        del history
+    return found
+
+
+def _history(trials: int, epochs: int) -> History:
+    from raynas.execution.ray_tune.trainable import as_event
+
+    history = History()
+    rng = proposal_rng(0, 0)
+    for number in range(trials):
+        architecture = SPACE.sample(rng)
+        quality = worth(architecture)
+        history.apply(Started(number, architecture, SPACE.identity(architecture), epochs, number))
+        for epoch in range(1, epochs + 1):
+            metrics, seconds, errors = measured(quality, epoch)
+            told: Mapping[str, Any] = json.loads(
+                json.dumps(  # as they come from workers: every report anew
+                    {
+                        "raynas_event": "Report",
+                        "raynas/number": number,
+                        "raynas/epoch": epoch,
+                        "raynas/seconds": seconds,
+                        "raynas/at": float(epoch),
+                        "raynas/worker": "node:12345",
+                        **{f"raynas/metrics/{name}": value for name, value in metrics.items()},
+                        **{f"raynas/errors/{name}": value for name, value in errors.items()},
+                    }
+                )
+            )
+            history.apply(as_event(told))
+        history.apply(Finished(number))
+    return history
+
+
+def alone(what: str, sizes: Sequence[int]) -> Mapping[str, Mapping[str, float]]:
+    """Run one measurement in a process of its own."""
+    command = [sys.executable, __file__, "--only", what, *map(str, sizes)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        sys.exit(f"{what} failed:\n{done.stderr}")
+    said: dict[str, dict[str, float]] = json.loads(done.stdout.splitlines()[-1])
+    return said
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Measure and print."""
+    if arguments[:1] == ["--only"]:
+        what, sizes = arguments[1], [int(one) for one in arguments[2:]]
+        measure: Mapping[str, Callable[..., Any]] = {"start": starting, "memory": remembering}
+        if what in measure:
+            print(json.dumps(measure[what](sizes)))
+        else:
+            print(json.dumps((proposing if what in SEARCHERS else deciding)(what, sizes)))
+        return
+    sizes = [int(one) for one in arguments] or [100, 1000, 10_000]
+    print(f"{'':34}" + "".join(f"{size:>10,}" for size in sizes))
+    for what in (*ASKED, "start", *DECIDING, "memory"):
+        found = alone(what, sizes)
+        for name in found[str(sizes[0])]:
+            cells = (found[str(size)].get(name, float("nan")) for size in sizes)
+            print(f"{name:34}" + "".join(f"{cell:>10.3f}" for cell in cells), flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
