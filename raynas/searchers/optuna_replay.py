@@ -188,9 +188,7 @@ class _Holding(InMemoryStorage):
         self._max_trial_id = len(trials) - 1
 
 
-def _holding(
-    trials: Sequence[FrozenTrial], sampler: BaseSampler, objectives: int
-) -> optuna.Study:
+def _holding(trials: Sequence[FrozenTrial], sampler: BaseSampler, objectives: int) -> optuna.Study:
     """Return a study of these trials; adding them one by one would copy each."""
     storage = _Holding()
     study = optuna.create_study(

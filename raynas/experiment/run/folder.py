@@ -67,6 +67,13 @@ def checkpoints(output: Path) -> Checkpoints:
     return Checkpoints(output.resolve() / "checkpoints")
 
 
+def clear_partial(output: Path) -> None:
+    """Delete what processes of this run that were killed have not finished writing."""
+    folders = (output, output / WINNER, checkpoints(output).folder)
+    for path in (path for folder in folders for path in folder.glob("*.partial")):
+        path.unlink(missing_ok=True)
+
+
 def keep_winner(
     output: Path, files: Mapping[str, bytes], card: Mapping[str, Any] | None = None
 ) -> None:

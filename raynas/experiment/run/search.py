@@ -19,7 +19,12 @@ from raynas.execution.worker import TrialSpec
 from raynas.experiment.experiment import Experiment, experiment_from
 from raynas.experiment.resolve.machine import check_machine, share_of
 from raynas.experiment.resolve.resolved import ResolvedExperiment, resolve
-from raynas.experiment.run.folder import checkpoints, open_run, undone_if_empty
+from raynas.experiment.run.folder import (
+    checkpoints,
+    clear_partial,
+    open_run,
+    undone_if_empty,
+)
 from raynas.experiment.run.quick_check import quick_check
 from raynas.experiment.run.result import Result
 from raynas.experiment.run.watchers import Watchers
@@ -134,7 +139,7 @@ def run_resolved(
         )
         stack.callback(board.close)
         files = checkpoints(experiment.output)
-        files.clear()
+        clear_partial(experiment.output)
         for trial in history.running:  # the process before may have died just after it began
             files.endow(trial, history)
 
@@ -154,6 +159,7 @@ def run_resolved(
         else:
             say_over(experiment, conductor)
         files.sweep(lambda: conductor.needed)
+        clear_partial(experiment.output)
     return Result(experiment.output, history, experiment.described())
 
 
