@@ -9,6 +9,7 @@ from raynas.execution.conductor import Conductor
 from raynas.execution.plan import Plan
 from raynas.experiment.resolve.suitability import check_parents
 from raynas.experiment.run.checkpoints import Checkpoints
+from raynas.experiment.run.folder import checkpoints, clear_partial
 from raynas.schedulers import make as make_scheduler
 from raynas.searchers import SEARCHERS, make
 from raynas.searchers.inheriting import Inheriting
@@ -100,13 +101,17 @@ def test_only_what_is_needed_stays(files):
     }
 
 
-def test_what_a_worker_is_writing_stays_until_the_run_is_taken_up_again(files):
-    partial = files.folder / "tmp1234.partial"
-    partial.write_text("half a checkpoint")
+def test_what_a_process_is_writing_stays_until_the_run_is_taken_up_again(tmp_path):
+    output, files = tmp_path / "run", checkpoints(tmp_path / "run")
+    partial = [folder / "tmp1234.partial" for folder in (files.folder, output / "winner", output)]
+    for path in (*partial, output / "notes.txt"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("half a file")
     files.sweep(set)
-    assert [*files.folder.iterdir()] == [partial]
-    files.clear()
-    assert not [*files.folder.iterdir()]
+    assert [*files.folder.iterdir()] == [partial[0]]
+    clear_partial(output)
+    assert not any(path.exists() for path in partial)
+    assert (output / "notes.txt").exists()
 
 
 def test_where_there_are_no_links_a_copy_is_made(files, monkeypatch):
