@@ -42,15 +42,15 @@ from typing import Any
 for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[_name] = "1"  # before numpy is loaded
 
-from raynas.execution.plan import Plan
-from raynas.execution.simulate import Budget, Cluster, Simulation
-from raynas.rng import proposal_rng
-from raynas.schedulers import make as make_scheduler
-from raynas.searchers import SEARCHERS, make
-from raynas.searchers.rank_correlation import rank_correlation
-from raynas.space import Architecture, Choice, Space
-from raynas.tables import Recorded, Scores
-from raynas.trial import Finished, History, Objective, Screening, Started
+from raynas.execution.plan import Plan  # noqa: E402
+from raynas.execution.simulate import Budget, Cluster, Simulation  # noqa: E402
+from raynas.rng import proposal_rng  # noqa: E402
+from raynas.schedulers import make as make_scheduler  # noqa: E402
+from raynas.searchers import SEARCHERS, make  # noqa: E402
+from raynas.searchers.rank_correlation import rank_correlation  # noqa: E402
+from raynas.space import Architecture, Choice, Space  # noqa: E402
+from raynas.tables import Recorded, Scores  # noqa: E402
+from raynas.trial import Finished, History, Objective, Screening, Started  # noqa: E402
 
 SPACE = Space({f"layer{at}": Choice(("a", "b", "c", "d")) for at in range(12)})
 EPOCHS, LONG, MORE, PAST = 9, 100, 7, 20_000
@@ -163,7 +163,7 @@ class Stopwatch:
 
 
 def grown(simulation: Simulation, sizes: Sequence[int], more: int) -> Iterator[int]:
-    """Run; yield a size for each of some moments after there were so many trials, and 0 at last."""
+    """Run; yield each size for some moments after there were so many trials, then 0."""
     wanted, seen = iter(sizes), 0
     size, left = next(wanted), more
     for _ in simulation:

@@ -360,9 +360,13 @@ def test_a_disk_that_takes_no_more_ends_the_run_at_the_next_event(tmp_path, monk
     writer.append(first)
     assert failed.wait(60)
     with pytest.raises(StorageError, match="cannot be written: Input/output error"):
-        while True:  # the thread has still to note it
-            writer.append(others[0])
+        _append_for_ever(writer, others[0])  # the thread has still to note it
     writer.close()
+
+
+def _append_for_ever(writer, event):
+    while True:
+        writer.append(event)
 
 
 def test_a_file_system_that_flushes_nothing_is_used_all_the_same(tmp_path, monkeypatch):

@@ -20,6 +20,7 @@ from raynas.experiment.experiment import Experiment, experiment_from
 from raynas.experiment.resolve.machine import check_machine, share_of
 from raynas.experiment.resolve.resolved import ResolvedExperiment, resolve
 from raynas.experiment.run.folder import (
+    check_modules,
     checkpoints,
     clear_partial,
     open_run,
@@ -73,16 +74,18 @@ def recorded(output: Path, settings: Mapping[str, Any]) -> Experiment:
     """Return the experiment of the run in a folder, with ``settings`` changed.
 
     Raises:
-        JournalError: There is no run.
+        JournalError: There is no run, or a module that it names is another file here.
         ConfigError: It was begun with objects, and they are not among the settings.
     """
-    known = dict(read(output).run["experiment"])
+    described = read(output).run
+    known = dict(described["experiment"])
     for name, value in known.items():
         if name not in settings and (objects := [*_objects(value)]):
             raise ConfigError(
                 f"the run in {output} was given {name} as an object ({', '.join(objects)}): "
                 f"give it again, as in raynas.resume({str(output)!r}, {name}=...)"
             )
+    check_modules(output, described)
     return experiment_from({**known, "output": output, **settings})
 
 
