@@ -34,16 +34,26 @@ import tracemalloc
 import zlib
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import partial
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[_name] = "1"  # before numpy is loaded
 
+from rich.console import Console  # noqa: E402
+
+from raynas.execution.limits import Limits, Target  # noqa: E402
 from raynas.execution.plan import Plan  # noqa: E402
 from raynas.execution.simulate import Budget, Cluster, Simulation  # noqa: E402
+from raynas.experiment.experiment import Experiment  # noqa: E402
+from raynas.experiment.run.folder import checkpoints  # noqa: E402
+from raynas.experiment.run.search import trial_spec  # noqa: E402
+from raynas.insight.progress import View  # noqa: E402
+from raynas.insight.tensorboard import TensorBoard  # noqa: E402
+from raynas.journal import Journal  # noqa: E402
 from raynas.rng import proposal_rng  # noqa: E402
 from raynas.schedulers import make as make_scheduler  # noqa: E402
 from raynas.searchers import SEARCHERS, make  # noqa: E402
@@ -212,7 +222,8 @@ def deciding(scheduler: str, sizes: Sequence[int]) -> dict[str, dict[str, float]
     simulation, found = simulated(Counting(), scheduler), {}
     watch, mine = Stopwatch(), simulation.conductor.plan.scheduler
     timed = partial(watch.of, f"decide, {scheduler}", mine.decide)
-    simulation.conductor._guidance.scheduler = Instead(mine, decide=timed)
+    guarded = simulation.conductor._guidance  # noqa: SLF001 - who calls the scheduler
+    guarded.scheduler = Instead(mine, decide=timed)
     size, wanted = 0, list(sizes)
     for _ in simulation:
         trials = len(simulation.history.trials)
@@ -227,71 +238,75 @@ def deciding(scheduler: str, sizes: Sequence[int]) -> dict[str, dict[str, float]
     return found
 
 
+class Driver:
+    """Does what the process that leads a run does, in a run folder, and times it."""
+
+    def __init__(self, folder: Path) -> None:
+        """Begin a run."""
+        self.searcher, self.watch, self.timing = Counting(), Stopwatch(), False
+        self.simulation = simulated(self.searcher, "asha_promotion")
+        self.conductor: Any = self.simulation.conductor
+        self.history, self.plain_next = self.simulation.history, self.conductor.next
+        self.experiment = Experiment(output=folder / "run")
+        self.journal = Journal(self.experiment.output)
+        self.journal.begin({"objectives": [asdict(Objective())]})
+        self.files = checkpoints(self.experiment.output)
+        self.files.folder.mkdir()
+        self.board = TensorBoard(self.experiment.output, SPACE.decisions, (Objective(),))
+        self.view = View(Console(file=StringIO()), PAST, time.time)
+        self.limits = Limits(target=Target(Objective(), 2.0), max_failures=5)
+        self.conductor.record = self.record
+        self.simulation.conductor = Instead(self.conductor, next=self.next)  # type: ignore[assignment]
+
+    def record(self, event: Any) -> None:
+        """Do what is done with every event."""
+        kind = type(event).__name__.lower()
+        self.history.apply(event)
+        if self.timing:
+            self.watch.of("journal", self.journal.append, event)
+            self.watch.of("tensorboard", self.board.write, event, self.history)
+        if self.timing or kind in {"finished", "failed"}:
+            self.watch.of(f"view, {kind}", self.view.write, event, self.history)
+
+    def next(self) -> Any:
+        """Do what is done with every trial that starts."""
+        trial = self.watch.of("next", self.plain_next)
+        if self.timing and trial:
+            self.files.of(trial.number).touch()
+            self.watch.of("spec", trial_spec, self.experiment, self.conductor, trial)
+            self.watch.of("limits", self.limits.reached, self.history)
+            self.watch.of("rank correlation", rank_correlation, self.history)
+        return trial
+
+    def begin_timing(self) -> None:
+        """Time from now on; the folder holds the checkpoints that are needed."""
+        self.timing, self.searcher.asked = True, 0
+        self.board._begun = True  # noqa: SLF001 - it has nothing to catch up on
+        for number in self.conductor.needed:
+            self.files.of(number).touch()
+        self.watch.times.clear()
+
+    def end_timing(self) -> dict[str, float]:
+        """Return the medians."""
+        self.timing = False
+        self.board.close()
+        return {**self.watch.medians(), "recommend, times": float(self.searcher.asked)}
+
+
 def starting(sizes: Sequence[int]) -> dict[str, dict[str, float]]:
     """Return what happens in the driver when a trial starts, reports and ends, by size."""
-    from io import StringIO
-
-    from rich.console import Console
-
-    from raynas.execution.limits import Limits, Target
-    from raynas.experiment.experiment import Experiment
-    from raynas.experiment.run.folder import checkpoints
-    from raynas.experiment.run.search import trial_spec
-    from raynas.insight.progress import View
-    from raynas.insight.tensorboard import TensorBoard
-    from raynas.journal import Journal
-
-    searcher = Counting()
-    simulation, found = simulated(searcher, "asha_promotion"), {}
-    conductor, watch, size = simulation.conductor, Stopwatch(), 0
-    objectives = (Objective(),)
-    limits = Limits(target=Target(Objective(), 2.0), max_failures=5)
+    found, wanted = {}, list(sizes)
     with tempfile.TemporaryDirectory() as folder:
-        experiment = Experiment(output=Path(folder) / "run")
-        journal = Journal(experiment.output)
-        journal.begin({"objectives": [{"metric": "val_accuracy", "direction": "max"}]})
-        files = checkpoints(experiment.output)
-        files.folder.mkdir()
-        board = TensorBoard(experiment.output, SPACE.decisions, objectives)
-        view = View(Console(file=StringIO()), PAST, time.time)
-        history, plain_next = simulation.history, conductor.next
-
-        def record(event: Any) -> None:
-            history.apply(event)
-            if size:
-                watch.of("journal", journal.append, event)
-                watch.of("tensorboard", board.write, event, history)
-            if size or type(event).__name__ in {"Finished", "Failed"}:
-                watch.of(f"view, {type(event).__name__.lower()}", view.write, event, history)
-
-        def timed_next() -> Any:
-            trial = watch.of("next", plain_next)
-            if size and trial:
-                files.of(trial.number).touch()
-                watch.of("spec", trial_spec, experiment, conductor, trial)
-                watch.of("limits", limits.reached, history)
-                watch.of("rank correlation", rank_correlation, history)
-            return trial
-
-        conductor.record = record
-        simulation.conductor = Instead(conductor, next=timed_next)
-        wanted = list(sizes)
-        for _ in simulation:
-            trials = len(history.trials)
-            if not size and trials >= wanted[0]:
-                size = wanted.pop(0)
-                board._begun = True
-                for number in conductor.needed:
-                    files.of(number).touch()
-                watch.times.clear()
-                searcher.asked = 0
-            if size and trials >= size + 60:
-                found[str(size)] = {**watch.medians(), "recommend, times": float(searcher.asked)}
-                size = 0
-                board.close()
+        driver = Driver(Path(folder))
+        for _ in driver.simulation:
+            trials = len(driver.history.trials)
+            if not driver.timing and trials >= wanted[0]:
+                driver.begin_timing()
+            elif driver.timing and trials >= wanted[0] + 60:
+                found[str(wanted.pop(0))] = driver.end_timing()
                 if not wanted:
                     break
-        journal.close()
+        driver.journal.close()
     return found
 
 
