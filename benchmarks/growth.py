@@ -25,16 +25,13 @@ from __future__ import annotations
 import gc
 import json
 import os
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
 import tracemalloc
-import zlib
-from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from functools import partial
 from io import StringIO
 from pathlib import Path
@@ -43,11 +40,20 @@ from typing import Any
 for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[_name] = "1"  # before numpy is loaded
 
+from growth_search import (  # noqa: E402
+    PAST,
+    SPACE,
+    Counting,
+    Instead,
+    Stopwatch,
+    measured,
+    simulated,
+    worth,
+)
 from rich.console import Console  # noqa: E402
 
 from raynas.execution.limits import Limits, Target  # noqa: E402
-from raynas.execution.plan import Plan  # noqa: E402
-from raynas.execution.simulate import Budget, Cluster, Simulation  # noqa: E402
+from raynas.execution.simulate import Simulation  # noqa: E402
 from raynas.experiment.experiment import Experiment  # noqa: E402
 from raynas.experiment.run.folder import checkpoints  # noqa: E402
 from raynas.experiment.run.search import trial_spec  # noqa: E402
@@ -55,121 +61,13 @@ from raynas.insight.progress import View  # noqa: E402
 from raynas.insight.tensorboard import TensorBoard  # noqa: E402
 from raynas.journal import Journal  # noqa: E402
 from raynas.rng import proposal_rng  # noqa: E402
-from raynas.schedulers import make as make_scheduler  # noqa: E402
 from raynas.searchers import SEARCHERS, make  # noqa: E402
 from raynas.searchers.rank_correlation import rank_correlation  # noqa: E402
-from raynas.space import Architecture, Choice, Space  # noqa: E402
-from raynas.tables import Recorded, Scores  # noqa: E402
-from raynas.trial import Finished, History, Objective, Screening, Started  # noqa: E402
+from raynas.trial import Finished, History, Objective, Started  # noqa: E402
 
-SPACE = Space({f"layer{at}": Choice(("a", "b", "c", "d")) for at in range(12)})
-EPOCHS, LONG, MORE, PAST = 9, 100, 7, 20_000
+LONG, MORE = 100, 7
 ASKED = ("random", "evolution", "auto", "optuna")
 DECIDING = ("asha", "asha_promotion", "median", "hyperband", "moasha")
-PROXIES = ("synflow", "naswot", "snip", "zen")
-
-
-class Made:
-    """A table in which every decision has an effect, and training reveals it slowly."""
-
-    space = SPACE
-    lengths = (EPOCHS,)
-    best = 1.0
-
-    def answer(self, architecture: Architecture, epochs: int, draw: int) -> Sequence[Recorded]:
-        """Return a report per epoch."""
-        del draw
-        quality = worth(architecture)
-        return [Recorded(epoch, *measured(quality, epoch)) for epoch in range(1, epochs + 1)]
-
-    def scores(self, architecture: Architecture) -> Scores:
-        """Return the worth."""
-        return Scores(worth(architecture), worth(architecture))
-
-
-class Counting:
-    """Random search that never proposes a network twice, and counts recommendations."""
-
-    space = SPACE
-    asked = 0
-    random = make("random", SPACE)
-
-    def propose(self, history: History, rng: Any) -> Any:
-        """Let random search propose."""
-        proposal: Any = self.random.propose(history, rng)
-        return replace(proposal, screening=screening(proposal.architecture))
-
-    def recommend(self, history: History) -> Any:
-        """Count."""
-        self.asked += 1
-        return history.best
-
-
-class Instead:
-    """Another object, with some methods of one's own."""
-
-    def __init__(self, other: Any, **methods: Callable[..., Any]) -> None:
-        self._other = other
-        self.__dict__.update(methods)
-        for name in ("direct", "keeps"):  # which schedulers are looked at for
-            if hasattr(other, name):
-                setattr(self, name, getattr(other, name))
-
-    def __getattr__(self, name: str) -> Any:
-        """Return what the other object has."""
-        return getattr(self._other, name)
-
-
-def worth(architecture: Architecture) -> float:
-    """Return the mean of the effects of all decisions."""
-    effects = [zlib.crc32(repr(made).encode()) / 2**32 for made in architecture.items()]
-    return statistics.fmean(effects)
-
-
-def screening(architecture: Architecture) -> Screening:
-    """Return the scores of proxies that know something."""
-    noise = zlib.crc32(architecture.to_json().encode()) / 2**32
-    scores = {name: worth(architecture) + noise * at for at, name in enumerate(PROXIES)}
-    return Screening("chosen", scores, dropped=3)
-
-
-def measured(quality: float, epoch: int) -> tuple[dict[str, float], float, dict[str, float]]:
-    """Return metrics, seconds and errors as a worker reports them."""
-    accuracy = quality * (1 - 0.5**epoch)
-    loss = 2.5 - 2 * accuracy
-    metrics = {
-        "train_loss": 0.9 * loss,
-        "val_loss": loss,
-        "val_accuracy": accuracy,
-        "lr": 0.1 / epoch,
-        "params": 1_234_567,
-        "flops": 98_765_432,
-    }
-    return metrics, 1.0 + quality / 7, {"val_accuracy": accuracy / 99, "val_loss": loss / 99}
-
-
-def simulated(searcher: Any, scheduler: str, workers: int = 8) -> Simulation:
-    """Return a search that goes on for as long as it is asked to."""
-    plan = Plan(SPACE, searcher, make_scheduler(scheduler), PAST, EPOCHS, seed=0)
-    return Simulation(plan, Cluster(Made(), workers), Budget(trainings=PAST))
-
-
-class Stopwatch:
-    """Notes how long calls take, in milliseconds, by what they do."""
-
-    def __init__(self) -> None:
-        self.times: defaultdict[str, list[float]] = defaultdict(list)
-
-    def of(self, what: str, call: Callable[..., Any], *arguments: Any, **more: Any) -> Any:
-        """Call and note."""
-        began = time.process_time()
-        said = call(*arguments, **more)
-        self.times[what].append(1000 * (time.process_time() - began))
-        return said
-
-    def medians(self) -> dict[str, float]:
-        """Return the median of each."""
-        return {what: statistics.median(times) for what, times in self.times.items()}
 
 
 def grown(simulation: Simulation, sizes: Sequence[int], more: int) -> Iterator[int]:
