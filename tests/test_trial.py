@@ -237,9 +237,12 @@ def lives(draw):
 
 @given(lives())
 def test_what_a_history_counts_along_is_what_it_would_find_anew(events):
-    history, completed = History(), []
+    history, completed, finished = History(), [], {}
     for event in events:
         history.apply(event)
+        if isinstance(event, Finished):
+            finished[event.number] = history.trials[event.number]
+        assert history.finished == [*finished.values()]
         trials = [*history.trials.values()]
         if isinstance(event, Finished) and not event.stopped:
             completed.append(history.trials[event.number])
@@ -262,6 +265,23 @@ def test_what_a_history_counts_along_is_what_it_would_find_anew(events):
     ends = [*opened[1:], len(events)]
     lasted = [(events[a].at, events[b - 1].at) for a, b in zip(opened, ends, strict=False)]
     assert [(one.opened.at, one.until) for one in history.sessions] == lasted
+
+
+def test_a_trial_that_fails_after_it_was_resumed_is_the_best_no_longer():
+    lives = [
+        event
+        for number, accuracy in enumerate((0.5, 0.9, 0.7))
+        for event in (
+            started(number),
+            report(number, 1, accuracy),
+            Finished(number, stopped=True),
+        )
+    ]
+    history = strategies.replay([*lives, Resumed(1), Resumed(0), Failed(0, "no")])
+    assert history.best.number == 1
+    history.apply(Failed(1, "no"))
+    assert history.best.number == 2
+    assert [trial.number for trial in history.finished] == [0, 1, 2]
 
 
 @pytest.mark.parametrize(
