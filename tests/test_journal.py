@@ -361,6 +361,7 @@ def test_a_disk_that_takes_no_more_ends_the_run_at_the_next_event(tmp_path, monk
     assert failed.wait(60)
     with pytest.raises(StorageError, match="cannot be written: Input/output error"):
         _append_for_ever(writer, others[0])  # the thread has still to note it
+    monkeypatch.undo()
     writer.close()
 
 
