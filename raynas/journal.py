@@ -18,7 +18,7 @@ from typing import Any, Final
 from filelock import FileLock, Timeout
 
 from raynas.errors import JournalError, RaynasError
-from raynas.storage import writing
+from raynas.storage import Flusher, flush, writing
 from raynas.trial import Event, History, Objective
 from raynas.trial import codec as event_codec
 
@@ -94,6 +94,7 @@ class Journal:
         """
         self._path = folder / _NAME
         self._lock = FileLock(folder / "journal.lock", timeout=0)
+        self._flusher = Flusher(self._path)
         try:
             folder.mkdir(parents=True, exist_ok=True)
             self._lock.acquire()
@@ -111,7 +112,9 @@ class Journal:
         partial = self._path.with_suffix(".partial")
         partial.unlink(missing_ok=True)
         _append(partial, _described(run))
+        flush(partial)
         partial.replace(self._path)
+        flush(self._path.parent)
 
     def withdraw(self) -> None:
         """Delete a run in which nothing has happened: its settings bind nobody."""
@@ -120,6 +123,7 @@ class Journal:
     def change(self, run: Mapping[str, Any]) -> None:
         """Write a new description, under which the run continues."""
         _append(self._path, _described(run))
+        self._flusher.written()
 
     def repair(self, replay: Replay) -> None:
         """Remove an incomplete last line."""
@@ -127,12 +131,23 @@ class Journal:
             file.truncate(replay.intact)
 
     def append(self, event: Event) -> None:
-        """Write one event; when this returns, the operating system has it."""
+        """Write one event.
+
+        When this returns, the operating system has it: it survives the end of this process. A
+        second later the disk has it: it survives a power cut.
+
+        Raises:
+            StorageError: The event, or an earlier one, cannot be written.
+        """
         _append(self._path, event_codec.to_data(event))
+        self._flusher.written()
 
     def close(self) -> None:
-        """Release the lock, so that other processes can write."""
-        self._lock.release()
+        """Flush the last events to the disk; release the lock, so that others can write."""
+        try:
+            self._flusher.close()
+        finally:
+            self._lock.release()
 
 
 def _append(path: Path, data: Mapping[str, Any]) -> None:

@@ -118,7 +118,8 @@ def history_of(lengths, failed=(), lost=()):
             Report(number, epoch, {"val_accuracy": number / 100}) for epoch in range(1, length + 1)
         ]
         if number in (*failed, *lost):
-            events.append(Failed(number, "why not", lost=number in lost))
+            cause = "circumstances" if number in lost else "architecture"
+            events.append(Failed(number, "why not", cause=cause))
         elif number % 2:  # the others still run
             events.append(Finished(number))
     return strategies.replay(events)
@@ -221,6 +222,19 @@ def test_its_share_of_random_networks_is_as_asked():
         model.propose(history, strategies.generator(seed)).architecture for seed in range(20)
     )
     assert (good.log(rows) > bad.log(rows)).all()
+
+
+def test_a_share_in_between_is_random_as_often_as_asked():
+    history = history_of([1] * 30)
+    chance, some, model = (
+        make("bohb", LETTERS, {"random_fraction": share}) for share in (1.0, 0.3, 0.0)
+    )
+    drawn = []
+    for seed in range(60):
+        drawn.append(strategies.generator(seed).random() < 0.3)
+        expected = (chance if drawn[-1] else model).propose(history, strategies.generator(seed))
+        assert some.propose(history, strategies.generator(seed)) == expected
+    assert {True, False} == {*drawn}
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,8 @@
 """What a run's folder keeps, and which experiments it refuses; nothing trains."""
 
+import sys
 from dataclasses import dataclass, replace
+from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ import raynas
 from raynas import journal
 from raynas.errors import ConfigError, JournalError
 from raynas.experiment.experiment import Experiment
+from raynas.experiment.resolve.references import find_space
 from raynas.experiment.resolve.resolved import resolve
 from raynas.experiment.run.folder import checkpoints, open_run
 from raynas.experiment.run.search import recorded
@@ -134,6 +137,86 @@ def test_a_helper_that_was_changed_is_seen_and_said_once(experiment, tmp_path, c
     assert "/helper.py)" in said
     opened(mine)
     assert len(caplog.records) == 1
+
+
+def test_a_module_that_was_changed_is_seen_and_what_lies_beside_it(
+    experiment, tmp_path, monkeypatch, caplog
+):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    (tmp_path / "beside_it.py").write_text("WIDTH = 3\n")
+    (tmp_path / "a_space.py").write_text(
+        "from beside_it import WIDTH\nfrom search_spaces.mlp import SPACE, build\n"
+    )
+    mine = replace(experiment, space="a_space:SOLE")
+    sole = "class SOLE: SPACE, build = SPACE, staticmethod(build)\n"
+    (tmp_path / "a_space.py").write_text((tmp_path / "a_space.py").read_text() + sole)
+    opened(mine)
+    opened(mine)
+    assert "has changed" not in caplog.text
+    (tmp_path / "beside_it.py").write_text("WIDTH = 4\n")
+    opened(mine)
+    assert "/beside_it.py)" in caplog.text
+
+
+NOTEBOOK = """
+import search_spaces.mlp as mlp
+from types import SimpleNamespace
+
+SPACE = mlp.SPACE
+WIDTH = {width}
+
+def helper(): return {helper}
+
+class Part:
+    @property
+    def deep(self): return {part}
+
+def build(architecture, input_shape, classes):
+    return [helper(), Part().deep, mlp.build(architecture, input_shape, classes)]
+"""
+
+
+@pytest.mark.parametrize("changed", [None, "helper", "part"])
+def test_a_cell_of_a_notebook_that_was_changed_is_seen(experiment, monkeypatch, caplog, changed):
+    main = ModuleType("__main__")
+    monkeypatch.setitem(sys.modules, "__main__", main)
+    for values in ({}, {changed: 2}):
+        text = NOTEBOOK.format(**{"width": 1, "helper": 1, "part": 1} | values)
+        exec(text, vars(main))
+        opened(replace(experiment, space=SimpleNamespace(SPACE=mlp.SPACE, build=main.build)))
+    assert ("has changed" in caplog.text) == (changed is not None)
+    assert ("__main__.helper" in caplog.text) == (changed == "helper")
+
+
+def test_resume_runs_only_the_module_that_the_run_was_begun_with(
+    experiment, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    text = "from search_spaces.mlp import SPACE, build\nclass MINE: pass\n"
+    text += "MINE.SPACE, MINE.build = SPACE, staticmethod(build)\n"
+    for name in ("began", "moved", "other"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "one_space.py").write_text(text)
+    (tmp_path / "other" / "one_space.py").write_text(f"raise SystemExit\n{text}")
+    monkeypatch.chdir(tmp_path / "began")
+    opened(replace(experiment, space="one_space:MINE"))
+    sys.path.remove(str(tmp_path / "began"))
+    recorded(experiment.output, {})
+    monkeypatch.chdir(tmp_path / "moved")
+    recorded(experiment.output, {})
+    monkeypatch.chdir(tmp_path / "other")
+    with pytest.raises(JournalError, match=r"'one_space:MINE' from .*began.*here it is .*other"):
+        recorded(experiment.output, {})
+
+
+def test_a_module_that_a_library_hides_is_refused(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    (tmp_path / "yaml.py").write_text("raise SystemExit")
+    with pytest.raises(ConfigError, match=r"'yaml.space' must name one module, and there are"):
+        find_space("yaml.space", {})
+    assert sys.path[-1] == str(tmp_path), "a library is found before what lies in this folder"
 
 
 def test_a_run_begun_before_there_was_a_setting_goes_on(experiment):

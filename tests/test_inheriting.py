@@ -4,15 +4,17 @@ import pytest
 import strategies
 from hypothesis import given, settings
 
+import raynas
 from raynas.errors import ConfigError
 from raynas.execution.conductor import Conductor
 from raynas.execution.plan import Plan
 from raynas.experiment.resolve.suitability import check_parents
 from raynas.experiment.run.checkpoints import Checkpoints
+from raynas.experiment.run.folder import checkpoints, clear_partial
 from raynas.schedulers import make as make_scheduler
 from raynas.searchers import SEARCHERS, make
 from raynas.searchers.inheriting import Inheriting
-from raynas.space import Choice, Space
+from raynas.space import Architecture, Choice, Space
 from raynas.trial import Started
 
 SPACE = Space({name: Choice(range(6)) for name in "abcd"})
@@ -100,13 +102,39 @@ def test_only_what_is_needed_stays(files):
     }
 
 
-def test_what_a_worker_is_writing_stays_until_the_run_is_taken_up_again(files):
-    partial = files.folder / "tmp1234.partial"
-    partial.write_text("half a checkpoint")
+def test_what_a_process_is_writing_stays_until_the_run_is_taken_up_again(tmp_path):
+    output, files = tmp_path / "run", checkpoints(tmp_path / "run")
+    partial = [folder / "tmp1234.partial" for folder in (files.folder, output / "winner", output)]
+    for path in (*partial, output / "notes.txt"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("half a file")
     files.sweep(set)
-    assert [*files.folder.iterdir()] == [partial]
-    files.clear()
-    assert not [*files.folder.iterdir()]
+    assert [*files.folder.iterdir()] == [partial[0]]
+    clear_partial(output)
+    assert not any(path.exists() for path in partial)
+    assert (output / "notes.txt").exists()
+
+
+def test_a_run_sets_weights_aside_when_an_heir_begins_and_when_it_is_taken_up_again(
+    tmp_path, monkeypatch
+):
+    """Before the parent goes on, which nothing here does: only the events are made."""
+    output, files = tmp_path / "run", checkpoints(tmp_path / "run")
+    parent = Started(0, Architecture({}), "0", 3, 0)
+    heir = Started(1, Architecture({}), "1", 3, 0, parent=0, inherits=True)
+
+    def executed(experiment, resolved, conductor):  # noqa: ARG001 - in place of the one with Ray
+        if not conductor.history.trials:
+            files.folder.mkdir()
+            files.of(0).write_text("weights of 0")
+            conductor.record(parent)
+            conductor.record(heir)
+        assert files.bequeathed(1).read_text() == "weights of 0"
+        files.bequeathed(1).unlink()
+
+    monkeypatch.setattr("raynas.experiment.run.search._execute", executed)
+    raynas.search(space="mlp", trials=3, output=output)
+    raynas.resume(output)
 
 
 def test_where_there_are_no_links_a_copy_is_made(files, monkeypatch):

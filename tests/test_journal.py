@@ -1,10 +1,13 @@
+import errno
 import json
 import math
+import os
 import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from threading import Event
 from typing import get_args
 
 import pytest
@@ -12,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from raynas import journal
-from raynas.errors import JournalError
+from raynas.errors import JournalError, StorageError
 from raynas.journal import Journal
 from raynas.space import Architecture
 from raynas.trial import (
@@ -317,3 +320,60 @@ def test_a_full_disk_says_so_and_costs_no_earlier_event(tmp_path):
         writer.append(Winner(0, {}, "winner"))
     writer.close()
     assert (tmp_path / "kept").read_bytes() == before
+
+
+def test_events_reach_the_disk_within_a_second_and_at_the_end(tmp_path, monkeypatch):
+    """What is flushed is seen, not how long it takes: a power cut cannot be tried here."""
+    flushed, at_once = [], Event()
+
+    def fsync(descriptor):
+        flushed.append(os.fstat(descriptor).st_size)
+        at_once.set()
+
+    monkeypatch.setattr("os.fsync", fsync)
+    writer = Journal(tmp_path)
+    writer.begin(RUN)
+    path = tmp_path / "journal.jsonl"
+    assert path.stat().st_size in flushed, "before it is a run"
+    at_once.clear()
+    events = [*a_trial()]
+    for event in events[:-1]:
+        writer.append(event)
+    assert at_once.wait(60)
+    assert flushed[-1] == path.stat().st_size
+    flushed.clear()
+    writer.append(events[-1])
+    writer.close()
+    assert flushed == [path.stat().st_size]
+
+
+def test_a_disk_that_takes_no_more_ends_the_run_at_the_next_event(tmp_path, monkeypatch):
+    writer, failed = Journal(tmp_path), Event()
+    writer.begin(RUN)
+
+    def fsync(_):
+        failed.set()
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr("os.fsync", fsync)
+    first, *others = a_trial()
+    writer.append(first)
+    assert failed.wait(60)
+    with pytest.raises(StorageError, match="cannot be written: Input/output error"):
+        _append_for_ever(writer, others[0])  # the thread has still to note it
+    monkeypatch.undo()
+    writer.close()
+
+
+def _append_for_ever(writer, event):
+    while True:
+        writer.append(event)
+
+
+def test_a_file_system_that_flushes_nothing_is_used_all_the_same(tmp_path, monkeypatch):
+    def fsync(_):
+        raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+
+    monkeypatch.setattr("os.fsync", fsync)
+    written(tmp_path, a_trial())
+    assert journal.read(tmp_path).history == folded(a_trial())

@@ -14,7 +14,7 @@ from raynas.errors import ConfigError, SpaceError
 from raynas.searchers import make
 from raynas.searchers.nsga2 import crowding, fronts, order
 from raynas.space import Int, Space
-from raynas.trial import Finished, History, Report, Started, Trial
+from raynas.trial import Finished, History, Report, Reports, Started, Trial
 
 
 def sorted_by_hand(trials):
@@ -80,7 +80,7 @@ def test_equal_trials_have_no_distance_to_each_other():
 def trial(number, *losses, epoch=1):
     architecture = LETTERS.sample(strategies.generator(number))
     report = Report(number, epoch, {})
-    return Trial(Started(number, architecture, str(number), epoch, 0), (report,), losses)
+    return Trial(Started(number, architecture, str(number), epoch, 0), Reports([report]), losses)
 
 
 def test_the_better_front_comes_first_then_the_less_crowded_then_the_earlier():

@@ -179,6 +179,7 @@ def test_until_memory_was_measured_auto_gives_whole_devices(mine):
     (mine / "space.py").write_text(text)
     ran = spans(search(mine, "small", "small", "small", gpus_per_trial="auto").history)
     order = sorted(ran.values())
+    assert len(order) == 3
     assert all(end <= begin for (_, end), (begin, _) in pairwise(order))
 
 

@@ -18,7 +18,7 @@ from raynas.schedulers.extrapolation import chance_below
 from raynas.schedulers.moasha import MOASHA
 from raynas.searchers import make as make_searcher
 from raynas.space import Architecture, Choice, Float, Space
-from raynas.trial import Objective, Report, Resumed, Started
+from raynas.trial import Finished, History, Objective, Report, Resumed, Started
 
 SPACE = Space(
     {
@@ -233,3 +233,22 @@ def test_a_barrier_that_was_left_breeds_no_more_children():
     on = Run(plan, short.events[:halfway]).to_end().history
     assert sum(trial.started.begin == 2 for trial in on.trials.values()) == 1
     assert sum(trial.epoch == 9 for trial in on.trials.values()) == 8
+
+
+@given(
+    st.lists(st.integers(0, 9), max_size=30), st.integers(2, 4), st.integers(0, 3), st.booleans()
+)
+def test_who_was_once_out_of_reach_is_never_promoted(losses, eta, spare, at_once):
+    """Whether it is asked after every trial or only at the end."""
+    scheduler, history = PromotingASHA(eta=eta, spare=spare), History()
+    contenders = []
+    for number, loss in enumerate(losses):
+        history.apply(Started(number, Architecture({}), str(number), 9, seed=0))
+        history.apply(Report(number, 1, {"val_accuracy": -float(loss)}))
+        history.apply(Finished(number, stopped=True))
+        ranked = sorted(range(number + 1), key=lambda one: (losses[one], one))
+        room = len(ranked) // eta + spare
+        contenders = [one for one in (*contenders, number) if ranked.index(one) < room]
+        if at_once or number == len(losses) - 1:
+            expected = sorted(contenders, key=ranked.index)
+            assert [*scheduler.keeps(history)] == expected

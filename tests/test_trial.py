@@ -15,7 +15,9 @@ from raynas.trial import (
     Finished,
     History,
     Objective,
+    Opened,
     Report,
+    Resumed,
     Retried,
     Started,
     Winner,
@@ -191,3 +193,101 @@ def test_what_is_no_number_is_worse_than_all_else(direction):
 def test_the_winner_is_remembered():
     winner = Winner(0, {"test_accuracy": 0.5}, "winner")
     assert strategies.replay([winner]).winner is winner
+
+
+WHAT = ("open", "start", "report", "report", "report", "stop", "cut", "end", "fail", "go")
+
+
+def next_events(draw, history, now):
+    """Draw what happens next: one event, or a start and its answer."""
+    running = [trial.number for trial in history.running]
+    paused = [n for n, trial in history.trials.items() if trial.resumable]
+    what, new = draw(st.sampled_from(WHAT)), len(history.trials)
+    number = draw(st.sampled_from(running)) if running else None
+    if what == "open":
+        return [Opened(now, slots=2, gpus=0.5)]
+    if what == "start" or number is None:
+        known = [trial.number for trial in history.finished if trial.trained]
+        name, donor = draw(st.sampled_from("xyz")), draw(st.sampled_from([None, *known]))
+        begun = Started(new, Architecture({}), name, draw(st.integers(1, 6)), 0, at=now)
+        ends = [None, Failed(new, "known", answered_by=0, at=now)]
+        ends += [] if donor is None else [Finished(new, answered_by=donor, at=now)]
+        return [begun, *filter(None, [draw(st.sampled_from(ends))])]
+    if what == "go" and paused:
+        return [Resumed(draw(st.sampled_from(paused)), now)]
+    if what == "fail":
+        return [Failed(number, "broken", at=now)]
+    if what in {"stop", "cut", "end"} and history.trials[number].reports:
+        limit = "time" if what == "cut" else ""
+        return [Finished(number, stopped=what != "end", limit=limit, at=now)]
+    epoch = history.trials[number].epoch + draw(st.integers(1, 2))
+    return [Report(number, epoch, {"val_accuracy": draw(st.sampled_from((0.1, 0.2)))}, at=now)]
+
+
+@st.composite
+def lives(draw):
+    """Events of trials that are stopped, cut by limits, resumed, answered and failed."""
+    history, events = History(), []
+    for now in range(draw(st.integers(0, 40))):
+        for event in next_events(draw, history, now):
+            history.apply(event)
+            events.append(event)
+    return events
+
+
+@given(lives())
+def test_what_a_history_counts_along_is_what_it_would_find_anew(events):
+    history, completed, finished = History(), [], {}
+    for event in events:
+        history.apply(event)
+        if isinstance(event, Finished):
+            finished[event.number] = history.trials[event.number]
+        assert history.finished == [*finished.values()]
+        trials = [*history.trials.values()]
+        if isinstance(event, Finished) and not event.stopped:
+            completed.append(history.trials[event.number])
+        alive = [
+            t for t in history.finished if not isinstance(history.trials[t.number].outcome, Failed)
+        ]
+        assert history.best is min(
+            alive, key=lambda trial: (-trial.epoch, trial.loss, trial.number), default=None
+        )
+        running = {one.number for one in trials if one.outcome is None}
+        assert {one.number for one in history.running} == running
+        assert {one.number for one in history.cut} == {one.number for one in trials if one.cut}
+        assert history.completed == completed
+        assert history.trained == sum(trial.trained for trial in trials)
+        assert history.networks == len({trial.identity for trial in trials})
+        assert history.longest == max((trial.started.epochs for trial in trials), default=0)
+        for trial in trials:
+            assert history.first(trial.identity) is next(iter(history.same(trial.identity)))
+    opened = [at for at, event in enumerate(events) if isinstance(event, Opened)]
+    ends = [*opened[1:], len(events)]
+    lasted = [(events[a].at, events[b - 1].at) for a, b in zip(opened, ends, strict=False)]
+    assert [(one.opened.at, one.until) for one in history.sessions] == lasted
+
+
+def test_a_trial_that_fails_after_it_was_resumed_is_the_best_no_longer():
+    lives = [
+        event
+        for number, accuracy in enumerate((0.5, 0.9, 0.7))
+        for event in (
+            started(number),
+            report(number, 1, accuracy),
+            Finished(number, stopped=True),
+        )
+    ]
+    history = strategies.replay([*lives, Resumed(1), Resumed(0), Failed(0, "no")])
+    assert history.best.number == 1
+    history.apply(Failed(1, "no"))
+    assert history.best.number == 2
+    assert [trial.number for trial in history.finished] == [0, 1, 2]
+
+
+@pytest.mark.parametrize(
+    "before",
+    [[], [started(0)], [started(0), report(0, 1), Finished(0)], [started(0), Failed(0, "no")]],
+)
+def test_only_what_was_stopped_is_resumed(before):
+    with pytest.raises(JournalError, match="trial 0 was not stopped, so it cannot be resumed"):
+        strategies.replay(before).apply(Resumed(0))

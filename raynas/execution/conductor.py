@@ -132,8 +132,7 @@ class Conductor:
         These are the trials that run, can be resumed, or can be inherited from; and the best trial
         if it inherited weights, because it is handed over with its own weights.
         """
-        trials = self.history.trials.values()
-        needed = {trial.number for trial in trials if trial.outcome is None or trial.cut}
+        needed = {trial.number for trial in (*self.history.running, *self.history.cut)}
         best = self.history.best  # it is handed over if weights are inherited
         if best and best.started.inherits:
             needed.add(best.number)

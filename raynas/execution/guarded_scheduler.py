@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import traceback
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -100,17 +101,18 @@ class GuardedScheduler:
         If one of them raises, all checkpoints that it could need are kept.
         """
         kept: set[int] = set()
-        trials = history.trials.values()
         if isinstance(self.scheduler, Director):
-            paused = {trial.number for trial in trials if trial.resumable}
-            kept |= self._asked("scheduler", self.scheduler, history, paused)
+            kept |= self._asked("scheduler", self.scheduler, history, lambda one: one.resumable)
         if (keeps := keeper(searcher)) is not None:
-            trained = {trial.number for trial in trials if trial.trained}
-            kept |= self._asked("searcher", keeps, history, trained)
+            kept |= self._asked("searcher", keeps, history, lambda one: one.trained)
         return kept
 
     def _asked(
-        self, who: str, part: Director | Keeper, history: History, otherwise: set[int]
+        self,
+        who: str,
+        part: Director | Keeper,
+        history: History,
+        otherwise: Callable[[Trial], bool],
     ) -> set[int]:
         try:
             return set(part.keeps(history))
@@ -119,7 +121,7 @@ class GuardedScheduler:
                 self._warned.add(who)
                 said = "all checkpoints are kept, because the %s raised %s: %s"
                 _LOG.warning(said, who, type(error).__name__, error, exc_info=error)
-            return otherwise
+            return {trial.number for trial in history.trials.values() if otherwise(trial)}
 
     def _check(self, said: Any, history: History) -> None:
         """Check that a directive can be followed.

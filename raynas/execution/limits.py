@@ -4,9 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from itertools import islice
 
-from raynas.trial import Failed, Finished, History, Objective, Session
+from raynas.schedulers.memo import Memo
+from raynas.trial import History, Objective, Session
+
+
+@dataclass(slots=True)
+class _Best:
+    """The least loss of the trials that were not stopped, and how many of them were looked at."""
+
+    loss: float = math.inf
+    seen: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +30,9 @@ class Target:
 
     objective: Objective
     value: float
+    _best: Memo[_Best] = field(
+        default_factory=lambda: Memo(_Best), init=False, repr=False, compare=False
+    )
 
     def met(self, history: History) -> bool:
         """Return whether a trial has reached it at the end of its training.
@@ -30,11 +43,11 @@ class Target:
             ConfigError: Trials do not report the metric.
         """
         enough = self.objective.loss({self.objective.metric: self.value})
-        return any(
-            self.objective.loss(trial.metrics) <= enough
-            for trial in history.finished
-            if not trial.stopped
-        )
+        best = self._best.of(history)
+        for trial in islice(history.completed, best.seen, None):
+            best.loss = min(best.loss, self.objective.loss(trial.metrics))
+            best.seen += 1
+        return best.loss <= enough
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +83,7 @@ class Limits:
             return "gpu_hours"
         if self.target is not None and self.target.met(history):
             return "target"
-        if sum(_tried(trial.outcome) for trial in history.failed) >= self.max_failures:
+        if self.max_failures < math.inf and _failures(history) >= self.max_failures:
             return "max_failures"
         return ""
 
@@ -81,5 +94,6 @@ def _until(sessions: Sequence[Session], now: float | None) -> Sequence[Session]:
     return [*sessions[:-1], replace(sessions[-1], until=now)]
 
 
-def _tried(outcome: Finished | Failed | None) -> bool:
-    return outcome is not None and outcome.answered_by is None
+def _failures(history: History) -> int:
+    """Return how many trials failed that were trained; there are few, or the run has ended."""
+    return sum(trial.trained for trial in history.failed)

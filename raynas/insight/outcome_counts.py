@@ -46,7 +46,7 @@ class OutcomeCounts:
         stopped: Trained, and stopped early.
         answered: Known from an earlier trial, and not trained.
         failed: Ended without a score.
-        best: The best of them, if any has a score.
+        best: The best of them, if any has a score; it may have been resumed since.
     """
 
     finished: int = 0
@@ -80,6 +80,10 @@ class OutcomeCounts:
         else:
             self.finished += 1
         self.best = leading(filter(None, (self.best, trial)))
+
+    def resume(self) -> None:
+        """Note that a stopped trial goes on; it stays the best one, with its score so far."""
+        self.stopped -= 1
 
     def leading(self, history: History) -> Trial | None:
         """Return the best trial so far, among those that ended and those that run."""

@@ -165,10 +165,14 @@ class View:
 def counted(counts: OutcomeCounts | None, event: Event, history: History) -> OutcomeCounts:
     """Return the counts after ``event``; the first one counts all that ``history`` holds.
 
-    So does the one after a trial was taken up again, which has been counted as ended.
+    So does the one after the best trial has failed, which was resumed.
     """
-    if counts is None or isinstance(event, Resumed):
+    best = counts.best if counts else None
+    lost = isinstance(event, Failed) and best is not None and best.number == event.number
+    if counts is None or lost:
         return OutcomeCounts.of(history)
+    if isinstance(event, Resumed):
+        counts.resume()
     if isinstance(event, Finished | Failed):
         counts.add(history.trials[event.number])
     return counts

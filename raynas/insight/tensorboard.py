@@ -5,7 +5,7 @@ no torch. A resumed run adds files to the same folders and writes new events onl
 
 Tags are grouped, for TensorBoard shows one group after the other in the order of their names:
 ``epoch/`` how well training goes, ``network/`` parameters and FLOPs, ``other/``, ``proxies/`` how
-well they rank what is trained (by the number of trials compared), ``winner/``.
+well they rank what is trained (by the number of finished trials), ``winner/``.
 """
 
 from __future__ import annotations
@@ -110,7 +110,11 @@ class TensorBoard:
         file = self._file(trial)
         match event:
             case Report():
-                file.write(_report(event, first=event is trial.reports[0]), event.at, event.epoch)
+                file.write(
+                    _report(event, first=event.epoch == trial.reports[0].epoch),
+                    event.at,
+                    event.epoch,
+                )
             case Finished(answered_by=int()):
                 last = trial.reports[-1]
                 file.write(_report(last, first=True), event.at, last.epoch)
@@ -126,7 +130,7 @@ class TensorBoard:
             if self._proxies is None:
                 self._proxies = _File(self._folder / "proxies")
             tags = {"proxies/rank_correlation": found.spearman}
-            self._proxies.write(_scalars(tags), event.at, found.trials)
+            self._proxies.write(_scalars(tags), event.at, len(history.finished))
 
     def _file(self, trial: Trial) -> _File:
         """Return the trial's open file; a new one begins with the trial's row."""

@@ -77,9 +77,9 @@ class ASHA:
             rung = self._rankings.of(history).at(history, report.epoch)
             return rung.better(report.number), len(rung)
         reached = history.at(report.epoch)
-        last = [*reached][-self.recent * self.eta :]
+        last = [*reached.since(len(reached) - self.recent * self.eta)]
         own = place(report.number, reached[report.number])[:2]
-        return sum(place(other, reached[other])[:2] < own for other in last), len(last)
+        return sum(place(*other)[:2] < own for other in last), len(last)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,4 +148,4 @@ class PromotingASHA:
 
     def _reached(self, history: History) -> Sequence[RungRanking]:
         rankings = self._rankings.of(history)
-        return [rankings.at(history, rung) for rung in self.rungs(rankings.longest(history))]
+        return [rankings.at(history, rung) for rung in self.rungs(history.longest)]

@@ -65,8 +65,8 @@ class Extrapolation:
         if len(trial.reports) < self.grace_epochs or not len(full):
             return Verdict.GO
         best = history.trials[full[0]].loss
-        loss = history.objectives[0].loss
-        curve = [(one.epoch, loss(one.metrics)) for one in trial.reports]
+        losses = trial.curve(history.objectives[0])
+        curve = [*zip(trial.reports.epochs, losses, strict=True)]
         chance = chance_below(best, curve, trial.started.epochs)
         return Verdict.GO if chance > self.chance else Verdict.STOP
 

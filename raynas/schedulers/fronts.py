@@ -26,9 +26,8 @@ class Fronts:
     def at(self, history: History, epoch: int) -> Sorted:
         """Return the fronts of the trials that reported after ``epoch``."""
         rung = self._rungs.setdefault(epoch, Sorted())
-        reached = history.at(epoch)
-        for number in [*reached][len(rung) :]:
-            rung.add(reached[number])
+        for _, losses in history.at(epoch).since(len(rung)):
+            rung.add(losses)
         return rung
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from array import array
 from bisect import insort
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import accumulate
-from statistics import median
+from itertools import accumulate, islice
 
 from raynas.errors import ConfigError
 from raynas.schedulers.memo import Memo
@@ -21,24 +21,21 @@ class Averages:
     def __init__(self) -> None:
         """Begin before anything has finished."""
         self._seen = 0
-        self._cut: list[int] = []  # indices of trials that a limit stopped: they may continue
-        self._after: defaultdict[int, list[float]] = defaultdict(list)
+        self._after: defaultdict[int, array[float]] = defaultdict(lambda: array("d"))
 
     def after(self, history: History, epoch: int) -> Sequence[float]:
-        """Return the averages up to ``epoch`` of the finished trials that reached it, sorted."""
-        finished = history.finished
-        places = [*self._cut, *range(self._seen, len(finished))]
-        self._cut = [place for place in places if finished[place].cut]
-        for trial in (finished[place] for place in places):
-            if trial.trained and not trial.stopped:
+        """Return the averages up to ``epoch`` of the completed trials, in ascending order."""
+        for trial in islice(history.completed, self._seen, None):
+            if trial.trained:
                 self._take_in(trial, history.objectives[0])
-        self._seen = len(finished)
+        self._seen = len(history.completed)
         return self._after[epoch]
 
     def _take_in(self, trial: Trial, objective: Objective) -> None:
-        sums = accumulate(objective.loss(report.metrics) for report in trial.reports)
-        for count, (report, total) in enumerate(zip(trial.reports, sums, strict=True), start=1):
-            insort(self._after[report.epoch], total / count)
+        sums = accumulate(trial.curve(objective))
+        epochs = trial.reports.epochs
+        for count, (epoch, total) in enumerate(zip(epochs, sums, strict=True), start=1):
+            insort(self._after[epoch], total / count)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +82,12 @@ class MedianStopping:
         averages = self._averages.of(history).after(history, report.epoch)
         if len(averages) < self.trials:
             return Verdict.GO
-        objective = history.objectives[0]
-        best = min(objective.loss(one.metrics) for one in history.trials[report.number].reports)
-        return Verdict.STOP if best > median(averages) else Verdict.GO
+        best = min(history.trials[report.number].curve(history.objectives[0]))
+        return Verdict.STOP if best > _median(averages) else Verdict.GO
+
+
+def _median(ascending: Sequence[float]) -> float:
+    """Return the median of numbers in ascending order."""
+    upper = len(ascending) // 2
+    lower = upper if len(ascending) % 2 else upper - 1
+    return (ascending[lower] + ascending[upper]) / 2

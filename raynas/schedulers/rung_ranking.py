@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections.abc import Callable, Iterator, Mapping
-from itertools import islice
 
 from raynas.schedulers.rungs import Place, place
 from raynas.trial import History, Losses
@@ -29,18 +28,18 @@ class RungRanking:
         self._room = room
         self._all: list[Place] = []
         self._open: list[Place] = []  # contenders, and some trials that continued or failed
+        self._most = 1  # how long that list may become before it is searched for those
         self._reached: Mapping[int, Losses] = {}
 
     def catch_up(self, history: History) -> None:
         """Add the trials that have reported since the last call."""
         self._reached = history.at(self._epoch)
-        if len(self._reached) > len(self._all):
-            for number in [*self._reached][len(self._all) :]:
-                insort(self._all, place(number, self._reached[number]))
-                insort(self._open, place(number, self._reached[number]))
-                room = self._room(len(self._all))
-                while self._open and bisect_left(self._all, self._open[-1]) >= room:
-                    del self._open[-1]
+        for number, losses in self._reached.since(len(self._all)):
+            insort(self._all, place(number, losses))
+            insort(self._open, place(number, losses))
+            room = self._room(len(self._all))
+            while self._open and bisect_left(self._all, self._open[-1]) >= room:
+                del self._open[-1]
 
     def __len__(self) -> int:
         """Return how many trials there are."""
@@ -61,13 +60,13 @@ class RungRanking:
     def waiting(self, history: History) -> Iterator[int]:
         """Yield the contenders that were stopped here and can continue, best first.
 
-        A trial that continued from here, or failed, never waits here again. Most of these are at
-        the head of the list; removing them there keeps the search for the first waiting trial
-        short.
+        A trial that continued from here, or failed, never waits here again. Such trials are
+        removed whenever the list has become twice as long, so it stays short.
         """
         trials = history.trials
-        while self._open and _gone(history, self._open[0][2], self._epoch):
-            del self._open[0]
+        if len(self._open) >= self._most:
+            self._open = [one for one in self._open if not _gone(history, one[2], self._epoch)]
+            self._most = 2 * len(self._open) + 1
         for *_, number in self._open:
             if trials[number].resumable and trials[number].epoch == self._epoch:
                 yield number
@@ -84,21 +83,12 @@ class RungRankings:
         """
         self._room = room
         self._rungs: dict[int, RungRanking] = {}
-        self._longest = self._seen = 0
 
     def at(self, history: History, epoch: int) -> RungRanking:
         """Return the ranking after ``epoch``."""
         ranking = self._rungs.setdefault(epoch, RungRanking(epoch, self._room))
         ranking.catch_up(history)
         return ranking
-
-    def longest(self, history: History) -> int:
-        """Return the epochs of the longest trial; 0 if there is none."""
-        if len(history.trials) > self._seen:
-            fresh = islice(history.trials.values(), self._seen, None)
-            self._longest = max(self._longest, *(trial.started.epochs for trial in fresh))
-            self._seen = len(history.trials)
-        return self._longest
 
 
 def _gone(history: History, number: int, epoch: int) -> bool:

@@ -94,7 +94,7 @@ class BOHB(OneObjective):
         for epoch in range(longest, 0, -1):
             told = [
                 (losses[0], number)
-                for number, losses in history.at(epoch).items()
+                for number, losses in history.at(epoch).since(0)
                 if not isinstance(history.trials[number].outcome, Failed)
             ]
             if len(told) >= self._least + 2:

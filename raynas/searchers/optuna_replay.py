@@ -7,38 +7,37 @@ from __future__ import annotations
 
 import copy
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
 from operator import is_
-from typing import Any
+from typing import Protocol
 
 import optuna
-from optuna.distributions import (
-    BaseDistribution,
-    CategoricalDistribution,
-    FloatDistribution,
-    IntDistribution,
-)
 from optuna.samplers import BaseSampler
-from optuna.trial import TrialState
+from optuna.search_space import IntersectionSearchSpace
+from optuna.storages import InMemoryStorage
+from optuna.trial import FrozenTrial, TrialState
 
-from raynas.searchers.foreign import offered, taken, told
-from raynas.space import Architecture, Choice, Decision, Domain, Float, Int, Space, Value
+from raynas.searchers.optuna_trials import OptunaTrials
+from raynas.space import Architecture, Space
 from raynas.trial import History, Trial
+
+MakeSampler = Callable[[int], BaseSampler]
+
+
+class _Studies(Protocol):
+    """Makes studies of a history; what it keeps is a cache."""
+
+    def study(
+        self, history: History, more: Sequence[FrozenTrial], sampler: BaseSampler
+    ) -> optuna.Study:
+        """Return a study of the finished trials and of ``more``, for one proposal."""
 
 
 class Replay:
-    """Replays a history into a study, and asks a sampler for the next trial.
+    """Replays a history into a study, and asks a sampler for the next trial."""
 
-    The study is a cache: it holds the finished trials, in the order they finished. For another
-    history, a new study begins. Failed and running trials, and the new trial, are only added to a
-    copy, so that a cached study equals one rebuilt from the history.
-    """
-
-    def __init__(
-        self, space: Space, sampler: Callable[[int], BaseSampler], *, relives: bool
-    ) -> None:
+    def __init__(self, space: Space, sampler: MakeSampler, *, relives: bool) -> None:
         """Begin with an empty history.
 
         Args:
@@ -47,29 +46,105 @@ class Replay:
             relives: Whether the sampler stores data in the study (such as its generations) while
                 it samples, so that the replay must let it sample for every finished trial.
         """
-        self._space = space
         self._sampler = sampler
-        self._relives = relives
-        self._distributions = {
-            path: _distribution(decision.domain) for path, decision in space.decisions.items()
-        }
-        self._begin(objectives=1)
+        self._form = OptunaTrials(space)
+        self._studies: _Studies = Relived(self._form, sampler) if relives else Kept(self._form)
 
     def propose(self, history: History, seed: int) -> Architecture:
         """Return the proposal of the sampler with this seed after this history."""
         with quiet():
-            self._fold(history)
-            study = _fork(self._study)
-            for trial in history.failed:
-                # No sampler learns from a failed trial. TPE ranks a trial that was pruned before
-                # its first report below all others; so only failures of the network count so.
-                if trial.infeasible:
-                    study.add_trial(self._frozen(trial, TrialState.PRUNED))
-            for trial in history.running:
-                study.add_trial(self._frozen(trial, TrialState.RUNNING))
-            study.sampler = self._sampler(seed)
-            asked = study.ask()
-            return self._space.walk(partial(_suggest, asked))
+            # No sampler learns from a failed trial. TPE ranks a trial that was pruned before its
+            # first report below all others; so only failures of the network count so.
+            failed = (trial for trial in history.failed if trial.infeasible)
+            more = [self._form.as_told(trial, TrialState.PRUNED) for trial in failed]
+            more += [self._form.as_told(trial, TrialState.RUNNING) for trial in history.running]
+            study = self._studies.study(history, more, self._sampler(seed))
+            return self._form.asked(study.ask())
+
+
+class Kept:
+    """Keeps the finished trials in Optuna's form, and translates only those that have changed."""
+
+    def __init__(self, form: OptunaTrials) -> None:
+        """Begin with an empty history.
+
+        Args:
+            form: Translates.
+        """
+        self._form = form
+        self._seen: list[Trial] = []
+        self._told: list[FrozenTrial] = []
+        self._common: dict[str, IntersectionSearchSpace] = {}  # by the sampler's attribute
+
+    def study(
+        self, history: History, more: Sequence[FrozenTrial], sampler: BaseSampler
+    ) -> optuna.Study:
+        """Return a study of the finished trials and of ``more``, for one proposal."""
+        self._take_in(history.finished)
+        objectives = len(history.objectives)
+        self._spare(sampler, _holding(self._told, sampler, objectives))
+        trials = [
+            *self._told,
+            *(_at(place, one) for place, one in enumerate(more, len(self._told))),
+        ]
+        return _holding(trials, sampler, objectives)
+
+    def _take_in(self, finished: Sequence[Trial]) -> None:
+        known = len(self._seen)
+        networks = [trial.started for trial in finished[:known]]
+        if not (
+            len(networks) == known and all(map(is_, networks, (t.started for t in self._seen)))
+        ):
+            self._seen, self._told, self._common = [], [], {}  # another history
+        for place, trial in enumerate(finished):
+            if place >= len(self._seen):
+                self._seen.append(trial)
+                self._told.append(_at(place, self._form.finished(trial)))
+            elif trial is not self._seen[place]:  # it was resumed
+                self._seen[place] = trial
+                self._told[place] = _at(place, self._form.finished(trial))
+
+    def _spare(self, sampler: BaseSampler, study: optuna.Study) -> None:
+        """Tell a new sampler which decisions all trials have in common.
+
+        Otherwise it would compare the decisions of all trials, one by one.
+        """
+        for name, space in [*vars(sampler).items()]:
+            if isinstance(space, IntersectionSearchSpace):
+                common = self._common.setdefault(name, space)
+                common.calculate(study)
+                setattr(sampler, name, copy.copy(common))
+
+
+class Relived:
+    """Lets a sampler sample for every finished trial, so that it stores its data in the study.
+
+    For another history, or if a trial has changed, a new study begins.
+    """
+
+    def __init__(self, form: OptunaTrials, sampler: MakeSampler) -> None:
+        """Begin with an empty history.
+
+        Args:
+            form: Translates.
+            sampler: Makes the sampler from a seed.
+        """
+        self._form = form
+        self._sampler = sampler
+        self._begin(objectives=1)
+
+    def study(
+        self, history: History, more: Sequence[FrozenTrial], sampler: BaseSampler
+    ) -> optuna.Study:
+        """Return a study of the finished trials and of ``more``, for one proposal."""
+        self._fold(history)
+        trials = self._study.get_trials(deepcopy=False)
+        # The copy shares the trials, which Optuna replaces rather than changes.
+        study = copy.deepcopy(self._study, {id(trial): trial for trial in trials})
+        for trial in more:
+            study.add_trial(trial)
+        study.sampler = sampler
+        return study
 
     def _begin(self, objectives: int) -> None:
         self._folded: list[Trial] = []
@@ -90,47 +165,43 @@ class Replay:
             known = 0
         for trial in history.finished[known:]:
             if trial.epoch < trial.started.epochs:
-                self._tell_stopped(trial)
-            elif self._relives:
-                self._relive(trial)
+                self._study.add_trial(self._form.finished(trial))
             else:
-                done = self._frozen(trial, TrialState.COMPLETE, values=trial.losses)
-                self._study.add_trial(done)
+                self._relive(trial)
             self._folded.append(trial)
-
-    def _tell_stopped(self, trial: Trial) -> None:
-        """Tell that a trial was pruned, with its report; with several objectives, without one."""
-        reports = {trial.epoch: trial.loss} if len(trial.losses) == 1 else None
-        stopped = self._frozen(trial, TrialState.PRUNED, intermediate_values=reports)
-        self._study.add_trial(stopped)
 
     def _relive(self, trial: Trial) -> None:
         """Let the sampler store its data, then tell it what was really trained."""
-        self._study.enqueue_trial(self._params(trial))
+        self._study.enqueue_trial(self._form.params(trial))
         asked = self._study.ask()
         _ = asked.relative_params  # without this, Optuna does not sample for enqueued trials
-        self._space.walk(partial(_suggest, asked))
+        self._form.asked(asked)
         self._study.tell(asked, trial.losses)
 
-    def _frozen(self, trial: Trial, state: TrialState, **more: Any) -> optuna.trial.FrozenTrial:
-        return optuna.trial.create_trial(
-            state=state,
-            params=self._params(trial),
-            distributions={path: self._distributions[path] for path in trial.architecture},
-            **more,
-        )
 
-    def _params(self, trial: Trial) -> dict[str, Value]:
-        """Return the architecture in Optuna's form."""
-        return {
-            path: told(self._space.decisions[path].domain, value)
-            for path, value in trial.architecture.items()
-        }
+class _Holding(InMemoryStorage):
+    """A storage of one study, to which trials are given in their final form."""
+
+    def hold(self, study: int, trials: list[FrozenTrial]) -> None:
+        """Hold trials, each numbered by its place; the list is taken over."""
+        self._studies[study].trials = trials
+        self._max_trial_id = len(trials) - 1
 
 
-def _fork(study: optuna.Study) -> optuna.Study:
-    """Return a copy that shares the trials, which Optuna replaces rather than changes."""
-    return copy.deepcopy(study, {id(trial): trial for trial in study.get_trials(deepcopy=False)})
+def _holding(trials: Sequence[FrozenTrial], sampler: BaseSampler, objectives: int) -> optuna.Study:
+    """Return a study of these trials; adding them one by one would copy each."""
+    storage = _Holding()
+    study = optuna.create_study(
+        storage=storage, sampler=sampler, directions=["minimize"] * objectives
+    )
+    storage.hold(study._study_id, [*trials])  # noqa: SLF001 - there is no public name for it
+    return study
+
+
+def _at(place: int, trial: FrozenTrial) -> FrozenTrial:
+    """Return the trial, numbered by its place."""
+    trial.number = trial._trial_id = place  # noqa: SLF001 - likewise
+    return trial
 
 
 @contextmanager
@@ -144,31 +215,3 @@ def quiet() -> Iterator[None]:
             yield
     finally:
         optuna.logging.set_verbosity(level)
-
-
-def _distribution(domain: Domain) -> BaseDistribution:
-    match offered(domain):
-        case Choice() as choice:
-            return CategoricalDistribution(_words(choice))
-        case Int(low, high, log, step):
-            return IntDistribution(low, high, log=log, step=step)
-        case Float(low, high, log):
-            return FloatDistribution(low, high, log=log)
-
-
-def _words(choice: Choice) -> Any:
-    """Return the options of a choice as ``offered`` made them: Optuna takes no tuples."""
-    return choice.values()
-
-
-def _suggest(trial: optuna.Trial, decision: Decision) -> Value:
-    value: Any
-    match offered(decision.domain):
-        case Choice() as choice:
-            value = trial.suggest_categorical(decision.path, _words(choice))
-        case Int(low, high, log, step):
-            value = trial.suggest_int(decision.path, low, high, log=log, step=step)
-        case Float(low, high, log):
-            value = trial.suggest_float(decision.path, low, high, log=log)
-    decided: Value = taken(decision.domain, value)
-    return decided

@@ -9,6 +9,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import islice
 from typing import Final
 
 import numpy as np
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 from raynas.searchers.selection import rank
 from raynas.trial import Finished, History, Trial
 
+_MOST: Final = 1000  # trials that are compared; so the time does not grow with the run
 _FEWEST: Final = 4  # with fewer trials a correlation has no interval
 _WIDTH: Final = 1.96  # standard deviations on either side: 95 %
 _GRID: Final = 2000  # points of the numerical integration of a distribution
@@ -40,11 +42,13 @@ class RankCorrelation:
 def rank_correlation(history: History) -> RankCorrelation | None:
     """Return how well proxies rank the trials that have ended; none if there are too few.
 
+    Of very many trials, the latest thousand are compared.
     A trial without a value by a proxy ranks last, as it does in the screening. Trials that were
     chosen by proxies differ less from each other than proposals do, which makes the correlation
     smaller. Thorndike's correction (case 2) is applied, with proposals assumed to be normal.
     """
-    judged = [trial for trial in history.finished if _is_judged(trial)]
+    latest = islice(filter(_is_judged, reversed(history.finished)), _MOST)
+    judged = [*latest][::-1]
     if len(judged) < _FEWEST:
         return None
     from scipy.stats import spearmanr  # noqa: PLC0415 - see the module's docstring

@@ -25,6 +25,7 @@ from raynas.space import Architecture
 from raynas.trial import Fault, History, Proposal, Screening
 
 _LOG = logging.getLogger("raynas")
+_KEPT: Final = 10_000  # networks whose scores are kept
 _BLIND: Final = 5  # one in so many trials is not chosen by proxies, to test them fairly
 
 
@@ -138,7 +139,10 @@ class Screened(SearcherWrapper):
             said = self.assess([*new.values()])
             self._known.update(zip(new, said, strict=True))
             self._say_faults(said)
-        return [self._known[name] for name in names]
+        found = [self._known[name] for name in names]
+        while len(self._known) > _KEPT:  # a network that is forgotten gets the same scores again
+            del self._known[next(iter(self._known))]
+        return found
 
     def _say_faults(self, assessments: Sequence[Assessment]) -> None:
         """Log once for each proxy that it raised, because a dropped network is not recorded."""
@@ -155,9 +159,8 @@ class Screened(SearcherWrapper):
 
     def _believed(self, history: History) -> bool:
         """Return whether proxies are used; once switched off, they stay off."""
-        if any(
-            trial.started.screening.mode == "off" for trial in reversed(history.trials.values())
-        ):
+        modes = (one.started.screening.mode for one in reversed(history.trials.values()))
+        if next(filter(None, modes), "") == "off":
             return False
         judged = rank_correlation(history)
         if judged is None or judged.trials < self.screening.trials:

@@ -20,6 +20,7 @@ from raynas.trial.events import (
     accuracy_error,
 )
 from raynas.trial.history import History
+from raynas.trial.reports import Reports
 from raynas.trial.trial import Losses, Session, Trial
 from raynas.trial.winner import Winner, WinnerEpoch
 
@@ -37,6 +38,7 @@ __all__ = [
     "Proposal",
     "Remedy",
     "Report",
+    "Reports",
     "Resumed",
     "Retried",
     "Screening",

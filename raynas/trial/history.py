@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from raynas.errors import JournalError
@@ -18,8 +18,11 @@ from raynas.trial.events import (
     Retried,
     Started,
 )
+from raynas.trial.reached import Reached, Reporters
 from raynas.trial.trial import Losses, Session, Trial
 from raynas.trial.winner import Winner, WinnerEpoch
+
+_Rank = tuple[int, Losses, int]
 
 
 @dataclass(slots=True)
@@ -34,7 +37,10 @@ class History:
         trials: Every trial by number, in the order they started.
         finished: Trials that ended with a score, in the order of their first finish, each as it
             was at its last finish. A trial stays here when it is resumed, and if it then fails.
+        completed: Trials that neither a scheduler nor a limit stopped, in the order they finished.
+            These never change.
         failed: Trials that ended without a score, in the order they ended.
+        longest: The largest number of epochs for which a trial was started; 0 before the first.
         winner: The winner, once it was tested.
         winner_epoch: How far the training of a winner is that is not tested yet.
         sessions: When processes worked on the run, in their order.
@@ -44,21 +50,30 @@ class History:
     objectives: tuple[Objective, ...] = (Objective(),)
     trials: dict[int, Trial] = field(default_factory=dict)
     finished: list[Trial] = field(default_factory=list)
+    completed: list[Trial] = field(default_factory=list)
     failed: list[Trial] = field(default_factory=list)
+    longest: int = 0
     winner: Winner | None = None
     winner_epoch: WinnerEpoch | None = None
     sessions: list[Session] = field(default_factory=list)
     last: Event | None = None
     _running: dict[int, None] = field(default_factory=dict)
     _same: defaultdict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
-    _at: defaultdict[int, dict[int, Losses]] = field(default_factory=lambda: defaultdict(dict))
+    _at: defaultdict[int, Reporters] = field(default_factory=lambda: defaultdict(Reporters))
     _place: dict[int, int] = field(default_factory=dict)  # in finished, by number
+    _cut: dict[int, None] = field(default_factory=dict)
     _answered: int = 0
+    _best: Trial | None = None
 
     @property
     def running(self) -> Sequence[Trial]:
         """Trials that have not ended, in the order they started."""
         return [self.trials[number] for number in self._running]
+
+    @property
+    def cut(self) -> Sequence[Trial]:
+        """Trials that a limit of the run stopped and that have not been resumed since."""
+        return [self.trials[number] for number in self._cut]
 
     @property
     def trained(self) -> int:
@@ -80,20 +95,20 @@ class History:
         A trial is compared only with trials of the same length: a lucky score after three epochs
         does not beat a score after thirty. A trial that failed after it was resumed is left out.
         """
-        scored = [
-            t for t in self.finished if not isinstance(self.trials[t.number].outcome, Failed)
-        ]
-        longest = max((trial.epoch for trial in scored), default=0)
-        rivals = (trial for trial in scored if trial.epoch == longest)
-        return min(rivals, key=lambda trial: (trial.losses, trial.number), default=None)
+        return self._best
 
     def same(self, identity: str) -> Iterable[Trial]:
         """Return the trials of one identity, in the order they started."""
         return (self.trials[number] for number in self._same.get(identity, ()))
 
-    def at(self, epoch: int) -> Mapping[int, Losses]:
+    def first(self, identity: str) -> Trial:
+        """Return the first trial of an identity, of which there must be one."""
+        return self.trials[self._same[identity][0]]
+
+    def at(self, epoch: int) -> Reached:
         """Return the losses of every trial that reported after ``epoch``, in order of reports."""
-        return self._at.get(epoch, {})
+        reporters = self._at.get(epoch) or Reporters()
+        return Reached(epoch, reporters, self.trials, self.objectives)
 
     def apply(self, event: Event) -> None:
         """Add one event.
@@ -127,6 +142,7 @@ class History:
         if event.number in self.trials:
             raise JournalError(f"trial {event.number} starts twice")
         self.trials[event.number] = Trial(event, known=len(self.finished))
+        self.longest = max(self.longest, event.epochs)
         self._running[event.number] = None
         self._same[event.identity].append(event.number)
 
@@ -137,8 +153,9 @@ class History:
                 f"trial {event.number} reports epoch {event.epoch} after epoch {trial.epoch}"
             )
         losses = tuple(objective.loss(event.metrics) for objective in self.objectives)
-        self.trials[event.number] = replace(trial, reports=(*trial.reports, event), losses=losses)
-        self._at[event.epoch][event.number] = losses
+        reports = trial.reports.plus(event)
+        self.trials[event.number] = replace(trial, reports=reports, losses=losses)
+        self._at[event.epoch].add(event.number, losses)
 
     def _finish(self, event: Finished) -> None:
         trial = self._live(event.number)
@@ -150,11 +167,13 @@ class History:
             raise JournalError(f"trial {event.number} finished without a report")
         self.trials[event.number] = trial = replace(trial, outcome=event)
         del self._running[event.number]
-        if (place := self._place.get(event.number)) is not None:
-            self.finished[place] = trial
-        else:
-            self._place[event.number] = len(self.finished)
-            self.finished.append(trial)
+        place = self._place.setdefault(event.number, len(self.finished))
+        self.finished[place : place + 1] = [trial]
+        if not trial.stopped:
+            self.completed.append(trial)
+        elif trial.cut:
+            self._cut[event.number] = None
+        self._best = min((trial, self._best) if self._best else (trial,), key=_rank)
 
     def _fail(self, event: Failed) -> None:
         trial = self._live(event.number)
@@ -162,6 +181,8 @@ class History:
         del self._running[event.number]
         self.failed.append(trial)
         self._answered += event.answered_by is not None
+        if self._best is not None and self._best.number == event.number:
+            self._best = self._found_best()
 
     def _retry(self, event: Retried) -> None:
         trial = self._live(event.number)
@@ -173,6 +194,7 @@ class History:
             raise JournalError(f"trial {event.number} was not stopped, so it cannot be resumed")
         self.trials[event.number] = replace(trial, outcome=None)
         self._running[event.number] = None
+        self._cut.pop(event.number, None)
 
     def _hand_over(self, event: WinnerEpoch | Winner) -> None:
         if isinstance(event, Winner):
@@ -184,3 +206,13 @@ class History:
         if number not in self._running:
             raise JournalError(f"trial {number} is not running: it never started or has ended")
         return self.trials[number]
+
+    def _found_best(self) -> Trial | None:
+        """Return the best trial, of all that have not failed since they finished."""
+        trials, finished = self.trials, self.finished
+        scored = (one for one in finished if not isinstance(trials[one.number].outcome, Failed))
+        return min(scored, key=_rank, default=None)
+
+
+def _rank(trial: Trial) -> _Rank:
+    return -trial.epoch, trial.losses, trial.number

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Final
 
 from raynas.space.architecture import Architecture
 from raynas.trial.events import (
     Failed,
     Finished,
+    Objective,
     Opened,
     Outcome,
     Remedy,
@@ -17,9 +19,12 @@ from raynas.trial.events import (
     Retried,
     Started,
 )
+from raynas.trial.reports import Reports
 
 Losses = tuple[float, ...]
 """The objectives in their order, each to be minimised."""
+
+_NONE: Final = Reports()
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +64,7 @@ class Trial:
     """
 
     started: Started
-    reports: tuple[Report, ...] = ()
+    reports: Reports = field(default_factory=lambda: _NONE)
     losses: Losses = ()
     outcome: Outcome | None = None
     known: int = 0
@@ -83,7 +88,7 @@ class Trial:
     @property
     def epoch(self) -> int:
         """Epochs trained so far, including those of inherited weights."""
-        return self.reports[-1].epoch if self.reports else self.started.begin
+        return self.reports.epoch or self.started.begin
 
     @property
     def metrics(self) -> Mapping[str, float]:
@@ -144,10 +149,22 @@ class Trial:
         """
         if not self.trained:
             return ()
-        failed = [self.outcome] if isinstance(self.outcome, Failed) else []
-        return [*self.reports, *self.retries, *failed]
+        return [*self.reports, *self._lost]
 
     @property
     def seconds(self) -> float:
         """The time spent on its training, including lost time."""
-        return math.fsum(spell.seconds for spell in self.spells)
+        if not self.trained:
+            return 0.0
+        return math.fsum((*self.reports.seconds, *(one.seconds for one in self._lost)))
+
+    def curve(self, objective: Objective) -> Sequence[float]:
+        """Return an objective, as a loss, after each report."""
+        name = objective.metric
+        return [objective.loss({name: value}) for value in self.reports.values(name)]
+
+    @property
+    def _lost(self) -> Sequence[Retried | Failed]:
+        """The events that end a period of work without a report."""
+        failed = [self.outcome] if isinstance(self.outcome, Failed) else []
+        return [*self.retries, *failed]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import accumulate
@@ -172,7 +173,8 @@ def number_of(stub: TuneTrial) -> int:
 
 def _result(report: Report, objective: Objective, trial: Trial) -> dict[str, Any]:
     """Return a report as Tune would hand it over; its trial may have gone on since."""
-    spent = math.fsum(one.seconds for one in trial.reports if one.epoch <= report.epoch)
+    reports = trial.reports
+    spent = math.fsum(reports.seconds[: bisect_right(reports.epochs, report.epoch)])
     return {
         **report.metrics,
         "loss": objective.loss(report.metrics),

@@ -11,6 +11,7 @@ import traceback
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from importlib.machinery import PathFinder
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Final
@@ -18,6 +19,7 @@ from typing import Any, Final
 import raynas
 from raynas import user_sources
 from raynas.errors import ConfigError, DataError, RaynasError
+from raynas.experiment.resolve import notebook_code
 from raynas.options import local_path
 
 # By name: the shipped spaces stand above the library, which finds them as it finds a user's.
@@ -61,7 +63,10 @@ def load_module(where: str) -> ModuleType:
     if where.endswith(".py"):
         return _from_file(local_path("a file of yours", where))
     if str(Path.cwd()) not in sys.path:
-        sys.path.insert(0, str(Path.cwd()))  # an installed command does not look where it is run
+        # An installed command does not look where it is run. Last, so that a file that happens to
+        # lie there is not taken for a library that something else imports.
+        sys.path.append(str(Path.cwd()))
+    _check_unique(where)
     with blamed(f"module {where!r}"):
         try:
             return importlib.import_module(where)
@@ -72,6 +77,41 @@ def load_module(where: str) -> ModuleType:
                 f"there is no module {error.name!r}, asked for by {where!r} (looked in "
                 f"{Path.cwd()} and among what is installed); a file is named with its .py"
             ) from error
+
+
+def module_file(reference: str) -> Path | None:
+    """Return the user's own file of the module in a reference, without running it.
+
+    None for a reference that names no module, and for a library's.
+    """
+    where, colon, _ = reference.partition(":")
+    if where.endswith(".py") or not (colon or "." in where):
+        return None
+    parts = where.split(".")
+    paths: list[str] | None = [*sys.path, str(Path.cwd())]
+    for end in range(1, len(parts) + 1):
+        spec = PathFinder.find_spec(".".join(parts[:end]), paths)
+        if spec is None:
+            return None
+        paths = spec.submodule_search_locations
+    found = spec.origin if spec else None
+    return Path(found) if found and _is_own(found) and Path(found).is_file() else None
+
+
+def _check_unique(where: str) -> None:
+    """Refuse a module of the working folder that a library of the same name hides.
+
+    Raises:
+        ConfigError: There are both.
+    """
+    top = where.partition(".")[0]
+    here = PathFinder.find_spec(top, [str(Path.cwd())])
+    found = PathFinder.find_spec(top, sys.path)
+    if here and here.origin and found and found.origin != here.origin:
+        raise ConfigError(
+            f"{where!r} must name one module, and there are {here.origin} and {found.origin}: "
+            "rename yours, or give it as a file"
+        )
 
 
 def home_of(make: Callable[..., Any]) -> ModuleType | None:
@@ -119,7 +159,10 @@ def code_of(references: Iterable[Any]) -> dict[str, str]:
             files = _files_of(local_path("a file of yours", where))
         else:
             name = where or _module_of(reference)
-            files = [f for n, f in _own_files() if n.partition(".")[0] == name.partition(".")[0]]
+            files = _files_beside(name)
+            if not files and _is_typed(name):
+                new = notebook_code.texts(reference)
+                texts |= {f"{name}.{one}": text for one, text in new.items()}
         for file in files:
             texts[f"{file.parent.name}/{file.name}"] = file.read_bytes()
     return {
@@ -133,6 +176,27 @@ def _files_of(path: Path) -> list[Path]:
     return [Path(one.path) for one in sources if Path(one.path).is_file()]
 
 
+def _files_beside(name: str) -> list[Path]:
+    """Return the loaded files of a module of the user's, and of those in its folder and below."""
+    own, top = [*_own_files()], name.partition(".")[0]
+    folders = {
+        file.parents[n.count(".") + (file.name == "__init__.py")]
+        for n, file in own
+        if n.partition(".")[0] == top and not top.startswith(user_sources.PREFIX)
+    }
+    # The script that starts runs is not part of them, unless they are given what stands in it.
+    return [
+        file
+        for n, file in own
+        if n.partition(".")[0] == top or (n != "__main__" and folders & {*file.parents})
+    ]
+
+
+def _is_typed(name: str) -> bool:
+    """Say whether a module is the user's and has no file: a notebook, or a prompt."""
+    return name == "__main__" and not getattr(sys.modules[name], "__file__", None)
+
+
 def _own_files() -> Iterator[tuple[str, Path]]:
     for name, module in [*sys.modules.items()]:
         file = getattr(module, "__file__", None)
@@ -141,6 +205,8 @@ def _own_files() -> Iterator[tuple[str, Path]]:
 
 
 def _module_of(value: Any) -> str:
+    while isinstance(value, partial):
+        value = value.func
     if isinstance(value, ModuleType):
         return value.__name__
     return str(getattr(value, "__module__", None) or type(value).__module__)

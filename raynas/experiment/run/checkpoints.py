@@ -68,8 +68,3 @@ class Checkpoints:
         for path in files:
             if path not in kept:
                 path.unlink(missing_ok=True)
-
-    def clear(self) -> None:
-        """Delete what workers of a killed process have not finished writing."""
-        for path in self.folder.glob("*.partial"):
-            path.unlink(missing_ok=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import filecmp
 import json
 import logging
 from collections.abc import Iterator, Mapping
@@ -14,7 +15,7 @@ from raynas import __version__
 from raynas.errors import JournalError, SpaceError
 from raynas.experiment.experiment import Experiment
 from raynas.experiment.resolve.resolved import ResolvedExperiment
-from raynas.experiment.resolve.user_code import code_of
+from raynas.experiment.resolve.user_code import code_of, module_file
 from raynas.experiment.run.checkpoints import Checkpoints
 from raynas.experiment.run.places import paths_now
 from raynas.journal import Journal, exists, read
@@ -24,6 +25,7 @@ from raynas.training.exported import FILES
 from raynas.trial import History
 
 WINNER: Final = "winner"
+_CODE: Final = ("space", "task", "searcher", "scheduler")  # settings that may name a user's code
 _LOG = logging.getLogger("raynas")
 
 
@@ -68,6 +70,13 @@ def checkpoints(output: Path) -> Checkpoints:
     return Checkpoints(output.resolve() / "checkpoints")
 
 
+def clear_partial(output: Path) -> None:
+    """Delete what processes of this run that were killed have not finished writing."""
+    folders = (output, output / WINNER, checkpoints(output).folder)
+    for path in (path for folder in folders for path in folder.glob("*.partial")):
+        path.unlink(missing_ok=True)
+
+
 def keep_winner(
     output: Path, files: Mapping[str, bytes], card: Mapping[str, Any] | None = None
 ) -> None:
@@ -99,12 +108,42 @@ def _described(experiment: Experiment, resolved: ResolvedExperiment) -> dict[str
         "objectives": [asdict(objective) for objective in experiment.objectives],
         "space": to_data(resolved.space.space.tree),
         "data": resolved.data.describe(),
-        "code": code_of(
-            [experiment.space, experiment.task, experiment.searcher, experiment.scheduler]
-        ),
+        "code": code_of([*_references(experiment).values(), resolved.space.build]),
+        "modules": _modules(experiment.described()),
     }
     plain: dict[str, Any] = json.loads(json.dumps(described))  # as it will be read back
     return plain
+
+
+def _references(experiment: Experiment) -> dict[str, Any]:
+    return {name: getattr(experiment, name) for name in _CODE}
+
+
+def _modules(described: Mapping[str, Any]) -> dict[str, str]:
+    """Return the files of the user's own that settings name as modules, by setting."""
+    references = {name: described.get(name) for name in _CODE}
+    files = {name: module_file(one) for name, one in references.items() if isinstance(one, str)}
+    return {name: str(file) for name, file in files.items() if file is not None}
+
+
+def check_modules(output: Path, run: Mapping[str, Any]) -> None:
+    """See that the modules that a journal names are those that the run was begun with.
+
+    Nothing is imported for this. A file with the same text is the same module.
+
+    Raises:
+        JournalError: One of them would be another file here.
+    """
+    known = run.get("modules", {})
+    for name, file in _modules(run["experiment"]).items():
+        there = Path(known.get(name, file))
+        if Path(file) != there and not (
+            there.is_file() and filecmp.cmp(file, there, shallow=False)
+        ):
+            raise JournalError(
+                f"the run in {output} was begun with {run['experiment'][name]!r} from {there}, "
+                f"and here it is {file}: go to the folder of the former, then resume the run"
+            )
 
 
 def _say_changes(code: Mapping[str, str], recorded: Mapping[str, str] | None) -> None:

@@ -19,7 +19,13 @@ from raynas.execution.worker import TrialSpec
 from raynas.experiment.experiment import Experiment, experiment_from
 from raynas.experiment.resolve.machine import check_machine, share_of
 from raynas.experiment.resolve.resolved import ResolvedExperiment, resolve
-from raynas.experiment.run.folder import checkpoints, open_run, undone_if_empty
+from raynas.experiment.run.folder import (
+    check_modules,
+    checkpoints,
+    clear_partial,
+    open_run,
+    undone_if_empty,
+)
 from raynas.experiment.run.places import check_output, take_up
 from raynas.experiment.run.quick_check import quick_check
 from raynas.experiment.run.result import Result
@@ -70,16 +76,18 @@ def recorded(output: Path, settings: Mapping[str, Any]) -> Experiment:
     """Return the experiment of the run in a folder, with ``settings`` changed.
 
     Raises:
-        JournalError: There is no run.
+        JournalError: There is no run, or a module that it names is another file here.
         ConfigError: It was begun with objects, and they are not among the settings.
     """
-    known = take_up(output, read(output).run)
+    described = read(output).run
+    known = take_up(output, described)
     for name, value in known.items():
         if name not in settings and (objects := [*_objects(value)]):
             raise ConfigError(
                 f"the run in {output} was given {name} as an object ({', '.join(objects)}): "
                 f"give it again, as in raynas.resume({str(output)!r}, {name}=...)"
             )
+    check_modules(output, described)
     return experiment_from({**known, "output": output, **settings})
 
 
@@ -146,7 +154,7 @@ def run_resolved(
         )
         stack.callback(board.close)
         files = checkpoints(experiment.output)
-        files.clear()
+        clear_partial(experiment.output)
         for trial in history.running:  # the process before may have died just after it began
             files.endow(trial, history)
 
@@ -166,6 +174,7 @@ def run_resolved(
         else:
             say_over(experiment, conductor)
         files.sweep(lambda: conductor.needed)
+        clear_partial(experiment.output)
     return Result(experiment.output, history, experiment.described())
 
 

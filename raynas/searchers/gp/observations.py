@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -106,16 +105,16 @@ def outcomes(history: History) -> tuple[Observation, ...]:
 
 def representative(history: History, trial: Trial) -> Trial:
     """Return the first trial of the same network."""
-    return next(iter(history.same(trial.identity)))
+    return history.first(trial.identity)
 
 
 def _loss(history: History, trial: Trial, epoch: int, objective: int) -> float:
     """Return a trial's loss after an epoch; infinite if it did not report then."""
     if trial.epoch == epoch:
         return trial.losses[objective]
-    at = bisect_left(trial.reports, epoch, key=lambda report: report.epoch)
-    report = trial.reports[at]
-    return history.objectives[objective].loss(report.metrics) if report.epoch == epoch else np.inf
+    of = history.objectives[objective]
+    value = trial.reports.value_after(epoch, of.metric)
+    return np.inf if value is None else of.loss({of.metric: value})
 
 
 def points(observations: Sequence[Observation], row: Callable[[Architecture], Floats]) -> Points:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import islice
 from typing import Final
 
 import numpy as np
@@ -147,12 +148,12 @@ class GaussianProcess:
         return chosen.trial if chosen else None
 
     def _informed(self, history: History) -> bool:
-        return sum(trial.trained for trial in history.finished) >= self.random_first
+        trained = (trial for trial in history.finished if trial.trained)
+        return len([*islice(trained, self.random_first)]) == self.random_first
 
     def _full(self, history: History) -> int:
         """Return the epochs of full training, as far as is known."""
-        longest = max(trial.started.epochs for trial in history.trials.values())
-        return max(longest, self._lengths.full) if self._lengths else longest
+        return max(history.longest, self._lengths.full) if self._lengths else history.longest
 
     def _short(self, proposal: Proposal | None) -> Proposal | None:
         if self._lengths is None or proposal is None:

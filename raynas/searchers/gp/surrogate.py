@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from operator import is_
 from typing import Any, Final
 
 import numpy as np
@@ -73,7 +74,8 @@ class Surrogate:
         """
         self._rows = rows
         self._objective = objective
-        self._fitted = lru_cache(2)(self._fit)
+        self._learnt: tuple[Sequence[Trial], int] = ((), 0)
+        self._fitted: tuple[Prior, Floats] | None = None
         self._feasibility_fitted = lru_cache(2)(self._fit)
 
     def __reduce__(self) -> Any:
@@ -92,10 +94,7 @@ class Surrogate:
         # One trial later for each objective: of two processes, after the first two dozen trials,
         # only one is fitted for a proposal.
         learnt = trained[: due(seen[: max(1, len(seen) - self._objective)])]
-        prior, theta = self._fitted(
-            observe(history, learnt, full, self._objective)
-            + intermediate(history, learnt, full, self._objective)
-        )
+        prior, theta = self._parameters(learnt, full, history)
         everything = seen + intermediate(history, trained, full, self._objective)
         chosen = sample(everything, _HEEDED)
         heeded = points([everything[at] for at in chosen], self._rows.of)
@@ -108,9 +107,9 @@ class Surrogate:
 
     def _feasibility(self, history: History) -> Feasible:
         """Return how likely networks can be trained: by the same kernel, fitted to that."""
-        seen = outcomes(history)
-        if self._objective or not any(one.gap for one in seen):
+        if self._objective or not any(trial.infeasible for trial in history.failed):
             return always_feasible  # of several processes the first one says it
+        seen = outcomes(history)
         prior, theta = self._feasibility_fitted(seen[: due(seen)])
         heeded = seen[-_HEEDED:]
         gaps = np.array([one.gap for one in heeded])
@@ -122,6 +121,20 @@ class Surrogate:
         )
         failed, succeeded = float(z[gaps > 0][0]), float(z[gaps == 0][0])
         return Feasibility(posterior, failed, succeeded)
+
+    def _parameters(
+        self, learnt: Sequence[Trial], full: int, history: History
+    ) -> tuple[Prior, Floats]:
+        """Return what is fitted to these trials; the latest is kept, for it is asked for again."""
+        before, full_before = self._learnt
+        same = len(before) == len(learnt) and all(map(is_, before, learnt))
+        if self._fitted is None or not same or full != full_before:
+            self._fitted = self._fit(
+                observe(history, learnt, full, self._objective)
+                + intermediate(history, learnt, full, self._objective)
+            )
+            self._learnt = learnt, full
+        return self._fitted
 
     def _fit(self, seen: tuple[Observation, ...]) -> tuple[Prior, Floats]:
         learnt = [seen[at] for at in sample(seen, _FITTED)]
