@@ -11,22 +11,22 @@ from raynas.trial import Failed, History
 _LOG = logging.getLogger("raynas")
 
 
-def as_measured(history: History) -> Recommendation | None:
-    """Return the trial with the best score; none before one has finished."""
-    return Recommendation(history.best) if history.best else None
+def chosen(searcher: Searcher, history: History) -> Recommendation | None:
+    """Return the trial to hand over, and what it was compared with; none before one has finished.
 
-
-def chosen_by(searcher: Searcher, history: History) -> Recommendation | None:
-    """Return the trial that a searcher chooses; none before one has finished.
-
-    The best score decides if the searcher raises, or if its choice has failed since.
+    The searcher chooses it. The best score decides if the searcher raises, if its choice has
+    failed since, or if weights are inherited: a searcher ranks architectures, not weights, and
+    might choose a trial whose weights are deleted.
     """
+    as_measured = Recommendation(history.best) if history.best else None
+    if any(trial.started.inherits for trial in history.trials.values()):
+        return as_measured
     try:
-        chosen = recommendation(searcher, history)
+        recommended = recommendation(searcher, history)
     except Exception as error:  # noqa: BLE001 - a searcher may be a user's
         said = "%r raised %s as it chose the trial to hand over: %s; the best score decides"
         _LOG.warning(said, searcher, type(error).__name__, error, exc_info=error)
-        return as_measured(history)
-    if chosen and isinstance(history.trials[chosen.trial.number].outcome, Failed):
-        return as_measured(history)
-    return chosen
+        return as_measured
+    if recommended and isinstance(history.trials[recommended.trial.number].outcome, Failed):
+        return as_measured
+    return recommended

@@ -9,17 +9,15 @@ import math
 from collections import deque
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeGuard
+from typing import Any
 
-from raynas.errors import ConfigError, SearcherError
-from raynas.execution.chosen import as_measured, chosen_by
+from raynas.execution.chosen import chosen
 from raynas.execution.failing_alike import FailingAlike
-from raynas.execution.guarded_scheduler import GuardedScheduler, paused_last
+from raynas.execution.guarded_scheduler import GuardedScheduler, paused_last, waits
 from raynas.execution.interruption import UNINTERRUPTED, Interruption
 from raynas.execution.plan import Plan
-from raynas.execution.proposals import answer, ask, begin, exhausted
-from raynas.execution.retries import may_retry, place
-from raynas.rng import proposal_rng
+from raynas.execution.proposals import answer, begin, exhausted, suitable
+from raynas.execution.retries import NetworkErrors, may_retry
 from raynas.schedulers import Begin, Directive, Director, Hold, Resume, Verdict
 from raynas.searchers.recommendation import Recommendation
 from raynas.trial import (
@@ -29,7 +27,6 @@ from raynas.trial import (
     Finished,
     History,
     Opened,
-    Outcome,
     Proposal,
     Remedy,
     Report,
@@ -62,7 +59,7 @@ class Conductor:
     _guidance: GuardedScheduler = field(init=False)
     _halfway: deque[int] = field(init=False)
     _failing: FailingAlike = field(init=False, default_factory=FailingAlike)
-    _confirmed: set[str] = field(init=False)
+    _errors: NetworkErrors = field(init=False)
     _opened: bool = field(init=False, default=False)
     _exhausted: bool = field(init=False, default=False)
 
@@ -73,8 +70,7 @@ class Conductor:
         the verdict on it, or a trial's start and its answer from the history.
         """
         self._guidance = GuardedScheduler(self.plan.scheduler, self.plan.space, self.plan.seed)
-        outcomes = (trial.outcome for trial in self.history.failed)
-        self._confirmed = {place(one) for one in outcomes if _blames_network(one)}
+        self._errors = NetworkErrors.of(self.history)
         if isinstance(self.history.last, Report):
             self._judge(self.history.last)
         for trial in self.history.running:
@@ -111,31 +107,18 @@ class Conductor:
     @property
     def recommended(self) -> Trial | None:
         """The trial to hand over now; none before one has finished."""
-        chosen = self.recommendation
-        return chosen.trial if chosen else None
+        recommended = self.recommendation
+        return recommended.trial if recommended else None
 
     @property
     def recommendation(self) -> Recommendation | None:
-        """The trial to hand over, and what it was compared with; none before one has finished.
-
-        If weights are inherited, it is the trial with the best score: a searcher ranks
-        architectures, not weights, and might choose a trial whose weights are deleted.
-        """
-        if any(trial.started.inherits for trial in self.history.trials.values()):
-            return as_measured(self.history)
-        return chosen_by(self.plan.searcher, self.history)
+        """The trial to hand over, and what it was compared with; none before one has finished."""
+        return chosen(self.plan.searcher, self.history)
 
     @property
     def needed(self) -> set[int]:
-        """The trials whose checkpoints must be kept.
-
-        These are the trials that run, can be resumed, or can be inherited from; and the best trial
-        if it inherited weights, because it is handed over with its own weights.
-        """
+        """The trials whose checkpoints must be kept: they run, or others may need them."""
         needed = {trial.number for trial in (*self.history.running, *self.history.cut)}
-        best = self.history.best  # it is handed over if weights are inherited
-        if best and best.started.inherits:
-            needed.add(best.number)
         return needed | self._guidance.kept(self.plan.searcher, self.history)
 
     def next(self) -> Trial | None:
@@ -161,7 +144,7 @@ class Conductor:
                 faults += 1
                 if not self._blame(directive, faults):
                     return None
-            elif self._waits(directive):
+            elif waits(directive, closed=self._closed):
                 return None
             elif trial := self._follow(directive):
                 return trial
@@ -189,8 +172,7 @@ class Conductor:
         """
         failed = Failed(number, reason, **more, at=self.clock())
         self.record(failed)
-        if _blames_network(failed):
-            self._confirmed.add(place(failed))
+        self._errors.note(failed)
         if self.plan.limits.max_failures == math.inf:
             self._failing.failed(failed)
 
@@ -218,7 +200,7 @@ class Conductor:
     @property
     def confirmed(self) -> Collection[str]:
         """Where in the code errors were raised that are known to be those of networks."""
-        return self._confirmed
+        return self._errors.places
 
     def _judge(self, report: Report) -> Verdict:
         """Decide whether a trial continues after the last event, a report; record its end.
@@ -267,11 +249,6 @@ class Conductor:
             return directive is Hold.END
         return self._closed and not may_resume
 
-    def _waits(self, directive: Directive) -> bool:
-        """Return whether no trial starts now."""
-        asks_nobody = isinstance(directive, Resume | Proposal)
-        return isinstance(directive, Hold) or (self._closed and not asks_nobody)
-
     def _follow(self, directive: Directive) -> Trial | None:
         """Follow the scheduler's directive; return the trial to train, if there is one."""
         match directive:
@@ -305,29 +282,13 @@ class Conductor:
 
     def _begin(self, fault: Fault | None = None, *, surely: bool = False) -> Trial | None:
         """Begin the searcher's proposal; return it if it is trained. A ``fault`` makes it fail."""
-        proposal = self._propose(surely=surely)
+        proposal = suitable(self.plan, self._guidance, self.history, surely=surely)
         if proposal is None:
             self._exhausted = True
             return None
         if fault is not None:
             proposal = replace(proposal, fault=fault)
         return self._start(proposal)
-
-    def _propose(self, *, surely: bool) -> Proposal | None:
-        """Return the searcher's proposal; if ``surely``, it is always one that will be trained."""
-        plan, number = self.plan, len(self.history.trials)
-        proposal = ask(plan.searcher, plan.space, self.history, plan.seed)
-        if proposal is not None:
-            try:
-                self._guidance.check(proposal, plan.epochs)
-            except ConfigError as error:
-                raise SearcherError(
-                    f"{plan.searcher!r} could not propose trial {number}: {error}"
-                ) from error
-        if not surely:
-            return proposal
-        drawn = proposal or Proposal(plan.space.sample(proposal_rng(plan.seed, number)))
-        return replace(drawn, repeat=True)
 
     def _start(self, proposal: Proposal) -> Trial | None:
         plan, number = self.plan, len(self.history.trials)
@@ -340,8 +301,3 @@ class Conductor:
             return self.history.trials[number]
         self.record(known)
         return None
-
-
-def _blames_network(outcome: Outcome | None) -> TypeGuard[Failed]:
-    """Return whether an error of a network ended a trial, with a traceback."""
-    return isinstance(outcome, Failed) and outcome.cause == "architecture" and bool(outcome.detail)

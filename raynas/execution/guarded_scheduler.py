@@ -98,9 +98,11 @@ class GuardedScheduler:
     def kept(self, searcher: Searcher, history: History) -> set[int]:
         """Return the trials whose checkpoints the scheduler and the searcher may need.
 
-        If one of them raises, all checkpoints that it could need are kept.
+        If one of them raises, all checkpoints that it could need are kept. The best trial is
+        needed if it inherited weights, because it is handed over with its own weights.
         """
-        kept: set[int] = set()
+        best = history.best
+        kept = {best.number} if best and best.started.inherits else set()
         if isinstance(self.scheduler, Director):
             kept |= self._asked("scheduler", self.scheduler, history, lambda one: one.resumable)
         if (keeps := keeper(searcher)) is not None:
@@ -167,3 +169,9 @@ def paused_last(history: History) -> Trial | None:
     """Return the resumable trial that was stopped last; none if there is no such trial."""
     paused = (trial for trial in history.trials.values() if trial.resumable)
     return max(paused, key=lambda t: (t.outcome.at if t.outcome else 0, t.number), default=None)
+
+
+def waits(directive: Directive, *, closed: bool) -> bool:
+    """Return whether no trial starts now; in a run that is ``closed``, none begins."""
+    begins = not isinstance(directive, Resume | Proposal)
+    return isinstance(directive, Hold) or (closed and begins)

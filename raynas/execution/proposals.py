@@ -5,10 +5,13 @@ from __future__ import annotations
 import math
 import traceback
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from itertools import islice, takewhile
 from typing import Final
 
-from raynas.errors import RaynasError, SearcherError
+from raynas.errors import ConfigError, RaynasError, SearcherError
+from raynas.execution.guarded_scheduler import GuardedScheduler
+from raynas.execution.plan import Plan
 from raynas.rng import proposal_rng, training_seed
 from raynas.searchers import Searcher
 from raynas.space import Space
@@ -45,6 +48,36 @@ def ask(searcher: Searcher, space: Space, history: History, seed: int) -> Propos
             f"{error} ({where.filename}, line {where.lineno}: {where.line})"
         ) from error
     return proposal
+
+
+def suitable(
+    plan: Plan, scheduler: GuardedScheduler, history: History, *, surely: bool
+) -> Proposal | None:
+    """Return the searcher's proposal, which suits the scheduler; none if it has no more.
+
+    Args:
+        plan: The plan of the search.
+        scheduler: The scheduler.
+        history: What happened so far.
+        surely: Whether it must be trained, even if the history holds its network. Then a sampled
+            network replaces a proposal that the searcher does not have.
+
+    Raises:
+        SearcherError: As for ``ask``, or the proposal does not suit the scheduler.
+    """
+    number = len(history.trials)
+    proposal = ask(plan.searcher, plan.space, history, plan.seed)
+    if proposal is not None:
+        try:
+            scheduler.check(proposal, plan.epochs)
+        except ConfigError as error:
+            raise SearcherError(
+                f"{plan.searcher!r} could not propose trial {number}: {error}"
+            ) from error
+    if not surely:
+        return proposal
+    drawn = proposal or Proposal(plan.space.sample(proposal_rng(plan.seed, number)))
+    return replace(drawn, repeat=True)
 
 
 def _check(proposal: object, space: Space) -> None:

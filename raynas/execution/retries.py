@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from raynas.trial import Failed, Remedy, Trial
+from raynas.trial import Failed, History, Outcome, Remedy, Trial
 
 _TIMES: Final[Mapping[Remedy, int]] = {"gpu": 1, "node": 1, "worker": 2}
 _FRAME: Final = re.compile(r'^  File "(?P<file>.+)", line (?P<line>\d+)', re.MULTILINE)
@@ -33,3 +34,27 @@ def place(failed: Failed) -> str:
     frames = [match.group("file", "line") for match in _FRAME.finditer(failed.detail)]
     own = [frame for frame in frames if not any(one in frame[0] for one in _LIBRARIES)]
     return ":".join((own or frames or [("",)])[-1])
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkErrors:
+    """Errors that are known to be those of networks.
+
+    Attributes:
+        places: Where in the code they were raised, as ``place`` returns it.
+    """
+
+    places: set[str]
+
+    @classmethod
+    def of(cls, history: History) -> NetworkErrors:
+        """Return the errors in a history."""
+        errors = cls(set())
+        for trial in history.failed:
+            errors.note(trial.outcome)
+        return errors
+
+    def note(self, outcome: Outcome | None) -> None:
+        """Add the error that ended a trial, if it was its network's."""
+        if isinstance(outcome, Failed) and outcome.cause == "architecture" and outcome.detail:
+            self.places.add(place(outcome))
