@@ -365,4 +365,5 @@ def test_a_searcher_that_cannot_choose_hands_over_the_best_score(caplog):
     todo = replace(scripted(of("a"), of("b")), searcher=Raises((of("a"), of("b"))))
     run = Run(todo).to_end()
     assert run.conductor.recommended is run.history.best
-    assert "raised ZeroDivisionError as it chose the trial to hand over" in caplog.text
+    assert run.conductor.recommended is run.history.best
+    assert caplog.text.count("ZeroDivisionError: nothing to divide when it was asked for") == 1

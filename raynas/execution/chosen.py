@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import traceback
+from functools import lru_cache
 
 from raynas.searchers import Searcher, recommendation
 from raynas.searchers.recommendation import Recommendation
@@ -24,9 +26,18 @@ def chosen(searcher: Searcher, history: History) -> Recommendation | None:
     try:
         recommended = recommendation(searcher, history)
     except Exception as error:  # noqa: BLE001 - a searcher may be a user's
-        said = "%r raised %s as it chose the trial to hand over: %s; the best score decides"
-        _LOG.warning(said, searcher, type(error).__name__, error, exc_info=error)
+        _say(f"{searcher!r} raised {type(error).__name__}: {error}", traceback.format_exc())
         return as_measured
     if recommended and isinstance(history.trials[recommended.trial.number].outcome, Failed):
         return as_measured
     return recommended
+
+
+@lru_cache(maxsize=16)
+def _say(error: str, detail: str) -> None:
+    """Tell of an error once; a run asks several times for the trial to hand over."""
+    _LOG.warning(
+        "%s when it was asked for the trial to hand over; the best score decides\n%s",
+        error,
+        detail,
+    )
