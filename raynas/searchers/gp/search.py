@@ -38,6 +38,7 @@ from raynas.trial import History, Proposal, Trial
 _PARENTS: Final = 8
 _EXPLORE: Final = 8  # every eighth proposal predictions elsewhere
 _OPTIMISM: Final = 3.0  # deviations, when it does
+_TO_HAND_OVER: Final = 2  # trainings of a new network before it can be: one score may be luck
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,13 +219,17 @@ class GaussianProcess:
     def _most_worth(
         self, fitted: FittedSurrogate, history: History, fresh: Sequence[Proposal], first: Floats
     ) -> Proposal | None:
-        """Return what is worth most, of new networks and repeats; none if neither is left."""
+        """Return what is worth most, of new networks and repeats; none if neither is left.
+
+        A new network can be handed over once repeats have confirmed its score, so its worth is
+        that of ``_TO_HAND_OVER`` trainings.
+        """
         lacking = self._lengths.lacking if self._lengths else 0.0
         allowed = np.array([self._repeatable(trial, history) for trial in fitted.trials])
         if not (fresh or allowed.any()):
             return None
         again = Acquisition(fitted.posterior, fitted.known, lacking).of_repeats()
-        values = np.concatenate([np.where(allowed, again, -np.inf), first])
+        values = np.concatenate([np.where(allowed, again, -np.inf), first / _TO_HAND_OVER])
         chosen = best_of(values) - len(again)
         if chosen >= 0:
             return self._short(fresh[chosen])
