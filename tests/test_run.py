@@ -159,7 +159,8 @@ def test_failures_are_rows_and_two_workers_do_it_all_side_by_side(mine):
     again = sum(len(trial.retries) for trial in result.history.trials.values())
     assert again in {1, 2}  # what raises is tried in a new worker; both, if they raise at once
     assert len(workers) == len(kinds) + again + 1
-    assert len(set(workers[:-1])) == 2 + again
+    # The new worker takes the place of the used one; for the next trial, that may start again.
+    assert 2 + again <= len(set(workers[:-1])) <= 2 + 2 * again
     assert result.winner.metrics["test_accuracy"] > 0.3
 
 

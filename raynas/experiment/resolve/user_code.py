@@ -24,6 +24,7 @@ from raynas.options import local_path
 
 # By name: the shipped spaces stand above the library, which finds them as it finds a user's.
 SHIPPED: Final = importlib.import_module("search_spaces")
+_ADDED: Final[list[str]] = []  # folders that raynas has added to sys.path, the latest first
 _FOLDER: Final = re.compile(rf"\b{user_sources.PREFIX}[0-9a-f]+\.?")
 _LIBRARIES: Final = (
     *(sysconfig.get_path(kind) for kind in ("stdlib", "purelib", "platlib")),
@@ -62,10 +63,7 @@ def load_module(where: str) -> ModuleType:
     """
     if where.endswith(".py"):
         return _from_file(local_path("a file of yours", where))
-    if str(Path.cwd()) not in sys.path:
-        # An installed command does not look where it is run. Last, so that a file that happens to
-        # lie there is not taken for a library that something else imports.
-        sys.path.append(str(Path.cwd()))
+    look_in(Path.cwd())  # an installed command does not look where it is run
     _check_unique(where)
     with blamed(f"module {where!r}"):
         try:
@@ -77,6 +75,20 @@ def load_module(where: str) -> ModuleType:
                 f"there is no module {error.name!r}, asked for by {where!r} (looked in "
                 f"{Path.cwd()} and among what is installed); a file is named with its .py"
             ) from error
+
+
+def look_in(folder: Path) -> None:
+    """Let modules of a folder be imported, before those of folders that were given earlier.
+
+    The folder comes after all folders of Python's own path, so that a file in it is not taken for
+    a library that something else imports.
+    """
+    name = str(folder)
+    if name in sys.path and name not in _ADDED:
+        return
+    sys.path[:] = [one for one in sys.path if one not in _ADDED]
+    _ADDED[:] = [name, *(one for one in _ADDED if one != name)]
+    sys.path += _ADDED
 
 
 def module_file(reference: str) -> Path | None:

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import logging
 import os
-import sys
 from collections.abc import Iterator, Mapping
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any, Final
 
 from raynas.errors import ConfigError
+from raynas.experiment.resolve.user_code import look_in
 from raynas.journal import exists
 
 _REFERENCES: Final = ("space", "task", "searcher", "scheduler")
@@ -60,8 +60,8 @@ def take_up(output: Path, run: Mapping[str, Any]) -> dict[str, Any]:
     """
     settings, moved = run["experiment"], paths_now(output, run)
     if any(_is_module(settings.get(name)) for name in _REFERENCES):
-        known = {*sys.path, str(Path.cwd())}
-        sys.path += [str(one) for one in _bases(output, run) if str(one) not in known]
+        for base in reversed([*_bases(output, run)]):
+            look_in(base)
     if moved:
         said = ", ".join(f"{name} {path}" for name, path in moved.items())
         _LOG.info("the run was begun in %s and uses the files there: %s", run["folder"], said)
