@@ -139,7 +139,7 @@ def test_failures_are_counted_with_their_reasons(tmp_path):
         (
             9,
             "__import__('os')._exit(3)",
-            "it ended the process that it ran in, with exit status 3",
+            "it ended its process with exit status 3",
         ),
     ],
 )
