@@ -168,7 +168,7 @@ def test_what_a_tuner_cannot_be_told_is_refused():
     )
     heir.suggest("a")
     trained(heir, "a", 1.0)
-    with pytest.raises(SearcherError, match="begin with another's weights"):
+    with pytest.raises(SearcherError, match="begin with another trial's weights"):
         heir.suggest("b")
 
 
