@@ -44,7 +44,7 @@ app = typer.Typer(
 )
 
 
-def _print_version(asked: bool) -> None:  # noqa: FBT001 - typer calls it with the value alone
+def _print_version(asked: bool) -> None:  # noqa: FBT001 - typer passes the value by position
     if asked:
         typer.echo(f"raynas {raynas.__version__}")
         raise typer.Exit
