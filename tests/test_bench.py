@@ -354,7 +354,10 @@ def test_the_longest_name_that_fits_has_the_option():
     [
         (["--table", "nasbench"], "no table 'nasbench': did you mean 'nasbench201'"),
         (["--table", "json:JSONDecoder"], "table 'json:JSONDecoder'|a table needs space, lengths"),
-        (["--evaluations", "many"], "--evaluations takes numbers with commas between, got 'many'"),
+        (
+            ["--evaluations", "many"],
+            "--evaluations must be numbers, separated by commas, got 'many'",
+        ),
         (["--evaluations", "0"], "each above 0"),
         (["--evaluations", "nan"], r"each above 0; got \[nan\]"),
         (["--evaluations", "0.5"], "evaluations must be at least 1, got 0.5"),
