@@ -50,7 +50,7 @@ def check(  # noqa: PLR0913 - a command's arguments are its options
     cpus_per_trial: s.Cpus = None,
     gpus_per_trial: s.Gpus = None,
     option: s.Set = None,
-    as_json: Annotated[  # noqa: FBT002 - how typer is told of a flag
+    as_json: Annotated[  # noqa: FBT002 - typer declares a flag like this
         bool,
         typer.Option("--json", help="Print the results as JSON."),
     ] = False,

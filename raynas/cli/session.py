@@ -33,7 +33,7 @@ def follow(experiment: Experiment) -> None:
                 result = run_resolved(experiment, resolved, [watcher], INTERRUPTION)
     except Interrupted as error:
         if exists(experiment.output):
-            error.add_note(f"To go on: raynas resume {output}")
+            error.add_note(f"To continue: raynas resume {output}")
         raise
     drawn = resolved.space.draw or draw
     print_summary(RESULTS, result.history, drawn, paused_trials=result.paused_trials)

@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
 def show(
     output: Annotated[Path, typer.Argument(**path_of("the run folder", help="Run folder."))],
-    as_json: Annotated[  # noqa: FBT002 - how typer is told of a flag
+    as_json: Annotated[  # noqa: FBT002 - typer declares a flag like this
         bool,
         typer.Option("--json", help="Print the results as JSON."),
     ] = False,
-    ledger: Annotated[  # noqa: FBT002 - how typer is told of a flag
+    ledger: Annotated[  # noqa: FBT002 - typer declares a flag like this
         bool,
         typer.Option("--ledger", help="Show how the time was used, not the leaderboard."),
     ] = False,

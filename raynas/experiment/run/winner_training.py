@@ -40,7 +40,7 @@ def say_limit(experiment: Experiment, conductor: Conductor) -> None:
     if limit := conductor.limit:
         said = ended_by(limit, conductor.plan.limits, conductor.history)
         resume = f"raynas resume {shlex.quote(str(experiment.output))}"
-        _LOG.info("%s.\nTo go on: %s --%s ...", said, resume, limit.replace("_", "-"))
+        _LOG.info("%s.\nTo continue: %s --%s ...", said, resume, limit.replace("_", "-"))
 
 
 def say_over(experiment: Experiment, conductor: Conductor) -> None:
@@ -49,7 +49,7 @@ def say_over(experiment: Experiment, conductor: Conductor) -> None:
     trained, most = conductor.history.trained, experiment.most_trials
     if not conductor.limit and trained >= most:
         _LOG.info(
-            "nothing is left to do: --trials is %d, and %s trained already; to go on: "
+            "nothing is left to do: --trials is %d, and %s trained already; to continue: "
             "raynas resume %s --trials with more than %d",
             most,
             "1 trial is" if trained == 1 else f"{trained} trials are",
