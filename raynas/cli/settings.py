@@ -51,7 +51,7 @@ Target = Annotated[
     str | None,
     typer.Option(
         metavar="METRIC=VALUE",
-        help="End the search when a trial reaches this score: val_accuracy=0.98.",
+        help="End the search when a trial ends with this score or better: val_accuracy=0.98.",
         show_default="none",
     ),
 ]
