@@ -81,7 +81,7 @@ def replace_space(space):
     [
         ({"space": "nasbench201"}, "space is 'mlp' there and 'nasbench201' here"),
         ({"task": Digits()}, "task is 'digits' there and"),
-        ({"task_options": {"valid": 0.1}}, r"task_options is \{\} there .*; the data, or how"),
+        ({"task_options": {"valid": 0.1}}, r"task_options is \{\} there .*; the data or their"),
         ({"seed": 1}, "seed is 0 there and 1 here; the data or their split are different"),
         ({"searcher": "random"}, "searcher is 'auto' there and 'random' here"),
         ({"searcher_options": {"fidelities": [1, 2]}}, "searcher_options is"),
@@ -206,7 +206,7 @@ def test_resume_runs_only_the_module_that_the_run_was_begun_with(
     monkeypatch.chdir(tmp_path / "moved")
     recorded(experiment.output, {})
     monkeypatch.chdir(tmp_path / "other")
-    with pytest.raises(JournalError, match=r"'one_space:MINE' from .*began.*here it is .*other"):
+    with pytest.raises(JournalError, match=r"'one_space:MINE' from .*began.*now .*other"):
         recorded(experiment.output, {})
 
 

@@ -128,7 +128,7 @@ def test_an_export_that_is_lost_costs_neither_score_nor_weights_and_is_made_up_f
     result = search(output, mine)
     assert result.winner.metrics["test_accuracy"] >= 0
     assert not result.winner.folder
-    assert "it is not exported yet: raynas resume" in summary(result.history)
+    assert "is not exported yet: raynas resume" in summary(result.history)
     (warning,) = [one for one in caplog.records if one.levelno == logging.WARNING]
     assert warning.getMessage() == (
         "the winner's network.pt2 is missing: its worker was lost: no memory; its score and the "
