@@ -6,8 +6,8 @@ import difflib
 from collections.abc import Iterable
 from typing import Final
 
-_PARTS: Final = 3  # of a list, in messages
-_SHORT: Final = 200  # characters
+_PARTS: Final = 3  # the most elements of a list in a message
+_SHORT: Final = 200  # the most characters of a value in a message
 
 
 class RaynasError(Exception):
@@ -72,7 +72,7 @@ class Interrupted(BaseException):
 
 
 def kind_of(value: object) -> str:
-    """Return what a value is, for messages: its type and shape, never its contents."""
+    """Return the type and the shape of a value, for messages, without its contents."""
     name = type(value).__name__
     if isinstance(shape := getattr(value, "shape", None), tuple):
         return f"{name} of {getattr(value, 'dtype', 'values')} and shape {tuple(shape)}"
@@ -85,7 +85,7 @@ def kind_of(value: object) -> str:
 
 
 def shown(value: object) -> str:
-    """Return a value as Python writes it, for messages; if that is long, what it is."""
+    """Return the ``repr`` of a value, for messages; if it is long, only its type and shape."""
     if isinstance(shape := getattr(value, "shape", ()), tuple) and shape:
         return kind_of(value)
     text = repr(value)

@@ -1,7 +1,7 @@
-"""Where all randomness is born: one generator per purpose, none shared.
+"""All random generators and seeds of raynas: one for each purpose, none of them shared.
 
-A generator depends on the run's seed and on what it is for, never on what happened before, so a
-resumed run draws what an uninterrupted one would have drawn.
+A generator depends only on the seed of the run and on its purpose, and not on earlier draws. So a
+resumed run draws the same numbers as a run without interruption.
 """
 
 from __future__ import annotations
@@ -13,36 +13,36 @@ import numpy as np
 if TYPE_CHECKING:
     import torch
 
-# One stream per purpose: equal numbers under two purposes give unrelated generators.
+# The purposes. Generators of different purposes are independent, even with equal seeds.
 _PROPOSE, _TRAIN, _SPLIT, _FIT, _PROBE = range(5)
-_WINNER = 2**31 - 1  # a trial number no search reaches
+_WINNER = 2**31 - 1  # the trial number for the winner's training; no search has so many trials
 
 
 def proposal_rng(seed: int, trial: int) -> np.random.Generator:
-    """Return the generator from which the searcher draws trial number ``trial``."""
+    """Return the generator with which the searcher proposes trial number ``trial``."""
     return np.random.default_rng((_PROPOSE, seed, trial))
 
 
 def fit_rng(trials: int) -> np.random.Generator:
-    """Return the generator from which a searcher fits its model to that many trials.
+    """Return the generator with which a searcher fits its model to ``trials`` trials.
 
-    It is the same for every run: a model is a memo, which whoever knows the history rebuilds.
+    It does not depend on the seed, because the model must depend only on the history.
     """
     return np.random.default_rng((_FIT, trials))
 
 
 def split_rng(seed: int) -> np.random.Generator:
-    """Return the generator that divides a data set into training and validation."""
+    """Return the generator that divides a data set into training and validation data."""
     return np.random.default_rng((_SPLIT, seed))
 
 
 def batch_rng(seed: int) -> np.random.Generator:
-    """Return the generator that draws the examples on which proxies look at a child."""
+    """Return the generator that draws the examples with which proxies score a child."""
     return np.random.default_rng((_PROBE, seed))
 
 
 def probe_generator(seed: int, device: torch.device) -> torch.Generator:
-    """Return the generator, on ``device``, of what a proxy draws: weights and inputs."""
+    """Return the generator, on ``device``, from which a proxy draws weights and inputs."""
     import torch  # noqa: PLC0415 - deciding must not load torch
 
     generator = torch.Generator(device=device)
@@ -52,21 +52,21 @@ def probe_generator(seed: int, device: torch.device) -> torch.Generator:
 
 
 def training_seed(seed: int, trial: int) -> int:
-    """Return the seed (63 bits) for weights, order and augmentation of one trial."""
+    """Return the seed of one trial, 63 bits, for its weights, data order and augmentation."""
     words = np.random.SeedSequence((_TRAIN, seed, trial)).generate_state(2, np.uint32)
     return (int(words[0]) << 31) | (int(words[1]) >> 1)
 
 
 def winner_seed(seed: int) -> int:
-    """Return the seed with which the winner is trained anew."""
+    """Return the seed of the winner's training."""
     return training_seed(seed, _WINNER)
 
 
 def seed_weights(seed: int) -> None:
     """Seed torch's global generators, from which ``nn.Module`` draws initial weights.
 
-    Those of the CPU and of GPUs that are there; ``torch.manual_seed`` takes a millisecond where
-    there are none.
+    It seeds the generators of the CPU and of all GPUs. It does not use ``torch.manual_seed``,
+    which takes a millisecond on machines without a GPU.
     """
     import torch  # noqa: PLC0415 - deciding must not load torch
 
@@ -78,15 +78,16 @@ def seed_weights(seed: int) -> None:
 def seed_dropout(seed: int, epoch: int) -> None:
     """Seed torch's global generators, from which dropout layers draw, for one epoch.
 
-    Anew per epoch, for the same reason as ``epoch_generator``.
+    Each epoch has a new seed, for the same reason as in ``epoch_generator``.
     """
     seed_weights(training_seed(seed, epoch))
 
 
 def epoch_generator(seed: int, epoch: int, device: torch.device) -> torch.Generator:
-    """Return the generator for one epoch's order and augmentation, on ``device``.
+    """Return the generator, on ``device``, for the data order and augmentation of one epoch.
 
-    A fresh one per epoch: training continued at epoch k needs no generator state.
+    Each epoch has a new generator, so that training can continue at any epoch without a saved
+    generator state.
     """
     import torch  # noqa: PLC0415 - deciding must not load torch
 

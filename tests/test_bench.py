@@ -242,7 +242,7 @@ def test_a_scheduler_that_always_raises_is_given_up(line, tmp_path):
 def test_values_that_are_no_fractions_are_printed_as_they_are():
     arguments = ["--table", BRANIN, "--searcher", "random", "--seeds", "2", "--evaluations", "9"]
     said = CliRunner().invoke(app, ["bench", *arguments]).output
-    assert "the best test there is: -0.3979\n" in said
+    assert "the best test score is -0.3979\n" in said
     assert "%" not in said.replace("(95 %)", "")
     assert re.search(r"  9 +-\d+\.\d+ ± ", said)
 
@@ -323,7 +323,7 @@ def test_the_command_prints_writes_and_draws(line, tmp_path):
             assert list(one["at"]) == ["25", "30"]
             assert list(one["at_seconds"]) == ["50", "100"]
             assert set(one["at"]["25"]) >= {"valid_mean", "valid_std", "test_mean", "test_std"}
-        assert f"{name}: 3 runs each; the best test there is: 90.00 %" in output
+        assert f"{name}: 3 runs each; the best test score is 90.00 %" in output
         for column in ("valid", "test"):
             figures = results["mine"]["at_seconds"]["100"]
             mean, deviation = figures[f"{column}_mean"], figures[f"{column}_std"]
@@ -354,7 +354,10 @@ def test_the_longest_name_that_fits_has_the_option():
     [
         (["--table", "nasbench"], "no table 'nasbench': did you mean 'nasbench201'"),
         (["--table", "json:JSONDecoder"], "table 'json:JSONDecoder'|a table needs space, lengths"),
-        (["--evaluations", "many"], "--evaluations takes numbers with commas between, got 'many'"),
+        (
+            ["--evaluations", "many"],
+            "--evaluations must be numbers, separated by commas, got 'many'",
+        ),
         (["--evaluations", "0"], "each above 0"),
         (["--evaluations", "nan"], r"each above 0; got \[nan\]"),
         (["--evaluations", "0.5"], "evaluations must be at least 1, got 0.5"),

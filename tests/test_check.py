@@ -107,7 +107,7 @@ def test_people_are_told_the_same():
     assert "3 architectures sampled at random; all of them can be built\n" in said
     for row in ("parameters", "FLOPs of an example", "memory of a step, ", "time of an epoch"):
         assert re.search(rf"^{row}.* 3$", said, re.MULTILINE), row
-    assert re.search(r"forward and backward on \w+ work: .* loss \d", said)
+    assert re.search(r"forward and backward pass work on \w+: the loss .* is \d", said)
     assert "40 trials of 9 epochs, " in said
     assert "at most 360 epochs, about " in said
     assert re.search(r"with scheduler none about 3[456]\d epochs, ", said)  # some are met again
@@ -139,7 +139,7 @@ def test_failures_are_counted_with_their_reasons(tmp_path):
         (
             9,
             "__import__('os')._exit(3)",
-            "it ended the process that it ran in, with exit status 3",
+            "it ended its process with exit status 3",
         ),
     ],
 )

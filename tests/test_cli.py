@@ -114,6 +114,7 @@ REFUSED = {
     "no epochs": (["--epochs", "-1"], "epochs must be at least 1, got -1"),
     "no time": (["--time", "2 hours"], "time must be more than 0, .* 2h, 90m, .* got '2 hours'"),
     "negative time": (["--time", "-5"], "time must be more than 0, .* got '-5'"),
+    "negative grace": (["--grace", "-1"], "grace must be at least 0, .* 30s .* got '-1'"),
     "no hours": (["--gpu-hours", "0"], "gpu_hours must be more than 0, got 0"),
     "no GPU": (["--gpu-hours", "1", "--gpus-per-trial", "0"], "without a GPU never use up"),
     "no failures": (["--max-failures", "0"], "max_failures must be at least 1, got 0"),
@@ -206,11 +207,26 @@ def test_cpus_there_are_not_are_refused_before_anything_starts(raynas, tmp_path,
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("arguments", [["--trails", "3"], ["--trials", "many"], ["--set"]])
-def test_an_option_there_is_not_is_status_2(raynas, arguments):
-    status, output, errors = raynas("search", *arguments)
+MISUSED = {
+    "unknown option": (["search", "--trails", "3"], "no such option: --trails .*--trials"),
+    "no value": (["search", "--set"], "option '--set' requires an argument"),
+    "no argument": (["show"], "missing argument 'output'. See 'raynas show --help'"),
+    "one argument too many": (["show", "a", "b"], "got unexpected extra argument.*b"),
+    "unknown command": (["serach"], "no such command 'serach'. .*See 'raynas --help'"),
+    "whole": (["search", "--trials", "abc"], "trials must be a whole number, got 'abc'"),
+    "fraction": (["search", "--seed", "1.5"], "seed must be a whole number, got '1.5'"),
+    "number": (["search", "--gpu-hours", "x"], "gpu_hours must be a number, got 'x'"),
+    "check": (["check", "--time-limit", "1 s"], "time_limit must be a number, got '1 s'"),
+    "show": (["show", ".", "--top", "ten"], "top must be a whole number, got 'ten'"),
+    "bench": (["bench", "--seeds", ""], "seeds must be a whole number, got ''"),
+}
+
+
+@pytest.mark.parametrize(("arguments", "says"), MISUSED.values(), ids=MISUSED)
+def test_a_misused_command_is_one_sentence_and_status_2(raynas, arguments, says):
+    status, output, errors = raynas(*arguments)
     assert (status, output) == (2, "")
-    assert arguments[0] in errors
+    assert re.fullmatch(rf"raynas: {says}.*\n", errors)
 
 
 @pytest.mark.parametrize(

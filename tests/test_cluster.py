@@ -105,7 +105,7 @@ print(sum(node["Alive"] for node in ray.nodes()), flush=True)
 
 REFUSALS = (
     ({"RAY_AUTH_TOKEN": "of another cluster"}, "refuses the token of this machine: copy"),
-    ({"RAY_AUTH_MODE": "disabled"}, "asks for a token, and RAY_AUTH_MODE=disabled sends none"),
+    ({"RAY_AUTH_MODE": "disabled"}, "asks for a token, but RAY_AUTH_MODE=disabled forbids it"),
 )
 
 
@@ -156,7 +156,7 @@ def test_a_cluster_is_joined_where_it_is_named_and_only_there(tmp_path):
     [
         ("127.0.0.1:1", r"'127.0.0.1:1': .*refused. Give the address that 'ray start --head'"),
         ("nonsense", "'nonsense': Invalid address"),
-        ("a:b", "'a:b': an address is HOST:PORT or auto"),
+        ("a:b", "'a:b': an address must be HOST:PORT or auto"),
         ("ray://127.0.0.1:10001", "an address of Ray Client.*: run raynas on a machine of"),
     ],
 )
@@ -170,7 +170,7 @@ def test_what_listens_and_is_no_cluster_is_refused_at_once():
         Thread(target=server.serve_forever, daemon=True).start()
         address = f"127.0.0.1:{server.server_address[1]}"
         with (
-            pytest.raises(ResourceError, match=f"what answers at {address!r} is no Ray cluster"),
+            pytest.raises(ResourceError, match=f"the server at {address!r} is not a Ray cluster"),
             connected(Share(address=address)),
         ):
             pass

@@ -81,8 +81,8 @@ def replace_space(space):
     [
         ({"space": "nasbench201"}, "space is 'mlp' there and 'nasbench201' here"),
         ({"task": Digits()}, "task is 'digits' there and"),
-        ({"task_options": {"valid": 0.1}}, r"task_options is \{\} there .*; the data, or how"),
-        ({"seed": 1}, "seed is 0 there and 1 here; the data, or how they are split, are others"),
+        ({"task_options": {"valid": 0.1}}, r"task_options is \{\} there .*; the data or their"),
+        ({"seed": 1}, "seed is 0 there and 1 here; the data or their split are different"),
         ({"searcher": "random"}, "searcher is 'auto' there and 'random' here"),
         ({"searcher_options": {"fidelities": [1, 2]}}, "searcher_options is"),
         ({"scheduler": "none"}, "scheduler is 'asha' there and 'none' here"),
@@ -117,7 +117,7 @@ def test_options_in_another_order_are_refused_with_what_may_be_the_cause(experim
     spaces = [Space({"op": Choice(options)}) for options in (["a", "b"], ["b", "a"])]
     one, other = (replace(experiment, space=replace_space(space)) for space in spaces)
     opened(one)
-    with pytest.raises(JournalError, match=r"in another order .*a list made of a set"):
+    with pytest.raises(JournalError, match=r"in another order .*a list made from a set"):
         opened(other)
 
 
@@ -206,7 +206,7 @@ def test_resume_runs_only_the_module_that_the_run_was_begun_with(
     monkeypatch.chdir(tmp_path / "moved")
     recorded(experiment.output, {})
     monkeypatch.chdir(tmp_path / "other")
-    with pytest.raises(JournalError, match=r"'one_space:MINE' from .*began.*here it is .*other"):
+    with pytest.raises(JournalError, match=r"'one_space:MINE' from .*began.*now .*other"):
         recorded(experiment.output, {})
 
 

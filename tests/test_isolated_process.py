@@ -24,7 +24,7 @@ def test_it_answers_again_after_it_has_died_or_was_too_slow():
         with pytest.raises(ProcessDiedError, match="with exit status 3"):
             process.ask("die")
         assert process.ask("again") == 5
-        with pytest.raises(ProcessDiedError, match=r"did not come to an end within 0\.5 s"):
+        with pytest.raises(ProcessDiedError, match=r"did not end within 0\.5 s"):
             process.ask("hang", seconds=0.5)
         assert process.ask("and again") == 9
 

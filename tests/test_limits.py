@@ -201,6 +201,17 @@ def test_times_as_people_write_them(text, seconds):
     assert amounts.seconds(text) == seconds
 
 
+@pytest.mark.parametrize("text", [0, "0", "0s", "0h0m"])
+def test_no_time_is_a_time_where_it_is_allowed(text):
+    assert amounts.seconds(text, "grace", zero=True) == 0
+
+
+@pytest.mark.parametrize("text", ["", "-1", "h", "nan", "-0.1s"])
+def test_less_than_no_time_is_refused(text):
+    with pytest.raises(ConfigError, match="grace must be at least 0"):
+        amounts.seconds(text, "grace", zero=True)
+
+
 @given(
     st.sampled_from(["", "h", "-1h", "1x", "m30", "30m1h", "nan", "inf", "0", "0h", -3, True])
     | st.text(alphabet="hms .-x", max_size=6)

@@ -180,5 +180,5 @@ def test_a_folder_with_what_stands_beside_a_run_is_taken(tmp_path, holds):
 
 
 def test_the_root_is_refused():
-    with pytest.raises(ConfigError, match=r"/ holds .*name a folder in it, such as /run"):
+    with pytest.raises(ConfigError, match=r"/ holds .*give a new folder inside it, such as /run"):
         check_output(Path("/"))

@@ -161,14 +161,14 @@ def test_what_cannot_propose_is_refused_at_once(searcher, options, error, says):
 
 def test_what_a_tuner_cannot_be_told_is_refused():
     short = RaynasSearch(SPACE, "gp", metric="score", epochs=9, fidelities=(2, 9))
-    with pytest.raises(SearcherError, match="trial 0 was to train for 2 epochs only"):
+    with pytest.raises(SearcherError, match="wants trial 0 to train for 2 epochs only"):
         short.suggest("a")
     heir = RaynasSearch(
         SPACE, Inheriting(RegularizedEvolution(SPACE, 1, 1)), metric="score", epochs=1
     )
     heir.suggest("a")
     trained(heir, "a", 1.0)
-    with pytest.raises(SearcherError, match="begin with another's weights"):
+    with pytest.raises(SearcherError, match="begin with another trial's weights"):
         heir.suggest("b")
 
 
@@ -201,7 +201,7 @@ def test_several_objectives_are_refused_by_who_takes_one():
     search = RaynasSearch(SPACE, metric=("score", "size"), mode="min")
     assert search.mode == ["min", "min"]
     for metric, mode in (("score", "least"), (["a", "b"], ["min"]), ([], "min")):
-        with pytest.raises(ConfigError, match="every metric needs a mode"):
+        with pytest.raises(ConfigError, match="and every metric needs a mode"):
             RaynasSearch(SPACE, metric=metric, mode=mode)
 
 

@@ -108,7 +108,7 @@ def test_killed_at_random_moments_it_ends_as_if_left_in_peace(whole, tmp_path):
         assert errors.startswith("at most 10 trials of 6 epochs")
         assert errors.count("\n") <= 4  # with what is to come, and that trials end their epoch
         assert errors.endswith(
-            f"raynas: stopped by SIGINT; nothing is lost\nTo go on: raynas resume {run}\n"
+            f"raynas: stopped by SIGINT; nothing is lost\nTo continue: raynas resume {run}\n"
         )
 
         with (run / "journal.jsonl").open("ab") as file:

@@ -55,8 +55,8 @@ def test_a_trial_comes_to_a_checkpoint_and_goes_on_from_there(search, tmp_path):
         assert wait_until(lambda: "report" in kinds(tmp_path), started), started.stderr.read()
         os.kill(started.pid, signal.SIGTERM)
         _, errors = stopped(started, signal.SIGTERM)
-    assert f"To go on: raynas resume {tmp_path / 'run'}" in errors
-    assert "SIGTERM: trials end after the epoch that they are in" in errors
+    assert f"To continue: raynas resume {tmp_path / 'run'}" in errors
+    assert "SIGTERM: trials end after their current epoch" in errors
     before = events(tmp_path / "run")
     assert before[-1]["event"] == "report"  # the trial has not ended
     with process(*cli("resume", tmp_path / "run")) as again:

@@ -168,7 +168,7 @@ def test_what_is_answered_from_the_journal_takes_no_place():
     ("scheduler", "options", "says"),
     [
         (PopulationBasedTraining(hyperparam_mutations={"lr": [1, 2]}), {}, "scheduler 'pbt'"),
-        (ResourceChangingScheduler(ASHAScheduler()), {}, "give the scheduler in it"),
+        (ResourceChangingScheduler(ASHAScheduler()), {}, "give the scheduler inside it"),
         (ASHAScheduler(metric="score", mode="max"), {}, "made without metric and mode"),
         (HyperBandScheduler(mode="max"), {}, "made without metric and mode"),
         (ASHAScheduler(), {"max_t": 3}, "so it takes no options"),

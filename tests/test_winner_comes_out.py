@@ -128,11 +128,11 @@ def test_an_export_that_is_lost_costs_neither_score_nor_weights_and_is_made_up_f
     result = search(output, mine)
     assert result.winner.metrics["test_accuracy"] >= 0
     assert not result.winner.folder
-    assert "it is not exported yet: raynas resume" in summary(result.history)
+    assert "is not exported yet: raynas resume" in summary(result.history)
     (warning,) = [one for one in caplog.records if one.levelno == logging.WARNING]
     assert warning.getMessage() == (
         "the winner's network.pt2 is missing: its worker was lost: no memory; its score and the "
-        f"other files are there, and raynas resume {output} exports it again"
+        f"other files are saved, and raynas resume {output} exports it again"
     )
     left = {path.name for path in (output / "winner").iterdir()}
     assert {"weights.safetensors", "architecture.json"} <= left
@@ -154,7 +154,7 @@ def test_what_torch_cannot_export_is_said_once_and_not_tried_again(tmp_path, cap
     mine, output = Given({}, ["a compiled script"]), tmp_path / "run"
     result = search(output, mine)
     assert result.winner.folder == "winner"
-    assert result.winner.missing.startswith("network.pt2 is missing, for torch cannot export")
+    assert result.winner.missing.startswith("network.pt2 is missing, because torch cannot export")
     assert result.winner.missing in summary(result.history)
     assert result.winner.missing in caplog.text
     before = (output / "journal.jsonl").read_bytes()

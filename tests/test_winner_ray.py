@@ -53,7 +53,7 @@ def test_an_export_that_hangs_is_ended_and_made_up_for(tmp_path, monkeypatch, ca
     (warning,) = [one for one in caplog.records if one.levelno == logging.WARNING]
     assert warning.getMessage() == (
         "the winner's network.pt2 is missing: the export took more than 1 s, which is the limit; "
-        f"its score and the other files are there, and raynas resume {output} exports it again"
+        f"its score and the other files are saved, and raynas resume {output} exports it again"
     )
     assert (output / "winner" / "weights.safetensors").exists()
 

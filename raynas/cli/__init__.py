@@ -1,4 +1,4 @@
-"""The command line: talks to people, has no logic of its own."""
+"""The command line. It only reads arguments and prints results; the logic is in other packages."""
 
 from raynas.cli.main import main
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from raynas.experiment.bench import Bench
     from raynas.insight.regret import Comparison
 
-_USUAL = (25, 50, 100)  # where to look on the way, if only the last number of trainings is given
+_USUAL = (25, 50, 100)  # the points to show below the largest number of trainings
 
 
 def bench(  # noqa: PLR0913 - a command's arguments are its options
@@ -34,28 +34,29 @@ def bench(  # noqa: PLR0913 - a command's arguments are its options
     dataset: Annotated[
         str | None,
         typer.Option(
-            help="Data sets of the table, with commas between.", show_default="its first"
+            help="Data sets of the table, separated by commas.", show_default="its first"
         ),
     ] = None,
     searcher: Annotated[
         str,
         typer.Option(
-            help="Searchers, with commas between: names or references; [b]tpe=optuna[/] calls one "
-            "tpe."
+            help="Searchers, separated by commas: names or references; [b]tpe=optuna[/] gives "
+            "optuna the name tpe."
         ),
     ] = "auto",
     scheduler: Annotated[str, typer.Option(help="A scheduler's name, or a reference.")] = "none",
     evaluations: Annotated[
         str | None,
         typer.Option(
-            help="Trainings per run, at least 1; with commas, where to look.",
-            show_default="25,50,100,150, unless there are --seconds",
+            help="Trainings per run, at least 1; several, separated by commas, are shown each.",
+            show_default="25,50,100,150, unless --seconds is given",
         ),
     ] = None,
     seconds: Annotated[
         str | None,
         typer.Option(
-            help="Simulated seconds per run, above 0; with commas, where to look.",
+            help="Simulated seconds per run, above 0; several, separated by commas, are shown "
+            "each.",
             show_default="no limit",
         ),
     ] = None,
@@ -65,7 +66,7 @@ def bench(  # noqa: PLR0913 - a command's arguments are its options
             help="Full length of a trial, at least 1.", show_default="the table's longest"
         ),
     ] = None,
-    workers: Annotated[int, typer.Option(help="Trainings at once, at least 1.")] = 1,
+    workers: Annotated[int, typer.Option(help="Trainings that run at once, at least 1.")] = 1,
     seeds: Annotated[int, typer.Option(help="Runs of each searcher, at least 1.")] = 50,
     first_seed: Annotated[int, typer.Option(help="The seed of the first run, at least 0.")] = 0,
     jobs: Annotated[int, typer.Option(help="Processes to use, at least 1.")] = 1,
@@ -73,7 +74,7 @@ def bench(  # noqa: PLR0913 - a command's arguments are its options
         Path | None,
         typer.Option(
             "--json",
-            **path_of("--json", help="File for all figures and curves.", show_default=False),
+            **path_of("--json", help="File for all results and curves.", show_default=False),
         ),
     ] = None,
     plot: Annotated[
@@ -87,18 +88,19 @@ def bench(  # noqa: PLR0913 - a command's arguments are its options
         list[str] | None,
         typer.Option(
             "--set",
-            help="One option: of [b]table[/], of [b]scheduler[/], of one searcher by its name, "
-            "such as [b]evolution.population_size=30[/], or with [b]searcher[/] of all.",
+            help="One option of [b]table[/], of [b]scheduler[/], of one searcher by its name, "
+            "such as [b]evolution.population_size=30[/], or of all searchers, with "
+            "[b]searcher[/].",
             metavar="PART.OPTION=VALUE",
             show_default=False,
         ),
     ] = None,
 ) -> None:
-    """Compare searchers on a table of recorded trainings, under a virtual clock.
+    """Compare searchers on a table of recorded trainings, with a virtual clock.
 
-    Nothing is trained: a published table answers, and the clock advances by the recorded times.
+    Nothing is trained: the results and times of trainings come from a published table.
     """
-    from raynas.experiment.bench import Bench  # noqa: PLC0415 - help must not wait for it
+    from raynas.experiment.bench import Bench  # noqa: PLC0415 - keeps --help fast
 
     searchers = dict(_named(text) for text in searcher.split(","))
     options = by_part(option, dict.fromkeys(("table", "scheduler", "searcher", *searchers)))
@@ -132,14 +134,18 @@ def bench(  # noqa: PLR0913 - a command's arguments are its options
 
 
 def _check_outputs(jobs: int, as_json: Path | None, plot: Path | None) -> None:
-    """See before the work that what comes of it can be written."""
+    """Check before the comparison that its results can be written.
+
+    Raises:
+        ConfigError: They cannot, or the number of jobs is below 1.
+    """
     if jobs < 1:
         raise ConfigError(f"--jobs must be at least 1, got {jobs}")
     for file in filter(None, (as_json, plot)):
         if not file.parent.is_dir():
             raise ConfigError(f"there is no folder {file.parent} to write {file.name} to")
     if plot:
-        from matplotlib.figure import Figure  # noqa: PLC0415 - help must not wait for it
+        from matplotlib.figure import Figure  # noqa: PLC0415 - keeps --help fast
 
         known = Figure().canvas.get_supported_filetypes()
         if plot.suffix.removeprefix(".") not in known:
@@ -147,8 +153,8 @@ def _check_outputs(jobs: int, as_json: Path | None, plot: Path | None) -> None:
 
 
 def _compare(settings: Bench, datasets: Sequence[str], jobs: int) -> list[Comparison]:
-    """Run the bench on every data set, with a bar on the way, and print what came of each."""
-    from rich.progress import Progress  # noqa: PLC0415 - help must not wait for these
+    """Compare the searchers on each data set, with a progress bar, and print the results."""
+    from rich.progress import Progress  # noqa: PLC0415 - keeps --help fast
 
     from raynas.experiment.bench import bench as run  # noqa: PLC0415
     from raynas.insight.regret_table import print_comparison  # noqa: PLC0415
@@ -172,11 +178,15 @@ def _named(text: str) -> tuple[str, str]:
 
 
 def _points(option: str, text: str, usual: Sequence[int]) -> tuple[float, ...]:
-    """Return where to look: the numbers given, or the usual ones up to the only one given."""
+    """Return the points to show: the given numbers; for one number, the usual ones below it too.
+
+    Raises:
+        ConfigError: The text is not a list of numbers.
+    """
     try:
         points = sorted({float(part) for part in text.split(",") if text})
     except ValueError:
-        raise ConfigError(f"{option} takes numbers with commas between, got {text!r}") from None
+        raise ConfigError(f"{option} must be numbers, separated by commas, got {text!r}") from None
     if len(points) == 1:
         points = [*(point for point in usual if point < points[0]), *points]
     return tuple(int(point) if point.is_integer() else point for point in map(float, points))

@@ -31,30 +31,35 @@ def check(  # noqa: PLR0913 - a command's arguments are its options
     ] = None,
     workers: Annotated[
         int | None,
-        typer.Option(help="Trials at once, at least 1.", show_default="as many as fit here"),
+        typer.Option(
+            help="Trials that run at once, at least 1.",
+            show_default="as many as fit on this machine",
+        ),
     ] = None,
-    sample: Annotated[int, typer.Option(help="Architectures to look at, at least 1.")] = 100,
+    sample: Annotated[int, typer.Option(help="Architectures to check, at least 1.")] = 100,
     time_limit: Annotated[
-        float, typer.Option(help="Seconds after which nothing new is looked at, above 0.")
+        float,
+        typer.Option(help="Seconds after which no other architecture is checked, above 0."),
     ] = 15.0,
     seed: Annotated[
-        int | None, typer.Option(help="Seed of everything, at least 0.", show_default="0")
+        int | None,
+        typer.Option(help="Seed of all random numbers, at least 0.", show_default="0"),
     ] = None,
     data_dir: s.DataDir = None,
     download: s.Download = None,
     cpus_per_trial: s.Cpus = None,
     gpus_per_trial: s.Gpus = None,
     option: s.Set = None,
-    as_json: Annotated[  # noqa: FBT002 - how typer is told of a flag
+    as_json: Annotated[  # noqa: FBT002 - typer declares a flag like this
         bool,
-        typer.Option("--json", help="Print JSON, for programs."),
+        typer.Option("--json", help="Print the results as JSON."),
     ] = False,
 ) -> None:
-    """Look at a space before a search: sizes, costs, what fails, and how long it will take.
+    """Check a space before a search: its size, costs, failures, and the expected time.
 
-    Architectures are sampled, built, and some of them trained for a few steps on this machine.
+    Samples architectures, builds them, and trains some of them for a few steps on this machine.
     """
-    # help must not wait for these
+    # imported here, so that --help is fast
     from raynas.experiment.check.preflight import PreflightBudget, preflight  # noqa: PLC0415
     from raynas.experiment.experiment import experiment_from  # noqa: PLC0415
     from raynas.insight.preflight import print_preflight  # noqa: PLC0415

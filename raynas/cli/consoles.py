@@ -1,7 +1,7 @@
-"""The two streams that the command writes to: results to stdout, all else to stderr.
+"""The two streams of the command: results go to stdout, everything else to stderr.
 
-Notices and what repaints itself (the live view, bars) go through one console, for only that
-console knows which lines of the terminal it will repaint: a second one would write into them.
+Notices, the live view and progress bars use the same console, because only this console knows
+which lines of the terminal it will repaint. Another console would write into these lines.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ NOTICES: Final = Console(stderr=True, highlight=False)
 
 
 def repaints() -> bool:
-    """Say whether stderr can show what repaints itself.
+    """Return whether stderr is a terminal that can repaint lines.
 
-    Rich alone takes a file for a terminal where ``FORCE_COLOR`` is set.
+    The check of rich is not enough: with ``FORCE_COLOR`` it treats a file as a terminal.
     """
     return NOTICES.is_interactive and sys.stderr.isatty()
 
 
 def watched() -> bool:
-    """Say whether a person sees both streams on a terminal that repaints itself."""
+    """Return whether both streams are terminals, and stderr can repaint lines."""
     return repaints() and sys.stdout.isatty()

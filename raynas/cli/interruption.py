@@ -1,8 +1,8 @@
-"""The signals that the command answers; one process, one set of signals."""
+"""The signals that end the command. A process has only one set of signal handlers."""
 
 from typing import Final
 
 from raynas.execution.interruption import Interruption
 
 INTERRUPTION: Final = Interruption()
-"""Whether a signal asks the command to end; ``main`` listens."""
+"""Knows whether a signal has asked the command to end; ``main`` installs its handlers."""

@@ -20,6 +20,7 @@ from raynas.cli.interruption import INTERRUPTION
 from raynas.cli.resume import resume
 from raynas.cli.search import search
 from raynas.cli.show import show
+from raynas.cli.usage import UsageError, misuse
 from raynas.errors import (
     ConfigError,
     DataError,
@@ -31,7 +32,7 @@ from raynas.errors import (
 )
 from raynas.insight.wording import say, say_whole
 
-# What the user can put right by giving something else.
+# Errors that the user can correct by giving other input.
 _BAD_INPUT = (ConfigError, DataError, JournalError, ResourceError, SpaceError)
 
 app = typer.Typer(
@@ -43,7 +44,7 @@ app = typer.Typer(
 )
 
 
-def _print_version(asked: bool) -> None:  # noqa: FBT001 - typer calls it with the value alone
+def _print_version(asked: bool) -> None:  # noqa: FBT001 - typer passes the value by position
     if asked:
         typer.echo(f"raynas {raynas.__version__}")
         raise typer.Exit
@@ -59,7 +60,7 @@ def _options(
         ),
     ] = False,
 ) -> None:
-    """Take the options that stand before a command."""
+    """Take the options before the command; without a command, typer prints the help."""
 
 
 app.command()(check)
@@ -70,7 +71,7 @@ app.command()(bench)
 
 
 class _Notices(logging.Handler):
-    """Writes what is logged to stderr as it is, above a live view if there is one."""
+    """Writes log messages to stderr without a prefix, above the live view if there is one."""
 
     def emit(self, record: logging.LogRecord) -> None:
         say(NOTICES, self.format(record))
@@ -78,7 +79,7 @@ class _Notices(logging.Handler):
 
 @contextmanager
 def notices() -> Iterator[None]:
-    """Show people what is logged while the context is open."""
+    """Show the log messages of raynas to the user while the context is open."""
     logger, handler = logging.getLogger("raynas"), _Notices()
     level = logger.level
     logger.addHandler(handler)
@@ -91,23 +92,31 @@ def notices() -> Iterator[None]:
 
 
 def main() -> None:
-    """Run the command.
+    """Run the command, then exit.
 
-    Bad input ends with status 2, a failed run with 1, a signal with 128 and the signal's number.
+    The exit status is 0 after success, 2 after bad input, 1 after a failed run, and 128 plus the
+    number of the signal after a signal.
     """
     try:
         with notices(), INTERRUPTION.listening(), INTERRUPTION.blamed():
-            app()
+            sys.exit(app(prog_name="raynas", standalone_mode=False) or 0)
     except Interrupted as error:
-        ways_on = getattr(error, "__notes__", ())
-        kept = "; nothing is lost" if ways_on else ""
+        notes = getattr(error, "__notes__", ())
+        kept = "; nothing is lost" if notes else ""
         say(NOTICES, f"raynas: stopped by {Signals(error.signal).name}{kept}", style="red")
-        for way_on in ways_on:
-            say_whole(NOTICES, way_on)
+        for note in notes:
+            say_whole(NOTICES, note)
         sys.exit(128 + error.signal)
+    except UsageError as error:
+        if said := misuse(error):
+            say(NOTICES, f"raynas: {said}", style="red")
+        sys.exit(2)
+    except typer.Abort as error:
+        say(NOTICES, f"raynas: aborted by {error.__cause__!r}", style="red")
+        sys.exit(1)
     except RaynasError as error:
         say(NOTICES, f"raynas: {error}", style="red")
         sys.exit(2 if isinstance(error, _BAD_INPUT) else 1)
     finally:
-        if "torch" not in sys.modules:  # parts of which complain of what was not collected
-            gc.freeze()  # or Python looks through all that is loaded before it ends: half a second
+        if "torch" not in sys.modules:  # parts of torch print errors if objects are not collected
+            gc.freeze()  # saves half a second: Python collects no garbage before it exits

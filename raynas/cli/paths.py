@@ -1,4 +1,4 @@
-"""Paths on the command line, checked as they are read."""
+"""Options and arguments of the command line that are paths; they are checked when read."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from raynas.options import local_path
 
 
 def path_of(name: str, **how: Any) -> dict[str, Any]:
-    """Return what typer is told of a path.
+    """Return the keyword arguments of ``typer.Option`` or ``typer.Argument`` for a path.
 
     Args:
-        name: Its name in messages, such as ``"--output"``.
-        how: What else typer is told, such as ``help``.
+        name: The name of the path in messages, such as ``"--output"``.
+        how: Other keyword arguments, such as ``help``.
     """
     return {"parser": _reader(name), **how}
 

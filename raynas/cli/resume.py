@@ -28,8 +28,8 @@ def resume(  # noqa: PLR0913 - a command's arguments are its options
     address: s.Address = None,
     verbose: s.Verbose = None,
 ) -> None:
-    """Go on with a run after any interruption, or with more trials."""
-    from raynas.cli.session import follow  # noqa: PLC0415 - help must not wait for it
+    """Continue a run after an interruption, or with a larger budget."""
+    from raynas.cli.session import follow  # noqa: PLC0415 - keeps --help fast
     from raynas.experiment.run.search import recorded  # noqa: PLC0415
 
     changed = s.given(

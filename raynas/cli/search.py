@@ -16,7 +16,7 @@ def search(  # noqa: PLR0913 - a command's arguments are its options
     config: Annotated[
         Path | None,
         typer.Option(
-            **path_of("--config", help="YAML file of settings; the command line wins over it.")
+            **path_of("--config", help="YAML file with settings; other options override it.")
         ),
     ] = None,
     space: Annotated[
@@ -40,18 +40,20 @@ def search(  # noqa: PLR0913 - a command's arguments are its options
     proxies: Annotated[
         str | None,
         typer.Option(
-            help="Zero-cost proxies that choose what is trained, with commas: synflow,naswot.",
+            help="Zero-cost proxies that choose the architectures to train, separated by commas: "
+            "synflow,naswot.",
             show_default=False,
         ),
     ] = None,
     inherit_weights: Annotated[
         bool | None,
-        typer.Option("--inherit-weights", help="Let children begin with their parents' weights."),
+        typer.Option("--inherit-weights", help="Begin trainings with the weights of the parent."),
     ] = None,
     start_from: Annotated[
         str | None,
         typer.Option(
-            help="Try these first: the ten best of a run folder, or a JSON file of architectures.",
+            help="Architectures to train first: a run folder, for its ten best ones, or a JSON "
+            "file.",
             show_default=False,
         ),
     ] = None,
@@ -65,12 +67,13 @@ def search(  # noqa: PLR0913 - a command's arguments are its options
         int | None, typer.Option(help="Full length of a trial, at least 1.", show_default="9")
     ] = None,
     seed: Annotated[
-        int | None, typer.Option(help="Seed of everything, at least 0.", show_default="0")
+        int | None,
+        typer.Option(help="Seed of all random numbers, at least 0.", show_default="0"),
     ] = None,
     objective: Annotated[
         list[str] | None,
         typer.Option(
-            help="Metric to optimise; :min or :max says which way. Give it again for several: "
+            help="Metric to optimise, with :min or :max for the direction. Repeat it for several: "
             "[b]--objective val_accuracy --objective params[/].",
             show_default="val_accuracy",
         ),
@@ -92,9 +95,9 @@ def search(  # noqa: PLR0913 - a command's arguments are its options
 ) -> None:
     """Find an architecture, train it and test it.
 
-    A run folder that holds the same experiment already is gone on with.
+    If the run folder contains the same experiment already, the run continues.
     """
-    from raynas.cli.session import follow  # noqa: PLC0415 - help must not wait for it
+    from raynas.cli.session import follow  # noqa: PLC0415 - keeps --help fast
     from raynas.experiment.experiment import experiment_from, read_config  # noqa: PLC0415
 
     command_line = s.given(
@@ -113,7 +116,7 @@ def search(  # noqa: PLR0913 - a command's arguments are its options
         max_failures=max_failures,
         epochs=epochs,
         seed=seed,
-        objective=objective or None,  # no list at all, where typer gives an empty one
+        objective=objective or None,  # without the option, typer gives an empty list
         output=output,
         data_dir=data_dir,
         download=download,

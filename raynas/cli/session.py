@@ -1,4 +1,4 @@
-"""Running an experiment before people's eyes."""
+"""Run an experiment, show its progress, and print its result."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ from raynas.journal import exists
 
 
 def follow(experiment: Experiment) -> None:
-    """Run an experiment with a live view, then say what came of it and where to look further.
+    """Run an experiment with a live view, then print its result and commands to see more.
 
     Raises:
-        Interrupted: A signal came; its note says how to go on.
+        Interrupted: A signal ended the run; its note says how to continue.
     """
     output = shlex.quote(str(experiment.output))
     try:
         with INTERRUPTION.blamed():
-            resolved = prepared(experiment)  # before the view: loaders paint bars of their own
+            resolved = prepared(experiment)  # before the view: data sets show progress bars
             with _watcher(experiment.most_trials) as watcher:
                 result = run_resolved(experiment, resolved, [watcher], INTERRUPTION)
     except Interrupted as error:
         if exists(experiment.output):
-            error.add_note(f"To go on: raynas resume {output}")
+            error.add_note(f"To continue: raynas resume {output}")
         raise
     drawn = resolved.space.draw or draw
     print_summary(RESULTS, result.history, drawn, paused_trials=result.paused_trials)

@@ -1,4 +1,4 @@
-"""Settings on the command line: those not given are left to the file and the defaults."""
+"""The options that several commands have; options not given come from the file or defaults."""
 
 from __future__ import annotations
 
@@ -23,41 +23,44 @@ Scheduler = Annotated[
 Tune = Annotated[
     str | None,
     typer.Option(
-        help="Fields of the training recipe to search as well, with commas: lr,weight_decay.",
+        help="Fields of the training recipe to search too, separated by commas: lr,weight_decay.",
         show_default=False,
     ),
 ]
 Trials = Annotated[
     int | None,
     typer.Option(
-        help="How many trials to start, at least 1.",
+        help="Number of trials to start, at least 1.",
         show_default="40, or as many as --time and --gpu-hours allow",
     ),
 ]
 Time = Annotated[
     str | None,
     typer.Option(
-        help="How long to search, above 0: 2h, 90m, 30s, 1h30m or seconds.",
+        help="Time limit of the search, above 0: 2h, 90m, 30s, 1h30m or seconds.",
         show_default="no limit",
     ),
 ]
 GpuHours = Annotated[
     float | None,
     typer.Option(
-        help="GPU-hours to hold, all workers together; above 0.", show_default="no limit"
+        help="Limit of GPU-hours, summed over all workers; above 0.", show_default="no limit"
     ),
 ]
 Target = Annotated[
     str | None,
     typer.Option(
         metavar="METRIC=VALUE",
-        help="End when a trial ends with it, as in val_accuracy=0.98.",
+        help="End the search when a trial ends with this score or better: val_accuracy=0.98.",
         show_default="none",
     ),
 ]
 MaxFailures = Annotated[
     int | None,
-    typer.Option(help="End when so many trials have failed, at least 1.", show_default="no limit"),
+    typer.Option(
+        help="End the search after this number of failed trials, at least 1.",
+        show_default="no limit",
+    ),
 ]
 Cpus = Annotated[
     float | None,
@@ -66,39 +69,43 @@ Cpus = Annotated[
 Gpus = Annotated[
     str | None,
     typer.Option(
-        help="GPUs of a trial, at least 0; fractions allowed, or auto: as many on a GPU as fit "
-        "its memory.",
+        help="GPUs of a trial, at least 0; fractions allowed. auto: as many trials on a GPU as "
+        "fit into its memory.",
         metavar="FLOAT|auto",
-        show_default="1 where there is any, else 0",
+        show_default="1 if there is a GPU, else 0",
     ),
 ]
 Concurrent = Annotated[
-    int | None, typer.Option(help="Trials at once, at least 1.", show_default="as many as fit")
+    int | None,
+    typer.Option(help="Trials that run at once, at least 1.", show_default="as many as fit"),
 ]
 Grace = Annotated[
     str | None,
     typer.Option(
-        help="How long trials may take to come to a checkpoint when a signal ends the run: 30s.",
+        help="Time for trials to write a checkpoint after a signal, at least 0: 30s.",
         show_default="30s",
     ),
 ]
 TrialTimeout = Annotated[
     str | None,
     typer.Option(
-        help="How long a trial may run, above 0, such as 10m; after that it has failed.",
+        help="Time after which a running trial fails, above 0: 10m.",
         show_default="20 times the longest epoch without a report, at least 1h",
     ),
 ]
 Address = Annotated[
     str | None,
-    typer.Option(help="Ray cluster to join.", show_default="RAY_ADDRESS, or a new local one"),
+    typer.Option(
+        help="Address of the Ray cluster to join.",
+        show_default="RAY_ADDRESS, or a new local Ray",
+    ),
 ]
-Verbose = Annotated[bool | None, typer.Option("--verbose", help="Let Ray speak.")]
+Verbose = Annotated[bool | None, typer.Option("--verbose", help="Show the output of Ray.")]
 DataDir = Annotated[
     Path | None,
-    typer.Option(**path_of("--data-dir", help="Where data sets lie.", show_default="data")),
+    typer.Option(**path_of("--data-dir", help="Folder of the data sets.", show_default="data")),
 ]
-Download = Annotated[bool | None, typer.Option("--download", help="Fetch missing data sets.")]
+Download = Annotated[bool | None, typer.Option("--download", help="Download missing data sets.")]
 Set = Annotated[
     list[str] | None,
     typer.Option(
@@ -123,12 +130,12 @@ _PARTS = {
 
 
 def names(text: str | None) -> list[str] | None:
-    """Return what was given with commas in between."""
+    """Return the names in a text, which are separated by commas; none for no text."""
     return text.split(",") if text else None
 
 
 def given(**settings: Any) -> dict[str, Any]:
-    """Return the settings that were given."""
+    """Return the settings that are not none."""
     return {name: value for name, value in settings.items() if value is not None}
 
 
@@ -136,14 +143,16 @@ def with_options(settings: dict[str, Any], assignments: Sequence[str] | None) ->
     """Return ``settings`` with ``part.option=value`` assignments added; later ones win.
 
     Raises:
-        ConfigError: An assignment is malformed or its part unknown.
+        ConfigError: An assignment has another form, or its part is unknown.
     """
     result = dict(settings)
     for part, options in by_part(assignments, _PARTS).items():
         field = _PARTS[part]
         others = result.get(field, {})
         if not isinstance(others, dict):
-            raise ConfigError(f"{field} must hold options, 'name: value' a line, got {others!r}")
+            raise ConfigError(
+                f"{field} must hold options, one 'name: value' on each line, got {others!r}"
+            )
         result[field] = {**others, **options}
     return result
 
@@ -151,12 +160,13 @@ def with_options(settings: dict[str, Any], assignments: Sequence[str] | None) ->
 def by_part(
     assignments: Sequence[str] | None, parts: Collection[str]
 ) -> dict[str, dict[str, Any]]:
-    """Return the options that ``part.option=value`` assignments give each part; later ones win.
+    """Return the options of each part from ``part.option=value`` assignments; later ones win.
 
-    Parts and options may hold points: of several parts that fit, the longest is meant.
+    Parts and options may contain points. If several parts match, the longest one is used.
 
     Raises:
-        ConfigError: An assignment is malformed, its part unknown, or its value no YAML.
+        ConfigError: An assignment has another form, its part is unknown, or its value is not
+            valid YAML.
     """
     found: dict[str, dict[str, Any]] = {}
     for assignment in assignments or ():

@@ -18,20 +18,20 @@ if TYPE_CHECKING:
 
 def show(
     output: Annotated[Path, typer.Argument(**path_of("the run folder", help="Run folder."))],
-    as_json: Annotated[  # noqa: FBT002 - how typer is told of a flag
+    as_json: Annotated[  # noqa: FBT002 - typer declares a flag like this
         bool,
-        typer.Option("--json", help="Print JSON, for programs."),
+        typer.Option("--json", help="Print the results as JSON."),
     ] = False,
-    ledger: Annotated[  # noqa: FBT002 - how typer is told of a flag
+    ledger: Annotated[  # noqa: FBT002 - typer declares a flag like this
         bool,
-        typer.Option("--ledger", help="Show where the time went instead."),
+        typer.Option("--ledger", help="Show how the time was used, not the leaderboard."),
     ] = False,
     top: Annotated[
         int | None, typer.Option(help="Rows to show, at least 1.", show_default="all")
     ] = None,
 ) -> None:
-    """Show the leaderboard of a run, or where its time went, also while it goes on."""
-    from raynas.experiment.run.result import load  # noqa: PLC0415 - help must not wait for these
+    """Show the leaderboard of a run, or how its time was used, also while the run is running."""
+    from raynas.experiment.run.result import load  # noqa: PLC0415 - keeps --help fast
     from raynas.insight.leaderboard import leaderboard, records, top_of  # noqa: PLC0415
     from raynas.insight.summary import print_summary  # noqa: PLC0415
 
@@ -50,7 +50,7 @@ def show(
 
 
 def _show_ledger(result: Result, *, as_json: bool) -> None:
-    from raynas.insight.ledger import ledger  # noqa: PLC0415 - help must not wait for these
+    from raynas.insight.ledger import ledger  # noqa: PLC0415 - keeps --help fast
     from raynas.insight.ledger_view import print_ledger  # noqa: PLC0415
 
     books = ledger(result.history, result.paused_trials)

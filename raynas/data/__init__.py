@@ -1,4 +1,4 @@
-"""A task's data as arrays, for training."""
+"""The data of a task, as arrays."""
 
 from raynas.data.data import Data
 from raynas.data.split import Split

@@ -1,4 +1,4 @@
-"""Arrays of any number type in the form that training needs."""
+"""Convert arrays of any number type to the form that training needs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _ODD: Final = "NaN or infinity"
 
 
 def converted(inputs: ArrayLike, labels: ArrayLike) -> tuple[NDArray[Any], NDArray[np.int64]]:
-    """Return inputs and labels as a split holds them.
+    """Return inputs and labels in the form of a ``Split``.
 
     Raises:
         DataError: They cannot be converted; see ``Split.of``.
@@ -40,14 +40,14 @@ def _array(what: str, given: ArrayLike) -> NDArray[Any]:
         shapes = [np.shape(row) for row in given]  # type: ignore[union-attr]  # a sequence
         row = next((i for i, shape in enumerate(shapes) if shape != shapes[0]), 0)
         raise DataError(
-            f"{what} must be one array: row {row} has the shape {shapes[row]}, and row 0 has "
-            f"{shapes[0]}"
+            f"{what} must be one array, but row {row} has the shape {shapes[row]} and row 0 has "
+            f"the shape {shapes[0]}"
         ) from error
 
 
 def _numbers(what: str, given: ArrayLike) -> NDArray[Any]:
     array = _array(what, given)
-    if array.dtype.kind == "O" and array.ndim:  # such as the columns of a table, mixed
+    if array.dtype.kind == "O" and array.ndim:  # for example a table with columns of many types
         return np.stack([_number_row(what, number, row) for number, row in enumerate(array)])
     if array.dtype.kind not in "biuf":
         raise DataError(f"{what} must be numbers: got {kind_of(array)}")
@@ -62,7 +62,7 @@ def _number_row(what: str, number: int, row: Any) -> NDArray[np.float64]:
 
 
 def _one_column(targets: NDArray[Any]) -> str:
-    """Return how to make one column of labels."""
+    """Return a hint how to convert two-dimensional labels; empty for others."""
     if targets.ndim != 2:
         return ""
     one = targets.shape[1] == 1
@@ -70,15 +70,19 @@ def _one_column(targets: NDArray[Any]) -> str:
 
 
 def _check_layout(array: NDArray[Any]) -> None:
-    """Refuse images with their channels last."""
+    """Check that the last axis of images does not look like channels.
+
+    Raises:
+        DataError: It does.
+    """
     if array.ndim != 4:
         return
     _, height, width, channels = array.shape
     if channels in _CHANNELS and min(height, width) > max(_CHANNELS):
         raise DataError(
-            f"inputs of shape {array.shape} look like images of {height} x {width} pixels with "
-            "their channels last, and raynas takes [examples, channels, height, width]: give "
-            "np.transpose(inputs, (0, 3, 1, 2)); if they have their channels first, use "
+            f"inputs must be [examples, channels, height, width], but inputs of shape "
+            f"{array.shape} look like images of {height} x {width} pixels with channels last: "
+            "give np.transpose(inputs, (0, 3, 1, 2)); if the channels are first, use "
             "Split(inputs, labels) with uint8 or float32 inputs instead of Split.of"
         )
 
@@ -107,13 +111,17 @@ def _typed(array: NDArray[Any]) -> NDArray[Any]:
 
 
 def _check_precision(array: NDArray[Any], real: NDArray[np.float32]) -> None:
-    """Refuse features that vary, but by so little that float32 holds one value for all."""
+    """Check that no feature becomes constant through the conversion to float32.
+
+    Raises:
+        DataError: One does.
+    """
     lost = (np.ptp(real, axis=0) == 0) & (array.max(axis=0) != array.min(axis=0))
     if lost.any():
         column = int(np.argmax(lost))
         raise DataError(
             f"feature {column} has values from {array[:, column].min()} to "
-            f"{array[:, column].max()}, and float32 cannot tell them apart: subtract the least"
+            f"{array[:, column].max()}, which are all equal in float32: subtract the least value"
         )
 
 
@@ -123,7 +131,7 @@ def _counted(targets: NDArray[Any]) -> NDArray[np.int64]:
     if kind not in "biu":
         ways = {
             "f": "give labels.astype(int) if all of them are whole",
-            "U": "np.unique(labels, return_inverse=True) gives the names and such numbers",
+            "U": "np.unique(labels, return_inverse=True) returns the names and whole numbers",
         }
         raise DataError(
             f"labels must be whole numbers: got {targets.dtype} such as {targets[:1].tolist()}"

@@ -1,4 +1,4 @@
-"""The data of a search, divided."""
+"""The data of a search, divided into training, validation and test data."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from raynas.data.split import Split
 from raynas.errors import DataError, kind_of
 from raynas.rng import split_rng
 
-_SHOWN: Final = 4  # labels in a message
+_SHOWN: Final = 4  # the most labels in a message
 _LOG = logging.getLogger("raynas")
 
 
@@ -79,12 +79,12 @@ class Data:
             seed: The run's seed.
             valid: The validation examples, or the fraction of ``known`` to set aside for them.
             test: The test examples, or a fraction; give the official test set if there is one.
-            names: The names of the classes, by label. If there are none and labels are not
-                0, 1, 2, … without a gap, they are numbered anew, and a class is named by its
-                label.
+            names: The names of the classes, by label. If there are none, and the labels are not
+                0, 1, 2, … without a gap, the classes get new numbers, and the old label of a
+                class is its name.
 
         Raises:
-            DataError: A fraction leaves nothing on one side, or a class has no name.
+            DataError: A fraction would leave a part empty, or a class has no name.
         """
         for what, given in (("known", known), ("valid", valid), ("test", test)):
             if not isinstance(given, Split) and (what == "known" or not isinstance(given, Real)):
@@ -134,7 +134,7 @@ class Data:
 
 
 def _numbered(parts: tuple[Split, Split, Split]) -> tuple[tuple[Split, Split, Split], list[str]]:
-    """Number labels as 0, 1, 2, … without a gap; return the labels they had, if others."""
+    """Number the labels 0, 1, 2, … without a gap; return the old labels if they were others."""
     found = np.unique(np.concatenate([np.unique(part.labels) for part in parts]))
     if len(found) == found[-1] + 1:
         return parts, []
@@ -142,8 +142,8 @@ def _numbered(parts: tuple[Split, Split, Split]) -> tuple[tuple[Split, Split, Sp
     if len(found) > _SHOWN:
         shown += ["…", str(found[-1])] if len(found) > _SHOWN + 1 else [str(found[-1])]
     _LOG.info(
-        "the labels are not 0, 1, 2, … without a gap (they are %s): classes are numbered from 0 "
-        "in this order, and each is named by its label",
+        "the labels are not 0, 1, 2, … without a gap (they are %s): the classes are numbered from "
+        "0 in this order, and the name of a class is its label",
         ", ".join(shown),
     )
     train, valid, test = (

@@ -55,18 +55,18 @@ class Split:
                 images), ``[examples, features]`` or ``[examples, length]`` (ids). In two
                 dimensions, whole numbers are ids, such as those of tokens: they become int64 and
                 are never normalised. uint8, booleans and real numbers are measurements and become
-                float32. Images of uint8 stay uint8, other images become float32 with the values
-                that they have.
+                float32. Images of uint8 stay uint8, other images become float32 with the same
+                values.
             labels: ``[examples]`` whole numbers, none below 0.
 
         Raises:
-            DataError: The shape is another one, the channels are the last axis, or a value is not
-                a finite number; the message names the first row.
+            DataError: The arrays have another shape, the channels are the last axis, or a value is
+                not a finite number; the message names the first row.
         """
         return cls(*converted(inputs, labels))
 
     def __repr__(self) -> str:
-        """Return what the split is, without its contents."""
+        """Return the types and shapes of the split, without its contents."""
         return f"Split({kind_of(self.inputs)}, {kind_of(self.labels)})"
 
     def __len__(self) -> int:
@@ -102,7 +102,8 @@ class Split:
         """
         rows = rng.permutation(len(self))
         rows = rows[np.argsort(self.labels[rows], kind="stable")]
-        # Walking class by class, an example is taken whenever the share so far gains a whole one.
+        # Rows are sorted by class. An example is taken when the running count times the fraction
+        # passes the next whole number.
         taken = np.diff(np.floor(np.arange(len(self) + 1) * fraction)) > 0
         if taken.all() or not taken.any():
             raise DataError(
@@ -128,7 +129,7 @@ class Split:
         return tuple(mean.tolist()), tuple(std.tolist())
 
     def extent(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
-        """Return the least and the largest value per channel or feature; for ids, of all ids."""
+        """Return the least and the largest value per channel or feature; for ids, over all ids."""
         axes = None if self.ids else (0, *range(2, self.inputs.ndim))
         least, most = (np.atleast_1d(of(self.inputs, axis=axes)) for of in (np.min, np.max))
         return tuple(least.tolist()), tuple(most.tolist())

@@ -1,4 +1,4 @@
-"""How long and how much, as people write it: ``2h``, ``1h30m``, ``val_accuracy=0.98``."""
+"""Read times, objectives and targets as users write them: ``2h``, ``val_accuracy=0.98``."""
 
 from __future__ import annotations
 
@@ -17,32 +17,36 @@ _PART: Final = r"(?:\d+(?:\.\d*)?|\.\d+)"
 _TIME: Final = re.compile("".join(rf"(?:({_PART})\s*{unit}\s*)?" for unit in _SECONDS))
 
 
-def seconds(time: float | str, what: str = "time") -> float:
-    """Return a time in seconds: a number of them, or ``2h``, ``90m``, ``30s``, ``1h30m``, ``1d``.
+def seconds(time: float | str, what: str = "time", *, zero: bool = False) -> float:
+    """Return a time in seconds.
 
     Args:
-        time: The time.
-        what: What messages call it.
+        time: A number of seconds, or a text such as ``2h``, ``90m``, ``30s``, ``1h30m`` or ``1d``.
+        what: The name of the time in messages.
+        zero: Whether 0 is allowed.
 
     Raises:
-        ConfigError: It is none of these, or not more than nothing.
+        ConfigError: The time has another form, is negative, or is 0 and 0 is not allowed.
     """
     text = str(time).strip().lower()
     try:
         total = float(text)
     except ValueError:
-        parts = _TIME.fullmatch(text)
+        parts = _TIME.fullmatch(text) if text else None
         amounts = parts.groups(default="0") if parts else ("nan",)
         total = sum(map(operator.mul, map(float, amounts), _SECONDS.values()))
-    if not 0 < total < math.inf:
+    if not 0 <= total < math.inf or (total == 0 and not zero):
+        least = "at least" if zero else "more than"
         raise ConfigError(
-            f"{what} must be more than 0, in seconds or as in 2h, 90m, 30s or 1h30m, got {time!r}"
+            f"{what} must be {least} 0, in seconds or as in 2h, 90m, 30s or 1h30m, got {time!r}"
         )
     return total
 
 
 def objective(text: str) -> Objective:
-    """Return what is optimised; losses and costs are minimised unless said otherwise.
+    """Return the objective that a text such as ``params`` or ``params:max`` describes.
+
+    Without a direction, accuracies are maximised and all other metrics are minimised.
 
     Raises:
         ConfigError: The direction is neither ``min`` nor ``max``.
@@ -59,14 +63,14 @@ def objective(text: str) -> Objective:
 
 
 def target(text: str, objectives: Sequence[Objective]) -> Target:
-    """Return the score meant by ``METRIC=VALUE``.
+    """Return the target that ``METRIC=VALUE`` describes.
 
     Args:
-        text: The target; the metric may end in ``:min`` or ``:max``.
-        objectives: What the run optimises; a target for one of them has its direction.
+        text: The text; the metric may end in ``:min`` or ``:max``.
+        objectives: The objectives of the run; a target for one of them has the same direction.
 
     Raises:
-        ConfigError: It is malformed.
+        ConfigError: The text has another form.
     """
     named, _, number = text.partition("=")
     try:

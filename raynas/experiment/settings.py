@@ -178,8 +178,8 @@ class Compute:
 
     @property
     def grace_seconds(self) -> float:
-        """The grace time in seconds; none at all is allowed."""
-        return 0.0 if self.grace in (0, "0") else amounts.seconds(self.grace, "grace")
+        """The grace time in seconds; 0 is allowed."""
+        return amounts.seconds(self.grace, "grace", zero=True)
 
     @property
     def trial_seconds(self) -> float | None:

@@ -1,4 +1,4 @@
-"""What people see of a run: read from its history, and from nothing else."""
+"""The views of a run: tables, texts, plots and TensorBoard files, made from its history only."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from raynas.trial import Event, History
 
 
 class Watcher(Protocol):
-    """Follows a run while it goes on."""
+    """Receives the events of a run while it is running."""
 
     def write(self, event: Event, history: History) -> None:
-        """Take note of ``event``, which ``history`` holds already."""
+        """Receive an event; ``history`` contains it already."""

@@ -1,4 +1,4 @@
-"""A drawing of any architecture: its decisions as an indented tree."""
+"""Draw any architecture as text: its decisions as an indented tree."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Final
 
 from raynas.space import Architecture, Value
 
-_WIDTH: Final = 80  # characters, the indentation aside
+_WIDTH: Final = 80  # characters of a line, without the indentation
 
 
 def draw(architecture: Architecture) -> str:
-    """Return the decisions in a few lines; those on one level share a line.
+    """Return the decisions in a few lines; decisions of the same level share a line.
 
-    A decision with others below it heads them::
+    A decision with decisions below it has a line of its own above them::
 
         layers 2
           0  width 16

@@ -1,4 +1,4 @@
-"""What the score of a network rests on: how many trainings, their mean, its interval."""
+"""The statistics of a network's score: the number of trainings, their mean and its interval."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ class Measured:
     """The first objective of a network, over its longest trainings.
 
     Attributes:
-        trainings: How many they are.
-        mean: Of their scores.
-        error: Its standard error: by the sampling of the validation examples, where reports state
-            it, and by the noise of training, where a network of the run was trained repeatedly.
-            NaN where neither is known.
+        trainings: The number of these trainings.
+        mean: The mean of their scores.
+        error: The standard error of the mean. It includes the sampling of the validation
+            examples, if the reports contain it, and the noise of training, if any network of the
+            run was trained repeatedly. NaN if neither is known.
     """
 
     trainings: int
@@ -39,7 +39,7 @@ class Measured:
 
 
 def measured(history: History) -> Mapping[str, Measured]:
-    """Return what is measured of each network that was trained to a score, by identity."""
+    """Return the statistics of each network with a finished training, by identity."""
     name = history.objectives[0].metric
     networks = _trainings(history)
     scores = {one: [trial.metrics[name] for trial in trials] for one, trials in networks.items()}
@@ -53,7 +53,7 @@ def measured(history: History) -> Mapping[str, Measured]:
 
 
 def reason(history: History, chosen: Recommendation) -> str:
-    """Return in one line why not the trial with the best score is handed over, if it is not."""
+    """Return in one line why the winner is not the trial with the best score; empty if it is."""
     best, winner = history.best, chosen.trial
     if best is None or best.number == winner.number:
         return ""
@@ -93,7 +93,7 @@ def _trainings(history: History) -> dict[str, list[Trial]]:
 
 
 def _noise(scores: Sequence[Sequence[float]]) -> float:
-    """Return the variance of one training, from networks trained repeatedly; 0 without any."""
+    """Return the variance of one training, from the repeated trainings; 0 if there are none."""
     squares = [(one - fmean(own)) ** 2 for own in scores for one in own]
     spare = sum(len(own) - 1 for own in scores)
     return math.fsum(squares) / spare if spare else 0.0

@@ -1,4 +1,4 @@
-"""Which trials are worth a choice where a run has several objectives."""
+"""The Pareto front of a run with several objectives."""
 
 from __future__ import annotations
 
@@ -9,12 +9,11 @@ from raynas.trial import History
 
 
 def front(history: History) -> list[int]:
-    """Return the numbers of the trials on the Pareto front, ascending.
+    """Return the numbers of the trials on the Pareto front, in ascending order.
 
-    Once there is a winner, that is the front that its searcher expects on new data, if it expects
-    one. Otherwise on it are, of the trials trained the longest, those that no other one beats:
-    none is as good in every objective and better in one. What is not finite beats nothing and is
-    not on it.
+    If there is a winner, and its searcher has estimated the front for new data, it is that front.
+    Otherwise only the trials with the most epochs and with finite losses are compared. A trial is
+    on the front if no other trial is at least as good in every objective and better in one.
     """
     if history.winner and history.winner.front:
         return [*history.winner.front]

@@ -1,4 +1,4 @@
-"""What TensorBoard's HParams tab is told: its columns, and each trial's row."""
+"""The contents of TensorBoard's HParams tab: its columns, and one row for each trial."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from raynas.trial import Failed, Outcome, Started
 
 
 def columns(decisions: Mapping[str, Decision], tags: Iterable[str]) -> Any:
-    """Return the summary that names the columns: every decision, then the metrics' tags."""
+    """Return the summary that defines the columns: all decisions, then the tags of metrics."""
     experiment = api_pb2.Experiment(
         hparam_infos=[_column(decision) for decision in decisions.values()],
         metric_infos=[
@@ -33,7 +33,7 @@ def columns(decisions: Mapping[str, Decision], tags: Iterable[str]) -> Any:
 
 
 def row(decisions: Mapping[str, Decision], name: str, started: Started) -> Any:
-    """Return the summary that begins a trial's row: what it decides; the rest stays empty."""
+    """Return the summary that begins a trial's row: the values of its active decisions."""
     cells = {
         path: _cell(decisions[path].domain, value) for path, value in started.architecture.items()
     }
@@ -42,7 +42,7 @@ def row(decisions: Mapping[str, Decision], name: str, started: Started) -> Any:
 
 
 def row_end(outcome: Outcome) -> Any:
-    """Return the summary that ends a trial's row."""
+    """Return the summary that ends a trial's row: its status and its end time."""
     failed = isinstance(outcome, Failed)
     status = api_pb2.STATUS_FAILURE if failed else api_pb2.STATUS_SUCCESS
     end = SessionEndInfo(status=status, end_time_secs=outcome.at)
@@ -57,7 +57,7 @@ def _summary(tag: str, **content: Any) -> Any:
 def _column(decision: Decision) -> Any:
     domain = decision.domain
     column = api_pb2.HParamInfo(
-        # Varying columns come first when the tab shows only some.
+        # ``differs``: the tab shows decisions with several values first.
         name=decision.path,
         differs=domain.count > 1,
         type=_type(domain),

@@ -1,4 +1,4 @@
-"""Every trial of a run, best first: for pandas, for people, for pipes and for programs."""
+"""The leaderboard: all trials of a run, the best first, as a data frame, table, text or JSON."""
 
 from __future__ import annotations
 
@@ -25,28 +25,28 @@ _WHOLE: Final = ("rank", "trial", "trainings", "params", "flops", "epochs")
 _RESTS: Final = ("trainings", "mean", "low", "high")
 _WINNER: Final = "winner"
 _FRONT: Final = "front"
-_LEFT_OUT: Final = ("FLOPs", "time", "params", "epochs")  # where there is no room, in this order
-_STATUS: Final = 20  # characters that the status has at least
+_LEFT_OUT: Final = ("FLOPs", "time", "params", "epochs")  # a narrow terminal omits these first
+_STATUS: Final = 20  # the minimum width of the status, in characters
 _HEADS: Final = {"rank": "#", "flops": "FLOPs", "seconds": "time", "low": "95 %"}
 
 
 def leaderboard(history: History) -> pd.DataFrame:
-    """Return one row per trial.
+    """Return one row for each trial.
 
-    Ranked are the trials that have a score of their own, those that are running as well: the
-    longest trained first, of these the least loss first (by the first objective, of equals by the
-    next), as ``History.best`` has it. That is how the winner is chosen too, unless the searcher
-    expects more of another one on new data. Below them, without a rank, stand the trials answered
-    by another one, those that have no score yet and, last, the failed ones.
+    Trials with a score of their own have a rank, including running ones. They are sorted by
+    epochs, the most first, and then by loss, the lowest first (by the first objective; if equal,
+    by the next), as in ``History.best``. The winner is chosen in the same way, unless the
+    searcher expects a better score on new data from another trial. Below them, without a rank,
+    are the trials answered by another trial, the trials without a score, and the failed trials.
 
     Returns:
-        Columns ``rank``, ``trial`` (number), ``status``, ``winner`` (whether it is the winner),
-        with several objectives ``front`` (whether it is on the Pareto front), each objective's
-        metric, what is measured of its network by the first objective (``trainings``, how many;
-        ``mean``; ``low`` and ``high``, the 95 % interval, see ``insight.estimates``), ``params``,
-        ``flops``,
-        ``epochs``, ``seconds`` (of training), ``identity``, ``architecture`` (JSON)
-        and ``reason`` (of a failure). What is not known is missing (NA or NaN).
+        The columns ``rank``, ``trial`` (its number), ``status``, ``winner`` (whether the trial is
+        the winner), ``front`` (only with several objectives: whether it is on the Pareto front),
+        the metric of each objective, the statistics of its network by the first objective
+        (``trainings``, their number; ``mean``; ``low`` and ``high``, the 95 % interval, see
+        ``insight.estimates``), ``params``, ``flops``, ``epochs``, ``seconds`` (of training),
+        ``identity``, ``architecture`` (JSON) and ``reason`` (of a failure). Unknown values are
+        missing (NA or NaN).
     """
     import pandas as pd  # noqa: PLC0415 - half a second that only tables need
 
@@ -66,13 +66,13 @@ def leaderboard(history: History) -> pd.DataFrame:
 
 
 def top_of(frame: pd.DataFrame, top: int) -> pd.DataFrame:
-    """Return the first rows of a leaderboard, and the winner's if it is not among them."""
+    """Return the first ``top`` rows of a leaderboard, and the row of the winner."""
     shown = [at < top or chosen for at, chosen in enumerate(frame[_WINNER].tolist())]
     return frame.loc[shown]
 
 
 def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return the rows ready for JSON: what is missing or not finite is none."""
+    """Return the rows for JSON; missing and infinite values are none."""
     return [
         {str(name): _plain(str(name), value) for name, value in row.items()}
         for row in frame.astype(object).to_dict("records")
@@ -84,9 +84,9 @@ def as_table(frame: pd.DataFrame, width: int, objectives: Collection[str] = ()) 
 
     Args:
         frame: The leaderboard.
-        width: Of the terminal. Where it is too narrow, what costs the training and the network
-            have is left out, a column after the other.
-        objectives: The metrics that stay, whatever the width.
+        width: The width of the terminal. If it is too narrow, columns with costs are omitted one
+            after the other.
+        objectives: The metrics that are never omitted.
     """
     heads, *rows = _fitting(_cells(frame), width, {_HEADS.get(one, one) for one in objectives})
     table = Table(box=None, header_style="bold", pad_edge=False)
@@ -105,7 +105,7 @@ def as_table(frame: pd.DataFrame, width: int, objectives: Collection[str] = ()) 
 
 
 def as_lines(frame: pd.DataFrame) -> Iterator[str]:
-    """Yield the rows as aligned plain text, the heads first."""
+    """Yield the rows as aligned plain text; the first line has the names of the columns."""
     cells = _cells(frame)
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     for row in cells:
@@ -136,7 +136,7 @@ def _row(rank: int, trial: Trial, metrics: list[str]) -> dict[str, Any]:
 
 
 def _rests(trial: Trial, found: Mapping[str, Measured]) -> dict[str, Any]:
-    """Return what is measured of a trial's network; nothing of trials without a rank."""
+    """Return the statistics of a trial's network; empty if the trial has not finished."""
     if not (isinstance(trial.outcome, Finished) and trial.trained):
         return {}
     rests = found[trial.identity]
@@ -180,10 +180,10 @@ def _cells(frame: pd.DataFrame) -> list[list[str]]:
 
 
 def _fitting(cells: list[list[str]], width: int, kept: set[str]) -> list[list[str]]:
-    """Return the cells without the columns for which there is no room."""
+    """Return the cells without the columns that do not fit into the width."""
     for head in _LEFT_OUT:
         widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-        widths[-1] = min(widths[-1], _STATUS)  # the last column, and only that, may be wrapped
+        widths[-1] = min(widths[-1], _STATUS)  # only the last column may be wrapped
         if sum(widths) + 2 * (len(widths) - 1) <= width:
             break
         stay = [name != head or name in kept for name in cells[0]]
@@ -192,7 +192,7 @@ def _fitting(cells: list[list[str]], width: int, kept: set[str]) -> list[list[st
 
 
 def _in_words(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows with what scores rest on as text, where there is more than the score."""
+    """Return the rows for people, with means and intervals as text if they are of interest."""
     name = next(one for one in frame.columns if one not in {*_BEFORE, _WINNER, _FRONT})
     hidden = {"identity", "architecture", "reason", _WINNER, "low", "high"}
     if name in _RESTS or not (frame["trainings"] > 1).any():

@@ -1,4 +1,4 @@
-"""Where the time of a run went: what was trained, what of it was in vain, what was saved."""
+"""The time that a run used: for training, for training that was wasted, and what it saved."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from raynas.trial import Failed, History, Report, Retried, Session, Trial
 
 Key = TypeVar("Key", int, str)
 
-_UNKNOWN: Final = "not known"  # of a worker
+_UNKNOWN: Final = "not known"  # the name of a worker that the journal does not name
 
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """Training that belongs together.
+    """The training of one trial, by one worker, or between two rungs.
 
     Attributes:
-        name: Of what: a trial, a worker, epochs up to a rung.
-        trials: How many trials took part.
-        epochs: Epochs trained to their end.
-        seconds: Time spent, in epochs that failed too.
+        name: The trial, the worker or the range of epochs.
+        trials: The number of trials in it.
+        epochs: The number of complete epochs.
+        seconds: The time, including epochs that failed.
     """
 
     name: str
@@ -35,23 +35,23 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """The books of a run, in seconds of one worker unless said otherwise.
+    """The times of a run, in seconds of one worker unless another unit is given.
 
-    Training by rung, by trial and by worker are three views of the same seconds, and each adds up
-    to ``trained``; what was wasted is a part of them, what was saved is not.
+    The shares by rung, by trial and by worker divide the same time in three ways; each sums to
+    ``trained``. Wasted time is a part of it, saved time is not.
 
     Attributes:
-        trained: Spent in epochs, those that failed among them, all workers together.
-        worked: Spent by processes on the search, all sessions together; wall-clock time.
-        held: For how long there were workers, times their number.
-        gpu_hours: GPUs held, times hours.
-        rungs: Training by the epochs between those after which trials were stopped.
-        trials: Training by trial.
-        workers: Training by worker process; empty where the journal names none.
-        wasted: Training of which nothing is left, by reason; what an heir has taken over from a
-            trial that failed or was replaced is not wasted.
-        answered: What training would have taken that was answered from the journal.
-        stopped: About what training would have taken that stopping early has spared.
+        trained: The time spent in epochs, including failed ones, summed over all workers.
+        worked: The wall-clock time of the search, summed over all sessions.
+        held: The wall-clock time of each session times its number of workers, summed.
+        gpu_hours: The number of reserved GPUs times the hours, summed.
+        rungs: The training between the epochs after which trials were stopped.
+        trials: The training of each trial.
+        workers: The training of each worker process; empty if the journal names no workers.
+        wasted: The training whose result is lost, by reason. Training is not lost if another
+            trial has inherited its weights.
+        answered: The training time that was saved because the journal had the results.
+        stopped: The estimated training time that was saved by stopping trials early.
     """
 
     trained: float
@@ -67,20 +67,20 @@ class Ledger:
 
     @property
     def utilisation(self) -> float | None:
-        """Share of the time that workers were there in which they trained; none if unknown."""
+        """The fraction of ``held`` in which workers trained; none if ``held`` is not known."""
         return min(self.trained / self.held, 1.0) if self.held else None
 
     def as_data(self) -> dict[str, Any]:
-        """Return it as JSON-ready data."""
+        """Return the ledger as data for JSON."""
         return {"utilisation": self.utilisation, **asdict(self)}
 
 
 def ledger(history: History, paused_trials: Collection[int] = ()) -> Ledger:
-    """Return the books of a run.
+    """Return the ledger of a run.
 
     Args:
-        history: What happened.
-        paused_trials: The trials that are paused and may yet go on: these have spared nothing.
+        history: All events of the run.
+        paused_trials: The paused trials. They may continue, so stopping them saved nothing.
     """
     sessions, trials = history.sessions, [*history.trials.values()]
     spells = [spell for trial in trials for spell in _spells(trial)]
@@ -99,12 +99,12 @@ def ledger(history: History, paused_trials: Collection[int] = ()) -> Ledger:
 
 
 def spared(history: History, paused_trials: Collection[int] = ()) -> tuple[int, float]:
-    """Return the epochs, and about the seconds, that the scheduler has spared by stopping trials.
+    """Return the epochs and the estimated seconds that were saved by stopping trials early.
 
-    A trial that goes on, or in whose place another was trained on, has spared none.
+    A trial that continued, or that another trial replaced, saved nothing.
 
     Args:
-        history: What happened.
+        history: All events of the run.
         paused_trials: As for ``ledger``.
     """
     going_on = replaced(history).union(paused_trials)
@@ -119,7 +119,7 @@ def spared(history: History, paused_trials: Collection[int] = ()) -> tuple[int, 
 
 @dataclass(frozen=True, slots=True)
 class _Spell:
-    """A stretch of work: an epoch, or less that led to nothing."""
+    """A period of work: an epoch, or a part of an epoch that failed."""
 
     trial: int
     epoch: int
@@ -129,12 +129,12 @@ class _Spell:
 
 
 def _spells(trial: Trial) -> Iterator[_Spell]:
-    following = min(trial.epoch + 1, trial.started.epochs)  # the one that failed
+    following = min(trial.epoch + 1, trial.started.epochs)  # the epoch that failed
     for spell in trial.spells:
         epoch, whole = following, False
         if isinstance(spell, Report):
             epoch, whole = spell.epoch, True
-        elif isinstance(spell, Retried):  # the one that was begun again
+        elif isinstance(spell, Retried):  # the epoch that was started again
             later = (report.epoch for report in trial.reports if report.at > spell.at)
             epoch = next(later, following)
         if whole or spell.seconds:
@@ -155,7 +155,7 @@ def _held(session: Session) -> float:
 
 
 def _by_rung(trials: Sequence[Trial], spells: Sequence[_Spell]) -> Iterator[Share]:
-    """Divide the epochs after each at which the scheduler has stopped a trial, and the last."""
+    """Yield the training between the epochs after which the scheduler has stopped trials."""
     stops = {trial.epoch for trial in trials if trial.resumable and not trial.cut}
     first = 1
     for last in sorted(stops | {max((spell.epoch for spell in spells), default=0)}):
@@ -186,11 +186,11 @@ def _grouped(
 
 
 def _wasted(history: History) -> dict[str, float]:
-    """Add up what did not last; what was begun again, of whatever trial, is a reason by itself."""
+    """Return the wasted seconds by reason; work before a retry counts as "retries"."""
     wasted = dict.fromkeys(("failed trials", "lost workers", "superseded trials", "retries"), 0.0)
     until = lasting(history)
     for trial in history.trials.values():
-        reason = "superseded trials"  # of those that did not fail, only these do not last
+        reason = "superseded trials"  # trials that did not fail lose training only if replaced
         if isinstance(trial.outcome, Failed):
             circumstances = trial.outcome.cause == "circumstances"
             reason = "lost workers" if circumstances else "failed trials"

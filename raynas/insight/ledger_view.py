@@ -1,4 +1,4 @@
-"""The books of a run for people: a line at the end of a search, tables when asked for."""
+"""The ledger as text: one line at the end of a search, and tables for ``raynas show``."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from raynas.insight.wording import duration, say
 
 
 def in_short(books: Ledger) -> str:
-    """Return utilisation, GPU-hours, waste and savings in one line; empty if there are none."""
+    """Return utilisation, GPU-hours, wasted and saved time in one line; empty if all are 0."""
     parts = []
     if books.utilisation is not None:
         parts.append(f"workers trained {books.utilisation:.0%} of {duration(books.held)}")
@@ -25,7 +25,7 @@ def in_short(books: Ledger) -> str:
 
 
 def print_ledger(console: Console, books: Ledger) -> None:
-    """Print all of the books; a terminal gets tables, anything else plain lines."""
+    """Print the whole ledger: as tables on a terminal, otherwise as plain lines."""
     totals = [*_totals(books)]
     widest = max(len(name) for name, _ in totals)
     for name, value in totals:
@@ -39,9 +39,9 @@ def print_ledger(console: Console, books: Ledger) -> None:
 
 def _totals(books: Ledger) -> Iterator[tuple[str, str]]:
     yield "time", duration(books.worked)
-    yield "workers were there for", duration(books.held)
+    yield "worker time", duration(books.held)
     known = "" if books.utilisation is None else f", {books.utilisation:.1%} of that"
-    yield "and trained for", f"{duration(books.trained)}{known}"
+    yield "worker time in training", f"{duration(books.trained)}{known}"
     yield "GPU-hours", f"{books.gpu_hours:.3g}"
     for why, spent in books.wasted.items():
         yield f"wasted on {why}", duration(spent)

@@ -1,4 +1,4 @@
-"""Whose training lives on: in a trial itself, or in those that have inherited from it."""
+"""Find the training whose result is still in use: by its trial, or by trials that inherited it."""
 
 from __future__ import annotations
 
@@ -8,20 +8,21 @@ from raynas.trial import Failed, History
 
 
 def replaced(history: History) -> set[int]:
-    """Return the stopped trials whose place another has taken, as in a population."""
+    """Return the numbers of the stopped trials that another trial replaced in a population."""
     heirs = (trial.started.replaces for trial in history.trials.values())
     return {number for number in heirs if number is not None}
 
 
 def lasting(history: History) -> Mapping[int, int]:
-    """Return up to which epoch the training of each trial lives on.
+    """Return for each trial, by number, the last epoch whose result is still in use.
 
-    All of it does unless the trial has failed or was replaced. Of these, what a living heir has
-    taken over lives on; an heir that does not live may have passed it on to another.
+    It is the last epoch of the trial, unless the trial failed or was replaced. Then it is the
+    last epoch whose weights were inherited, directly or through other trials, by a trial that
+    neither failed nor was replaced; 0 if there is none.
     """
     gone = replaced(history)
     until = dict.fromkeys(history.trials, 0)
-    for trial in reversed(history.trials.values()):  # heirs come after their parents
+    for trial in reversed(history.trials.values()):  # children come after their parents
         if trial.number not in gone and not isinstance(trial.outcome, Failed):
             until[trial.number] = trial.epoch
         parent = trial.started.parent

@@ -1,4 +1,4 @@
-"""How many trials ended in which way, and the best of them: counted along, event by event."""
+"""The number of trials with each outcome, and the best trial, updated after each event."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ from raynas.trial import Failed, Finished, History, Losses, Trial
 
 
 def ranking_key(trial: Trial) -> tuple[int, int, Losses, int]:
-    """Return what trials are ordered by, the best first.
+    """Return the key by which trials are sorted, the best first.
 
-    Trained and with a score, be they running or over; answered; running and without a score;
-    failed. In each group the longest trained first, of these the least loss, of these the lowest
-    number. While none is running, ``History.best`` comes first.
+    The groups are, in this order: trained trials with a score, running or ended; trials answered
+    by another trial; running trials without a score; failed trials. Within a group, trials are
+    sorted by epochs (the most first), then by loss (the lowest first), then by number. If no
+    trial is running, the first trial is ``History.best``.
     """
     match trial.outcome:
         case Failed():
@@ -28,25 +29,25 @@ def ranking_key(trial: Trial) -> tuple[int, int, Losses, int]:
 
 
 def ranked(trial: Trial) -> bool:
-    """Say whether a trial has a rank: a score of its own, so far or for good."""
+    """Return whether a trial has a rank: it needs a score of its own, final or not."""
     return ranking_key(trial)[0] == 0
 
 
 def leading(trials: Iterable[Trial]) -> Trial | None:
-    """Return the first of those that have a rank, if any has: the best trial so far."""
+    """Return the best trial that has a rank; none if no trial has one."""
     return min(filter(ranked, trials), key=ranking_key, default=None)
 
 
 @dataclass(slots=True)
 class OutcomeCounts:
-    """What became of the trials that ended.
+    """The numbers of ended trials by outcome.
 
     Attributes:
-        finished: Trained to their end.
-        stopped: Trained, and stopped early.
-        answered: Known from an earlier trial, and not trained.
-        failed: Ended without a score.
-        best: The best of them, if any has a score; it may have been resumed since.
+        finished: The trials that were trained to their end.
+        stopped: The trials that were stopped early.
+        answered: The trials that were not trained, because an earlier trial had the result.
+        failed: The trials that ended without a score.
+        best: The best ended trial with a score, if any; it may have been resumed later.
     """
 
     finished: int = 0
@@ -57,7 +58,7 @@ class OutcomeCounts:
 
     @classmethod
     def of(cls, history: History) -> Self:
-        """Count what ``history`` holds."""
+        """Count all ended trials of a history."""
         counts = cls()
         for trial in history.trials.values():
             if trial.outcome is not None:
@@ -66,7 +67,7 @@ class OutcomeCounts:
 
     @property
     def ended(self) -> int:
-        """How many trials that were trained have ended."""
+        """The number of ended trials that were trained."""
         return self.finished + self.stopped + self.failed
 
     def add(self, trial: Trial) -> None:
@@ -82,15 +83,15 @@ class OutcomeCounts:
         self.best = leading(filter(None, (self.best, trial)))
 
     def resume(self) -> None:
-        """Note that a stopped trial goes on; it stays the best one, with its score so far."""
+        """Record that a stopped trial was resumed; it can stay the best trial with its score."""
         self.stopped -= 1
 
     def leading(self, history: History) -> Trial | None:
-        """Return the best trial so far, among those that ended and those that run."""
+        """Return the best trial so far, ended or running."""
         return leading(filter(None, (self.best, *history.running)))
 
     def __str__(self) -> str:
-        """Return the counts in words; what is zero goes without saying."""
+        """Return the counts in words, without those that are 0."""
         parts = [
             f"{self.finished} finished",
             f"{self.stopped} stopped early" if self.stopped else "",

@@ -1,4 +1,4 @@
-"""What is known of a search before it is launched, as values and in words."""
+"""The results of ``raynas check``: as values, and as text."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from rich.table import Table
 
 from raynas.insight.wording import count, duration, plural, say, span
 
-_SHOWN: Final = 3  # reasons of failures
-_NEARLY: Final = 0.999  # of a time, where numbers are rounded
+_SHOWN: Final = 3  # the most reasons of failures that are shown
+_NEARLY: Final = 0.999  # tolerance for rounding: from this fraction on, the time limit is reached
 
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """How much something varies over the architectures on which it was measured.
+    """The range of a quantity over the architectures on which it was measured.
 
     Attributes:
-        least: The smallest.
-        median: The one in the middle.
-        most: The largest.
-        measured: On how many.
+        least: The smallest value.
+        median: The median.
+        most: The largest value.
+        measured: The number of architectures.
     """
 
     least: float
@@ -36,27 +36,27 @@ class Spread:
 
     @classmethod
     def of(cls, values: Sequence[float]) -> Self:
-        """Summarise what was measured, at least once."""
+        """Summarise the measured values, at least one."""
         return cls(min(values), statistics.median(values), max(values), len(values))
 
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """What a search is going to take.
+    """The estimated costs of a search.
 
     Attributes:
-        trials: Trials of the search at most; none if only its time bounds it.
-        epochs: The full length of each.
-        scheduler: What stops them early.
-        workers: Trials at once.
-        time: Seconds that it may take; none for as many as it needs.
-        full_trials: Trials begun, if none stopped early.
-        full_epochs: The most epochs that can come of that, within the time.
-        full_seconds: The time for these.
-        trials_expected: Trials begun with that scheduler, in the mean over searches played
-            through with random learning curves.
-        epochs_expected: The epochs of these.
-        seconds_expected: The time for these.
+        trials: The most trials of the search; none if only the time limits it.
+        epochs: The full length of a trial.
+        scheduler: The name of the scheduler.
+        workers: The number of trials that run at once.
+        time: The time limit in seconds; none if there is none.
+        full_trials: The number of trials within the limits, if none is stopped early.
+        full_epochs: The epochs of these trials.
+        full_seconds: The time of these trials.
+        trials_expected: The number of trials with this scheduler: the mean over simulated
+            searches with random learning curves.
+        epochs_expected: The epochs of these trials.
+        seconds_expected: The time of these trials.
     """
 
     trials: int | None
@@ -74,27 +74,27 @@ class Forecast:
 
 @dataclass(frozen=True, slots=True)
 class Preflight:
-    """What a look at a sample of a space has shown.
+    """The results of a check of a sample of architectures.
 
     Attributes:
-        space: What people call it.
-        size: The exact number of architectures; infinite with a real number in it.
-        task: What they are trained on.
-        examples: Training examples.
-        input_shape: The shape of one.
-        classes: How many labels there are.
-        device: Where they were trained.
-        asked: Architectures that were to be looked at.
-        tried: Those that the time was enough for.
-        reasons: Why some could not be built or trained, with how many did so; the most common
-            first.
-        params: Numbers that training fits.
-        flops: Multiply-adds of one example.
-        memory: Bytes of a training step.
-        epoch_seconds: Time of an epoch, validation included.
-        loss: The loss (nats) of the first real step of training.
-        forecast: What the search is going to take.
-        seconds: Time this took.
+        space: The name of the space.
+        size: The exact number of architectures; infinite if the space has a real number.
+        task: The name of the task.
+        examples: The number of training examples.
+        input_shape: The shape of one example.
+        classes: The number of classes.
+        device: The device on which architectures were trained.
+        asked: The number of architectures that were requested.
+        tried: The number of architectures that were built within the time limit.
+        reasons: The reasons why architectures could not be built or trained, and how many failed
+            for each reason; the most common first.
+        params: The number of trainable parameters.
+        flops: The multiply-adds of one example.
+        memory: The memory of a training step, in bytes.
+        epoch_seconds: The time of an epoch, including the validation.
+        loss: The loss of the first training step, in nats.
+        forecast: The estimated costs of the search.
+        seconds: The time that the check took.
     """
 
     space: str
@@ -117,16 +117,16 @@ class Preflight:
 
     @property
     def memory_measured(self) -> bool:
-        """Whether the memory was measured on the device, rather than added up."""
+        """Whether the memory was measured on the device; otherwise it is an estimate."""
         return self.device == "cuda"
 
     @property
     def failed(self) -> int:
-        """How many could not be built or trained."""
+        """The number of architectures that could not be built or trained."""
         return sum(number for _, number in self.reasons)
 
     def as_data(self) -> dict[str, Any]:
-        """Return all of it ready for JSON; an infinite size is none."""
+        """Return the results as data for JSON; an infinite size is none."""
         return {
             **asdict(self),
             "size": self.size if self.size != math.inf else None,
@@ -137,7 +137,7 @@ class Preflight:
 
 
 def print_preflight(console: Console, found: Preflight) -> None:
-    """Print it for people."""
+    """Print the results of a check."""
     for line in _heading(found):
         say(console, line)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
@@ -162,7 +162,7 @@ def print_preflight(console: Console, found: Preflight) -> None:
 
 
 def _heading(found: Preflight) -> Iterator[str]:
-    size = "no end of" if found.size == math.inf else f"{found.size:,}"
+    size = "infinitely many" if found.size == math.inf else f"{found.size:,}"
     yield f"space {found.space}: {size} architectures"
     shape = " x ".join(map(str, found.input_shape))
     yield (
@@ -176,8 +176,8 @@ def _heading(found: Preflight) -> Iterator[str]:
     for reason, number in found.reasons[:_SHOWN]:
         yield f"  {number} x {reason}"
     yield (
-        f"forward and backward on {found.device} work: the first step of training had loss "
-        f"{found.loss:.3g}"
+        f"forward and backward pass work on {found.device}: the loss of the first training step "
+        f"is {found.loss:.3g}"
     )
 
 
@@ -202,7 +202,7 @@ def _ending(found: Preflight) -> Iterator[str]:
     likely = epochs if begun == cast.trials else f"{_many(begun, 'trial')}, {epochs}"
     yield f"  with scheduler {cast.scheduler} about {likely}, {duration(cast.seconds_expected)}"
     took = duration(found.seconds)
-    yield f"then the winner, trained anew for as long as a trial (this look took {took})"
+    yield f"then the winner is trained again, as long as a trial (this check took {took})"
 
 
 def _many(number: int, noun: str) -> str:

@@ -1,4 +1,4 @@
-"""What is going on while a search runs: a live view on a terminal, plain lines elsewhere."""
+"""The progress of a running search: a live view on a terminal, otherwise plain lines."""
 
 from __future__ import annotations
 
@@ -20,26 +20,26 @@ from raynas.insight.outcome_counts import OutcomeCounts
 from raynas.insight.wording import count, duration, metric, plural, say
 from raynas.trial import Event, Failed, Finished, History, Objective, Report, Resumed, Trial
 
-_SHOWN: Final = 8  # running trials in the live view, at most
-_AROUND: Final = 7  # lines of a terminal that are kept for the rest of the view and for notices
-_PER_SECOND: Final = 4  # repaints
-_BAR: Final = 24  # characters
+_SHOWN: Final = 8  # the most running trials in the live view
+_AROUND: Final = 7  # lines of the terminal for the other parts of the view and for notices
+_PER_SECOND: Final = 4  # repaints per second
+_BAR: Final = 24  # the width of the progress bar, in characters
 
 Clock = Callable[[], float]
 
 
 @contextmanager
 def live_view(console: Console, total: float, clock: Clock = time.time) -> Iterator[View]:
-    """Show how far a search is while the context is open, on a terminal that repaints itself.
+    """Show the progress of a search on a terminal while the context is open.
 
-    The view repaints itself four times a second, below all that is printed to the same console,
-    to ``sys.stdout`` and to ``sys.stderr``, and is gone in the end. What a resumed run holds
-    already is counted with the first event, and not taken for work of this session.
+    The view is repainted four times a second, below everything that is printed to the same
+    console, to ``sys.stdout`` and to ``sys.stderr``; it disappears at the end. The trials of
+    earlier sessions of a resumed run are counted, but not in the speed of this session.
 
     Args:
         console: The terminal.
-        total: How many trials there will be; infinite if that is open.
-        clock: Gives the time in seconds.
+        total: The number of trials of the search; infinite if it is not limited.
+        clock: Returns the time in seconds.
     """
     view = View(console, total, clock)
     with Live(
@@ -52,7 +52,7 @@ def live_view(console: Console, total: float, clock: Clock = time.time) -> Itera
 
 
 class Lines:
-    """Writes one plain line per trial that ended, where nothing can be repainted."""
+    """Writes one plain line for each ended trial, for outputs that are not terminals."""
 
     def __init__(self, console: Console) -> None:
         """Write to ``console``."""
@@ -69,12 +69,12 @@ class Lines:
 
 @dataclass(slots=True)
 class Pace:
-    """How fast the work goes, counted in trials; one half trained counts half.
+    """The speed of the search. The unit of work is a trial; a half trained trial counts half.
 
     Attributes:
-        total: How much work there is; infinite if that is open.
-        first: When the first event of this session came, and the work done by then.
-        last: The same of the last event.
+        total: The work of the whole search; infinite if it is not limited.
+        first: The time of the first event of this session, and the work done by then.
+        last: The time of the last event, and the work done by then.
     """
 
     total: float
@@ -82,15 +82,15 @@ class Pace:
     last: tuple[float, float] = (0.0, 0.0)
 
     def note(self, now: float, work: float) -> None:
-        """Take note of all the work done by ``now``."""
+        """Record the time of an event and the work done by then."""
         self.last = (now, work)
         self.first = self.first or self.last
 
     def left(self, now: float) -> float | None:
-        """Return about how many seconds it will still take; none while that cannot be said.
+        """Return the estimated seconds until the end; none while they cannot be estimated.
 
-        Trials side by side are in it, for it is the pace of the whole; so are those stopped
-        early, as long as they come as often as before.
+        The estimate uses the mean speed of all trials together, so it includes parallel trials
+        and trials that are stopped early.
         """
         if self.first is None or self.last[1] <= self.first[1] or math.isinf(self.total):
             return None
@@ -100,28 +100,28 @@ class Pace:
 
 
 class View:
-    """The live view: what is done, how long it takes, the best trial, the running ones.
+    """The live view: the progress, the times, the best trial and the running trials.
 
-    Each line of it is one line of the terminal, however narrow that is; what does not fit is cut.
+    A line that is longer than the width of the terminal is cut, and never wrapped.
     """
 
     def __init__(self, console: Console, total: float, clock: Clock) -> None:
-        """Begin now, with nothing to show but the time."""
+        """Begin now; before the first event the view shows only the time."""
         self._console = console
         self._clock = clock
         self._began = clock()
         self._pace = Pace(total)
         self._spinner = Spinner("line")
         self._tally: OutcomeCounts | None = None
-        # Repainting happens on a thread of its own: it gets texts, never the history.
+        # Another thread repaints the view; it reads only these texts, never the history.
         self._ended: int | None = None
         self._texts: tuple[Text, ...] = ()
         self._running: tuple[Text, ...] = ()
 
     def write(self, event: Event, history: History) -> None:
-        """Take note of ``event``; a failure is also printed, to stay."""
+        """Update the view after an event; a failure is also printed above the view."""
         self._tally = counted(self._tally, event, history)
-        if isinstance(event, Report | Finished | Failed):  # what goes before is no training
+        if isinstance(event, Report | Finished | Failed):  # earlier events are before any training
             self._pace.note(self._clock(), work(history))
         if isinstance(event, Failed):
             say(self._console, line(history, event.number))
@@ -130,7 +130,7 @@ class View:
         self._ended = self._tally.ended
 
     def render(self) -> Group:
-        """Return what the terminal shows now."""
+        """Return the current contents of the view."""
         times = Table.grid(padding=(0, 1))
         times.add_row(self._spinner, _row(self._times(), "dim"))
         if self._ended is None:
@@ -155,7 +155,7 @@ class View:
         return f"{times}, about {duration(left)} left"
 
     def _shown(self) -> Iterator[Text]:
-        """Yield as many of the running trials as the terminal has room for."""
+        """Yield the running trials, as many as fit on the terminal."""
         running, room = self._running, min(_SHOWN, max(self._console.height - _AROUND, 1))
         yield from running[:room]
         if len(running) > room:
@@ -163,9 +163,10 @@ class View:
 
 
 def counted(counts: OutcomeCounts | None, event: Event, history: History) -> OutcomeCounts:
-    """Return the counts after ``event``; the first one counts all that ``history`` holds.
+    """Return the counts after an event.
 
-    So does the one after the best trial has failed, which was resumed.
+    All trials of the history are counted for the first event, and if the best trial has failed
+    after it was resumed. Otherwise the counts are updated.
     """
     best = counts.best if counts else None
     lost = isinstance(event, Failed) and best is not None and best.number == event.number
@@ -179,13 +180,13 @@ def counted(counts: OutcomeCounts | None, event: Event, history: History) -> Out
 
 
 def work(history: History) -> float:
-    """Return the work done, in trials that are trained; a running one counts by its epochs."""
+    """Return the work done, in trials; a running trial counts by its fraction of epochs."""
     ended = history.trained - len(history.running)
     return ended + sum(trial.epoch / trial.started.epochs for trial in history.running)
 
 
 def line(history: History, number: int) -> str:
-    """Return a trial that ended in one line."""
+    """Return one line about an ended trial."""
     trial, objective = history.trials[number], history.objectives[0]
     parts = [f"trial {number}"]
     match trial.outcome:
@@ -225,7 +226,7 @@ def _running(trial: Trial, objective: Objective) -> Text:
 
 
 def _row(text: str, style: str = "") -> Text:
-    """Return what is one line of the view at any width."""
+    """Return one line of the view, which is cut if the terminal is too narrow."""
     return Text(text, style, no_wrap=True, overflow="ellipsis")
 
 

@@ -1,4 +1,4 @@
-"""What searchers reached on a table, compared: means, spreads, and differences with intervals."""
+"""Compare the results of searchers on a table: means, deviations, and intervals of differences."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """A mean, and where it lies with a confidence of 95 % (Student's t).
+    """A mean and its 95 % confidence interval (Student's t).
 
     Attributes:
-        mean: Of what was observed.
-        low: The lower end.
-        high: The upper end.
+        mean: The mean of the observed values.
+        low: The lower end of the interval.
+        high: The upper end of the interval.
     """
 
     mean: float
@@ -28,7 +28,7 @@ class Interval:
 
     @classmethod
     def of(cls, values: Floats) -> Interval | None:
-        """Return the interval of ``[runs]`` values; none of fewer than two, or with a gap."""
+        """Return the interval of ``[runs]`` values; none if there are fewer than 2, or a NaN."""
         runs = len(values)
         if runs < 2 or np.isnan(values).any():
             return None
@@ -41,13 +41,13 @@ class Interval:
 
 @dataclass(frozen=True, slots=True)
 class Curves:
-    """What a searcher would have handed over, run by run, as its budget was spent.
+    """The accuracy of the network that a searcher recommends, as a function of the spent budget.
 
     Attributes:
-        spent: ``[points]`` trainings, or simulated seconds.
-        valid: ``[runs, points]`` validation accuracy (a fraction) after full training; NaN where
-            a run had nothing yet, or did not get so far.
-        test: ``[runs, points]`` test accuracy, likewise.
+        spent: ``[points]``: the spent budget, in trainings or in simulated seconds.
+        valid: ``[runs, points]``: the validation accuracy after full training, a fraction; NaN if
+            the run had no finished training yet, or had ended already.
+        test: ``[runs, points]``: the test accuracy, in the same form.
     """
 
     spent: tuple[float, ...]
@@ -55,9 +55,12 @@ class Curves:
     test: Floats
 
     def summary(self, spent: float) -> dict[str, float | None]:
-        """Return means and sample standard deviations over the runs, at one of the points.
+        """Return the means and the sample standard deviations over the runs, at one point.
 
-        None stands where not every run has a value, and for the deviation of a single run.
+        A mean is none if a run has no value; a deviation also if there is a single run.
+
+        Args:
+            spent: One of the points.
         """
         column = self.spent.index(spent)
         figures: dict[str, float | None] = {}
@@ -70,21 +73,26 @@ class Curves:
         return figures
 
     def against(self, other: Curves, spent: float) -> Interval | None:
-        """Return by how much the test accuracy is above another's, seed by seed."""
+        """Return the interval of the difference of test accuracies, paired by seed.
+
+        Args:
+            other: The curves to compare with.
+            spent: One of the points of both.
+        """
         mine, theirs = self.spent.index(spent), other.spent.index(spent)
         return Interval.of(self.test[:, mine] - other.test[:, theirs])
 
 
 @dataclass(frozen=True, slots=True)
 class Reached:
-    """A searcher's runs on one table.
+    """The results of a searcher's runs on one table.
 
     Attributes:
-        by_trainings: By how many trainings had ended.
-        by_seconds: By simulated time.
-        ms_per_trial: Milliseconds of one core that the simulation took per trial, nearly all of
-            them for proposing it; the mean over the runs.
-        stopped: Trainings that the scheduler ended early, in all runs.
+        by_trainings: The curves as a function of the number of finished trainings.
+        by_seconds: The curves as a function of the simulated time.
+        ms_per_trial: The CPU time of the simulation per trial, in milliseconds, which is mostly
+            the time of the proposal; the mean over the runs.
+        stopped: The number of trainings that the scheduler stopped early, in all runs.
     """
 
     by_trainings: Curves
@@ -95,15 +103,15 @@ class Reached:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Searchers on one table.
+    """A comparison of searchers on one table.
 
     Attributes:
-        name: What they searched on.
-        best: The highest test accuracy there is.
-        reached: What each of them reached, by name.
-        yardstick: The name of the one that the others are compared with.
-        trainings: The points of ``by_trainings`` that are summed up.
-        seconds: The points of ``by_seconds`` that are summed up.
+        name: The name of the table or data set.
+        best: The highest test accuracy in the table.
+        reached: The results of each searcher, by name.
+        yardstick: The name of the searcher with which the others are compared.
+        trainings: The points of ``by_trainings`` that are shown.
+        seconds: The points of ``by_seconds`` that are shown.
     """
 
     name: str
@@ -115,7 +123,7 @@ class Comparison:
 
     @property
     def fractions(self) -> bool:
-        """Whether all scores can be fractions, which people read in per cent."""
+        """Whether all scores are between 0 and 1, so that they are shown in percent."""
         curves = [
             values
             for one in self.reached.values()
@@ -127,7 +135,7 @@ class Comparison:
         return bool(((known >= 0) & (known <= 1)).all())
 
     def as_data(self) -> dict[str, Any]:
-        """Return everything by searcher, ready for JSON."""
+        """Return the results of each searcher as data for JSON."""
         base = self.reached[self.yardstick]
         return {
             name: {

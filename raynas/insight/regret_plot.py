@@ -1,4 +1,4 @@
-"""Regret curves: how far from the best, as the budget is spent."""
+"""Plot regret curves: the distance to the best score as a function of the spent budget."""
 
 from __future__ import annotations
 
@@ -13,22 +13,24 @@ from raynas.insight.regret import Comparison, Curves, Floats, Interval
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-# Okabe and Ito's colours, which the colour-blind can tell apart; grey is the yardstick's.
+# The colours of Okabe and Ito, which colour-blind people can distinguish; the yardstick is grey.
 _COLOURS: Final = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 _GREY: Final = "#888888"
-# How lines are drawn once the colours are used up, and how that shows beside a name.
+# The line styles after each use of all colours, and their marks beside the names.
 _DASHES: Final = (("solid", ""), ("dashed", "╌ "), ("dotted", "┈ "))
-_APART: Final = 0.045  # of the axis' height: how close two labels may come
-_LUCK: Final = 1 / 30  # of the budget: what comes before may be above the picture
-_FLOOR: Final = 0.01  # percentage points, say; no regret at all cannot be drawn on a log axis
+_APART: Final = 0.045  # the least distance of two labels, as a fraction of the axis' height
+_LUCK: Final = 1 / 30  # the plot may cut off the curves before this fraction of the budget
+_FLOOR: Final = 0.01  # the least regret that is drawn, because a log axis has no 0
 
 
 def plot(comparisons: Sequence[Comparison], path: Path) -> None:
-    """Draw mean test regret and its 95 % interval, a row per table, a column per kind of budget.
+    """Draw the mean test regret and its 95 % interval.
+
+    The figure has one row for each table, and one column for each kind of budget.
 
     Args:
-        comparisons: What to draw.
-        path: The picture's file; its suffix says which format.
+        comparisons: The comparisons to draw.
+        path: The file to write; its suffix determines the format.
     """
     from matplotlib.figure import Figure  # noqa: PLC0415 - slow to load, and only to draw
 
@@ -68,9 +70,9 @@ def _draw(axes: Axes, comparison: Comparison, kind: str) -> None:
 
 
 def _regret(comparison: Comparison, curves: Curves) -> tuple[Floats, Floats, Floats, Floats]:
-    """Return where every run has something, and there the mean and its interval.
+    """Return the points at which every run has a value, the mean regret, and its interval.
 
-    Of accuracies in percentage points, of other values as they are.
+    The regret of accuracies is in percentage points; other scores keep their unit.
     """
     whole = ~np.isnan(curves.test).any(axis=0)
     unit = 100 if comparison.fractions else 1
@@ -96,15 +98,15 @@ def _dress(axes: Axes, comparison: Comparison, kind: str) -> None:
     axes.tick_params(which="both", length=0)
     axes.set_xlabel("trainings" if kind == "trainings" else "simulated seconds")
     title = (
-        f"test accuracy short of the best, {100 * comparison.best:.2f} %, in points"
+        f"test accuracy below the best ({100 * comparison.best:.2f} %), in percentage points"
         if comparison.fractions
-        else f"test score short of the best, {comparison.best:.5g}"
+        else f"test score below the best ({comparison.best:.5g})"
     )
     axes.set_title(f"{comparison.name}: {title}", loc="left", fontsize=10)
 
 
 def _label(axes: Axes, ends: Mapping[str, tuple[float, str]]) -> None:
-    """Write each name beside the end of its line, moved apart where lines end close together."""
+    """Write each name beside the end of its line; move names apart if they would overlap."""
     to_axes = axes.transData + axes.transAxes.inverted()
     order = sorted(ends, key=lambda name: ends[name][0])
     heights = [float(to_axes.transform((1.0, ends[name][0]))[1]) for name in order]
@@ -120,9 +122,13 @@ def _label(axes: Axes, ends: Mapping[str, tuple[float, str]]) -> None:
 
 
 def apart(heights: Sequence[float], gap: float) -> list[float]:
-    """Move ascending heights as little as it takes to keep neighbours ``gap`` apart.
+    """Return the heights, moved so that neighbours are at least ``gap`` apart.
 
-    Those that come too close form a group, which is spread about its mean.
+    Heights that are too close form a group, which is spread evenly around its mean.
+
+    Args:
+        heights: The heights, in ascending order.
+        gap: The least distance.
     """
     groups: list[list[float]] = []
     for height in heights:

@@ -1,4 +1,4 @@
-"""A comparison of searchers as a table in the terminal."""
+"""Print a comparison of searchers as a table."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from raynas.insight.wording import plural, say
 
 @dataclass(frozen=True, slots=True)
 class _Unit:
-    """How scores are written: fractions in per cent, other values as they are."""
+    """The format of scores: fractions in percent, other values unchanged."""
 
     name: str
     factor: float
@@ -30,7 +30,7 @@ class _Unit:
 
 
 def print_comparison(console: Console, comparison: Comparison) -> None:
-    """Print means and spreads, a row per searcher and point."""
+    """Print means and standard deviations, one row for each searcher and point."""
     unit = _Unit.of(comparison)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     table.add_column("searcher", overflow="fold")
@@ -43,10 +43,10 @@ def print_comparison(console: Console, comparison: Comparison) -> None:
         table.add_section()
     runs = len(next(iter(comparison.reached.values())).by_trainings.test)
     best = f"{unit.text(comparison.best)}{unit.name}"
-    say(console, f"{comparison.name}: {plural(runs, 'run')} each; the best test there is: {best}")
+    say(console, f"{comparison.name}: {plural(runs, 'run')} each; the best test score is {best}")
     console.print(table)
     times = (f"{name} {one.ms_per_trial:.1f}" for name, one in comparison.reached.items())
-    say(console, f"milliseconds to decide, per trial: {', '.join(times)}\n")
+    say(console, f"milliseconds per proposal: {', '.join(times)}\n")
 
 
 def _rows(

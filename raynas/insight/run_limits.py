@@ -1,4 +1,4 @@
-"""What is at most to come, and what has ended a search: a line each."""
+"""One line about the limits of a search at its start, and one about the limit that ended it."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from raynas.trial import History
 
 
 def ahead(plan: Plan, history: History, slots: int, scheduler: str) -> str:
-    """Return how much a search may become, and how much is likely, in one line.
+    """Return in one line the most and the expected number of trials and epochs of a search.
 
     Args:
-        plan: What is to be done.
-        history: What has been.
-        slots: Trials at once.
-        scheduler: What people call the scheduler.
+        plan: The plan of the search.
+        history: All trials so far.
+        slots: The number of trials that run at once.
+        scheduler: The name of the scheduler.
     """
     limits, epochs = plan.limits, plural(plan.epochs, "epoch")
     if plan.trials < math.inf:
@@ -36,16 +36,16 @@ def ahead(plan: Plan, history: History, slots: int, scheduler: str) -> str:
         of = limits.target.objective
         text += f", until {of.metric} reaches {metric(of.metric, limits.target.value)}"
     there = history.trained
-    return f"{text}; {there} of them there already" if there else text
+    return f"{text}; {there} of them are trained already" if there else text
 
 
 def ended_by(limit: str, limits: Limits, history: History) -> str:
-    """Return which limit has ended a search, and how to go on, in one line.
+    """Return in one line which limit has ended a search.
 
     Args:
-        limit: Its name, as ``Limits.reached`` gives it.
-        limits: What was allowed.
-        history: What happened.
+        limit: The name of the limit, as ``Limits.reached`` returns it.
+        limits: The limits of the search.
+        history: All trials.
     """
     match limit:
         case "time":
@@ -57,19 +57,19 @@ def ended_by(limit: str, limits: Limits, history: History) -> str:
         case _:
             said = _target(limits)
     cut = sum(trial.cut for trial in history.trials.values())
-    half = f", {plural(cut, 'trial')} stopped half way" if cut else ""
+    half = f", {plural(cut, 'trial')} stopped before the end" if cut else ""
     return f"{said}: the search ends after {plural(history.trained, 'trial')}{half}"
 
 
 def _target(limits: Limits) -> str:
     if limits.target is None:
-        raise ValueError("a target that was not set cannot be reached")
+        raise ValueError("the limits have no target, so it cannot be reached")
     of, value = limits.target.objective, limits.target.value
     return f"the target is reached, {of.metric} {metric(of.metric, value)}"
 
 
 def _training(plan: Plan, scheduler: str) -> str:
-    """Return how many epochs that can be, if there is an end to them, and how many are likely."""
+    """Return in words the most and the expected epochs; empty if the epochs are not limited."""
     most = most_epochs(plan.scheduler, plan.trials, plan.epochs)
     if most == math.inf:
         return ""

@@ -1,4 +1,4 @@
-"""What zero-cost proxies have been worth to a run."""
+"""How well zero-cost proxies predicted the results of a run."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from raynas.trial import History
 
 
 def screening(history: History) -> str:
-    """Return how well proxies ranked what was trained, in one line; nothing if none were asked."""
+    """Return in one line how well proxies ranked the trials; empty for a run without proxies."""
     started = [trial.started for trial in history.trials.values()]
     if not any(one.screening.mode for one in started):
         return ""

@@ -1,4 +1,4 @@
-"""The last words of a search: what was tried, what it cost, the best trials, the winner."""
+"""The summary of a search: the number of trials, the costs, the best trials and the winner."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ def print_summary(
     top: int = _TOP,
     paused_trials: Collection[int] = (),
 ) -> None:
-    """Print counts, effort, the best ``top`` trials and the winner.
+    """Print counts, training time, the best ``top`` trials and the winner.
 
     Args:
-        console: Where to; a terminal gets colours and a table, anything else plain lines.
-        history: What happened.
-        draw: Draws an architecture in a few lines of text.
-        top: How many trials the leaderboard shows.
-        paused_trials: The trials that are paused and may yet go on.
+        console: The console; a terminal gets colours and a table, otherwise plain lines.
+        history: All events of the run.
+        draw: Returns an architecture as a few lines of text.
+        top: The number of trials in the leaderboard.
+        paused_trials: The numbers of the paused trials, which may continue.
     """
     say(console, counts(history))
     say(console, effort(history, paused_trials))
@@ -62,13 +62,13 @@ def print_summary(
 
 
 def counts(history: History) -> str:
-    """Return how many trials there are and what became of them, in one line."""
+    """Return in one line the number of trials, in total and by outcome."""
     text = f"{plural(len(history.trials), 'trial')}: {OutcomeCounts.of(history)}"
     return f"{text}, {len(history.running)} not ended" if history.running else text
 
 
 def effort(history: History, paused_trials: Collection[int] = ()) -> str:
-    """Return the time spent in training, and what stopping early has saved of it, in one line."""
+    """Return in one line the training time, and the time that was saved by stopping early."""
     spent = math.fsum(trial.seconds for trial in history.trials.values())
     epochs = sum(len(trial.reports) for trial in history.trials.values() if trial.trained)
     text = f"training took {duration(spent)} for {plural(epochs, 'epoch')}"
@@ -79,7 +79,7 @@ def effort(history: History, paused_trials: Collection[int] = ()) -> str:
 
 
 def pareto_front(history: History) -> str:
-    """Return which trials are on the Pareto front of the objectives, in one line."""
+    """Return in one line the trials on the Pareto front of the objectives."""
     names = " and ".join(objective.metric for objective in history.objectives)
     numbers = front(history)
     trials = "trial" if len(numbers) == 1 else "trials"
@@ -87,7 +87,7 @@ def pareto_front(history: History) -> str:
 
 
 def winner(history: History, draw: Callable[[Architecture], str] = draw_decisions) -> str:
-    """Return the winner (or, before there is one, the best trial), drawn, with its test results.
+    """Return the winner, drawn, with its test results; without a winner, the best trial so far.
 
     Raises:
         ValueError: No trial has a score.
@@ -102,7 +102,7 @@ def winner(history: History, draw: Callable[[Architecture], str] = draw_decision
         tested = (f"{name} {metric(name, value)}" for name, value in chosen.metrics.items())
         lines.append("  ".join(tested))
         if not chosen.folder:
-            lines.append("it is not exported yet: raynas resume does it")
+            lines.append("the winner is not exported yet: raynas resume exports it")
         if chosen.missing:
             lines.append(f"note: {chosen.missing}")
         if chosen.reason:

@@ -1,11 +1,11 @@
-"""Follows a run into TensorBoard: scalars per trial, and the decisions in the HParams tab.
+"""Write a run for TensorBoard: scalars of each trial, and its decisions in the HParams tab.
 
-One event file per trial and process, written with TensorBoard's own records: no thread, no queue,
-no torch. A resumed run adds files to the same folders and writes new events only.
+Each trial has one event file per process, written with TensorBoard's record writer: without
+threads, queues or torch. A resumed run adds files to the same folders, with new events only.
 
-Tags are grouped, for TensorBoard shows one group after the other in the order of their names:
-``epoch/`` how well training goes, ``network/`` parameters and FLOPs, ``other/``, ``proxies/`` how
-well they rank what is trained (by the number of finished trials), ``winner/``.
+The tags have groups, which TensorBoard shows in alphabetical order: ``epoch/`` (the metrics of
+training and validation), ``network/`` (parameters and FLOPs), ``other/``, ``proxies/`` (how well
+they rank trained networks, by the number of finished trials) and ``winner/``.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from raynas.trial import (
     WinnerEpoch,
 )
 
-_COSTS: Final = frozenset({"params", "flops"})  # alike in every epoch: one point is enough
+_COSTS: Final = frozenset({"params", "flops"})  # constant over epochs: one point is enough
 
 
 def run_name(number: int) -> str:
@@ -45,7 +45,7 @@ def run_name(number: int) -> str:
 
 
 class TensorBoard:
-    """Writes what TensorBoard reads, as it happens."""
+    """Writes each event for TensorBoard as soon as it happens."""
 
     def __init__(
         self, folder: Path, decisions: Mapping[str, Decision], objectives: Sequence[Objective]
@@ -53,10 +53,10 @@ class TensorBoard:
         """Write nothing yet.
 
         Args:
-            folder: What ``tensorboard --logdir`` is given, or a folder in it.
-            decisions: What the space decides (``Space.decisions``): columns of the HParams tab,
-                where TensorBoard shows the first five and offers the others.
-            objectives: What the run optimises: further columns, with parameters and FLOPs.
+            folder: The folder for ``tensorboard --logdir``, or a folder inside it.
+            decisions: The decisions of the space (``Space.decisions``), which are the columns of
+                the HParams tab. TensorBoard shows the first five; the user can select others.
+            objectives: The objectives of the run; they are columns too, like parameters and FLOPs.
         """
         self._folder = folder
         self._decisions = decisions
@@ -66,13 +66,13 @@ class TensorBoard:
         self._begun = False
 
     def write(self, event: Event, history: History) -> None:
-        """Write ``event``, which ``history`` holds already, so that it can be seen at once.
+        """Write an event, which TensorBoard can read at once; ``history`` contains it already.
 
-        With the first event, trials without a folder (of a run resumed with another folder) are
-        written too.
+        The first call also writes the trials that have no folder yet, for example after the run
+        was resumed with another folder.
         """
         if isinstance(event, Opened | WinnerEpoch) or (isinstance(event, Winner) and event.folder):
-            return  # a winner is written when it is tested; that it is exported is no number
+            return  # the winner was written after its test; the export has no numbers
         if not self._begun:
             self._begin(event, history)
         if isinstance(event, Winner):
@@ -86,7 +86,7 @@ class TensorBoard:
                 self._compare(event, history)
 
     def close(self) -> None:
-        """Close the files that more might have been written into."""
+        """Close all open files."""
         while self._files:
             self._files.popitem()[1].close()
         if self._proxies is not None:
@@ -101,7 +101,7 @@ class TensorBoard:
                 for past in (trial.started, *reports, trial.outcome):
                     if past is not None and past != event:
                         self._follow(past, trial)
-        # The columns stand in a trial's file: in a file of their own they would look like a run.
+        # The columns are in a trial's file, because TensorBoard shows each folder as a run.
         metrics = [objective.metric for objective in self._objectives] + ["params", "flops"]
         columns = hparams.columns(self._decisions, dict.fromkeys(map(_tag, metrics)))
         self._file(history.trials[event.number]).write(columns, event.at)
@@ -124,7 +124,7 @@ class TensorBoard:
             del self._files[trial.number]
 
     def _compare(self, event: Finished, history: History) -> None:
-        """Write how well proxies rank what is trained, if they were asked about this trial."""
+        """Write how well proxies rank trained networks, if this trial was screened."""
         asked = history.trials[event.number].started.screening.mode in {"chosen", "blind"}
         if asked and (found := rank_correlation(history)):
             if self._proxies is None:
@@ -133,7 +133,7 @@ class TensorBoard:
             self._proxies.write(_scalars(tags), event.at, len(history.finished))
 
     def _file(self, trial: Trial) -> _File:
-        """Return the trial's open file; a new one begins with the trial's row."""
+        """Return the trial's open file; a new file begins with the trial's HParams row."""
         if trial.number not in self._files:
             name = run_name(trial.number)
             file = self._files[trial.number] = _File(self._folder / name)
@@ -142,7 +142,7 @@ class TensorBoard:
 
 
 class _File:
-    """An event file of its own in a folder; what is written can be read at once."""
+    """A new event file in a folder; TensorBoard can read each record at once."""
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""Numbers and states in words, the same wherever people meet them."""
+"""The text of numbers, times and states, for all messages and tables."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rich.text import Text
 from raynas.trial import Failed, Finished, Trial
 
 _UNITS: Final = (("G", 1e9), ("M", 1e6), ("k", 1e3))
-_ROUNDS_UP: Final = 0.9995  # 999,950 is 1M to three digits, not 1000k
+_ROUNDS_UP: Final = 0.9995  # with three digits 999,950 is 1M, not 1000k
 
 
 def count(number: float) -> str:
@@ -23,15 +23,15 @@ def count(number: float) -> str:
 
 
 def metric(name: str, value: float) -> str:
-    """Return a metric's value: accuracies (fractions) in percent."""
+    """Return a metric's value as text: accuracies, which are fractions, in percent."""
     if name.endswith("accuracy"):
         return f"{100 * value:.2f} %"
     return count(value) if name in {"params", "flops"} else f"{value:.4g}"
 
 
 def duration(seconds: float) -> str:
-    """Return a time with the two units that matter, such as ``2 min 13 s``."""
-    if seconds < 59.95:  # more would read 60.0 s
+    """Return a measured time with its two largest units, such as ``2 min 13 s``."""
+    if seconds < 59.95:  # 59.95 would be shown as 60.0 s
         return f"{seconds:.1f} s"
     whole = round(seconds)
     if whole < 3600:
@@ -41,7 +41,7 @@ def duration(seconds: float) -> str:
 
 
 def span(seconds: float) -> str:
-    """Return a time that was set, exactly, such as ``2 h`` or ``1 h 30 min``."""
+    """Return the exact time of a setting, such as ``2 h`` or ``1 h 30 min``."""
     hours, rest = divmod(seconds, 3600)
     minutes, rest = divmod(rest, 60)
     parts = ((hours, "h"), (minutes, "min"), (rest, "s"))
@@ -49,7 +49,7 @@ def span(seconds: float) -> str:
 
 
 def status(trial: Trial) -> str:
-    """Return what became of a trial."""
+    """Return the status of a trial: running, failed, finished and so on."""
     match trial.outcome:
         case None:
             return "running"
@@ -67,9 +67,9 @@ def plural(number: int, noun: str) -> str:
 
 
 def say(console: Console, text: str, style: str = "") -> None:
-    """Print text as it is, nothing in it taken for markup; a terminal gets it wrapped at words.
+    """Print text without interpreting markup; on a terminal, wrap it between words.
 
-    A word that is longer than the terminal is wide, such as a path, stays whole.
+    A word that is longer than the width of the terminal, such as a path, is not broken.
     """
     lines = text.split("\n")
     if console.is_terminal:
@@ -78,7 +78,7 @@ def say(console: Console, text: str, style: str = "") -> None:
 
 
 def say_whole(console: Console, line: str) -> None:
-    """Print a line that people copy, such as a command, as one line however long it is."""
+    """Print a line without wrapping it, so that users can copy it, such as a command."""
     console.print(Text(line), soft_wrap=True)
 
 

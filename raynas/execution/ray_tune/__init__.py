@@ -1,8 +1,8 @@
-"""Trials on Ray Tune: the only code that imports Ray.
+"""Run trials on Ray Tune. No other package of raynas imports Ray.
 
-Ray reads its environment when it is imported, so this is the place to set it; what the user has
-set stays. What Tune reads when a Tuner starts is set only while raynas runs one (see
-``tune_environment``): a user who puts a searcher of raynas into a Tuner keeps Tune as it is.
+Ray reads environment variables when it is imported, so they are set here, except for those that
+the user has set. Tune reads other variables when a Tuner starts; they are set only while raynas
+runs a Tuner (see ``tune_environment``), so that a user's own Tuner is not changed.
 """
 
 import os
@@ -12,18 +12,18 @@ from typing import Final
 
 _ENVIRONMENT: Final = {
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # silences a warning on machines with a GPU
-    "RAY_prestart_worker_first_driver": "0",  # Tune cannot use them, they only slow the start
+    "RAY_prestart_worker_first_driver": "0",  # Tune cannot use such workers; starting them is slow
     "RAY_USAGE_STATS_ENABLED": "0",
     "TUNE_WARN_THRESHOLD_S": "10",
 }
 _TUNE: Final = {
-    "RAY_AIR_NEW_OUTPUT": "0",  # with it, verbose=0 still prints a banner
+    "RAY_AIR_NEW_OUTPUT": "0",  # the new output prints a banner even with verbose=0
     "RAY_CHDIR_TO_TRIAL_DIR": "0",
-    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # the journal and TensorBoard are written here
-    "TUNE_DISABLE_SIGINT_HANDLER": "1",  # Ctrl-C is answered by raynas
-    "TUNE_GLOBAL_CHECKPOINT_S": "86400",  # the journal is the truth; Tune's snapshot is not read
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # raynas writes the journal and TensorBoard itself
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",  # raynas handles Ctrl-C
+    "TUNE_GLOBAL_CHECKPOINT_S": "86400",  # raynas resumes from the journal, not from Tune's state
 }
-_PENDING: Final = {"TUNE_MAX_PENDING_TRIALS_PG": "1000"}  # the searcher lets in only what fits
+_PENDING: Final = {"TUNE_MAX_PENDING_TRIALS_PG": "1000"}  # raynas gives Tune only trials that fit
 _MINE: Final = os.environ  # noqa: TID251 - Ray and Tune take no other configuration
 for _name, _value in _ENVIRONMENT.items():
     _MINE.setdefault(_name, _value)
@@ -31,7 +31,7 @@ for _name, _value in _ENVIRONMENT.items():
 
 @contextmanager
 def tune_environment() -> Iterator[None]:
-    """Set Tune's environment variables for a Tuner that raynas runs, then set them back."""
+    """Set Tune's environment variables while raynas runs a Tuner, then restore them."""
     before = dict(_MINE)
     _MINE.update({**_TUNE, **before, **_PENDING})
     try:

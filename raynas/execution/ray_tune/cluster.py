@@ -1,7 +1,7 @@
-"""Joining or starting Ray, and what it offers.
+"""Connect to a Ray cluster or start one, and find its resources.
 
-A cluster that already runs is joined only when it was named; otherwise one is started here and
-ended with the search, and no other process's cluster is touched.
+raynas joins a running cluster only if the user gives its address. Otherwise it starts a local
+Ray, and stops it at the end of the search. It never uses another process's cluster.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ from raynas.execution.ray_tune.lean_start import lean, loading
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """What one trial takes, and how many may run at once.
+    """The resources that the user asked for, for each trial and in all.
 
     Attributes:
-        cpus: Processor cores of a trial; fractions allowed.
-        gpus: GPUs of a trial; fractions allowed, ``auto`` for what it is predicted to need, and
-            none for one GPU where there is any.
-        concurrent: Trials at once; none for as many as fit.
-        address: The cluster to join; none for a new local one.
-        verbose: Whether Ray may speak.
-        grace: Seconds in which trials may come to a checkpoint when a signal ends the run.
-        trial_timeout: Seconds after which a trial that runs has failed; none for a limit on the
+        cpus: The CPU cores of a trial; fractions are allowed.
+        gpus: The GPUs of a trial; fractions are allowed. ``auto`` predicts the fraction that the
+            trial needs; none is one GPU if a node has any, otherwise 0.
+        concurrent: The most trials that run at once; none for as many as fit.
+        address: The address of the cluster to join; none for a new local Ray.
+        verbose: Whether to show Ray's own output.
+        grace: The seconds that trials have to write a checkpoint after a signal.
+        trial_timeout: The seconds after which a running trial fails; none for a limit of the
             time without a report.
     """
 
@@ -48,13 +48,13 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class Slots:
-    """What was settled after a look at the cluster.
+    """The resources of the cluster, and how many trials run at once.
 
     Attributes:
-        usual: What a trial gets unless its architecture says otherwise.
-        count: Trials of that share that run at once.
-        nodes: What each living node has.
-        lasting: Whether Ray stays when the search is over.
+        usual: The default resources of a trial.
+        count: The number of trials with the default resources that run at once.
+        nodes: The resources of each node that is alive.
+        lasting: Whether Ray continues to run after the search.
     """
 
     usual: Resources
@@ -65,12 +65,12 @@ class Slots:
 
 @contextmanager
 def connected(share: Share) -> Iterator[Slots]:
-    """Connect to Ray for the time of a search.
+    """Connect to Ray while the context is open.
 
-    A connection the calling process already has is used and left open.
+    If the process is connected already, that connection is used and stays open.
 
     Raises:
-        ResourceError: The cluster cannot be reached, or no node of it can hold a trial.
+        ResourceError: The cluster cannot be reached, or no node has enough for a trial.
     """
     own = not ray.is_initialized()
     try:
@@ -84,14 +84,14 @@ def connected(share: Share) -> Iterator[Slots]:
 
 
 def settle(share: Share, nodes: list[Mapping[str, float]]) -> Slots:
-    """Say what a trial gets and how many fit.
+    """Return the default resources of a trial, and how many trials run at once.
 
     Args:
-        share: What was asked for.
-        nodes: The resources of each living node.
+        share: The resources that the user asked for.
+        nodes: The resources of each node that is alive, as Ray names them.
 
     Raises:
-        ResourceError: No node can hold a trial.
+        ResourceError: No node has enough for a trial.
     """
     has = tuple(Resources(node.get("CPU", 0.0), node.get("GPU", 0.0)) for node in nodes)
     most_gpus = max((node.gpus for node in has), default=0.0)
@@ -108,7 +108,7 @@ def settle(share: Share, nodes: list[Mapping[str, float]]) -> Slots:
 
 
 def _fitting(node: Resources, share: Resources) -> int:
-    # Small tolerance: ten trials of 0.1 GPU fit one GPU.
+    # The tolerance of 1e-6 is for rounding: ten trials with 0.1 GPU each fit on one GPU.
     by_cpu = node.cpus / share.cpus if share.cpus else float("inf")
     if not share.gpus:
         return int(by_cpu + 1e-6) if share.cpus else 1
@@ -117,7 +117,7 @@ def _fitting(node: Resources, share: Resources) -> int:
 
 
 def joins(share: Share) -> bool:
-    """Say whether trials run on a Ray others have started: it may be larger than this machine."""
+    """Return whether raynas joins a running Ray, which may have more than this machine."""
     return ray.is_initialized() or _address(share) != "local"
 
 
@@ -145,6 +145,6 @@ def _start(share: Share) -> None:
             f"Ray could not be started: {error}"
             if address == "local"
             else f"no Ray cluster could be reached at {address!r}: {error}. Give the address that "
-            "'ray start --head' has printed, or leave --address and RAY_ADDRESS out to search on "
-            "this machine"
+            "'ray start --head' printed; or, to search on this machine, give no --address and "
+            "unset RAY_ADDRESS"
         ) from error

@@ -1,4 +1,4 @@
-"""The conductor as Tune's scheduler."""
+"""A Tune scheduler that passes reports to the conductor and returns its decisions."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _LOG = logging.getLogger("raynas")
 
 
 class ConductorScheduler(FIFOScheduler):  # type: ignore[misc]  # Ray ships no types
-    """Tells the conductor what trials say, and Tune what the conductor decides."""
+    """Passes the results of trials to the conductor, and its decisions to Tune."""
 
     def __init__(self, bridge: Bridge) -> None:
         """Serve ``bridge``."""
@@ -29,19 +29,21 @@ class ConductorScheduler(FIFOScheduler):  # type: ignore[misc]  # Ray ships no t
         self._told_of_signal = False
 
     def on_trial_add(self, tune_controller: Any, trial: Any) -> None:
-        """Note who runs the trials."""
+        """Keep a reference to Tune's controller, which runs the trials."""
         super().on_trial_add(tune_controller, trial)
         self._bridge.controller = tune_controller
 
     def choose_trial_to_run(self, tune_controller: Any) -> Any:
-        """Choose as Tune does; Tune asks in every round, so this is where time is looked at."""
+        """Choose as Tune does; first handle signals and check the time limits.
+
+        Tune calls this in every round of its loop.
+        """
         interruption = self._bridge.conductor.interruption
         interruption.listen()
         if interruption.signal and not self._told_of_signal:
             self._told_of_signal = True
             _LOG.info(
-                "%s: trials end after the epoch that they are in; a second signal ends the run "
-                "at once",
+                "%s: trials end after their current epoch; a second signal ends the run at once",
                 Signals(interruption.signal).name,
             )
         live = tune_controller.get_live_trials()
@@ -55,7 +57,7 @@ class ConductorScheduler(FIFOScheduler):  # type: ignore[misc]  # Ray ships no t
         trial: Any,
         result: Mapping[str, Any],
     ) -> str:
-        """Pass a report on; stop the trial when it is over."""
+        """Pass a result to the conductor; return whether the trial stops or continues."""
         self._bridge.timeouts.heard(trial.trial_id)
         verdict = self._bridge.guarded(lambda: self._told(result), Verdict.STOP)
         stop, go = TrialScheduler.STOP, TrialScheduler.CONTINUE
@@ -67,16 +69,16 @@ class ConductorScheduler(FIFOScheduler):  # type: ignore[misc]  # Ray ships no t
         trial: Any,
         result: Mapping[str, Any],  # noqa: ARG002 - Tune's signature
     ) -> None:
-        """Let go of Tune's statistics: of every number of every trial ever run it keeps ten.
+        """Delete Tune's statistics: ten numbers for each metric of each trial.
 
-        The journal holds what was reported.
+        The journal has all reports.
         """
         trial.run_metadata.metric_analysis.clear()
         trial.run_metadata.metric_n_steps.clear()
         trial.run_metadata.last_result = {}
 
     def on_trial_error(self, tune_controller: Any, trial: Any) -> None:
-        """Note by which error a trial has ended."""
+        """Record the error that ended a trial."""
         super().on_trial_error(tune_controller, trial)
         self._bridge.note_error(trial)
 
@@ -97,15 +99,15 @@ class ConductorScheduler(FIFOScheduler):  # type: ignore[misc]  # Ray ships no t
         if isinstance(event, Tested):
             self._bridge.timeouts.exporting(EXPORT_SECONDS)
         if isinstance(event, WinnerEpoch) and self._bridge.conductor.interruption.signal:
-            return Verdict.STOP  # with a checkpoint
+            return Verdict.STOP  # the worker has written a checkpoint
         return Verdict.GO if isinstance(event, WinnerEpoch | Tested) else Verdict.STOP
 
     def _remedy(self, failed: Failed) -> Remedy | None:
-        """Return what would be another chance for a trial whose worker says that it failed."""
-        if failed.out_of_memory:  # others on the same GPU may have taken it
+        """Return how to retry a trial whose worker reported a failure; none for no retry."""
+        if failed.out_of_memory:  # other trials on the same GPU may have used the memory
             return "gpu" if self._bridge.room.trials[failed.number].shared else None
         return "worker" if failed.cause == "circumstances" else None
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Leave the run behind when Tune pickles its own state, which is never read."""
+        """Pickle nothing of the run; Tune pickles its schedulers, but raynas never loads them."""
         return FIFOScheduler, ()

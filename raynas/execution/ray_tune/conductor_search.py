@@ -1,4 +1,4 @@
-"""The conductor as Tune's search algorithm."""
+"""A Tune search algorithm that returns the conductor's trials."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ from raynas.trial import History, Remedy, Retried, Trial
 
 
 class ConductorSearchAlgorithm(SearchAlgorithm):  # type: ignore[misc]  # Ray ships no types
-    """Hands the conductor's next trial to Tune.
+    """Gives the conductor's trials to Tune.
 
-    It makes Tune's trials itself: Tune takes milliseconds to make one of what a ``Searcher``
-    suggests, and meanwhile all workers that are free wait.
+    It creates Tune's trial objects itself, because Tune takes milliseconds to create one from the
+    suggestion of a ``Searcher``, and free workers would wait for that.
     """
 
     def __init__(self, bridge: Bridge) -> None:
@@ -41,22 +41,22 @@ class ConductorSearchAlgorithm(SearchAlgorithm):  # type: ignore[misc]  # Ray sh
 
     @property
     def total_samples(self) -> int:
-        """How many trials there will be: nobody knows."""
+        """The number of trials, which Tune asks for; it is not known in advance."""
         return sys.maxsize
 
     def add_configurations(self, experiments: Sequence[Experiment]) -> None:
-        """Take note of what all trials share."""
+        """Store the settings that all trials have in common."""
         (experiment,) = experiments
         self._spec, self._kind = experiment.spec, _trials_of(experiment.spec["run"])
 
     def next_trial(self) -> TuneTrial | None:
-        """Return the trial to start now; none for not now, or if it is over."""
+        """Return the trial to start now; none if no trial can start now or the search is over."""
         if self.is_finished():
             return None
         return self._bridge.guarded(self._admitted, None) or self._last()
 
     def _admitted(self) -> TuneTrial | None:
-        """Return the trial to start now; none once a limit is reached, not even one that waits."""
+        """Return the trial of the search to start now; none if a limit is reached or none fits."""
         bridge = self._bridge
         if bridge.conductor.limit:
             return None
@@ -69,9 +69,9 @@ class ConductorSearchAlgorithm(SearchAlgorithm):  # type: ignore[misc]  # Ray sh
         return told
 
     def _last(self) -> TuneTrial | None:
-        """Return the winner's training, when no trial runs and none will start.
+        """Return the training of the winner, if no trial runs and none will start.
 
-        Any trial that runs may have to be run again.
+        It waits for running trials, because each of them may fail and be retried.
         """
         bridge = self._bridge
         if bridge.error is not None or bridge.conductor.interruption.signal:
@@ -85,7 +85,7 @@ class ConductorSearchAlgorithm(SearchAlgorithm):  # type: ignore[misc]  # Ray sh
             self._final = _Final(spec, bridge.conductor.history.trials[spec.number])
         if self._final is None:
             return None
-        share = bridge.shares.of(self._final.trial, History())  # alone, where memory is predicted
+        share = bridge.shares.of(self._final.trial, History())  # no history: a whole GPU for auto
         return self._as_told(self._final.trial, share, as_final_config(self._final.spec, share))
 
     def _as_told(self, trial: Trial, share: Resources, config: dict[str, Any]) -> TuneTrial:
@@ -103,7 +103,7 @@ class ConductorSearchAlgorithm(SearchAlgorithm):  # type: ignore[misc]  # Ray sh
         )
 
     def _ask(self) -> tuple[Trial, Resources] | None:
-        """Return the conductor's next trial with its share; those that can have none fail."""
+        """Return the conductor's next trial and its resources; fail trials that fit nowhere."""
         conductor = self._bridge.conductor
         while trial := conductor.next():
             try:
@@ -113,7 +113,7 @@ class ConductorSearchAlgorithm(SearchAlgorithm):  # type: ignore[misc]  # Ray sh
         return None
 
     def on_trial_result(self, trial_id: str, result: Mapping[str, Any]) -> None:
-        """Ignore: the scheduler has told the conductor."""
+        """Do nothing; the scheduler passes results to the conductor."""
 
     def on_trial_complete(
         self,
@@ -121,7 +121,7 @@ class ConductorSearchAlgorithm(SearchAlgorithm):  # type: ignore[misc]  # Ray sh
         result: Mapping[str, Any] | None = None,  # noqa: ARG002 - Tune's signature
         error: bool = False,  # noqa: FBT001, FBT002 - Tune's signature
     ) -> None:
-        """Free the trial's share; an error fails the trial, or lets it run again."""
+        """Release the trial's resources; after an error, fail the trial or retry it."""
         bridge, number = self._bridge, self._live.pop(trial_id, None)
         if number is not None:
             bridge.room.free(number)
@@ -129,7 +129,7 @@ class ConductorSearchAlgorithm(SearchAlgorithm):  # type: ignore[misc]  # Ray sh
                 bridge.guarded(lambda: bridge.ended(trial_id, number), None)
         elif error and self._final is not None:
             failed, remedy = bridge.end_of(trial_id, self._final.spec.number)
-            if reason := bridge.timeouts.ended.get(trial_id):  # it would take as long again
+            if reason := bridge.timeouts.ended.get(trial_id):  # a retry would take as long again
                 failed, remedy = replace(failed, reason=reason), None
             if remedy and may_retry(self._final.trial, remedy):
                 self._final = self._final.retried(failed.reason, remedy)
@@ -138,15 +138,15 @@ class ConductorSearchAlgorithm(SearchAlgorithm):  # type: ignore[misc]  # Ray sh
                 bridge.guarded(lambda: bridge.final.take(failed), None)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Leave the run behind when Tune pickles its own state, which is never read."""
+        """Pickle nothing of the run; Tune pickles its searchers, but raynas never loads them."""
         return SearchAlgorithm, ()
 
 
 def _trials_of(name: str) -> type[TuneTrial]:
-    """Return the class of the trials of a registered trainable, which is looked up once.
+    """Return a trial class for a registered trainable; it looks the trainable up only once.
 
-    Tune's own trials ask the cluster's key-value store three times each. They are to be made as
-    ``stub``, for that is what keeps Tune from looking the trainable up to see that it is there.
+    Tune's own trial class reads the cluster's key-value store three times for each trial. Create
+    the trials with ``stub=True``; otherwise Tune looks the trainable up to check that it exists.
     """
     trainable: type[Any] = get_trainable_cls(name)
 
@@ -157,30 +157,30 @@ def _trials_of(name: str) -> type[TuneTrial]:
     return Known
 
 
-@cache  # Tune keeps that of every trial ever run
+@cache  # saves memory: Tune keeps the factories of all trials
 def _place(share: Resources) -> PlacementGroupFactory:
     return PlacementGroupFactory([{"CPU": share.cpus, "GPU": share.gpus}])
 
 
 def _new_worker(share: Resources) -> PlacementGroupFactory:
-    """Return a place where no worker is yet: Tune reuses one only if the places are equal."""
+    """Return a placement that is equal to no other, so that Tune starts a new worker for it."""
     name = f"raynas-{uuid4().hex}"
     return PlacementGroupFactory([{"CPU": share.cpus, "GPU": share.gpus}], name=name)
 
 
 @dataclass(frozen=True, slots=True)
 class _Final:
-    """The winner's training.
+    """The training of the winner.
 
     Attributes:
-        spec: What its worker is told.
-        trial: The trial that won, with how its winner's training was tried before.
+        spec: The specification for its worker.
+        trial: The trial that won; its ``retries`` are those of this training.
     """
 
     spec: TrialSpec
     trial: Trial
 
     def retried(self, reason: str, remedy: Remedy) -> _Final:
-        """Return it for another time."""
+        """Return the training with one more retry."""
         again = Retried(self.trial.number, reason, remedy)
         return replace(self, trial=replace(self.trial, retries=(*self.trial.retries, again)))

@@ -1,4 +1,4 @@
-"""The winner's training as the last trial that Tune is given: its worker has torch loaded."""
+"""The winner's training, which is Tune's last trial, because a trial's worker has torch loaded."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from raynas.execution.worker import TrialSpec
 
 @dataclass(slots=True)
 class FinalTraining:
-    """What a run does once no trial runs and none will start.
+    """The training of the winner, which starts when no trial runs and none will start.
 
     Attributes:
-        choose: Returns what to train, once; none if there is nothing to do.
-        take: Is told of each event.
+        choose: Returns the specification of the training; none if there is nothing to train.
+        take: Receives each event of the training.
     """
 
     choose: Callable[[], TrialSpec | None]

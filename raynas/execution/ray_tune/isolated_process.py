@@ -1,4 +1,4 @@
-"""A separate process, which a user's network may kill or keep busy without harm to the caller."""
+"""A separate process: if a user's network crashes or blocks it, the main process continues."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ _CODE: Final = (
 
 
 PATIENCE: Final = 300.0
-"""Seconds to wait for an answer: building a network and a few steps of training take at most some
-seconds, and loading torch some more on a busy machine."""
+"""Seconds to wait for an answer. Building a network and a few training steps take a few seconds;
+importing torch takes some more on a busy machine."""
 
 
 class ProcessDiedError(RaynasError):
-    """The process died of a question, or did not answer in time."""
+    """The process died while it answered a question, or did not answer in time."""
 
 
 class IsolatedProcess:
-    """Answers questions by a function, in a separate process, which starts at once.
+    """Answers questions with a function that runs in a separate process.
 
-    After it has died, the next question starts another process.
+    If the process has died, the next question starts a new one.
     """
 
     _writer: Thread | None
@@ -44,50 +44,50 @@ class IsolatedProcess:
         """Start the process.
 
         Args:
-            answering: The function; it is sent to the process with what it needs.
+            answering: The function; it is pickled and sent to the process.
         """
         self._answering = cloudpickle.dumps(answering)
         self._start()
 
     def send(self, question: Any) -> None:
-        """Ask a question; its answer is received later. This does not wait for the process."""
+        """Send a question without waiting for the answer; ``receive`` returns the answer."""
         if not self._alive:
             self._start()
         self._write(self._connection.send, question)
 
     def answered(self, seconds: float) -> bool:
-        """Wait for the answer; return whether it is there, or the process has died."""
+        """Wait up to ``seconds``; return whether the process has answered or died."""
         return self._connection.poll(seconds)
 
     def receive(self, seconds: float = PATIENCE) -> Any:
-        """Return the answer; wait for it for so many seconds.
+        """Return the answer; wait for it up to ``seconds``.
 
         Raises:
-            ProcessDiedError: There will be no answer.
+            ProcessDiedError: The process died, or did not answer in time and was killed.
         """
         try:
             if not self._connection.poll(seconds):
                 self._process.kill()
                 self._process.wait()
                 self._alive = False
-                raise ProcessDiedError(f"it did not come to an end within {seconds:g} s")
+                raise ProcessDiedError(f"it did not end within {seconds:g} s")
             return self._connection.recv()
         except (EOFError, ConnectionError):
             raise ProcessDiedError(self._died()) from None
 
     def ask(self, question: Any, seconds: float = PATIENCE) -> Any:
-        """Ask a question and return the answer; wait for it for so many seconds.
+        """Send a question and return the answer; wait for it up to ``seconds``.
 
         Raises:
-            ProcessDiedError: There will be no answer.
+            ProcessDiedError: The process died, or did not answer in time and was killed.
         """
         self.send(question)
         return self.receive(seconds)
 
     def _write(self, send: Callable[[Any], None], value: Any) -> None:
-        """Send in another thread, after what was sent before: a pipe that is full makes one wait.
+        """Send a value in another thread, because sending blocks while the pipe is full.
 
-        If the process has died, whoever waits for its answer is told.
+        Values are sent in order. If the process has died, ``receive`` raises the error.
         """
         before = self._writer
 
@@ -115,11 +115,11 @@ class IsolatedProcess:
         self._alive = True
 
     def _died(self) -> str:
-        """Return how the process ended."""
+        """Return in words how the process ended."""
         status = self._process.wait()
         self._alive = False
         how = f"signal {Signals(-status).name}" if status < 0 else f"exit status {status}"
-        return f"it ended the process that it ran in, with {how}"
+        return f"it ended its process with {how}"
 
     def __enter__(self) -> Self:
         """Do nothing: the process has started."""
@@ -135,12 +135,16 @@ class IsolatedProcess:
         self._process.kill()
         self._process.wait()
         if self._writer is not None:
-            self._writer.join()  # ends, for nobody reads what it writes
+            self._writer.join()  # it ends, because writing to a closed pipe fails
         self._connection.close()
 
 
 def answer(handle: int) -> None:
-    """Answer in the other process, until the connection is closed."""
+    """Answer questions until the connection is closed; this runs in the other process.
+
+    Args:
+        handle: The file descriptor of the connection.
+    """
     connection = Connection(handle)
     try:
         answering = cloudpickle.loads(connection.recv_bytes())

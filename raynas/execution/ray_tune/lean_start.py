@@ -1,12 +1,13 @@
-"""Starting Ray in half the time: without helpers that nobody asks, and beside other work.
+"""Start a local Ray in half the time: without unused helper processes, and in parallel.
 
-``ray.init`` has no switch for the helpers of a local Ray: the autoscaler (there are no machines to
-add), the log monitor (it feeds ``log_to_driver``), and the dashboard's server, which Ray starts
-even where it is told to include no dashboard. Each is a Python process that loads Ray again; Ray
-waits until the server answers, and at the end a second for the autoscaler.
+A local Ray starts helper processes that raynas does not need: the autoscaler (it adds machines),
+the log monitor (it serves ``log_to_driver``), and the server of the dashboard, which Ray starts
+even with ``include_dashboard=False``. Each is a Python process that imports Ray again; Ray waits
+until the server answers, and at shutdown it waits a second for the autoscaler. ``ray.init`` has
+no option that turns them off.
 
-``ray.init`` starts each by a method of its node, which does nothing in the meantime. A Ray that
-has no such methods starts as it always did.
+``ray.init`` starts each helper with a method of ``Node``. While a local Ray starts, these methods
+are replaced by one that does nothing. A version of Ray without these methods starts as usual.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ HELPERS: Final = ("start_monitor", "start_log_monitor", "start_api_server")
 
 @contextmanager
 def lean() -> Iterator[None]:
-    """Let a local ``ray.init`` inside start no helpers."""
+    """While the context is open, make ``ray.init`` start no helper processes."""
     own = {name: getattr(Node, name) for name in HELPERS if hasattr(Node, name)}
     for name in own:
         setattr(Node, name, _nothing)
@@ -37,10 +38,11 @@ def lean() -> Iterator[None]:
 
 @contextmanager
 def loading(module: str) -> Iterator[None]:
-    """Import a module on a thread of its own, while Ray's processes start.
+    """Import a module in another thread while the context is open.
 
-    Whoever imports it later finds it there, or is told why it cannot be. This waits for the
-    thread's end: Python gives a half-loaded module to an import that begins while another fails.
+    If the import fails, a later import raises the error. At the end the context waits for the
+    thread, because an import that runs at the same time as a failing import of the same module
+    can return an incomplete module.
     """
     thread = Thread(target=_load, args=(module,), name=f"raynas loads {module}")
     thread.start()
@@ -49,7 +51,7 @@ def loading(module: str) -> Iterator[None]:
 
 
 def _load(module: str) -> None:
-    with suppress(Exception):  # raised again where the module is imported to be used
+    with suppress(Exception):  # the next import of the module raises the error again
         import_module(module)
 
 

@@ -15,7 +15,7 @@ from raynas.proxies import Batch, Scores, score
 from raynas.space import Architecture
 
 DIED: Final = "the process in which proxies scored it died, or did not answer in time"
-_MOST: Final = 3  # processes that may die of it
+_MOST: Final = 3  # stop after so many deaths of the process
 
 
 def missing(
@@ -25,14 +25,14 @@ def missing(
     architectures: Sequence[Architecture],
     seed: int,
 ) -> dict[str, str]:
-    """Return the proxies that have a value of none of some networks, and every reason why.
+    """Return the proxies that have no value for any of some networks, with all their reasons.
 
-    Networks are looked at one after the other, until every proxy had a value.
+    The networks are scored one after the other, until every proxy has had a value.
 
     Args:
-        packed: What builds the networks.
-        batch: What they are shown.
-        names: The proxies.
+        packed: The function that builds the networks, pickled.
+        batch: The examples for the proxies.
+        names: The names of the proxies.
         architectures: The networks.
         seed: The run's seed.
     """
@@ -54,7 +54,7 @@ def missing(
 
 @dataclass(frozen=True, slots=True)
 class _Scoring:
-    """Scores networks in the other process."""
+    """The function that scores a network in the other process."""
 
     build: bytes
     batch: Batch

@@ -1,8 +1,8 @@
-"""Seeing in seconds whether a named cluster can be joined, and with which token.
+"""Check in a few seconds whether raynas can join the cluster at an address.
 
-``ray.init`` would try for twenty seconds or more, and not quietly. It also sends the token that
-lies on this machine to ``auto`` only, and not to a cluster that is named by its address. Here a
-cluster that asks for a token gets it, unless ``RAY_AUTH_MODE`` says otherwise.
+``ray.init`` would try for twenty seconds or more and print many lines. It sends the token of this
+machine only with the address ``auto``, and not with ``HOST:PORT``. raynas sends the token to every
+cluster that asks for one, unless ``RAY_AUTH_MODE`` forbids it.
 """
 
 from __future__ import annotations
@@ -19,43 +19,44 @@ from ray.exceptions import RayError
 
 from raynas.errors import ResourceError
 
-_PATIENCE: Final = 2.0  # seconds until a cluster must answer, each of three times
+_PATIENCE: Final = 2.0  # seconds that a cluster has to answer; it is asked up to three times
 _MODE: Final = "RAY_AUTH_MODE"
-_QUESTION: Final = "/ray.rpc.NodeInfoGcsService/GetClusterId"  # the first that Ray itself asks
+_QUESTION: Final = "/ray.rpc.NodeInfoGcsService/GetClusterId"  # Ray's own first request
 _TO_DO: Final = (
     "copy ~/.ray/auth_token of the cluster's head node here, or give its token with "
     "RAY_AUTH_TOKEN or RAY_AUTH_TOKEN_PATH"
 )
-_RAY: Final[Any] = import_module("ray._raylet")  # whose types are not known
+_RAY: Final[Any] = import_module("ray._raylet")  # it has no type hints
 
 
 def check_joinable(address: str) -> None:
-    """See that a Ray cluster answers at an address and lets us in.
+    """Check that a Ray cluster answers at an address and accepts this machine's token.
 
-    Where the cluster asks for a token and one lies on this machine, Ray is told to send it.
+    If the cluster asks for a token and this machine has one, Ray is configured to send it.
 
     Args:
         address: ``auto`` or ``HOST:PORT``.
 
     Raises:
-        ResourceError: It is Ray Client's; what answers is no Ray cluster, or refuses us.
-        OSError: Nobody answers.
-        ValueError: It is no address.
+        ResourceError: The address is for Ray Client, the server at the address is not a Ray
+            cluster, or the cluster refuses the connection.
+        OSError: No server answers at the address.
+        ValueError: The address has another form.
     """
     if address.startswith("ray://"):
         raise ResourceError(
-            f"{address!r} is an address of Ray Client, with which Ray Tune cannot be led: run "
+            f"{address!r} is an address of Ray Client, which does not support Ray Tune: run "
             "raynas on a machine of the cluster, with --address auto"
         )
     found = canonicalize_bootstrap_address(address)
-    if found is None:  # Ray starts a cluster of its own
+    if found is None:  # no cluster was found: Ray starts a new one
         return
     host, _, port = found.rpartition(":")
     if not (host and port.isdigit()):
-        raise ValueError("an address is HOST:PORT or auto")
+        raise ValueError("an address must be HOST:PORT or auto")
     socket.create_connection((host.strip("[]"), int(port)), timeout=_PATIENCE).close()
     if _environment("RAY_USE_TLS") not in ("", "0"):
-        return  # it speaks another protocol
+        return  # the request below does not support TLS
     answer = _ask(found, _token())
     if answer is grpc.StatusCode.UNAUTHENTICATED and not _environment(_MODE):
         answer = _ask(found, _token_enabled())
@@ -63,13 +64,13 @@ def check_joinable(address: str) -> None:
         raise ResourceError(f"the Ray cluster at {address!r} {_refused()}")
     if answer is not grpc.StatusCode.OK:
         raise ResourceError(
-            f"what answers at {address!r} is no Ray cluster: give the address that "
-            "'ray start --head' has printed"
+            f"the server at {address!r} is not a Ray cluster: give the address that "
+            "'ray start --head' printed"
         )
 
 
 def _ask(address: str, token: Mapping[str, str]) -> grpc.StatusCode:
-    """Return how a cluster answers the first question that Ray asks it."""
+    """Return the status of a cluster's answer to Ray's first request."""
     with grpc.insecure_channel(address, options=[("grpc.enable_http_proxy", 0)]) as channel:
         question = channel.unary_unary(_QUESTION)
         try:
@@ -85,7 +86,7 @@ def _environment(name: str) -> str:
 
 
 def _has_token() -> bool:
-    """Say whether a token lies on this machine, whether or not Ray would send it."""
+    """Return whether this machine has a token, even if Ray would not send it."""
     try:
         return bool(_RAY.AuthenticationTokenLoader.instance().has_token(ignore_auth_mode=True))
     except RayError as error:
@@ -93,7 +94,7 @@ def _has_token() -> bool:
 
 
 def _token() -> Mapping[str, str]:
-    """Return the token as Ray would send it; nothing where it would send none."""
+    """Return the headers with the token that Ray would send; empty if it would send none."""
     if _RAY.get_authentication_mode() == _RAY.AuthenticationMode.DISABLED or not _has_token():
         return {}
     token: Mapping[str, str] = (
@@ -103,17 +104,17 @@ def _token() -> Mapping[str, str]:
 
 
 def _token_enabled() -> Mapping[str, str]:
-    """Tell Ray to send the token that lies on this machine, if one does; return it."""
+    """Configure Ray to send this machine's token, if it has one; return the headers."""
     if _has_token():
         os.environ[_MODE] = "token"  # noqa: TID251 - Ray's own way to be told
-        _RAY.Config.initialize("")  # which reads it again
+        _RAY.Config.initialize("")  # Ray reads the environment variable again
     return _token()
 
 
 def _refused() -> str:
-    """Say why a cluster that asks for a token has not let us in, and what to do."""
+    """Return in words why a cluster that asks for a token refused, and what to do."""
     if _token():
         return f"refuses the token of this machine: {_TO_DO}"
     if not _has_token():
-        return f"asks for a token, and there is none on this machine: {_TO_DO}"
-    return f"asks for a token, and {_MODE}={_environment(_MODE)} sends none: unset {_MODE}"
+        return f"asks for a token, and this machine has none: {_TO_DO}"
+    return f"asks for a token, but {_MODE}={_environment(_MODE)} forbids it: unset {_MODE}"

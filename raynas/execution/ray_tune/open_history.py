@@ -1,4 +1,4 @@
-"""A history of trials of which nobody has said how long they train."""
+"""A history of trials whose full length is not known in advance."""
 
 from __future__ import annotations
 
@@ -11,22 +11,23 @@ Told = Started | Report | Finished | Failed
 
 
 class OpenHistory:
-    """What was told of trials, and the history it makes.
+    """The events of trials, and the history that is built from them.
 
-    Without a known length the longest training so far is a full one, and whoever ended below was
-    stopped. When one goes on longer, the history is folded anew: what had looked like a full
-    training before does so no more.
+    If the full length is not known, it is the number of epochs of the longest training so far,
+    and a trial that ended earlier counts as stopped early. If a trial trains longer than that,
+    the history is built again with the new length.
 
     Attributes:
-        told: The events, in their order; their lengths, and who was stopped, do not count.
+        told: The events, in order. Their ``epochs`` and ``stopped`` are not used: both are
+            computed from the full length.
     """
 
     def __init__(self, objectives: Sequence[Objective], epochs: int | None) -> None:
-        """Begin before anything has happened.
+        """Begin without events.
 
         Args:
-            objectives: What is optimised.
-            epochs: The full length of a trial; none for the longest so far.
+            objectives: The objectives of the search.
+            epochs: The full length of a trial; none for the longest training so far.
         """
         self.told: list[Told] = []
         self._objectives = tuple(objectives)
@@ -36,18 +37,19 @@ class OpenHistory:
 
     @property
     def epochs(self) -> int:
-        """The full length of a trial, as far as is known."""
+        """The full length of a trial: the known one, or the longest training so far."""
         return self._epochs
 
     @property
     def loose(self) -> History:
-        """What happened, but for the lengths, and for who was stopped."""
+        """The history; the lengths, and which trials were stopped early, may be outdated."""
         return self._history
 
     @property
     def history(self) -> History:
-        """All that happened."""
-        # Only when it is asked for: a first trial of many epochs makes the length grow with each.
+        """The history with the current full length."""
+        # It is built again only here, and not in ``apply``, because every report of the first
+        # trial changes the full length.
         if self._folded < self._epochs:
             self._history, self._folded = History(self._objectives), self._epochs
             for event in self.told:
@@ -55,10 +57,10 @@ class OpenHistory:
         return self._history
 
     def apply(self, event: Told) -> None:
-        """Take in one event.
+        """Add one event.
 
         Raises:
-            JournalError: It does not fit what happened before.
+            JournalError: The event contradicts an earlier one.
         """
         self._fold(event)
         self.told.append(event)

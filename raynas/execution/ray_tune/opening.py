@@ -1,4 +1,4 @@
-"""Connecting to Ray for a run. Ray Tune, slow to load, is loaded while Ray starts."""
+"""Connect to Ray for a run. Ray Tune, whose import is slow, is imported while Ray starts."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ def opened(
     data: Data,
     resources: Callable[[Architecture], Any] | None = None,
 ) -> Iterator[RaySession]:
-    """Connect to Ray for the time of a run.
+    """Connect to Ray while the context is open.
 
     Args:
-        share: What a trial asks for, and of which cluster.
-        build: Makes a child: ``build(architecture, input_shape, classes)``.
-        home: The user's own module that ``build`` comes from, if it is one.
-        recipe: How children are trained.
-        data: What they are trained on.
-        resources: The space's word on what a trial gets, if it has one.
+        share: The resources that the user asked for.
+        build: Returns a child: ``build(architecture, input_shape, classes)``.
+        home: The user's module that defines ``build``; none if raynas defines it.
+        recipe: The training recipe of the children.
+        data: The data of the task.
+        resources: The space's function that returns the resources of a trial, if it has one.
 
     Raises:
-        ResourceError: The cluster cannot be reached, or no node of it can hold a trial.
+        ResourceError: The cluster cannot be reached, or no node has enough for a trial.
     """
     with connected(share) as slots:
         from raynas.execution.ray_tune.session import RaySession  # noqa: PLC0415 - loads Tune

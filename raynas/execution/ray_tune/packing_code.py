@@ -1,4 +1,4 @@
-"""Values that need a user's code, on their way to processes that cannot see the user's files."""
+"""Pickle values with the user's code, for processes that cannot read the user's files."""
 
 from __future__ import annotations
 
@@ -14,14 +14,15 @@ from raynas.user_sources import Source, install, installed
 
 
 def pack(value: Any, home: ModuleType | None = None) -> bytes:
-    """Return a value as bytes that ``cloudpickle.loads`` understands on any machine with raynas.
+    """Return a value as bytes that ``cloudpickle.loads`` can read on any machine with raynas.
 
-    Modules of files that were given by their paths travel as source, and can be imported there.
+    The bytes contain the source code of the files that the user gave by path, so that the other
+    process can import them.
 
     Args:
-        value: What to pack.
-        home: A module of the user's own that the value comes from and that was found by its name:
-            it travels as code, as do those beside it.
+        value: The value to pickle.
+        home: The user's module that defines the value, if it was given by name: it is pickled by
+            value, and so are the imported modules in the same folder.
     """
     homes = [] if home is None else _beside(home)
     for module in homes:
@@ -47,7 +48,7 @@ def _unpack(sources: Mapping[str, Source], content: bytes) -> Any:
 
 
 def _beside(home: ModuleType) -> list[ModuleType]:
-    """Return a module and the others that were imported from its folder, packages as a whole."""
+    """Return a module and the other top-level modules that were imported from its folder."""
     folder = _folder(home)
     tops = [module for name, module in [*sys.modules.items()] if "." not in name]
     found = [one for one in tops if isinstance(one, ModuleType) and one.__name__ != "__main__"]
@@ -56,7 +57,7 @@ def _beside(home: ModuleType) -> list[ModuleType]:
 
 
 def _folder(module: ModuleType) -> Path | None:
-    """Return the folder in which a top-level module lies."""
+    """Return the folder that contains a top-level module."""
     file = getattr(module, "__file__", None)
     if not file:
         return None

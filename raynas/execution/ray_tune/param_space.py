@@ -1,4 +1,4 @@
-"""A space as a Ray Tune ``param_space``, and an architecture back from a Tune config."""
+"""Convert a space to a Ray Tune ``param_space``, and a Tune config to an architecture."""
 
 from __future__ import annotations
 
@@ -13,17 +13,18 @@ from raynas.space import Architecture, Choice, Decision, Float, Int, Space
 
 
 def param_space(space: Space) -> dict[str, Any]:
-    """Return one Tune domain per decision, by path.
+    """Return one Tune domain for each decision, by path.
 
-    Tune's searchers know no conditions, so every decision that can become active is sampled;
-    ``from_config`` reads those that are. That draws architectures as ``space.sample`` does.
-    Only prior weights, for which Tune has no words, are left out.
+    Tune's searchers do not support conditions, so a config has values for all decisions;
+    ``from_config`` uses only those of active decisions. So random configs give the same
+    distribution of architectures as ``space.sample``, but without prior weights, which Tune does
+    not support.
     """
     return {path: _domain(decision) for path, decision in space.decisions.items()}
 
 
 def from_config(space: Space, config: Mapping[str, Any]) -> Architecture:
-    """Return the architecture that a config sampled from ``param_space`` stands for.
+    """Return the architecture of a config that was sampled from ``param_space``.
 
     Raises:
         SpaceError: An active decision is missing, or a value is outside its domain.
@@ -31,7 +32,7 @@ def from_config(space: Space, config: Mapping[str, Any]) -> Architecture:
 
     def decide(decision: Decision) -> Any:
         if decision.path not in config:
-            raise SpaceError(f"the config does not decide {decision.path!r}")
+            raise SpaceError(f"the config has no value for the decision {decision.path!r}")
         return taken(decision.domain, config[decision.path])
 
     return space.architecture(space.walk(decide))

@@ -1,4 +1,4 @@
-"""Score networks by proxies on a cluster; a network may kill its worker or keep it busy."""
+"""Score networks by proxies on a cluster; a network may crash its worker or block it."""
 
 from __future__ import annotations
 
@@ -16,35 +16,42 @@ from raynas.execution.ray_tune.trainable import PackedContext
 from raynas.searchers.screened import Assessment
 from raynas.space import Architecture
 
-_Asked = tuple[Any, Any]  # a worker, and the answer to come
-_PATIENCE: Final = 300.0  # seconds for a network; on one core the slowest proxy takes less than 3
+_Asked = tuple[Any, Any]  # a worker, and Ray's reference to its future answer
+_PATIENCE: Final = 300.0  # seconds for one network; on one core the slowest proxy takes under 3
 
 
 class ProxyWorker:
-    """An actor that asks proxies."""
+    """A Ray actor that scores networks by proxies."""
 
     def __init__(self, packed: PackedContext, data: Data, names: Sequence[str], seed: int) -> None:
-        """Take over what all architectures share."""
+        """Prepare the scoring.
+
+        Args:
+            packed: The function that builds networks, and the training recipe, pickled.
+            data: The data of the task.
+            names: The names of the proxies.
+            seed: The run's seed.
+        """
         context = packed.unpacked(data, Resources(cpus=1.0, gpus=0.0))
         self._assessor = Assessor.of(context, data, names, seed)
 
     def assess(self, architectures: Sequence[Architecture]) -> list[Assessment]:
-        """Return what proxies say of each."""
+        """Return the scores of each architecture."""
         return self._assessor.assess(architectures)
 
 
 class ProxyWorkers:
-    """Several such actors; one that dies is replaced, and the network that killed it is found.
+    """Several such actors. If one dies, it is replaced, and the network that killed it is found.
 
-    Ray itself could restart them, but would ask about the same network again until all are dead.
+    Ray could restart actors itself, but it would send the same network to each new actor.
     """
 
     def __init__(
         self, most: int, packed: PackedContext, data: Data, names: Sequence[str], seed: int
     ) -> None:
-        """Start at most ``most`` actors, when needed; the rest is as for a ``ProxyWorker``."""
+        """Start at most ``most`` actors, when needed; other arguments as for ``ProxyWorker``."""
         kept = ray.put(data)
-        # No share of a CPU or GPU, or they would wait for the trials they decide on.
+        # They reserve no CPU or GPU, because otherwise they would wait until running trials end.
         kind = ray.remote(num_cpus=0, max_restarts=0)(ProxyWorker)
         self._hire: Callable[[], Any] = lambda: kind.remote(packed, kept, names, seed)
         self._most = most
@@ -52,7 +59,11 @@ class ProxyWorkers:
         self._staff: list[Any] = []
 
     def assess(self, architectures: Sequence[Architecture]) -> list[Assessment]:
-        """Return what proxies say of each; those that end a process get a fault."""
+        """Return the scores of each architecture; a fault for those that kill their worker.
+
+        Raises:
+            ResourceError: A new worker does not start.
+        """
         while len(self._staff) < min(len(architectures), self._most):
             self._staff.append(self._hire())
         places = [at % len(self._staff) for at in range(len(architectures))]
@@ -64,12 +75,12 @@ class ProxyWorkers:
         return worker, worker.assess.remote([architecture])
 
     def _said(self, place: int, asked: _Asked, architecture: Architecture) -> Assessment:
-        """Return the scores of a network, which is scored again if its worker has died.
+        """Return the scores of a network; score it again if its worker has died.
 
-        The first time, another network in the queue may have killed it.
+        It is scored twice, because another network of the same worker may have killed it.
 
         Raises:
-            ResourceError: A new worker does not start; no network is to blame for that.
+            ResourceError: A new worker does not start; this is not the fault of a network.
         """
         heard = self._heard(place, asked)
         if heard is None:
@@ -78,13 +89,13 @@ class ProxyWorkers:
         return heard or Assessment(faults=dict.fromkeys(self._names, DIED))
 
     def _heard(self, place: int, asked: _Asked) -> Assessment | None:
-        """Return an answer; none if the worker has died or was ended, and is being replaced."""
+        """Return the answer of a worker; if it died or did not answer, replace it, return none."""
         worker, answer = asked
         try:
             assessments: list[Assessment] = ray.get(answer, timeout=_PATIENCE)
-        except ray.exceptions.RayTaskError:  # an error of our own, not of a worker
+        except ray.exceptions.RayTaskError:  # a bug in raynas; the worker still runs
             raise
-        except ray.exceptions.RayError:  # it died, Ray has killed it, or it does not answer
+        except ray.exceptions.RayError:  # the worker died, Ray killed it, or it does not answer
             ray.kill(worker)
             if self._staff[place] is worker:
                 self._staff[place] = self._hire()
@@ -96,6 +107,6 @@ class ProxyWorkers:
             ray.get(self._staff[place].__ray_ready__.remote(), timeout=_PATIENCE)
         except ray.exceptions.RayError as error:
             raise ResourceError(
-                f"a worker for proxies must start within {_PATIENCE:g} s, and one did not: look "
-                "at the state of the cluster (ray status), then resume the run"
+                f"a worker for proxies must start within {_PATIENCE:g} s, but one did not: check "
+                "the state of the cluster (ray status), then resume the run"
             ) from error

@@ -22,16 +22,17 @@ from raynas.trial import codec as event_codec
 
 
 class RaynasSearch(TuneSearcher):  # type: ignore[misc]  # Ray is not typed
-    """Proposes architectures to Ray Tune: each config is the decisions by path.
+    """A Ray Tune searcher that proposes architectures; a config maps decision paths to values.
 
     >>> search = RaynasSearch(space, "evolution", metric="accuracy", epochs=27)  # doctest: +SKIP
     >>> tune.Tuner(train, tune_config=tune.TuneConfig(search_alg=search))  # doctest: +SKIP
 
-    A network that has ended, or failed, is not trained again, unless the searcher wants to see it
-    twice: it is answered from what is known, and the next proposal is asked for. Whatever ends
-    before its last epoch counts as stopped early, and an end without a finite score as a failure.
+    A network that was trained or has failed is not trained again, unless the searcher asks for a
+    repeated training: its known result is recorded, and the searcher proposes again. A trial that
+    ends before its last epoch counts as stopped early; a trial that ends without a finite score
+    counts as failed.
 
-    What Tune saves of it is the events of its history; restoring replays them.
+    Tune saves the events of the history; ``restore`` replays them.
     """
 
     def __init__(
@@ -48,20 +49,20 @@ class RaynasSearch(TuneSearcher):  # type: ignore[misc]  # Ray is not typed
         """Make the searcher.
 
         Args:
-            space: Where architectures live.
-            searcher: A name from ``raynas.searchers.SEARCHERS``, a searcher, or its class or
-                another function that makes one of the space.
-            metric: What the trainable reports; several for several objectives.
+            space: The search space.
+            searcher: A name from ``raynas.searchers.SEARCHERS``, a searcher, a searcher class, or
+                a function that returns a searcher for the space.
+            metric: The metric that the trainable reports; several for several objectives.
             mode: ``max`` or ``min``, for all metrics or for each.
-            epochs: After how many reports a trial is fully trained, as a scheduler's ``max_t``;
-                none for the longest that was seen so far.
+            epochs: The number of reports after which a trial is fully trained, like a scheduler's
+                ``max_t``; none for the longest training so far.
             seed: The seed of the proposals.
-            options: The searcher's own.
+            options: The options of the searcher.
 
         Raises:
-            ConfigError: There is no such searcher, or an option does not fit, or it does not suit
-                what is optimised.
-            SpaceError: It cannot express the space.
+            ConfigError: There is no such searcher, an option is invalid, or the searcher does not
+                support the objectives.
+            SpaceError: The searcher does not support the space.
         """
         self._objectives = _objectives(metric, mode)
         if epochs is not None and epochs < 1:
@@ -82,7 +83,7 @@ class RaynasSearch(TuneSearcher):  # type: ignore[misc]  # Ray is not typed
         """Return the next architecture's decisions by path.
 
         Raises:
-            SearcherError: The searcher raised, or asked for what a Tuner cannot be told.
+            SearcherError: The searcher raised, or proposed a training that a Tuner cannot run.
         """
         while not exhausted(history := self._open.history, self._space):
             proposal = ask(self._searcher, self._space, history, self._seed)
@@ -100,7 +101,7 @@ class RaynasSearch(TuneSearcher):  # type: ignore[misc]  # Ray is not typed
         return str(TuneSearcher.FINISHED)
 
     def on_trial_result(self, trial_id: str, result: Mapping[str, Any]) -> None:
-        """Take note of a report."""
+        """Record a report."""
         if (number := self._running(trial_id)) is not None:
             self._report(number, result)
 
@@ -110,7 +111,7 @@ class RaynasSearch(TuneSearcher):  # type: ignore[misc]  # Ray is not typed
         result: Mapping[str, Any] | None = None,
         error: bool = False,  # noqa: FBT001, FBT002 - Tune's signature
     ) -> None:
-        """Take note of a trial's end."""
+        """Record the end of a trial."""
         if (number := self._running(trial_id)) is not None:
             self._report(number, result or {})
             self._open.apply(
@@ -120,19 +121,19 @@ class RaynasSearch(TuneSearcher):  # type: ignore[misc]  # Ray is not typed
             )
 
     def on_pause(self, trial_id: str) -> None:
-        """Let ``HyperBandForBOHB`` say who pauses: the history tells all that is needed."""
+        """Do nothing; ``HyperBandForBOHB`` calls this. The reports say all that is needed."""
 
     def on_unpause(self, trial_id: str) -> None:
-        """Likewise."""
+        """Do nothing, as in ``on_pause``."""
 
     def save(self, checkpoint_path: str) -> None:
-        """Write the events."""
+        """Write the events to a file."""
         events = [event_codec.to_data(event) for event in self._open.told]
         state = {"trials": self._numbers, "events": events}
         Path(checkpoint_path).write_text(json.dumps(state), encoding="utf-8")
 
     def restore(self, checkpoint_path: str) -> None:
-        """Replay the events."""
+        """Replay the events of a file."""
         self._begin()
         state = json.loads(Path(checkpoint_path).read_text(encoding="utf-8"))
         for data in state["events"]:
@@ -144,20 +145,20 @@ class RaynasSearch(TuneSearcher):  # type: ignore[misc]  # Ray is not typed
         self._numbers: dict[str, int] = {}
 
     def _running(self, trial_id: str) -> int | None:
-        """Return the number of a trial, if it is one of ours that has not ended."""
+        """Return the number of a trial; none if it has ended or another searcher proposed it."""
         number = self._numbers.get(trial_id)
         ended = number is None or self._open.loose.trials[number].outcome is not None
         return None if ended else number
 
     def _report(self, number: int, result: Mapping[str, Any]) -> None:
-        """Take note of a further report with a score; one without may be followed by others."""
+        """Record a report of a new epoch if it has finite scores; ignore any other report."""
         scores, epoch = self._scores(result), _epoch(result)
         further = epoch > self._open.loose.trials[number].epoch
         if scores and further and not unscored(self._objectives, scores, epoch):
             self._open.apply(Report(number, epoch, scores))
 
     def _outcome(self, number: int, result: Mapping[str, Any]) -> Finished | Failed:
-        """Return how a trial ended whose trainable did not fail."""
+        """Return the outcome of a trial whose trainable raised no error."""
         fault = unscored(self._objectives, self._scores(result), _epoch(result))
         if fault:
             return Failed(number, fault)
@@ -169,21 +170,25 @@ class RaynasSearch(TuneSearcher):  # type: ignore[misc]  # Ray is not typed
         return Failed(number, "the trial was ended before it reported", cause="circumstances")
 
     def _scores(self, result: Mapping[str, Any]) -> dict[str, float]:
-        """Return the objectives of a report; nothing if one is missing."""
+        """Return the values of the objectives in a report; empty if one is missing."""
         names = [objective.metric for objective in self._objectives]
         if not all(name in result for name in names):
             return {}
         return {name: _number(result[name]) for name in names}
 
     def _require_plain(self, proposal: Proposal, number: int) -> None:
-        """Check that a proposal is a plain training, the only thing that Tune can be asked for."""
+        """Check that a proposal is a full training from new weights; Tune supports no other.
+
+        Raises:
+            SearcherError: It is not.
+        """
         epochs = proposal.epochs or self._open.epochs
         wish = f"train for {epochs} epochs only" if epochs < self._open.epochs else ""
-        wish = "begin with another's weights" if proposal.inherits else wish
+        wish = "begin with another trial's weights" if proposal.inherits else wish
         if wish:
             raise SearcherError(
-                f"trial {number} was to {wish}, which a plain Tuner cannot be told: leave that "
-                "option out, or use raynas.search"
+                f"the searcher wants trial {number} to {wish}, which a plain Tuner does not "
+                "support: remove that option, or use raynas.search"
             )
 
 
@@ -202,8 +207,8 @@ def _objectives(metric: str | Sequence[str], mode: str | Sequence[str]) -> tuple
     modes = [mode] * len(metrics) if isinstance(mode, str) else [*mode]
     if not metrics or len(modes) != len(metrics) or not {"max", "min"}.issuperset(modes):
         raise ConfigError(
-            "every metric needs a mode, max or min, and there must be one; got the metrics "
-            f"{metrics} with the modes {modes}"
+            "there must be at least one metric, and every metric needs a mode, max or min; got "
+            f"the metrics {metrics} with the modes {modes}"
         )
     directions = cast("list[Literal['max', 'min']]", modes)
     return tuple(map(Objective, metrics, directions))

@@ -1,4 +1,4 @@
-"""A history as a Ray Tune scheduler sees it: trials that nobody runs, under a controller."""
+"""Replay a history to a Ray Tune scheduler: with a stub controller and stub trials."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ _News = Started | Report | Finished | Failed
 
 @dataclass(slots=True)
 class Controller:
-    """As much of Tune's controller as its schedulers ask for.
+    """A stub of Tune's controller, with the methods that Tune's schedulers call.
 
     Attributes:
-        scheduler: Who is told of what happens.
-        stubs: Tune's trials, by raynas's numbers.
+        scheduler: The scheduler.
+        stubs: Tune's trials, by the trial numbers of raynas.
     """
 
     scheduler: TrialScheduler
@@ -32,7 +32,7 @@ class Controller:
 
     @property
     def search_alg(self) -> SimpleNamespace:
-        """Takes ``HyperBandForBOHB``'s word on who pauses: raynas's searchers read the history."""
+        """A stub that ignores the calls of ``HyperBandForBOHB`` about paused trials."""
         deaf = SimpleNamespace(on_pause=lambda _: None, on_unpause=lambda _: None)
         return SimpleNamespace(searcher=deaf)
 
@@ -41,11 +41,11 @@ class Controller:
         return [*self.stubs.values()]
 
     def get_live_trials(self) -> set[TuneTrial]:
-        """Return those that have not ended."""
+        """Return the trials that have not ended."""
         return {stub for stub in self.stubs.values() if not stub.is_finished()}
 
     def add(self, number: int) -> None:
-        """Add a trial that is to begin, unless it is there."""
+        """Add a trial that has not begun, if it does not exist yet."""
         if number not in self.stubs:
             stub = TuneTrial("raynas", stub=True, trial_id=f"raynas-{number}")
             self.stubs[number] = stub
@@ -56,7 +56,7 @@ class Controller:
         trial.set_status(TuneTrial.PAUSED)
 
     def stop_trial(self, trial: TuneTrial) -> None:
-        """End a trial for good, and say so in the words that Tune has for its state."""
+        """End a trial, and call the scheduler's method for the trial's state."""
         if trial.is_finished():
             return
         if trial.status == TuneTrial.RUNNING:
@@ -67,25 +67,25 @@ class Controller:
 
 
 class SchedulerReplay:
-    """Tells a scheduler what has happened since it was last told."""
+    """Passes the new events of a history to a scheduler."""
 
     def __init__(self, scheduler: TrialScheduler) -> None:
-        """Begin before anything has happened.
+        """Begin without events.
 
         Args:
-            scheduler: A fresh one, told what to minimise.
+            scheduler: A new scheduler, with its metric and mode set.
         """
         self._scheduler = scheduler
         self._controller = Controller(scheduler)
         self._controller.add(0)
         self._begun = 0
-        self._reports: dict[int, int] = {}  # told of those that may have more, by number
+        self._reports: dict[int, int] = {}  # reports passed so far, of trials that may have more
 
     def follow(self, history: History) -> Mapping[int, TuneTrial]:
-        """Tell the news in the order of their times; return Tune's trials by number.
+        """Pass the new events in the order of their times; return Tune's trials by number.
 
-        What the scheduler says of a report stands in the trial's state. A trial that it has paused
-        runs again once the history says so.
+        The status of a trial is the scheduler's decision about its last report. A paused trial
+        gets the status running again when it runs again in the history.
         """
         numbers = [*self._reports, *range(self._begun, len(history.trials))]
         news = [dated for number in numbers for dated in self._news(history.trials[number])]
@@ -101,13 +101,14 @@ class SchedulerReplay:
         return self._controller.stubs
 
     def choose(self, history: History, *, closed: bool) -> TuneTrial | None:
-        """Ask which trial comes next: one that is paused, one that is to begin, or none.
+        """Return the trial that the scheduler runs next: a paused one, a new one, or none.
 
-        One that was paused after its last epoch would end at once, and so it does.
+        A chosen trial that was paused after its last epoch has nothing left to train; it is
+        ended, and the scheduler chooses again.
 
         Args:
-            history: What the scheduler was told.
-            closed: Whether none will begin.
+            history: The history, all of it passed to the scheduler.
+            closed: Whether no new trial will begin.
         """
         if not closed:
             self._controller.add(self._begun)
@@ -122,7 +123,7 @@ class SchedulerReplay:
         return None
 
     def _news(self, trial: Trial) -> Iterator[tuple[float, _News]]:
-        """Yield what was not told of a trial, in order, though a clock was set back meanwhile."""
+        """Yield the new events of a trial, in order, with times that never decrease."""
         news: list[_News] = [trial.started] if trial.number >= self._begun else []
         if trial.trained:
             news += trial.reports[self._reports.get(trial.number, 0) :]
@@ -149,7 +150,7 @@ class SchedulerReplay:
                 stub.set_status(TuneTrial.ERROR)
 
     def _begin(self, trial: Trial) -> None:
-        """Let a trial run, unless the journal answers it, and let another be ahead."""
+        """Begin a trial (set it running if it is trained), and add the next one."""
         self._begun, self._reports[trial.number] = trial.number + 1, 0
         self._controller.add(trial.number)
         if trial.trained:
@@ -167,12 +168,12 @@ class SchedulerReplay:
 
 
 def number_of(stub: TuneTrial) -> int:
-    """Return raynas's number of one of Tune's trials."""
+    """Return the trial number of one of Tune's trials."""
     return int(stub.trial_id.rpartition("-")[2])
 
 
 def _result(report: Report, objective: Objective, trial: Trial) -> dict[str, Any]:
-    """Return a report as Tune would hand it over; its trial may have gone on since."""
+    """Return a report as a Tune result; the trial may have later reports."""
     reports = trial.reports
     spent = math.fsum(reports.seconds[: bisect_right(reports.epochs, report.epoch)])
     return {

@@ -1,4 +1,4 @@
-"""Ray for the time of a run: what every worker needs is put into the cluster once."""
+"""A connection to Ray for one run: it sends to the cluster, once, what all workers need."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ from raynas.trial import Trial
 
 @dataclass(frozen=True, slots=True)
 class RaySession:
-    """A connection to Ray, and what was brought there.
+    """A connection to Ray, and the values that workers need.
 
     Attributes:
-        slots: What there is.
-        shares: What a trial gets of it.
-        packed: What every worker needs besides the data.
-        data: The task's data.
-        asked: What was asked for.
+        slots: The resources of the cluster.
+        shares: Decides the resources of each trial.
+        packed: The function that builds networks, and the training recipe, pickled.
+        data: The data of the task.
+        asked: The resources that the user asked for.
     """
 
     slots: Slots
@@ -51,18 +51,19 @@ class RaySession:
     def run_trials(
         self, conductor: Conductor, assign: Callable[[Trial], TrialSpec], final: FinalTraining
     ) -> None:
-        """Train what the conductor asks for until it has had enough, then the winner.
+        """Run the trials of the conductor until the search ends, then train the winner.
+
+        The journal keeps everything that happened before an error.
 
         Args:
-            conductor: Leads the search.
-            assign: Says what a worker is told of a trial.
-            final: The winner's training.
+            conductor: Decides which trials run.
+            assign: Returns the specification of a trial for its worker.
+            final: The training of the winner.
 
         Raises:
-            RaynasError: The searcher failed, or reports do not hold the objective. What was
-                trained before is in the journal.
-            Interrupted: A signal has ended it, likewise.
-            KeyboardInterrupt: Likewise.
+            RaynasError: The searcher failed, or reports do not contain the objective.
+            Interrupted: A signal ended the run.
+            KeyboardInterrupt: The user pressed Ctrl-C.
         """
         room = Room(self.slots.nodes, self.asked.concurrent)
         timeouts = Timeouts(self.asked.trial_timeout, self.asked.grace)
@@ -86,13 +87,14 @@ class RaySession:
                 raise bridge.error
 
     def assessor(self, names: Sequence[str], seed: int) -> Assess:
-        """Return what asks proxies on the cluster: actors beside the trials that run.
+        """Return a function that scores networks by proxies, in actors on the cluster.
 
-        One for every network that is asked about at once, if there are as many cores, for the
-        trial they decide on waits for them.
+        The actors run in parallel with the trials. There is one actor for each network that is
+        scored at the same time, up to the number of cores, because the next trial waits for all
+        scores.
 
         Args:
-            names: Which proxies.
+            names: The names of the proxies.
             seed: The run's seed.
         """
         cores = int(sum(node.cpus for node in self.slots.nodes))
@@ -112,7 +114,7 @@ class RaySession:
                 name="trials",
                 storage_path=scratch,
                 verbose=1 if self.asked.verbose else 0,
-                # Which trials run again, and on what, is the conductor's decision.
+                # The conductor decides which trials run again, and with which resources.
                 failure_config=tune.FailureConfig(max_failures=0),
                 checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
             ),

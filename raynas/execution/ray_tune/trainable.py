@@ -1,4 +1,4 @@
-"""A child's training as a Tune trainable: one epoch a step, one actor for many trials."""
+"""A Tune trainable that trains children: each step is one epoch; actors are reused for trials."""
 
 from __future__ import annotations
 
@@ -34,10 +34,15 @@ FINAL: Final = "raynas_final"  # in a configuration: train the winner; in a resu
 
 @dataclass(frozen=True, slots=True)
 class PackedContext:
-    """A training context on its way to the workers.
+    """A pickled training context, which is sent to the workers.
 
-    ``build`` is unpacked by the first trial, for that may load torch; a user's own module travels
-    as code, because workers on other machines cannot import it.
+    The first trial unpickles ``build``, because that may import torch. The user's module is
+    pickled by value, because workers on other machines cannot import it.
+
+    Attributes:
+        build: The function that builds a child, pickled.
+        recipe: The training recipe.
+        device: The device of trials that have a GPU.
     """
 
     build: bytes
@@ -48,11 +53,11 @@ class PackedContext:
     def of(
         cls, build: Callable[..., Any], home: ModuleType | None, recipe: Recipe, device: str
     ) -> PackedContext:
-        """Pack ``build``, which comes from the user's own module ``home`` if that is given."""
+        """Pickle ``build``, with the user's module ``home`` that defines it, if there is one."""
         return cls(pack(build, home), recipe, device)
 
     def unpacked(self, data: Data, share: Resources) -> TrainingContext:
-        """Return the context of a worker that gets ``share``."""
+        """Return the context of a worker with the resources ``share``."""
         device = self.device if share.gpus else "cpu"
         threads = max(1, int(share.cpus))
         return TrainingContext(cloudpickle.loads(self.build), self.recipe, data, device, threads)
@@ -62,7 +67,7 @@ class ChildTrainable(tune.Trainable):  # type: ignore[misc]  # Ray ships no type
     """Trains one child after another in the same process."""
 
     def setup(self, config: Mapping[str, Any], packed: PackedContext, data: Data) -> None:
-        """Take over what all trials share; cheap, see ``raynas.execution.worker``."""
+        """Store what all trials have in common; imports come later, in the first step."""
         self._packed = packed
         self._data = data
         self._context: TrainingContext | None = None
@@ -71,14 +76,14 @@ class ChildTrainable(tune.Trainable):  # type: ignore[misc]  # Ray ships no type
 
     def reset_config(self, new_config: Mapping[str, Any]) -> bool:
         """Begin the next trial in this process."""
-        # Tune gives an actor to another trial only if that has the same share.
+        # Tune reuses an actor only for a trial with the same resources.
         self._spec, self._share = as_told(new_config)
         self._final = FINAL in new_config
         self._events: Iterator[Report | Notice | WinnerEvent] | None = None
-        return True  # False would lose the trial and its slot without a word to the searcher
+        return True  # after False, Tune would drop the trial without telling the searcher
 
     def step(self) -> dict[str, Any]:
-        """Train an epoch, or test or export the winner; the scheduler's adapter reads it."""
+        """Return the next event: an epoch of training, or the test or the export of the winner."""
         if self._context is None:
             with uncollected():
                 self._context = self._packed.unpacked(self._data, self._share)
@@ -98,31 +103,32 @@ class ChildTrainable(tune.Trainable):  # type: ignore[misc]  # Ray ships no type
         return _named(train(context, self._spec, used=used))
 
     def cleanup(self) -> None:
-        """Let go of the child."""
+        """Release the memory of the child."""
         self._events = None
 
 
 def as_config(spec: TrialSpec, share: Resources) -> dict[str, Any]:
-    """Return what a worker is told and what it gets as Tune's configuration of a trial.
+    """Return a trial's specification and resources as Tune's configuration of the trial.
 
-    The spec is one text: Tune copies, flattens, prints and keeps what it can look into.
+    The specification is one JSON text, because Tune copies, flattens, prints and stores
+    dictionaries, which is slow.
     """
     return {"spec": json.dumps(asdict(spec)), **asdict(share)}
 
 
 def as_final_config(spec: TrialSpec, share: Resources) -> dict[str, Any]:
-    """Return likewise the configuration of the winner's training."""
+    """Return Tune's configuration of the winner's training."""
     return {**as_config(spec, share), FINAL: True}
 
 
 def as_told(config: Mapping[str, Any]) -> tuple[TrialSpec, Resources]:
-    """Return the spec and the share in a configuration."""
+    """Return the specification and the resources in a configuration."""
     spec = TrialSpec(**json.loads(config["spec"]))
     return spec, Resources(config["cpus"], config["gpus"])
 
 
 def _named(events: Iterator[Report | Failed | Notice]) -> Iterator[Report | Failed | Notice]:
-    """Say in events by which process they were sent."""
+    """Add the name of this process to each event."""
     worker = f"{platform.node()}:{os.getpid()}"
     try:
         for event in events:
@@ -132,19 +138,19 @@ def _named(events: Iterator[Report | Failed | Notice]) -> Iterator[Report | Fail
 
 
 def as_result(event: Report | Failed | Notice) -> dict[str, Any]:
-    """Return an event as the plain dictionary that crosses to the driver."""
+    """Return an event as a dictionary of plain values, which Ray sends to the driver."""
     return {"raynas_event": type(event).__name__, "raynas": asdict(event)}
 
 
 def as_event(result: Mapping[str, Any]) -> Report | Failed | Notice:
-    """Return the event in a result, which Tune has flattened."""
+    """Return the event in a result; Tune has flattened the dictionary of ``as_result``."""
     plain: dict[str, Any] = {}
     nested: dict[str, dict[str, float]] = {"metrics": {}, "errors": {}}
     for key, value in result.items():
         if key.startswith("raynas/"):
             field, _, name = key.removeprefix("raynas/").partition("/")
             if field in nested:
-                # Names are the same in all reports of a search: they are held once.
+                # All reports of a search have the same names, so ``intern`` saves memory.
                 nested[field].update({intern(name): value} if name else {})
             else:
                 plain[field] = value

@@ -1,4 +1,4 @@
-"""A Ray Tune scheduler inside raynas."""
+"""Use a Ray Tune scheduler in raynas."""
 
 from __future__ import annotations
 
@@ -29,49 +29,58 @@ _POPULATIONS: Final = (PopulationBasedTraining, PopulationBasedTrainingReplay)
 
 @dataclass(frozen=True, slots=True)
 class TuneSchedulerAdapter:
-    """Decides what a Ray Tune scheduler decides on the first objective, its ``loss``.
+    """Makes the decisions of a Ray Tune scheduler; it minimises the first objective, ``loss``.
 
-    Unlike raynas's own it has a state of its own: every run begins with a copy of it as it was
-    given, and a resumed run tells that all that happened, in its order. What was decided stands;
-    where it would now decide otherwise, as one that draws may, it goes on from there.
+    Unlike raynas's own schedulers, a Ray Tune scheduler has a state. So each run uses a copy of
+    the given scheduler, and a resumed run replays the history to a new copy, event by event.
+    Decisions in the history are not changed, even if the copy would decide differently, for
+    example because it draws random numbers.
 
-    What it pauses is stopped and taken up again when it says so. As under Ray Tune with a searcher
-    it knows of one trial ahead of those that have begun, while there are more to begin.
+    A trial that the scheduler pauses is stopped, and it is resumed when the scheduler resumes it.
+    As in Ray Tune, the scheduler already knows the next trial before it begins, as long as there
+    are trials to begin.
 
     Attributes:
-        scheduler: The Ray Tune scheduler, made without metric and mode; it is left as it is.
+        scheduler: The Ray Tune scheduler, made without metric and mode; it is not changed.
 
     Raises:
-        ConfigError: It has a metric or mode already, or asks for what only Ray Tune does.
+        ConfigError: The scheduler has a metric or mode already, or needs what only Ray Tune does.
     """
 
     scheduler: TrialScheduler
     _replay: Memo[SchedulerReplay] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        """Check that it can be led."""
+        """Check that raynas supports the scheduler, and prepare its replay."""
         kind = type(self.scheduler).__name__
         if isinstance(self.scheduler, _POPULATIONS):
             raise ConfigError(
-                f"{kind} copies trials inside Ray Tune and cannot be led by raynas: use the "
-                "scheduler 'pbt', which does the same to architectures and training"
+                f"raynas does not support {kind}, which copies trials inside Ray Tune: use the "
+                "scheduler 'pbt', which does the same for architectures and training"
             )
         if isinstance(self.scheduler, ResourceChangingScheduler):
             raise ConfigError(
-                f"{kind} deals out resources, which raynas does itself: give the scheduler in it"
+                f"raynas does not support {kind}, because raynas itself assigns resources: give "
+                "the scheduler inside it"
             )
         if not _ready(self.scheduler)[1]:
             raise ConfigError(
-                f"{kind} must be made without metric and mode: raynas hands over its own"
+                f"{kind} must be made without metric and mode, because raynas sets them"
             )
         object.__setattr__(
             self, "_replay", Memo(lambda: SchedulerReplay(_ready(self.scheduler)[0]))
         )
 
     def check(self, epochs: int) -> None:
-        """Refuse brackets longer than a trial: who ends sooner leaves his, which never fills.
+        """Check that ``max_t`` is not above the full length of a trial.
 
-        The others check themselves as they are made.
+        Otherwise trials would end and leave their bracket too early, and it would never be full.
+
+        Args:
+            epochs: The full length of a trial.
+
+        Raises:
+            ConfigError: ``max_t`` is above ``epochs``.
         """
         longest, unit = (
             getattr(self.scheduler, name, None) for name in ("_max_t_attr", "_time_attr")
@@ -83,7 +92,7 @@ class TuneSchedulerAdapter:
             )
 
     def decide(self, report: Report, history: History) -> Verdict:
-        """Tell it of the report and what came before; stop what it stops or pauses."""
+        """Give the scheduler the report and earlier events; stop a trial it stops or pauses."""
         runs = self._replay.of(history).follow(history)[report.number].status == TuneTrial.RUNNING
         return Verdict.GO if runs else Verdict.STOP
 
@@ -95,7 +104,12 @@ class TuneSchedulerAdapter:
         *,
         closed: bool,
     ) -> Resume | Hold | None:
-        """Ask which trial it would run: a paused one, or the one that has yet to begin."""
+        """Return which trial the scheduler runs next: a paused trial to resume, or none.
+
+        Returns:
+            ``Resume`` for a paused trial; ``Hold.WAIT`` if the scheduler waits for running
+            trials; none otherwise: then the next trial may begin, if there is one.
+        """
         replay = self._replay.of(history)
         replay.follow(history)
         chosen = replay.choose(history, closed=closed)
@@ -104,13 +118,13 @@ class TuneSchedulerAdapter:
         return Resume(number_of(chosen)) if chosen.status == TuneTrial.PAUSED else None
 
     def keeps(self, history: History) -> Collection[int]:
-        """Return the trials it has paused."""
+        """Return the numbers of the trials that the scheduler has paused."""
         stubs = self._replay.of(history).follow(history)
         paused = (number for number, stub in stubs.items() if stub.status == TuneTrial.PAUSED)
         return [number for number in paused if history.trials[number].resumable]
 
 
 def _ready(scheduler: TrialScheduler) -> tuple[TrialScheduler, bool]:
-    """Return a copy that was told what to minimise, and whether it took that."""
+    """Return a copy that minimises ``loss``, and whether it accepted this metric."""
     copy = deepcopy(scheduler)
     return copy, copy.set_search_properties("loss", "min")

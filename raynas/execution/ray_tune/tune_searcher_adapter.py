@@ -1,4 +1,4 @@
-"""A Ray Tune searcher inside raynas."""
+"""Use a Ray Tune searcher in raynas."""
 
 from __future__ import annotations
 
@@ -19,14 +19,15 @@ from raynas.trial import Finished, History, Proposal, Trial
 
 @dataclass(slots=True)
 class _Memo:
-    """What a searcher has suggested, and what it was told.
+    """The suggestions of a searcher, and the results that it has received.
 
     Attributes:
         paused: As in ``Requirements``.
-        asked: How many suggestions it was asked for.
-        names: The names of its suggestions that became trials and have not ended, by number.
-        told: The trials whose end it knows.
-        open: Its suggestions of which it is not known whether they become trials.
+        asked: The number of suggestions so far.
+        names: The names of the suggestions whose trials have not ended, by trial number.
+        told: The numbers of the trials whose end was reported to the searcher.
+        open: The suggestions that may still become trials: name, architecture, and the number
+            that the trial would have.
     """
 
     paused: Callable[[History], Collection[int]] = lambda _: ()
@@ -36,12 +37,18 @@ class _Memo:
     open: list[tuple[str, Architecture, int]] = field(default_factory=list)
 
     def suggest(self, name: str, architecture: Architecture, trials: int) -> None:
-        """Take note of a suggestion that was made when there were so many trials."""
+        """Record a suggestion.
+
+        Args:
+            name: Its name.
+            architecture: The suggested architecture.
+            trials: How many trials there were at that time.
+        """
         self.asked += 1
         self.open.append((name, architecture, trials))
 
     def assign(self, history: History) -> None:
-        """Find out which suggestions became trials."""
+        """Record which suggestions became trials."""
         for suggestion in tuple(self.open):
             name, architecture, number = suggestion
             trial = history.trials.get(number)
@@ -50,7 +57,12 @@ class _Memo:
                 self.open.remove(suggestion)
 
     def drop(self, history: History, tell: Callable[[str], None]) -> None:
-        """Tell of the suggestions for trials that begin with another one."""
+        """Remove the suggestions in whose place another one became a trial.
+
+        Args:
+            history: All trials so far.
+            tell: Is called with the name of each removed suggestion.
+        """
         for suggestion in tuple(self.open):
             if suggestion[2] in history.trials:
                 tell(suggestion[0])
@@ -59,14 +71,14 @@ class _Memo:
 
 @dataclass(frozen=True, slots=True)
 class TuneSearcherAdapter:
-    """Proposes what a Ray Tune searcher suggests, on the space's ``param_space``.
+    """Proposes the suggestions of a Ray Tune searcher, for the ``param_space`` of the space.
 
-    Unlike raynas's own it has a state and a generator of its own: give it a seed to repeat a run.
-    A resumed run tells a new instance all that is known, as far as it can be told
-    (``add_evaluated_point``); its own state from before is lost.
+    Unlike raynas's own searchers, a Ray Tune searcher has a state and a random generator: give it
+    a seed to make a run repeatable. A resumed run gives the earlier results to a new instance
+    with ``add_evaluated_point``; the rest of the earlier state is lost.
 
-    It is told the end of each of its suggestions once: the loss when a trial ends and will not
-    continue; an error if the trial failed, or if proxies chose another suggestion.
+    The searcher receives the end of each of its suggestions once: the loss when a trial ends and
+    will not continue; an error if the trial failed, or if proxies chose another suggestion.
 
     Attributes:
         space: The search space.
@@ -82,18 +94,18 @@ class TuneSearcherAdapter:
         """Give the space to the searcher.
 
         Raises:
-            SearcherError: The searcher has one already.
-            SpaceError: Ray Tune cannot express something in the space.
+            SearcherError: The searcher has a space already.
+            SpaceError: Ray Tune cannot represent a part of the space.
         """
         taken = self.searcher.set_search_properties("loss", "min", param_space(self.space))
         if not taken:
             raise SearcherError(
-                f"{type(self.searcher).__name__} must be made without space, metric and mode: "
-                "raynas hands over its own"
+                f"{type(self.searcher).__name__} must be made without space, metric and mode, "
+                "because raynas sets them"
             )
 
     def check(self, requirements: Requirements) -> None:
-        """Refuse several objectives; warn of what the searcher ignores.
+        """Check that there is one objective; warn about prior weights, which are ignored.
 
         Raises:
             ConfigError: There are several objectives.
@@ -104,12 +116,12 @@ class TuneSearcherAdapter:
         tell_of_weights(self.space, name)
 
     def propose(self, history: History, rng: np.random.Generator) -> Proposal | None:
-        """Tell the searcher what has ended since, and ask it.
+        """Report the ended trials to the searcher, then return its next suggestion.
 
         Raises:
             SearcherError: It suggests nothing now, for example because of a ConcurrencyLimiter.
         """
-        del rng  # it has a generator of its own
+        del rng  # the searcher has its own random generator
         memo = self._memo
         memo.assign(history)
         memo.drop(history, lambda name: self.searcher.on_trial_complete(name, error=True))
@@ -128,11 +140,11 @@ class TuneSearcherAdapter:
         return proposal
 
     def _tell_ends(self, history: History) -> None:
-        """Tell the searcher of the trials that have ended for good since it was last told."""
+        """Report to the searcher the trials that have ended since the last call and stay ended."""
         memo, paused = self._memo, None
         for trial in (*history.finished, *history.failed):
             number = trial.number
-            outcome = history.trials[number].outcome  # it may have been resumed since
+            outcome = history.trials[number].outcome  # none if the trial was resumed
             if outcome is None or number in memo.told:
                 continue
             if paused is None:
@@ -148,7 +160,11 @@ class TuneSearcherAdapter:
                 self._tell_of_before(history.trials[number])
 
     def _tell_of_before(self, trial: Trial) -> None:
-        """Tell of a trial that another process proposed; inactive decisions need some value."""
+        """Report a trial of an earlier process; inactive decisions get a random value.
+
+        Raises:
+            SearcherError: The searcher accepts no earlier results.
+        """
         rng = np.random.default_rng(trial.number)
         decided = {
             path: told(
@@ -163,6 +179,6 @@ class TuneSearcherAdapter:
             self.searcher.add_evaluated_point(decided, trial.loss)
         except NotImplementedError as error:
             raise SearcherError(
-                f"{type(self.searcher).__name__} cannot be told of earlier trials, so the run "
-                "cannot be taken up with it"
+                f"{type(self.searcher).__name__} accepts no results of earlier trials, so the run "
+                "cannot be resumed with it"
             ) from error

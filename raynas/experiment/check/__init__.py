@@ -1,1 +1,1 @@
-"""A look at an experiment before it is run: what it costs, what fails, how long it takes."""
+"""Check an experiment before it runs: the costs, the failures, and the expected time."""

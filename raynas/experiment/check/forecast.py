@@ -1,4 +1,4 @@
-"""How long a search is going to take, from how long an epoch takes."""
+"""Estimate the time of a search from the time of an epoch."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ from raynas.space import Architecture, Space
 from raynas.tables import Recorded
 from raynas.tables.table import Scores
 
-_PLAYED: Final = 5  # searches
-_MOST_EPOCHS: Final = 10_000  # of one of them; longer ones are scaled up
+_PLAYED: Final = 5  # simulated searches
+_MOST_EPOCHS: Final = 10_000  # the most epochs of a simulation; results of longer ones are scaled
 
 
 @dataclass(frozen=True, slots=True)
 class RandomCurves:
-    """Trainings that never were: random curves, at the pace of those that were timed.
+    """A table of random learning curves, with the measured times of an epoch.
 
-    The accuracy rises towards a random end, and trials keep their order: where real curves cross,
-    schedulers that compare stop somewhat more trials. Ends are drawn uniformly, for to compare
-    nothing else matters.
+    The accuracy rises towards a random limit, so the curves never cross. Real curves cross, so
+    real schedulers stop slightly more trials. The limits are uniform; schedulers only compare
+    trials, so any other distribution would give the same decisions.
 
     Attributes:
-        space: Where the architectures live.
+        space: The search space.
         epochs: The full length of a trial.
-        pace: Seconds per epoch, of each architecture timed.
+        pace: The seconds per epoch of each timed architecture.
     """
 
     space: Space
@@ -43,7 +43,7 @@ class RandomCurves:
 
     @property
     def inherits(self) -> bool:
-        """Whether trainings may go on from others, as a population's children do."""
+        """Whether a training may begin with the weights of another one."""
         return True
 
     @property
@@ -53,11 +53,11 @@ class RandomCurves:
 
     @property
     def best(self) -> float:
-        """The highest accuracy there can be."""
+        """The highest possible accuracy."""
         return 1.0
 
     def answer(self, architecture: Architecture, epochs: int, draw: int) -> Sequence[Recorded]:  # noqa: ARG002 - as a table
-        """Return a look after every epoch."""
+        """Return a random learning curve, with one record for each epoch."""
         rng = np.random.default_rng(draw)
         end, seconds = rng.random(), float(rng.choice(np.asarray(self.pace)))
         return [
@@ -66,23 +66,23 @@ class RandomCurves:
         ]
 
     def scores(self, architecture: Architecture) -> Scores:  # noqa: ARG002 - as a table
-        """Return that nothing is known."""
+        """Return NaN: the scores of an architecture are not known."""
         return Scores(math.nan, math.nan)
 
 
 def forecast(
     plan: Plan, scheduler: str, workers: int, pace: Sequence[float], gpus: float = 0.0
 ) -> Forecast:
-    """Play a search through a few times, with its own scheduler, and say what it took.
+    """Simulate a search a few times, with its own scheduler, and return the mean costs.
 
-    Architectures are drawn at random; as in a search, one met again is not trained again.
+    Architectures are drawn at random. As in a search, no architecture is trained twice.
 
     Args:
         plan: The search.
-        scheduler: What people call its scheduler.
-        workers: Trials at once.
-        pace: Seconds per epoch, of some architectures.
-        gpus: GPUs of each trial.
+        scheduler: The name of its scheduler, for the user.
+        workers: The number of trials that run at once.
+        pace: The seconds per epoch of some architectures.
+        gpus: The GPUs of each trial.
     """
     held = workers * gpus
     time = min(plan.limits.time, 3600 * plan.limits.gpu_hours / held if held else math.inf)
@@ -109,9 +109,9 @@ def forecast(
 def _expected(
     plan: Plan, workers: int, pace: Sequence[float], time: float
 ) -> tuple[float, float, float]:
-    """Return the trials, epochs and seconds of a search in which schedulers see random curves.
+    """Return the mean trials, epochs and seconds of searches with random learning curves.
 
-    One that is too long to be played is cut and scaled up, but for one that ends by itself.
+    If a search is too long to simulate, its beginning is simulated, and the results are scaled.
     """
     most = max(1, int(min(plan.trials, _MOST_EPOCHS // plan.epochs)))
     table, limits = RandomCurves(plan.space, plan.epochs, pace), Limits(time=time)

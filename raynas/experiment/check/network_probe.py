@@ -25,18 +25,18 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_TRIES: Final = 3  # steps by which an architecture is timed; the fastest counts
-_SCORED: Final = 200  # validation examples, at most, by which scoring is timed
-_BATCHES: Final = 4  # training examples that travel, in batches: architectures may decide its size
+_TRIES: Final = 3  # steps to time for an architecture; the fastest counts
+_SCORED: Final = 200  # the most validation examples to time the validation with
+_BATCHES: Final = 4  # batches of training examples to send; architectures may set the batch size
 
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """What was measured of a network without training.
+    """The measurements of a network without training.
 
     Attributes:
-        costs: Its parameters and multiply-adds.
-        memory: Bytes of a training step.
+        costs: The number of parameters and of multiply-adds.
+        memory: The memory of a training step, in bytes.
     """
 
     costs: Costs
@@ -45,11 +45,11 @@ class Built:
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """What a few steps of training have shown.
+    """The measurements of a few training steps.
 
     Attributes:
-        seconds: Time of an epoch on all examples, validation included.
-        losses: The loss (nats) of each step.
+        seconds: The estimated time of an epoch on all examples, including the validation.
+        losses: The loss of each step, in nats.
     """
 
     seconds: float
@@ -58,15 +58,15 @@ class Trained:
 
 @dataclass(slots=True)
 class NetworkProbe:
-    """Tries networks; it is sent to another process, where a network does no harm.
+    """Builds and trains networks for a test, in another process, which they may crash.
 
     Attributes:
-        packed: Builds them.
-        recipe: How they are trained.
-        threads: Processor threads of a trial.
-        gpu: Whether a trial gets a GPU, where there is one.
-        data: Some of the examples.
-        lengths: How many there are to train and to validate on.
+        packed: The function that builds a network, pickled.
+        recipe: The training recipe.
+        threads: The CPU threads of a trial.
+        gpu: Whether a trial uses a GPU if the machine has one.
+        data: The task's data, with a part of the examples.
+        lengths: The number of all training examples and of all validation examples.
         seed: The training seed.
         epochs: The full length of a trial.
     """
@@ -83,7 +83,7 @@ class NetworkProbe:
 
     @classmethod
     def of(cls, experiment: Experiment, resolved: ResolvedExperiment) -> NetworkProbe:
-        """Take what a look needs from an experiment."""
+        """Return the probe for an experiment."""
         from raynas.execution.ray_tune.packing_code import pack  # noqa: PLC0415 - loads Ray
 
         build = partial(resolved.space.build, **experiment.space_options)
@@ -105,12 +105,16 @@ class NetworkProbe:
         )
 
     def __call__(self, question: tuple[str, Any]) -> Any:
-        """Answer in the other process: call a method."""
+        """Call a method and return its result; this runs in the other process.
+
+        Args:
+            question: The name of the method, and its arguments.
+        """
         method, arguments = question
         return getattr(self, method)(*arguments)
 
     def gpus(self) -> int:
-        """Load what is slow to load; return how many GPUs there are for trials."""
+        """Import torch and the user's code; return the number of GPUs for trials."""
         import torch  # noqa: PLC0415 - deciding must not load torch
         from ray import cloudpickle  # noqa: PLC0415 - nor Ray, before the view is shown
 
@@ -121,20 +125,25 @@ class NetworkProbe:
         return gpus
 
     def build(self, architecture: Architecture) -> Built | str:
-        """Build a network as a worker does and measure it; or say why that fails."""
+        """Build a network as a worker does; return its measurements, or why it failed."""
         return _or_why(partial(self._build, architecture))
 
     def train(self, architecture: Architecture, seconds: float) -> Trained | str:
-        """Train a network for a few steps, until time is up; or say why that fails."""
+        """Train a network for a few steps; return the measurements, or why it failed.
+
+        Args:
+            architecture: The network.
+            seconds: The time after which no further step begins.
+        """
         return _or_why(partial(self._train, architecture, time.monotonic() + seconds))
 
     def failures(self, sample: Sequence[Architecture], train: bool) -> list[str]:  # noqa: FBT001 - travels
-        """Return why networks cannot be built or trained; nothing as soon as one can.
+        """Return why each network fails; an empty list as soon as one can be trained.
 
         Args:
             sample: The networks.
-            train: Whether they are trained where this process is. On a GPU they are not tried,
-                for it is the trials'.
+            train: Whether to train them on this machine as well as build them. If trials use a
+                GPU, networks are only built, on the CPU, because the trials need the GPU.
         """
         if self.gpus():
             train, self._context = False, replace(self.context, device="cpu")
@@ -156,7 +165,7 @@ class NetworkProbe:
         )
 
     def _train(self, architecture: Architecture, until: float) -> Trained:
-        """Time an epoch on all examples by a few steps."""
+        """Estimate the time of an epoch on all examples from a few steps."""
         import torch  # noqa: PLC0415 - deciding must not load torch
 
         from raynas.training.examples import Examples  # noqa: PLC0415
@@ -179,7 +188,7 @@ class NetworkProbe:
         return Trained(learning + min(scorings) * self.lengths[1] / len(valid), tuple(losses))
 
     def _begin(self, architecture: Architecture) -> tuple[Training, Costs]:
-        """Build an architecture, to be trained on one step's worth of examples."""
+        """Build an architecture and prepare its training with the examples of one step."""
         import torch  # noqa: PLC0415 - deciding must not load torch
 
         from raynas.training.examples import Examples  # noqa: PLC0415
@@ -193,10 +202,10 @@ class NetworkProbe:
 
     @property
     def context(self) -> TrainingContext:
-        """What networks are built and trained with."""
-        if self._context is None:  # the process before has died
+        """The context in which networks are built and trained, as in a worker."""
+        if self._context is None:  # this is a new process, because the previous one died
             self.gpus()
-        return self._context  # type: ignore[return-value]  # there now
+        return self._context  # type: ignore[return-value]  # ``gpus`` has set it
 
 
 def _first(split: Split, count: int) -> Split:
@@ -204,7 +213,7 @@ def _first(split: Split, count: int) -> Split:
 
 
 def _or_why(look: Callable[[], T]) -> T | str:
-    """Return what a look shows, or why it fails, as a worker makes it a failed trial."""
+    """Return the measurements, or why they failed; the same errors make a trial fail."""
     try:
         return look()
     except RaynasError as error:

@@ -1,4 +1,4 @@
-"""A look at a search before it is launched: sampled architectures, built and tried here."""
+"""Check a search before it starts: build and train sampled architectures on this machine."""
 
 from __future__ import annotations
 
@@ -23,28 +23,29 @@ from raynas.space import Architecture
 if TYPE_CHECKING:
     from raynas.execution.ray_tune.isolated_process import IsolatedProcess
 
-_LOOKING: Final = 0.5  # share of the time for building; the rest is for training
-_PATIENCE: Final = 120.0  # seconds for a network, loading torch included, on a busy machine
-_DEATHS: Final = 3  # of the process that looks, after which time is up in earnest
+_LOOKING: Final = 0.5  # fraction of the time for building; the rest is for training
+_PATIENCE: Final = 120.0  # seconds for one network on a busy machine, including importing torch
+_DEATHS: Final = 3  # after so many deaths of the process, the time limit holds without exception
 
 
 @dataclass(frozen=True, slots=True)
 class PreflightBudget:
-    """How much may be looked at; what is reached first ends it.
+    """The limits of a check; it ends when it reaches one of them.
 
     Attributes:
-        sample: Architectures.
-        seconds: Time for all of it, loading aside; what has begun by then is finished.
+        sample: The most architectures to build.
+        seconds: The time of the check, without imports. An architecture that has begun before
+            then is finished.
 
     Raises:
-        ConfigError: One of them is not above zero.
+        ConfigError: ``sample`` is below 1, or ``seconds`` is not above 0.
     """
 
     sample: int = 100
     seconds: float = 15.0
 
     def __post_init__(self) -> None:
-        """Check both."""
+        """Check both limits."""
         if self.sample < 1 or not self.seconds > 0:
             raise ConfigError(
                 "a check needs a sample of at least 1 and a time limit above 0 seconds: "
@@ -54,7 +55,7 @@ class PreflightBudget:
 
 @dataclass(slots=True)
 class _Seen:
-    """What was seen of the sample so far."""
+    """The results of the check so far."""
 
     built: list[tuple[Architecture, Built]] = field(default_factory=list)
     trained: list[Trained] = field(default_factory=list)
@@ -64,28 +65,28 @@ class _Seen:
 
     @property
     def pace(self) -> list[float]:
-        """The times of an epoch."""
+        """The time of an epoch of each trained architecture, in seconds."""
         return [one.seconds for one in self.trained]
 
 
 def preflight(
     experiment: Experiment, limits: PreflightBudget | None = None, workers: int | None = None
 ) -> Preflight:
-    """Build and try a sample of the architectures that a search could meet.
+    """Build and train a random sample of the architectures of a search.
 
-    First the sample is built and measured, then some are trained for a few steps on this
-    machine: those of median, least and most FLOPs before the others.
+    First the architectures are built and measured. Then some of them are trained for a few steps
+    on this machine, first those with the median, the fewest and the most FLOPs.
 
     Args:
         experiment: The search.
-        limits: How much may be looked at.
-        workers: Trials at once; none for as many as fit on this machine.
+        limits: The limits of the check.
+        workers: The number of trials that run at once; none for as many as fit on this machine.
 
     Raises:
-        ConfigError: Something in the experiment does not exist or fit.
-        DataError: The data are not there.
-        ResourceError: This machine cannot hold a trial.
-        SpaceError: No architecture could be built, or none trained.
+        ConfigError: A part of the experiment does not exist or has an invalid value.
+        DataError: The data are missing.
+        ResourceError: This machine does not have enough for a trial.
+        SpaceError: No architecture could be built, or none could be trained.
     """
     from raynas.execution.ray_tune.isolated_process import IsolatedProcess  # noqa: PLC0415 - Ray
 
@@ -119,7 +120,7 @@ def preflight(
 
 
 def _spreads(seen: _Seen) -> dict[str, Any]:
-    """Return what the sample has shown, by field of ``Preflight``."""
+    """Return the results of the sample, as fields of ``Preflight``."""
     return {
         "tried": seen.tried,
         "reasons": tuple(seen.reasons.most_common()),
@@ -138,7 +139,11 @@ def _build_sample(
     limits: PreflightBudget,
     started: float,
 ) -> None:
-    """Build architectures and measure what they cost."""
+    """Build architectures and measure their costs.
+
+    Raises:
+        SpaceError: No architecture could be built.
+    """
     for number in range(limits.sample):
         if seen.tried and time.monotonic() - started > _LOOKING * limits.seconds:
             break
@@ -152,7 +157,11 @@ def _build_sample(
 
 
 def _train_some(seen: _Seen, looking: IsolatedProcess, until: float) -> None:
-    """Train architectures for a few steps each, at least one, and time them."""
+    """Train architectures, at least one, for a few steps each, and measure the time.
+
+    Raises:
+        SpaceError: No architecture could be trained.
+    """
     tried = 0
     for architecture in _telling_first(seen.built):
         left = until - time.monotonic()
@@ -167,10 +176,10 @@ def _train_some(seen: _Seen, looking: IsolatedProcess, until: float) -> None:
 
 
 def _asked(looking: IsolatedProcess, seen: _Seen, method: str, *arguments: Any) -> Any:
-    """Return what a look shows; count why it fails, if it does."""
+    """Return the answer of the other process; if it is a failure, count its reason."""
     try:
         found = looking.ask((method, arguments), _PATIENCE)
-    except RaynasError as error:  # the process died of it
+    except RaynasError as error:  # the process died or was too slow
         found = str(error)
         seen.deaths += 1
     if isinstance(found, str):
@@ -179,14 +188,14 @@ def _asked(looking: IsolatedProcess, seen: _Seen, method: str, *arguments: Any) 
 
 
 def _telling_first(built: Sequence[tuple[Architecture, Built]]) -> Iterator[Architecture]:
-    """Yield architectures: those of median, least and most FLOPs, then the others as drawn."""
+    """Yield the architectures: those with the median, the fewest and the most FLOPs first."""
     ranked = [one for one, _ in sorted(built, key=lambda pair: pair[1].costs.flops)]
     first = ranked[len(ranked) // 2], ranked[0], ranked[-1]
     yield from dict.fromkeys((*first, *(one for one, _ in built)))
 
 
 def _fitting(experiment: Experiment, gpus: int) -> int:
-    """Return how many trials fit on this machine at once."""
+    """Return the number of trials that can run on this machine at once."""
     room = [float(experiment.max_concurrent or math.inf)]
     if experiment.cpus_per_trial:
         room.append((os.cpu_count() or 1) / experiment.cpus_per_trial)
@@ -196,7 +205,7 @@ def _fitting(experiment: Experiment, gpus: int) -> int:
 
 
 def _gpus(experiment: Experiment) -> float:
-    """Return the GPUs of a trial, where there are any."""
+    """Return the GPUs of a trial, on a machine that has GPUs."""
     share = experiment.gpus_per_trial
     return share if isinstance(share, float | int) and share else 1.0
 

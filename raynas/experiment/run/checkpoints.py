@@ -1,4 +1,4 @@
-"""Where trials keep their state, and what of it must stay."""
+"""The checkpoint files of a run: their paths, and which of them are deleted."""
 
 from __future__ import annotations
 
@@ -13,36 +13,40 @@ from raynas.trial import History, Trial
 
 @dataclass(frozen=True, slots=True)
 class Checkpoints:
-    """The files of a run in which trials keep weights and all else they need to go on.
+    """The files with the weights and the other state from which trials continue.
 
     Attributes:
-        folder: Where they lie; absolute, for workers read it from elsewhere.
+        folder: Their folder; absolute, because workers have other working folders.
     """
 
     folder: Path
 
     @property
     def winner(self) -> Path:
-        """Return the file of the winner's training."""
+        """The checkpoint of the winner's training."""
         return self.folder / "winner.pt"
 
     def of(self, number: int) -> Path:
-        """Return a trial's own file."""
+        """Return the checkpoint of a trial."""
         return self.folder / f"trial-{number:04d}.pt"
 
     def bequeathed(self, number: int) -> Path:
-        """Return the file from which a trial inherits."""
+        """Return the file with the weights that a trial inherits."""
         return self.folder / f"trial-{number:04d}.parent.pt"
 
     def bequeath(self, donor: int, heir: int) -> Path:
-        """Set the donor's weights aside for its heir, before the donor goes on; return the file.
+        """Copy the donor's weights for its heir, before the donor continues; return the copy.
 
-        A donor without weights leaves nothing, and the heir's worker will say so.
+        If the donor has no weights, there is no copy, and the heir's worker reports that.
+
+        Args:
+            donor: The number of the trial whose weights are inherited.
+            heir: The number of the trial that inherits them.
         """
         source, target = self.of(donor), self.bequeathed(heir)
         if source.exists() and not target.exists() and not self.of(heir).exists():
             try:
-                os.link(source, target)  # a donor replaces its file, never writes into it
+                os.link(source, target)  # safe, because a donor replaces its file, as a new file
             except OSError:  # not every file system has links
                 partial = target.with_suffix(".partial")
                 shutil.copyfile(source, partial)
@@ -50,17 +54,19 @@ class Checkpoints:
         return target
 
     def endow(self, heir: Trial, history: History) -> None:
-        """Set aside the weights that a trial inherits, if any, as they are when it begins.
+        """Copy the weights that a trial inherits, if any, when the trial begins.
 
-        It may wait for room, and its parent go on meanwhile.
+        A copy is needed, because the trial may wait for resources while its parent continues.
         """
         if heir.started.inherits and heir.started.parent is not None:
             self.bequeath(history.trials[heir.started.parent].donor, heir.number)
 
     def sweep(self, needed: Callable[[], Collection[int]]) -> None:
-        """Delete the files of all trials but those ``needed``; workers may be writing others.
+        """Delete the files of all trials that are not needed; running workers are not disturbed.
 
-        Nobody is asked which these are if there are no files.
+        Args:
+            needed: Returns the numbers of the trials whose files are needed; it is called only if
+                there are files.
         """
         if not (files := list(self.folder.glob("trial-*.pt"))):
             return

@@ -1,4 +1,4 @@
-"""A run's folder: its journal, its checkpoints, its winner."""
+"""The folder of a run: its journal, its checkpoints and its winner."""
 
 from __future__ import annotations
 
@@ -30,10 +30,11 @@ _LOG = logging.getLogger("raynas")
 
 
 def open_run(experiment: Experiment, resolved: ResolvedExperiment, journal: Journal) -> History:
-    """Begin the journal, or see that the one there is this experiment's and replay it.
+    """Begin the journal; if it exists, check that it belongs to this experiment and replay it.
 
     Raises:
-        JournalError: The folder holds the run of another experiment; the differences are named.
+        JournalError: The folder contains the run of another experiment; the message lists the
+            differences.
     """
     described = _described(experiment, resolved)
     if not exists(experiment.output):
@@ -44,19 +45,19 @@ def open_run(experiment: Experiment, resolved: ResolvedExperiment, journal: Jour
     if replay.torn:
         journal.repair(replay)
         _LOG.warning(
-            "the last line of the journal was torn (%d bytes of an event that was being written "
-            "when the run was killed) and was cut off",
+            "the last line of the journal was torn (%d bytes of an event that was not completely "
+            "written when the run was killed): it was removed",
             replay.torn,
         )
     _say_changes(described["code"], replay.run.get("code"))
     if described != {name: replay.run.get(name) for name in described}:
-        journal.change(described)  # in what may change, such as more trials
+        journal.change(described)  # only settings that may change, such as the number of trials
     return replay.history
 
 
 @contextmanager
 def undone_if_empty(journal: Journal, history: History) -> Iterator[None]:
-    """Leave no run behind whose space cannot be searched: its settings would bind the next try."""
+    """Delete a new run after a ``SpaceError``, so that the user can try other settings."""
     try:
         yield
     except SpaceError:
@@ -66,12 +67,12 @@ def undone_if_empty(journal: Journal, history: History) -> Iterator[None]:
 
 
 def checkpoints(output: Path) -> Checkpoints:
-    """Return where trials keep their state."""
+    """Return the checkpoint files of a run."""
     return Checkpoints(output.resolve() / "checkpoints")
 
 
 def clear_partial(output: Path) -> None:
-    """Delete what processes of this run that were killed have not finished writing."""
+    """Delete the incomplete files of processes that were killed."""
     folders = (output, output / WINNER, checkpoints(output).folder)
     for path in (path for folder in folders for path in folder.glob("*.partial")):
         path.unlink(missing_ok=True)
@@ -84,9 +85,9 @@ def keep_winner(
 
     Args:
         output: The run folder.
-        files: Contents by file name.
-        card: If given, ``architecture.json``, which says what they are; files of the winner before
-            are deleted, for they are of another network.
+        files: The contents, by file name.
+        card: The contents of ``architecture.json``, which describes the winner. If it is given,
+            the files of an earlier winner are deleted first.
     """
     folder = output / WINNER
     with writing(folder):
@@ -111,7 +112,7 @@ def _described(experiment: Experiment, resolved: ResolvedExperiment) -> dict[str
         "code": code_of([*_references(experiment).values(), resolved.space.build]),
         "modules": _modules(experiment.described()),
     }
-    plain: dict[str, Any] = json.loads(json.dumps(described))  # as it will be read back
+    plain: dict[str, Any] = json.loads(json.dumps(described))  # equal to what is read later
     return plain
 
 
@@ -120,19 +121,19 @@ def _references(experiment: Experiment) -> dict[str, Any]:
 
 
 def _modules(described: Mapping[str, Any]) -> dict[str, str]:
-    """Return the files of the user's own that settings name as modules, by setting."""
+    """Return the files of the user's modules that the settings name, by setting."""
     references = {name: described.get(name) for name in _CODE}
     files = {name: module_file(one) for name, one in references.items() if isinstance(one, str)}
     return {name: str(file) for name, file in files.items() if file is not None}
 
 
 def check_modules(output: Path, run: Mapping[str, Any]) -> None:
-    """See that the modules that a journal names are those that the run was begun with.
+    """Check that the user's modules are the files with which the run was begun.
 
-    Nothing is imported for this. A file with the same text is the same module.
+    A file with the same contents is the same module. Nothing is imported for this check.
 
     Raises:
-        JournalError: One of them would be another file here.
+        JournalError: A module would be imported from another file.
     """
     known = run.get("modules", {})
     for name, file in _modules(run["experiment"]).items():
@@ -142,19 +143,20 @@ def check_modules(output: Path, run: Mapping[str, Any]) -> None:
         ):
             raise JournalError(
                 f"the run in {output} was begun with {run['experiment'][name]!r} from {there}, "
-                f"and here it is {file}: go to the folder of the former, then resume the run"
+                f"but now it would be imported from {file}: change to the folder of the first "
+                "file, then resume the run"
             )
 
 
 def _say_changes(code: Mapping[str, str], recorded: Mapping[str, str] | None) -> None:
-    """Tell people which of their files are others than those that the run was begun with."""
+    """Warn the user if files have changed since the run was last started."""
     if recorded is None:
-        return  # by an older raynas, which kept no digests
+        return  # an older raynas began the run; it recorded no digests
     changed = [name for name in {**recorded, **code} if recorded.get(name) != code.get(name)]
     if changed:
         _LOG.warning(
             "your code has changed since this run was last started (%s): its trials so far were "
-            "trained with the code as it was",
+            "trained with the old code",
             ", ".join(changed),
         )
 
@@ -169,15 +171,15 @@ def _compare(
         differences.append(
             "the space has other decisions"
             if other
-            else "the options of the space stand in another order (a list made of a set has "
-            "another order in each process: write it out)"
+            else "the options of the space are in another order (a list made from a set has "
+            "another order in each process: write the list out)"
         )
     if recorded["data"] != described["data"]:
-        differences.append("the data, or how they are split, are others")
+        differences.append("the data or their split are different")
     if differences:
         raise JournalError(
             f"{experiment.output} holds another run: {'; '.join(differences)}. "
-            "Choose another output folder, or the settings it was begun with"
+            "Choose another output folder, or the settings with which the run was begun"
         )
 
 

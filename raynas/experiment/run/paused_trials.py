@@ -1,4 +1,4 @@
-"""Which trials of a run only pause: its scheduler is asked, as the journal describes it."""
+"""Find the paused trials of a run; the scheduler that the journal describes knows them."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from raynas.schedulers import SCHEDULERS, Director, Hold, make
 from raynas.space import Choice, Space
 from raynas.trial import History
 
-_NOWHERE: Final = Space({"nothing": Choice((None,))})  # where a run begins that begins no more
+_NOWHERE: Final = Space({"nothing": Choice((None,))})  # the run begins no more trials
 
 
 def paused_trials(described: Mapping[str, Any], history: History) -> Collection[int]:
-    """Return the stopped trials that may yet go on, or be replaced, as the run was planned.
+    """Return the numbers of the stopped trials that may continue or be replaced.
 
-    Of a scheduler that is not raynas's own none is known: to look at a run must not load the code
-    of its user.
+    The result is empty for a scheduler that is not one of raynas's own, because showing a run
+    must not import the user's code.
 
     Args:
-        described: The run's settings, as ``Experiment.described`` gives them.
-        history: What has happened.
+        described: The settings of the run, as returned by ``Experiment.described``.
+        history: All trials so far.
     """
     name = described.get("scheduler")
     if not isinstance(name, str) or name not in SCHEDULERS:
@@ -36,7 +36,7 @@ def paused_trials(described: Mapping[str, Any], history: History) -> Collection[
     closed = history.trained >= Experiment(**amounts).most_trials
     busy = any(trial.outcome is None or trial.cut for trial in history.trials.values())
     if closed and not busy:
-        rng = proposal_rng(0, len(history.trials))  # nothing is drawn
+        rng = proposal_rng(0, len(history.trials))  # the scheduler draws nothing from it
         if scheduler.direct(history, _NOWHERE, rng, closed=True) in (None, Hold.END):
-            return ()  # what it has not let go on by now it has given up
+            return ()  # the search is complete: no paused trial will continue
     return scheduler.keeps(history)

@@ -1,7 +1,7 @@
-"""Where the files of a run lie: its own, and those that its settings name.
+"""Find the files of a run, and the user's files that its settings name.
 
-A run's description has the folder that it was begun in. So a run can be taken up from another
-folder, and after it was moved, alone or with the user's files.
+The description of a run contains the folder in which the run was begun. So a run can be resumed
+from another folder, and after it was moved, with or without the user's files.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from raynas.experiment.resolve.user_code import look_in
 from raynas.journal import exists
 
 _REFERENCES: Final = ("space", "task", "searcher", "scheduler")
-# What runs and their users' shells write, so that a folder without a journal may hold it.
+# Files of runs and of the user's shell; a folder without a journal may contain them.
 _OF_RUNS: Final = ("trial-*", "checkpoints", "winner", "proxies", "journal.*", "events.out.*")
 _BESIDE: Final = (".*", "lost+found", "*.log", "*.txt", "*.out", "*.err", "*.yaml", "*.yml")
 _SHOWN: Final = 3  # names in a message
@@ -26,10 +26,10 @@ _LOG = logging.getLogger("raynas")
 
 
 def check_output(output: Path) -> None:
-    """Refuse a folder that holds other things than a run.
+    """Check that a path is a new folder, an empty one, or the folder of a run.
 
     Raises:
-        ConfigError: It does, or it is no folder.
+        ConfigError: It is a file, or a folder with other contents.
     """
     if exists(output) or not output.exists():
         return
@@ -44,18 +44,18 @@ def check_output(output: Path) -> None:
         more = ", …" if len(others) > _SHOWN else ""
         raise ConfigError(
             "output must be a new folder, an empty one or that of a run: "
-            f"{output.absolute()} holds {', '.join(others[:_SHOWN])}{more}; name a folder in it, "
-            "such as " + str(output / "run")
+            f"{output.absolute()} holds {', '.join(others[:_SHOWN])}{more}; give a new folder "
+            "inside it, such as " + str(output / "run")
         )
 
 
 def take_up(output: Path, run: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a run's settings with paths that lead to its files from the working folder.
+    """Return a run's settings, with paths that are correct from the current working folder.
 
-    Modules of the folder that the run was begun in can be imported, too.
+    This also makes the modules of the folder in which the run was begun importable.
 
     Args:
-        output: Where the run's folder is now.
+        output: The folder of the run.
         run: The description of the run.
     """
     settings, moved = run["experiment"], paths_now(output, run)
@@ -69,17 +69,17 @@ def take_up(output: Path, run: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def paths_now(output: Path, run: Mapping[str, Any]) -> dict[str, str]:
-    """Return the settings whose paths do not lead to the run's files from the working folder.
+    """Return the paths in a run's settings that are wrong from the current working folder.
 
-    Files are looked for in the folder that the run was begun in: where it is now if it was moved
-    together with the run's folder, else where it was.
+    The files are searched in the folder in which the run was begun: first at its new place, if it
+    was moved together with the folder of the run, then at its old place.
 
     Args:
-        output: Where the run's folder is now.
+        output: The folder of the run.
         run: The description of the run.
 
     Returns:
-        Absolute paths, by the name of the setting.
+        The correct absolute paths, by the name of the setting.
     """
     found = {}
     for name in (*_REFERENCES, "data_dir"):
@@ -95,7 +95,7 @@ def paths_now(output: Path, run: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _bases(output: Path, run: Mapping[str, Any]) -> Iterator[Path]:
-    if "folder" in run:  # no older raynas has begun it
+    if "folder" in run:  # runs of an older raynas have no folder
         began = Path(run["folder"])
         to_output = os.path.relpath(began, began / run["experiment"]["output"])
         yield Path(os.path.normpath(output.absolute() / to_output))

@@ -1,7 +1,7 @@
-"""What would make every trial of a search fail, found while Ray starts.
+"""Find a fault that would make every trial of a search fail, while Ray starts.
 
-'raynas check' builds and trains sampled networks for that. Here another process does, beside
-Ray's start, and only until it has seen one network that can be trained.
+Like 'raynas check', it builds and trains sampled networks. It does so in another process while
+Ray starts, and only until one network can be trained.
 """
 
 from __future__ import annotations
@@ -26,21 +26,22 @@ from raynas.trial import History
 if TYPE_CHECKING:
     from raynas.execution.ray_tune.isolated_process import IsolatedProcess
 
-_SAMPLE: Final = 100  # architectures, as many as 'raynas check' looks at
-_PATIENCE: Final = 20.0  # seconds until trials begin without an answer; it mostly comes before Ray
+_SAMPLE: Final = 100  # architectures, as many as in 'raynas check'
+_PATIENCE: Final = 20.0  # seconds after which trials begin without the result of the check
 
 
 @contextmanager
 def quick_check(
     experiment: Experiment, resolved: ResolvedExperiment, history: History
 ) -> Iterator[Callable[[], None]]:
-    """Look at a sample of the space in another process.
+    """Check a sample of the space in another process.
 
-    Nothing is looked at where all parts are raynas's own, as they are, or a trial was trained
-    already; nor where the user has said how many trials may fail.
+    There is no check if the space and the task are shipped with raynas and have no options, if a
+    trial of the run was trained already, or if the user has set ``max_failures``.
 
     Yields:
-        What waits for the answer, and raises a ``SpaceError`` if no network can be trained.
+        A function that waits for the result, and raises a ``SpaceError`` if no network can be
+        trained.
     """
     trained = any(trial.trained for trial in history.trials.values())
     if trained or experiment.max_failures is not None or _all_shipped(experiment):
@@ -56,7 +57,7 @@ def quick_check(
 
 
 def _all_shipped(experiment: Experiment) -> bool:
-    """Say whether nothing is the user's own."""
+    """Return whether the space and the task are shipped with raynas and have no options."""
     options = (experiment.space_options, experiment.task_options, experiment.training)
     if any(options) or not isinstance(experiment.space, str):
         return False
@@ -64,7 +65,7 @@ def _all_shipped(experiment: Experiment) -> bool:
 
 
 def _check(process: IsolatedProcess, until: float) -> None:
-    """Wait for the answer.
+    """Wait for the result of the check.
 
     Raises:
         SpaceError: No network can be trained.
@@ -73,12 +74,12 @@ def _check(process: IsolatedProcess, until: float) -> None:
         return
     try:
         reasons: list[str] = process.receive()
-    except RaynasError:  # a network has killed it: trials will tell what others do
+    except RaynasError:  # a network crashed the process; other networks may still train
         return
     if reasons:
         most = "; ".join(reason for reason, _ in Counter(reasons).most_common(3))
         raise SpaceError(
-            f"none of {len(reasons)} sampled architectures can be trained: {most}. Something that "
-            "they share seems wrong, such as an option of the space or the task; --max-failures "
-            "searches all the same, until so many trials have failed"
+            f"none of {len(reasons)} sampled architectures can be trained: {most}. Probably an "
+            "option of the space or the task is wrong. To search without this check, set "
+            "--max-failures: the search then ends after so many failed trials"
         )

@@ -1,4 +1,4 @@
-"""What a search leaves behind."""
+"""The result of a search."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """A run as it stands.
+    """The current state of a run.
 
     Attributes:
         output: The run folder.
-        history: Everything that happened.
-        described: The settings it was last taken up with, as the journal has them.
+        history: All events of the run.
+        described: The latest settings, as the journal has them.
     """
 
     output: Path
@@ -32,31 +32,32 @@ class Result:
 
     @property
     def best(self) -> Trial | None:
-        """The best trial on validation; none before one has finished."""
+        """The best trial by its validation score; none before a trial has finished."""
         return self.history.best
 
     @property
     def winner(self) -> Winner | None:
-        """The winner and what it reached on the test data; none before it was tested."""
+        """The winner with its test results; none before it was tested."""
         return self.history.winner
 
     @property
     def paused_trials(self) -> Collection[int]:
-        """The trials that the scheduler has paused and may yet let go on."""
+        """The numbers of the trials that the scheduler has paused and may resume."""
         return paused_trials(self.described, self.history)
 
     def leaderboard(self) -> pd.DataFrame:
-        """Return every trial, best first."""
+        """Return one row for each trial, the best first."""
         from raynas.insight.leaderboard import leaderboard  # noqa: PLC0415 - loads pandas
 
         return leaderboard(self.history)
 
 
 def load(output: Path | str) -> Result:
-    """Return the run in a folder, whoever may be writing it.
+    """Return the run in a folder; this is safe while the run is running.
 
     Raises:
-        JournalError: There is none.
+        ConfigError: The path is empty, or not on this machine.
+        JournalError: The folder contains no run.
     """
     folder = local_path("the run folder", output)
     replay = journal.read(folder)

@@ -1,4 +1,4 @@
-"""Running an experiment: the floors below, wired together."""
+"""Run an experiment: connect its parts, and train the winner at the end."""
 
 from __future__ import annotations
 
@@ -44,30 +44,30 @@ _LOG = logging.getLogger("raynas")
 
 
 def search(watchers: Iterable[Watcher] = (), **settings: Any) -> Result:
-    """Search; the settings are the fields of ``Experiment``.
+    """Run a search; if the run folder contains the same experiment, continue it.
 
     Args:
-        watchers: Who else, besides TensorBoard, is told of every event.
-        settings: ``space``, ``task``, ``searcher``, ``scheduler``, ``trials``, ``output``, …
+        watchers: Objects that receive every event, in addition to TensorBoard.
+        settings: The fields of ``Experiment``: ``space``, ``task``, ``searcher``, ``trials``, …
 
     Raises:
-        RaynasError: Something in the description does not exist or fit, before anything starts;
-            or the search could not go on, with all that was trained in the journal.
+        RaynasError: A setting is invalid, before anything starts; or the search failed, and the
+            journal keeps everything that was trained.
     """
     return run(experiment_from(settings), watchers)
 
 
 def resume(output: Path | str, watchers: Iterable[Watcher] = (), **settings: Any) -> Result:
-    """Take up the run in a folder where it was left.
+    """Continue the run in a folder.
 
     Args:
         output: The run folder.
         watchers: As for ``search``.
-        settings: What is to be different: more ``trials``, other resources; and again whatever
-            was given as an object rather than by name.
+        settings: The settings to change, such as ``trials`` or resources; and all settings that
+            were given as objects and not by name.
 
     Raises:
-        RaynasError: There is no run, it cannot be taken up like this, or it could not go on.
+        RaynasError: There is no run, it cannot continue with these settings, or it failed.
     """
     return run(recorded(local_path("output", output), settings), watchers)
 
@@ -76,8 +76,8 @@ def recorded(output: Path, settings: Mapping[str, Any]) -> Experiment:
     """Return the experiment of the run in a folder, with ``settings`` changed.
 
     Raises:
-        JournalError: There is no run, or a module that it names is another file here.
-        ConfigError: It was begun with objects, and they are not among the settings.
+        JournalError: There is no run, or a module would be imported from another file.
+        ConfigError: The run was begun with objects, and ``settings`` does not contain them.
     """
     described = read(output).run
     known = take_up(output, described)
@@ -92,7 +92,7 @@ def recorded(output: Path, settings: Mapping[str, Any]) -> Experiment:
 
 
 def _objects(value: Any) -> Iterator[str]:
-    """Yield what stands in a described setting for an object, which no journal can hold."""
+    """Yield the names of the objects in a described setting; a journal has only their names."""
     if isinstance(value, Mapping):
         if set(value) == {"object"}:
             yield str(value["object"])
@@ -105,12 +105,12 @@ def run(
     watchers: Iterable[Watcher] = (),
     interruption: Interruption = UNINTERRUPTED,
 ) -> Result:
-    """Run an experiment, or go on with it if its folder holds it already.
+    """Run an experiment; if its folder contains it already, continue it.
 
     Args:
-        experiment: What to run.
+        experiment: The experiment.
         watchers: As for ``search``.
-        interruption: Whether a signal asks the run to end.
+        interruption: Knows whether a signal asks the run to end.
 
     Raises:
         Interrupted: A signal has ended the run.
@@ -120,10 +120,10 @@ def run(
 
 
 def prepared(experiment: Experiment) -> ResolvedExperiment:
-    """Find all that an experiment names, and load its data, for a run.
+    """Check the run folder, find the objects that an experiment names, and load its data.
 
     Raises:
-        RaynasError: Something does not exist or fit; or the run folder holds other things.
+        RaynasError: A setting is invalid, or the run folder contains other files.
     """
     check_output(experiment.output)
     return resolve(experiment)
@@ -135,13 +135,19 @@ def run_resolved(
     watchers: Iterable[Watcher] = (),
     interruption: Interruption = UNINTERRUPTED,
 ) -> Result:
-    """Run an experiment as ``run`` does, once all that it names is found and its data are loaded.
+    """Run a prepared experiment, as ``run`` does.
+
+    Args:
+        experiment: The experiment.
+        resolved: The objects that it names, and its data.
+        watchers: As for ``search``.
+        interruption: Knows whether a signal asks the run to end.
 
     Raises:
         Interrupted: A signal has ended the run.
         RaynasError: As for ``search``.
     """
-    if resolved.start:  # what the run begins with stays what it is, whatever becomes of its source
+    if resolved.start:  # the journal keeps the architectures themselves; their file may change
         experiment = replace(experiment, start_from=[dict(one) for one in resolved.start])
     check_machine(experiment, resolved.space)
     others = Watchers([*watchers])
@@ -155,7 +161,7 @@ def run_resolved(
         stack.callback(board.close)
         files = checkpoints(experiment.output)
         clear_partial(experiment.output)
-        for trial in history.running:  # the process before may have died just after it began
+        for trial in history.running:  # the earlier process may have died before it did this
             files.endow(trial, history)
 
         def record(event: Event) -> None:
@@ -196,8 +202,8 @@ def _execute(experiment: Experiment, resolved: ResolvedExperiment, conductor: Co
         check_networks()
         if experiment.gpu_hours and not session.slots.usual.gpus:
             raise ResourceError(
-                f"gpu_hours are given as {experiment.gpu_hours:g}, and there is no GPU to hold: "
-                "say --time, or search where there are GPUs"
+                f"gpu_hours is {experiment.gpu_hours:g}, but trials use no GPU: give --time "
+                "instead, or search on machines with GPUs"
             )
         if not conductor.finished:
             name = _called(experiment.scheduler)
@@ -218,7 +224,7 @@ def _called(part: Any) -> str:
 
 
 def trial_spec(experiment: Experiment, conductor: Conductor, trial: Trial) -> TrialSpec:
-    """Return what a worker is told of a trial, once checkpoints that nobody needs are deleted."""
+    """Delete the checkpoints that are not needed; return a trial's specification for a worker."""
     files, started = checkpoints(experiment.output), trial.started
     files.sweep(lambda: conductor.needed)
     return TrialSpec(

@@ -1,4 +1,4 @@
-"""Telling watchers what happens; one that raises is not told any more, and the run goes on."""
+"""Call watchers for each event; a watcher that raises is removed, and the run continues."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ class Watchers:
     """The watchers of a run.
 
     Attributes:
-        told: Those that have not raised.
+        told: The watchers that have not raised an error.
     """
 
     told: list[Watcher]
 
     def write(self, event: Event, history: History) -> None:
-        """Tell each of an event, which ``history`` holds already."""
+        """Pass an event to each watcher; ``history`` contains the event already."""
         for watcher in tuple(self.told):
             try:
                 watcher.write(event, history)
             except Exception as error:  # noqa: BLE001 - a watcher may be a user's
                 self.told.remove(watcher)
-                said = "the watcher %s raised %s: %s; it is not told of anything else"
+                said = "the watcher %s raised %s: %s; it gets no more events, the run continues"
                 name = type(watcher).__name__
                 _LOG.warning(said, name, type(error).__name__, error, exc_info=error)

@@ -1,4 +1,4 @@
-"""The winner: chosen when the search is over, trained on all but the test data, kept."""
+"""The winner: choose it after the search, train it on training and validation data, save it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _LOG = logging.getLogger("raynas")
 
 
 def lacks_winner(conductor: Conductor) -> bool:
-    """Say whether the network to hand over is another than was exported last, if any was."""
+    """Return whether the recommended network is not exported yet."""
     chosen, winner = conductor.recommended, conductor.history.winner
     if chosen is None or winner is None:
         return True
@@ -36,20 +36,20 @@ def lacks_winner(conductor: Conductor) -> bool:
 
 
 def say_limit(experiment: Experiment, conductor: Conductor) -> None:
-    """Tell people what has ended the search, if it was a limit, and how to go on."""
+    """Log which limit has ended the search, if any has, and how to continue."""
     if limit := conductor.limit:
         said = ended_by(limit, conductor.plan.limits, conductor.history)
-        way_on = f"raynas resume {shlex.quote(str(experiment.output))}"
-        _LOG.info("%s.\nTo go on: %s --%s ...", said, way_on, limit.replace("_", "-"))
+        resume = f"raynas resume {shlex.quote(str(experiment.output))}"
+        _LOG.info("%s.\nTo continue: %s --%s ...", said, resume, limit.replace("_", "-"))
 
 
 def say_over(experiment: Experiment, conductor: Conductor) -> None:
-    """Tell people why a run that they take up does nothing, and how to go on."""
+    """Log why a resumed run has nothing to do, and how to continue."""
     say_limit(experiment, conductor)
     trained, most = conductor.history.trained, experiment.most_trials
     if not conductor.limit and trained >= most:
         _LOG.info(
-            "nothing is left to do: --trials is %d, and %s trained already; to go on: "
+            "nothing is left to do: --trials is %d, and %s trained already; to continue: "
             "raynas resume %s --trials with more than %d",
             most,
             "1 trial is" if trained == 1 else f"{trained} trials are",
@@ -60,12 +60,12 @@ def say_over(experiment: Experiment, conductor: Conductor) -> None:
 
 @dataclass(slots=True)
 class WinnerTraining:
-    """Chooses the winner, says how it is trained, and keeps what became of it.
+    """Chooses the winner, specifies its training, and saves the results.
 
     Attributes:
-        experiment: What was asked for.
-        resolved: What its words stand for.
-        conductor: Has led the search.
+        experiment: The settings of the run.
+        resolved: The objects that the settings name.
+        conductor: The conductor of the search.
     """
 
     experiment: Experiment
@@ -75,7 +75,7 @@ class WinnerTraining:
     _missing: list[str] = field(init=False, default_factory=list)
 
     def choose(self) -> TrialSpec | None:
-        """Return how the winner is trained; none if it was trained before.
+        """Return the specification of the winner's training; none if it is exported already.
 
         Raises:
             RunError: No trial finished.
@@ -90,12 +90,12 @@ class WinnerTraining:
         chosen = recommended.trial
         number, files = chosen.number, checkpoints(experiment.output)
         epochs, weights = experiment.winner_epochs or experiment.epochs, ""
-        if chosen.started.inherits:  # its score is that of weights no training from scratch gives
+        if chosen.started.inherits:  # a training from new weights would not reach its score
             epochs, weights = chosen.epoch, str(files.of(chosen.donor))
         if self._tested:
             _LOG.info("exporting the winner, trial %d: it is trained and tested already", number)
         elif weights:
-            _LOG.info("testing the winner, trial %d, with the weights it has", number)
+            _LOG.info("testing the winner, trial %d, with the weights of its trial", number)
         else:
             _LOG.info("training the winner, trial %d, on training and validation data", number)
             self._begin(number, epochs)
@@ -114,13 +114,13 @@ class WinnerTraining:
             self.conductor.record(WinnerEpoch(number, 0, epochs, at=time.time()))
 
     def take(self, event: WinnerEvent) -> None:
-        """Record what became of the winner, and keep its files.
+        """Record an event of the winner's training, and save its files.
 
-        Its score is recorded before anything is exported, which may fail or take long.
+        The score is recorded before the export, because the export may fail or take long.
 
         Raises:
             RunError: The winner could not be trained and tested.
-            StorageError: A file of it cannot be written.
+            StorageError: A file of the winner cannot be written.
         """
         match event:
             case WinnerEpoch():
@@ -131,7 +131,7 @@ class WinnerTraining:
                 self._keep_program(event)
             case Failed() if self._tested:
                 _LOG.warning(
-                    "the winner's %s is missing: %s; its score and the other files are there, and "
+                    "the winner's %s is missing: %s; its score and the other files are saved, and "
                     "raynas resume %s exports it again",
                     PROGRAM,
                     event.reason,
@@ -142,7 +142,7 @@ class WinnerTraining:
 
     @property
     def _tested(self) -> Winner | None:
-        """The winner, if it is tested and not exported yet."""
+        """The winner, if it is tested but not exported yet."""
         chosen, winner = self._recommended, self.conductor.history.winner
         if chosen is None or winner is None or winner.folder:
             return None
@@ -204,22 +204,22 @@ class WinnerTraining:
 
 
 def _said_missing(name: str, exported: Exported) -> list[str]:
-    """Return which file is missing, why, and what is there instead; empty if none is missing."""
+    """Return which file is missing, why, and which file replaces it; empty if none is missing."""
     if not exported.missing:
         return []
     why = exported.missing.splitlines()[0]
     if name == PROGRAM:
         return [
-            f"{name} is missing, for torch cannot export this network ({why}); its weights are "
-            "there, for the network that the space builds"
+            f"{name} is missing, because torch cannot export this network ({why}); its weights "
+            "are saved, for the network that the space builds"
         ]
-    instead = f"; {', '.join(exported.files)} is there" if exported.files else ""
+    instead = f"; {', '.join(exported.files)} is saved instead" if exported.files else ""
     return [f"{name} is missing ({why}){instead}"]
 
 
 def _why_none(history: History) -> str:
     outcomes = (trial.outcome for trial in history.failed)
     reasons = {outcome.reason for outcome in outcomes if isinstance(outcome, Failed)}
-    silent = "they were not given the time" if history.trials else "nothing was proposed in time"
+    silent = "the time was too short" if history.trials else "no trial was proposed in time"
     why = "; ".join(sorted(reasons)[:3]) or silent
     return f"none of {history.trained} trials finished: {why}"

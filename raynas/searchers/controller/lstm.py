@@ -1,8 +1,8 @@
-"""The arithmetic of an LSTM's cell, forwards and backwards through time.
+"""The forward and the backward pass of an LSTM in NumPy.
 
-Gates follow each other: input, forget, output, cell. Units come before the rows of a batch, so
-that a gate is one piece of memory; and results are written where there is room for them, since an
-array of a few hundred numbers takes longer to be made than to be computed.
+The order of the gates is: input, forget, output, cell. The axis of the units comes before the
+axis of the batch, so that each gate is contiguous in memory. Results are written into existing
+arrays, because for a few hundred numbers the allocation takes longer than the computation.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ Array = NDArray[np.float64]
 
 
 def parts(gates: Array) -> tuple[Array, Array, Array, Array]:
-    """Return the four gates of ``[4 * units, ...]``, as views."""
+    """Return views of the four gates (input, forget, output, cell) of ``[4 * units, ...]``."""
     units = len(gates) // 4
     return (
         gates[:units],
@@ -27,9 +27,9 @@ def parts(gates: Array) -> tuple[Array, Array, Array, Array]:
 
 
 def halved(weights: Array) -> Array:
-    """Return weights (``[..., 4 * units]``) for ``stepper``, which takes a half of three gates.
+    """Return ``[..., 4 * units]``: the weights, with those of the three sigmoid gates halved.
 
-    So that one call of tanh serves all four: sigmoid(x) is (1 + tanh(x / 2)) / 2.
+    Because sigmoid(x) = (1 + tanh(x / 2)) / 2, ``stepper`` needs one call of tanh for all gates.
     """
     weights = weights.copy()
     weights[..., : 3 * weights.shape[-1] // 4] *= 0.5
@@ -37,12 +37,13 @@ def halved(weights: Array) -> Array:
 
 
 def stepper(gates: Array, cell: Array, state: Array) -> Callable[[], None]:
-    """Return what makes a step in place, wherever these come from.
+    """Return a function that computes one step of the LSTM in place.
 
     Args:
-        gates: ``[4 * units, ...]`` what comes in, three of them halved; activated afterwards.
-        cell: ``[units, ...]`` the cell before the step, and after it.
-        state: ``[units, ...]`` where the state after it is written.
+        gates: ``[4 * units, ...]``: before the step the inputs of the gates, computed with
+            ``halved`` weights; after the step the activated gates.
+        cell: ``[units, ...]``: the cell, which the step updates.
+        state: ``[units, ...]``: the step writes the new state here.
     """
     let_in, keep, show, new = parts(gates)
     sigmoids, spare = gates[: -len(new)], np.empty_like(cell)
@@ -61,15 +62,16 @@ def stepper(gates: Array, cell: Array, state: Array) -> Callable[[], None]:
 
 
 def forth(inputs: Array, fed: NDArray[np.int_], recurrent: Array) -> tuple[Array, Array, Array]:
-    """Run through sequences; return the activated gates, the cells and the states.
-
-    The gates are ``[steps, 4 * units, rows]``; the others ``[1 + steps, units, rows]``, beginning
-    with what the first step starts from.
+    """Run the forward pass over a batch of sequences.
 
     Args:
-        inputs: ``[tokens, 4 * units]`` what each token brings, halved.
-        fed: ``[steps, rows]`` the token that comes in.
-        recurrent: ``[units, 4 * units]``, halved.
+        inputs: ``[tokens, 4 * units]``: the ``halved`` input weights of each token.
+        fed: ``[steps, rows]``: the index of the token that is the input of each step.
+        recurrent: ``[units, 4 * units]``: the ``halved`` recurrent weights.
+
+    Returns:
+        The activated gates ``[steps, 4 * units, rows]``; the cells and the states
+        ``[1 + steps, units, rows]`` each, where index 0 is the initial value, zero.
     """
     (steps, rows), units = fed.shape, len(recurrent)
     gates = np.empty((steps, 4 * units, rows))
@@ -86,17 +88,18 @@ def forth(inputs: Array, fed: NDArray[np.int_], recurrent: Array) -> tuple[Array
 
 
 def back(recurrent: Array, gates: Array, cells: Array, states: Array) -> Array:
-    """Return the gradient with regard to the gates before their activations.
-
-    It is ``[steps * rows, 4 * units]`` and takes the gates' place: memory that was never touched
-    is dearer than what is computed in it.
+    """Run the backward pass through time.
 
     Args:
-        recurrent: ``[units, 4 * units]`` the recurrent weights.
-        gates: ``[steps, 4 * units, rows]``, as ``forth`` returned them; overwritten.
-        cells: ``[1 + steps, units, rows]``, likewise, but only read.
-        states: ``[steps, units, rows]`` the gradient with regard to each step's state, by way of
-            that step's logits.
+        recurrent: ``[units, 4 * units]``: the recurrent weights, not halved.
+        gates: ``[steps, 4 * units, rows]``, as ``forth`` returned them. The result overwrites
+            them, because allocating new memory would take longer than the computation.
+        cells: ``[1 + steps, units, rows]``, as ``forth`` returned them.
+        states: ``[steps, units, rows]``: the gradient with regard to the state of each step, as
+            far as it comes from the logits of that step.
+
+    Returns:
+        ``[steps * rows, 4 * units]``: the gradient with regard to the gates before activation.
     """
     state, cell, shown = (np.zeros_like(states[0]) for _ in range(3))
     result = np.empty_like(gates[0])
@@ -115,11 +118,11 @@ def back(recurrent: Array, gates: Array, cells: Array, states: Array) -> Array:
 def _through_cell(
     gates: Array, before: Array, shown: Array, state: Array, cell: Array, into: Array
 ) -> None:
-    """Write the gradient with regard to the activated gates; add to the cell's what is its own."""
+    """Write the gradient of the activated gates to ``into``; add that of the cell to ``cell``."""
     let_in, _, show, new = parts(gates)
     for_in, for_keep, for_show, for_new = parts(into)
     np.multiply(state, shown, out=for_show)
-    # The cell is shown through tanh, whose slope is 1 - shown**2; two gates have room to spare.
+    # shown = tanh(cell) has the derivative 1 - shown**2; ``for_in`` is used as scratch memory.
     np.multiply(for_show, shown, out=for_in)
     np.subtract(state, for_in, out=for_in)
     for_in *= show
@@ -130,7 +133,7 @@ def _through_cell(
 
 
 def _through_gates(gates: Array, spare: Array, into: Array) -> None:
-    """Multiply the gradient by the slope of each gate's activation."""
+    """Multiply the gradient by the derivative of each gate's activation function."""
     sigmoids, new = gates[: len(spare)], gates[len(spare) :]
     np.subtract(1, sigmoids, out=spare)
     spare *= sigmoids

@@ -1,12 +1,14 @@
-"""An LSTM that decides an architecture, one decision after another (Zoph & Le, 2017).
+"""An LSTM that makes the decisions of an architecture one after another (Zoph & Le, 2017).
 
 Neural Architecture Search with Reinforcement Learning, arXiv:1611.01578, section 3.1; with the
-squashed logits of ENAS (Pham et al., 2018, arXiv:1802.03268). Its sequence is the space's own
-walk, so only active decisions are made and inactive ones have no part in a probability.
+tanh-bounded logits of ENAS (Pham et al., 2018, arXiv:1802.03268). The sequence is the order in
+which the space makes its decisions. So the LSTM makes only active decisions, and inactive ones
+do not change the probability of an architecture.
 
-Differs from the papers: what a token adds to the gates is learnt as such, rather than as an
-embedding times a matrix, which expresses the same and costs less; the space's prior weights are
-added to the logits, so that an untrained controller draws about as the prior does.
+Differs from the papers: each token has its own input weights of the gates, instead of an
+embedding that is multiplied by a matrix, which expresses the same functions and costs more; the
+logarithms of the space's prior weights are added to the logits, so that an untrained controller
+draws approximately from the prior.
 """
 
 from __future__ import annotations
@@ -22,18 +24,18 @@ from raynas.searchers.controller.lstm import Array, back, forth, halved, stepper
 from raynas.searchers.controller.vocabulary import Batch, Vocabulary
 from raynas.space import Architecture, Decision, Space, Value
 
-_INIT: Final = 0.1  # weights begin uniformly within plus and minus this (NAS, ENAS, NASNet)
+_INIT: Final = 0.1  # initial weights are uniform in [-0.1, 0.1] (NAS, ENAS, NASNet)
 
 
 class Weights(NamedTuple):
-    """The parameters, as views into one flat vector.
+    """The parameters, as views of one flat vector.
 
     Attributes:
-        inputs: ``[1 + tokens, 4 * units]`` what the last token adds to the gates (input, forget,
-            output, cell), the bias included; row 0 is for the start.
-        recurrent: ``[units, 4 * units]``.
-        heads: ``[tokens, units]`` from the state to a token's logit.
-        bias: ``[tokens]``.
+        inputs: ``[1 + tokens, 4 * units]``: the input weights of the gates (input, forget,
+            output, cell) for the previous token, including the bias; row 0 is for the start.
+        recurrent: ``[units, 4 * units]``: the recurrent weights.
+        heads: ``[tokens, units]``: the weights from the state to the logit of each token.
+        bias: ``[tokens]``: the bias of each logit.
     """
 
     inputs: Array
@@ -43,17 +45,17 @@ class Weights(NamedTuple):
 
 
 class Pass(NamedTuple):
-    """What a forward pass keeps for the backward pass, which uses it up.
+    """The results of a forward pass; the backward pass needs them and overwrites them.
 
     Attributes:
-        log_probs: ``[rows]`` of whole architectures.
-        gates: ``[steps, 4 * units, rows]`` after their activations.
-        cells: ``[1 + steps, units, rows]``, from the first step's input on.
-        states: ``[1 + steps, units, rows]``, likewise.
-        decided: ``[decisions, units]`` the state in which each decision was made.
-        squashed: ``[tokens of all decisions]`` tanh of the logits; none without
+        log_probs: ``[rows]``: the log-probability of each architecture.
+        gates: ``[steps, 4 * units, rows]``: the activated gates.
+        cells: ``[1 + steps, units, rows]``: the cells; index 0 is the initial cell.
+        states: ``[1 + steps, units, rows]``: the states; index 0 is the initial state.
+        decided: ``[decisions, units]``: the state from which each decision was made.
+        squashed: ``[tokens of all decisions]``: tanh of the logits; none without
             ``tanh_constant``.
-        probs: ``[tokens of all decisions]``.
+        probs: ``[tokens of all decisions]``: the probability of each token.
     """
 
     log_probs: Array
@@ -67,13 +69,14 @@ class Pass(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """The network's shape; its parameters are passed in as one flat vector.
+    """The controller network; every method takes its parameters as one flat vector.
 
     Attributes:
-        space: Where architectures live.
-        units: Of the LSTM's one layer.
-        temperature: Divides the logits.
-        tanh_constant: Keeps logits within plus and minus this; none for no bound.
+        space: The search space.
+        units: The number of units of the LSTM, which has one layer.
+        temperature: The logits are divided by this.
+        tanh_constant: The bound of the absolute value of the logits; none for no bound.
+        vocabulary: The tokens of the space.
 
     Raises:
         ConfigError: An option is out of range.
@@ -86,7 +89,7 @@ class Policy:
     vocabulary: Vocabulary = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        """Check the options and number the space's."""
+        """Check the options and number the tokens of the space."""
         if self.units < 1:
             raise ConfigError(f"a controller needs units >= 1, got {self.units}")
         if self.temperature <= 0 or (self.tanh_constant is not None and self.tanh_constant <= 0):
@@ -98,16 +101,16 @@ class Policy:
 
     @property
     def size(self) -> int:
-        """How many parameters there are."""
+        """The number of parameters."""
         tokens, units = self.vocabulary.size, self.units
         return (1 + tokens) * 4 * units + units * 4 * units + tokens * units + tokens
 
     def initial(self, rng: np.random.Generator) -> Array:
-        """Draw parameters."""
+        """Return random initial parameters, ``[size]``."""
         return rng.uniform(-_INIT, _INIT, self.size)
 
     def weights(self, parameters: Array) -> Weights:
-        """Return the parts of a flat vector."""
+        """Return views of the parts of a parameter vector, ``[size]``."""
         tokens, units = self.vocabulary.size, self.units
         ends = np.cumsum([(1 + tokens) * 4 * units, units * 4 * units, tokens * units])
         inputs, recurrent, heads, bias = np.split(parameters, ends)
@@ -119,15 +122,15 @@ class Policy:
         )
 
     def drawer(self, parameters: Array) -> Callable[[np.random.Generator], Architecture]:
-        """Return what draws architectures."""
+        """Return a function that draws architectures with these parameters."""
         weights, scale = self.weights(parameters), self.tanh_constant
         inputs, recurrent = halved(weights.inputs), halved(weights.recurrent)
         heads, bias = weights.heads / self.temperature, weights.bias / self.temperature
         spans, tokens = self.vocabulary.spans, self.vocabulary.tokens
 
         def draw(rng: np.random.Generator) -> Architecture:
-            # The largest of logits with Gumbel noise is a draw from their softmax. A decision is
-            # made once, so that every token has its own; all at once costs what one does.
+            # The index of the largest logit after adding Gumbel noise is a draw from the softmax.
+            # Drawing the noise of all tokens in one call takes as long as drawing one number.
             noise = rng.gumbel(size=len(bias))
             noise += self.vocabulary.prior
             gates, cell, state = np.empty(4 * self.units), *np.zeros((2, self.units))
@@ -155,7 +158,7 @@ class Policy:
         return draw
 
     def forward(self, parameters: Array, batch: Batch) -> Pass:
-        """Return the log-probabilities of a batch, and what their gradient needs."""
+        """Return the log-probabilities of a batch, with all that ``gradient`` needs."""
         weights = self.weights(parameters)
         gates, cells, states = forth(halved(weights.inputs), batch.fed, halved(weights.recurrent))
         decided = _by_row(states[1:])[batch.place]
@@ -178,13 +181,13 @@ class Policy:
         return Pass(log_probs, gates, cells, states, decided, squashed, probs)
 
     def gradient(self, parameters: Array, batch: Batch, passed: Pass, credit: Array) -> Array:
-        """Return the gradient of the log-probabilities' sum, weighted by ``credit`` (``[rows]``).
+        """Return the gradient of the weighted sum of the log-probabilities, ``[size]``.
 
         Args:
-            parameters: Those of the forward pass.
-            batch: That of the forward pass.
-            passed: What the forward pass kept; used up.
-            credit: ``[rows]`` the weight of each architecture's log-probability.
+            parameters: The parameters of the forward pass.
+            batch: The batch of the forward pass.
+            passed: The results of the forward pass; they are overwritten.
+            credit: ``[rows]``: the weight of each architecture's log-probability.
         """
         weights = self.weights(parameters)
         result = np.empty_like(parameters)
@@ -201,7 +204,7 @@ class Policy:
         return result
 
     def _logit_gradient(self, batch: Batch, passed: Pass, credit: Array) -> Array:
-        """Return the gradient with regard to the heads' outputs."""
+        """Return the gradient with regard to the logits, ``[tokens of all decisions]``."""
         result = -passed.probs
         result[batch.taken] += 1
         result *= batch.spread(credit[batch.row] / self.temperature)

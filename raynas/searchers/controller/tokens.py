@@ -1,4 +1,4 @@
-"""What a controller chooses from at a decision: values, or stretches of a number's axis."""
+"""The tokens of a decision, from which a controller chooses: values, or intervals of numbers."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from numpy.typing import NDArray
 from raynas.space import Choice, Float, Int, Value
 from raynas.space.nodes import Domain
 
-_STRETCHES: Final = 16  # of a number's axis: a dozen trials must be able to tell them apart
+_STRETCHES: Final = 16  # intervals of a number: few enough to compare them after a dozen trials
 
 
 class Values:
-    """Each value is a token of its own.
+    """Tokens that are values, one token for each value.
 
     Attributes:
-        log_weights: ``[tokens]`` the logarithm of each value's weight in the prior.
+        log_weights: ``[tokens]``: the logarithm of each value's weight in the prior.
     """
 
     def __init__(self, values: Iterable[Value], log_weights: NDArray[np.float64]) -> None:
@@ -36,29 +36,30 @@ class Values:
         return self._index[value]
 
     def draw(self, token: int, _: np.random.Generator) -> Value:
-        """Return the token's value."""
+        """Return the value of a token."""
         return self._values[token]
 
 
 class Stretches:
-    """Each token is a stretch of a number's axis; its value is drawn within from the prior.
+    """Tokens that are intervals of a number; within an interval the prior draws the number.
 
     Attributes:
-        log_weights: ``[tokens]`` the logarithm of each stretch's share of the axis.
+        log_weights: ``[tokens]``: the logarithm of each interval's probability in the prior, up
+            to a constant.
     """
 
     def __init__(self, parts: Sequence[Int | Float]) -> None:
-        """Number the stretches, which ascend and have nothing in common."""
+        """Number the intervals, which are in ascending order and do not overlap."""
         self._parts = parts
         self._lows: list[float] = [part.low for part in parts]
         self.log_weights = _log_widths(parts)
 
     def index(self, value: Value) -> int:
-        """Return the token of the stretch that holds a number."""
-        return bisect_right(self._lows, value) - 1  # type: ignore[type-var]  # a number here
+        """Return the token of the interval that contains a number."""
+        return bisect_right(self._lows, value) - 1  # type: ignore[type-var]  # it is a number
 
     def draw(self, token: int, rng: np.random.Generator) -> Value:
-        """Draw a number from a token's stretch."""
+        """Draw a number from the interval of a token."""
         return self._parts[token].sample(rng)
 
 
@@ -66,11 +67,11 @@ Tokens = Values | Stretches
 
 
 def tokens(domain: Domain) -> Tokens:
-    """Return what there is to choose from: numbers of many values are cut into stretches.
+    """Return the tokens of a domain; numbers with many values are divided into intervals.
 
-    The log-probability of a number is then that of its stretch. Within a stretch nothing is
-    learnt, so that the density there is the prior's, whatever the controller: a constant, which
-    gradients and ratios of probabilities do without.
+    The log-probability of a number is that of its interval. Within an interval the controller
+    learns nothing: the density there is that of the prior. It is a constant factor, which cancels
+    in gradients and in ratios of probabilities.
     """
     match domain:
         case Choice():
@@ -86,7 +87,7 @@ def tokens(domain: Domain) -> Tokens:
 
 
 def _cut_whole(domain: Int) -> list[Int]:
-    """Cut where the axis is, so that a logarithmic one has short stretches of small numbers."""
+    """Divide evenly on the domain's axis; on a log axis, small numbers have short intervals."""
     low, step, half = domain.low, domain.step, domain.step / 2
     axis = Float(low - half, domain.high + half, log=domain.log)  # it is drawn from there
     cuts = (axis.at(i / _STRETCHES) for i in range(1, _STRETCHES))
@@ -97,7 +98,7 @@ def _cut_whole(domain: Int) -> list[Int]:
 
 
 def _cut_real(domain: Float) -> list[Float]:
-    # Bounds that nearly meet have fewer numbers between them than there are stretches.
+    # If the bounds are almost equal, there are fewer floats between them than intervals.
     edges = {domain.at(i / _STRETCHES) for i in range(1, _STRETCHES)} - {domain.high}
     lows = sorted({domain.low, *edges})
     highs = [*(math.nextafter(low, -math.inf) for low in lows[1:]), domain.high]
@@ -106,7 +107,7 @@ def _cut_real(domain: Float) -> list[Float]:
 
 def _log_widths(parts: Sequence[Int | Float]) -> NDArray[np.float64]:
     if not isinstance(parts[0], Int):
-        return np.zeros(len(parts))  # cut evenly
+        return np.zeros(len(parts))  # the intervals have equal probabilities
     # A half below the lowest and a half above the highest, of numbers to which that is nothing.
     return np.log(
         [math.log1p(one.count / (one.low - 0.5)) if one.log else one.count for one in parts]

@@ -1,4 +1,4 @@
-"""A space's tokens, numbered through, and architectures as batches of them."""
+"""The numbered tokens of a space, and batches of architectures as token sequences."""
 
 from __future__ import annotations
 
@@ -17,23 +17,26 @@ Indices = NDArray[np.int_]
 
 
 class Batch(NamedTuple):
-    """Architectures as sequences of tokens.
+    """Architectures as sequences of tokens, one architecture in each row.
 
-    A decision takes one of a few tokens, so these lie one decision after the other, rather than
-    in a table as wide as the vocabulary; the same decision of all rows together. All of it says
-    only what belongs where, found once and used in every pass.
+    Each decision has only a few possible tokens. So the possible tokens of all decisions are
+    concatenated in one array, instead of a table with a column for every token of the vocabulary.
+    All rows' occurrences of the same decision are next to each other. The batch holds only
+    indices: they are computed once and used in every forward and backward pass.
 
     Attributes:
-        fed: ``[steps, rows]`` the row of input weights at every step: the token before it, or the
-            start. Rows are padded to the longest.
-        row: ``[decisions]`` whose decision it is.
-        place: ``[decisions]`` where its step stands in ravelled ``[steps, rows]``.
-        starts: ``[decisions]`` where its tokens begin among all.
-        counts: ``[decisions]`` how many there are.
-        taken: ``[decisions]`` which one among all was taken.
-        tokens: ``[tokens of all decisions]`` their numbers.
-        alike: The same decision of all rows: its tokens, and where it and its tokens stand here.
-        by_input: ``[1 + tokens, steps * rows]`` sums what comes from each row of input weights.
+        fed: ``[steps, rows]``: the row of the input weights at each step: 1 plus the number of
+            the previous token, or 0 for the start. Shorter rows are padded.
+        row: ``[decisions]``: the row of the decision.
+        place: ``[decisions]``: the index of the decision's step in a flattened ``[steps, rows]``.
+        starts: ``[decisions]``: the index of the decision's first token among all tokens.
+        counts: ``[decisions]``: the number of the decision's tokens.
+        taken: ``[decisions]``: the index of the chosen token among all tokens.
+        tokens: ``[tokens of all decisions]``: the number of each token in the vocabulary.
+        alike: For each decision of the space: the range of its token numbers, the range of its
+            occurrences, and the range of the tokens of these occurrences.
+        by_input: ``[1 + tokens, steps * rows]``: the matrix that sums the values of all steps
+            with the same row of input weights.
     """
 
     fed: Indices
@@ -47,24 +50,24 @@ class Batch(NamedTuple):
     by_input: csr_array
 
     def spread(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Repeat every decision's value for each of its tokens."""
+        """Return ``[tokens of all decisions]``: each decision's value, repeated for its tokens."""
         return np.repeat(values, self.counts)
 
     def by_token(self, values: NDArray[np.float64]) -> csr_array:
-        """Return values of all decisions' tokens as ``[decisions, tokens]``."""
+        """Return a sparse ``[decisions, tokens]`` of values ``[tokens of all decisions]``."""
         ends = np.append(self.starts, len(values))
         size = len(self.row), self.by_input.shape[0] - 1
         return csr_array((values, self.tokens, ends), shape=size)
 
 
 class Vocabulary:
-    """Every token of every decision of a space, numbered through.
+    """The tokens of all decisions of a space, with consecutive numbers.
 
     Attributes:
-        size: How many tokens there are.
-        tokens: Each decision's tokens, by path.
-        spans: Each decision's range of numbers, by path.
-        prior: ``[tokens]`` the logarithm of each token's weight in the space's prior.
+        size: The number of tokens.
+        tokens: The tokens of each decision, by path.
+        spans: The range of the token numbers of each decision, by path.
+        prior: ``[tokens]``: the logarithm of each token's weight in the space's prior.
     """
 
     def __init__(self, space: Space) -> None:
@@ -80,7 +83,7 @@ class Vocabulary:
         self.size = len(self.prior)
 
     def batch(self, architectures: Sequence[Architecture]) -> Batch:
-        """Return architectures as tokens."""
+        """Return architectures, at least one, as sequences of tokens."""
         made = [
             (self.spans[path], self.tokens[path].index(value))
             for one in architectures
@@ -114,7 +117,7 @@ class Vocabulary:
 
 
 def _runs(begin: Indices, counts: Indices, starts: Indices) -> Iterator[tuple[slice, ...]]:
-    """Yield the runs of the same decision, as ``Batch.alike`` has them."""
+    """Yield the entries of ``Batch.alike``: one for each run of the same decision."""
     edges = np.flatnonzero(np.diff(begin, prepend=-1, append=-1)).tolist()
     for first, after in pairwise(edges):
         low, count, start = (int(a[first]) for a in (begin, counts, starts))

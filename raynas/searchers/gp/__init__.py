@@ -1,7 +1,7 @@
-"""A Gaussian process over the decisions of any space: the model behind ``auto``.
+"""A Gaussian process over the decisions of any space: the model of the searcher ``auto``.
 
-In the order of reading: an architecture becomes a row of numbers (``layout``, and ``proxies`` for
-a user's own), a history becomes observations (``observations``), a kernel compares rows
-(``kernel``), the model is fitted (``model``) and asked about candidates (``candidates``), the
-acquisition weighs them up (``acquisition``), and the searcher proposes (``search``).
+The modules, in the order in which to read them: ``layout`` and ``rows`` turn an architecture into
+a row of numbers; ``observations`` turns a history into observations; ``kernel`` compares rows;
+``model`` fits the Gaussian process; ``candidates`` generates the architectures for which the model
+predicts; ``acquisition`` computes the value of training them; ``search`` proposes one.
 """

@@ -1,8 +1,10 @@
-"""What a further training is worth (Huang et al., 2006, J. Global Optimization 34, section 3.3).
+"""The expected value of one more training: augmented expected improvement.
 
-Augmented expected improvement, and its sequel for several fidelities (Huang et al., 2006, Struct.
-Multidisc. Optim. 32). Differs: improvement counts from the best posterior mean; a repeat of the
-best network is worth what it would be worth to learn that it is not the best.
+Huang et al. (2006, J. Global Optimization 34, section 3.3) define it for one fidelity, and Huang
+et al. (2006, Struct. Multidisc. Optim. 32) for several fidelities.
+
+Differs from the papers: the improvement is measured from the best posterior mean; the value of
+training the best network again is the value of learning that another network is better.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ _TIE: Final = 1e-9
 
 
 def expected_improvement(mean: Floats, deviation: Floats) -> Floats:
-    """Return the mean of what lies above zero of normal variables."""
+    """Return the mean of max(0, x) for normal variables x with these means and deviations."""
     from scipy.special import ndtr  # noqa: PLC0415 - slow to load, only some need it
 
     u = mean / deviation
@@ -30,19 +32,24 @@ def expected_improvement(mean: Floats, deviation: Floats) -> Floats:
 
 
 def noise_factor(variance: Floats, noise: float) -> Floats:
-    """Return the share, 0 to 1, of an improvement that noise leaves; 1 without noise."""
+    """Return the factor, 0 to 1, by which noise reduces an expected improvement; 1 is no noise.
+
+    Args:
+        variance: ``[points]`` the posterior variances.
+        noise: The variance of one training.
+    """
     return 1.0 - np.sqrt(noise / (variance + noise))
 
 
 @dataclass(frozen=True, slots=True)
 class Acquisition:
-    """What it is worth to train networks, after all that was trained.
+    """The expected value of training a network next, given all trainings so far.
 
     Attributes:
-        posterior: The fitted process.
-        known: Networks that were trained, at least one.
-        low: The share of full training that the next training is to lack; what it is worth is
-            what it says about full ones.
+        posterior: The fitted Gaussian process.
+        known: The networks that were trained, at least one.
+        low: The fraction of a full training by which the next training will be shorter. The
+            value of a short training is what it tells about a full training.
     """
 
     posterior: Posterior
@@ -50,7 +57,7 @@ class Acquisition:
     low: float = 0.0
 
     def of_repeats(self) -> Floats:
-        """Return ``[known]`` what it is worth to train each of those known once more."""
+        """Return ``[known]``: the value of training each known network once more."""
         full = self.posterior.predict(self.known.at(0.0))
         mean = full.mean - full.mean.max()
         if len(mean) > 1:
@@ -59,7 +66,7 @@ class Acquisition:
         return self._of(self.known, full, mean)
 
     def of_new(self, fresh: Points) -> Floats:
-        """Return ``[fresh]`` what it is worth to train others for the first time."""
+        """Return ``[fresh]``: the value of training each new network for the first time."""
         full = self.posterior.predict(fresh.at(0.0))
         best = self.posterior.mean(self.known.at(0.0)).max()
         return self._of(fresh, full, full.mean - best)
@@ -77,6 +84,6 @@ class Acquisition:
 
 
 def best_of(values: Floats) -> int:
-    """Return the first of the greatest, among which those within rounding errors count."""
+    """Return the index of the greatest value; of values equal up to rounding, the first."""
     top = values.max()
     return int(np.argmax(values >= top - _TIE * abs(top)))

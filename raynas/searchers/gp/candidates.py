@@ -1,4 +1,4 @@
-"""Networks the model is asked about: those around the best, and random ones."""
+"""The candidates of the model: networks similar to the best ones, and random networks."""
 
 from __future__ import annotations
 
@@ -11,17 +11,24 @@ import numpy as np
 from raynas.space import Architecture, Space
 from raynas.trial import History, Proposal, Trial
 
-_NEAR: Final = 24  # neighbours of each parent, at most
-_LEADERS: Final = 2  # parents around which networks two changes away are looked at too
-_TWO_STEPS: Final = 96  # of these, per leader
-_CHILDREN: Final = 48  # of pairs of parents
-_FAR: Final = 200  # random ones
+_NEAR: Final = 24  # the most neighbours of each parent
+_LEADERS: Final = 2  # the first parents, for which networks with two changes are candidates too
+_TWO_STEPS: Final = 96  # networks with two changes, for each of these parents
+_CHILDREN: Final = 48  # crossovers of two parents
+_FAR: Final = 200  # random networks
 
 
 def around(
     space: Space, history: History, parents: Sequence[Trial], rng: np.random.Generator
 ) -> list[Proposal]:
-    """Return networks around the parents that were not tried, each with a parent; best first."""
+    """Return untried networks similar to the parents, each with its parent.
+
+    Args:
+        space: The search space.
+        history: All trials so far.
+        parents: The trials to start from, the best first.
+        rng: The source of randomness.
+    """
     found: dict[str, Proposal] = {}
     for architecture, parent in _drawn(space, parents, rng):
         identity = space.identity(architecture)
@@ -31,7 +38,7 @@ def around(
 
 
 def anywhere(space: Space, history: History, rng: np.random.Generator) -> list[Proposal]:
-    """Return networks from the prior that were not tried."""
+    """Return untried networks, drawn from the prior of the space."""
     drawn = (space.sample(rng) for _ in range(_FAR))
     return _new(history, {space.identity(one): Proposal(one) for one in drawn})
 

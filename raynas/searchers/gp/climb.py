@@ -1,4 +1,4 @@
-"""Looking for networks that are worth more: the most promising are changed, again and again."""
+"""Maximise the acquisition by a local search: change the best candidates a few times."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from raynas.space import Architecture, Choice, Decision, Space
 from raynas.space.values import Value
 from raynas.trial import History, Proposal
 
-_SCALES: Final = (0.1, 0.03, 0.01)  # of a number's range: how far it moves, round by round
+_SCALES: Final = (0.1, 0.03, 0.01)  # step size in each round, as a fraction of a number's range
 _LEADERS: Final = 4  # networks that are changed in a round
-_CHANGED: Final = 16  # into how many others each
+_CHANGED: Final = 16  # changed copies of each of them
 
 
 def climb(
@@ -25,17 +25,17 @@ def climb(
     value: Callable[[Sequence[Proposal]], Floats],
     rng: np.random.Generator,
 ) -> tuple[list[Proposal], Floats]:
-    """Return untried networks and their values ``[networks]``, those to start from first.
+    """Return untried networks and their values ``[networks]``; the starting networks come first.
 
-    In a space of choices alone nobody climbs: the neighbours of good networks are among those to
-    start from, and on NAS-Bench-201 nothing was found by going further.
+    If the space has only choices, there is no local search: the starting networks already contain
+    the neighbours of good networks, and on NAS-Bench-201 a further search found nothing better.
 
     Args:
-        space: Where they live.
-        history: What was tried.
-        start: Untried networks, at least one; of equal ones the first counts.
-        value: Says what networks are worth, ``[networks]``.
-        rng: Where randomness comes from.
+        space: The search space.
+        history: All trials so far.
+        start: Untried networks, at least one; of equal networks the first one is used.
+        value: Returns the values of networks, ``[networks]``.
+        rng: The source of randomness.
     """
     found = {space.identity(one.architecture): one for one in reversed(start)}
     values = value([*found.values()])
@@ -59,7 +59,7 @@ def climb(
 def changed(
     space: Space, centre: Architecture, scale: float, rng: np.random.Generator
 ) -> Architecture:
-    """Return a network nearby: its numbers moved a little, or a decision taken anew."""
+    """Return a similar network: some numbers moved a little, or one decision changed."""
     numbers = [path for path in centre if not isinstance(space.decisions[path].domain, Choice)]
     if not numbers or rng.random() < 1 - len(numbers) / len(centre):
         return space.mutate(centre, rng)

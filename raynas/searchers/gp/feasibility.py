@@ -1,4 +1,4 @@
-"""How likely a network can be trained at all, learnt from those that failed."""
+"""The probability that a network can be trained, learnt from the networks that failed."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from raynas.searchers.gp.kernel import Points
 from raynas.searchers.gp.layout import Floats
 from raynas.searchers.gp.model import Posterior
 
-_LEAST = 1e-8  # a chance that is left to everything
+_LEAST = 1e-8  # the lowest probability
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Feasibility:
-    """A process over what became of networks.
+    """A Gaussian process that predicts whether networks fail.
 
     Attributes:
-        posterior: What is expected of others.
-        failed: What it was told of those that failed.
-        succeeded: What it was told of those that did not.
+        posterior: The process, fitted to networks that failed or succeeded.
+        failed: The target value of the networks that failed.
+        succeeded: The target value of the networks that succeeded.
     """
 
     posterior: Posterior
@@ -29,7 +29,7 @@ class Feasibility:
     succeeded: float
 
     def __call__(self, points: Points) -> Floats:
-        """Return ``[points]`` chances from 0 to 1."""
+        """Return ``[points]``: the probability of success, 0 to 1."""
         mean = self.posterior.mean(points)
         share: Floats = (mean - self.failed) / (self.succeeded - self.failed)
         return np.clip(share, _LEAST, 1.0)
@@ -39,5 +39,5 @@ Feasible = Callable[[Points], Floats]
 
 
 def always_feasible(points: Points) -> Floats:
-    """Return ``[points]`` ones: nothing has failed yet."""
+    """Return ``[points]`` ones; for a run in which no network has failed."""
     return np.ones(len(points))

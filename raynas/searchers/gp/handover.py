@@ -1,22 +1,24 @@
-"""Which trained network to hand over: the one that is expected to be best on new data.
+"""Recommend a trained network: the one that is expected to have the best score on new data.
 
-A recorded score of training ``j`` of network ``i`` is ``y_ij = w_i + s_i + e_ij``:
+The recorded score of training ``j`` of network ``i`` is ``y_ij = w_i + s_i + e_ij``:
 
-- ``w_i`` is what the network is worth on new data. Its prior is a Gaussian process with the
-  surrogate's kernel (networks alike are worth about the same) plus a variance of its own.
-- ``s_i`` is the sampling of the validation examples. All networks see the same ones, so what they
-  have in common moves all scores alike. Of the variance that a report states (``p (1 - p) / n``
-  for an accuracy) only the share in which two networks disagree counts.
-- ``e_ij`` is the noise of training, which repeated trainings show.
+- ``w_i`` is the network's true score on new data. Its prior is a Gaussian process with the
+  surrogate's kernel (similar networks have similar scores) plus a variance of each network.
+- ``s_i`` is the sampling error of the validation examples. All networks are validated on the same
+  examples, so the error that they have in common changes no order. Reports state a sampling
+  variance (``p (1 - p) / n`` for an accuracy); only the part of it in which networks differ
+  counts.
+- ``e_ij`` is the noise of training. Repeated trainings of one network show how large it is.
 
-This is the model of Fay & Herriot (1979) for small areas, with a Gaussian process in place of
+This is the model of Fay & Herriot (1979) for small areas, with a Gaussian process instead of
 their regression. The variances are fitted to the better networks by restricted maximum likelihood
-(Patterson & Thompson, 1971) under weak priors, and a network's expected worth follows from them:
-with many validation examples and repeats that agree it is the mean of its scores, and otherwise it
-is drawn to what networks alike have reached.
+(Patterson & Thompson, 1971) with weak priors. They determine a network's expected score: if there
+are many validation examples, and repeated trainings agree, it is the mean of the network's
+scores; otherwise it moves towards the scores of similar networks.
 
-The share of the stated variance is not observed. Its prior has median 0.1: on NAS-Bench-201 with
-ImageNet16-120 that is what one cell's own gap between validation and test accuracy amounts to.
+The part of the stated variance in which networks differ is not observed. Its prior has the median
+0.1, which is its value for NAS-Bench-201 with ImageNet16-120, measured by the differences between
+validation and test accuracy of single cells.
 """
 
 from __future__ import annotations
@@ -37,30 +39,30 @@ from raynas.searchers.recommendation import Estimate, Recommendation
 from raynas.searchers.training_set import deviation
 from raynas.trial import Finished, History, Trial
 
-_SHARE: Final = 2 / 3  # of the networks, the better ones, to which the variances are fitted
-_COUNTED: Final = frozenset({"params", "flops"})  # no noise in these: they are as measured
-_LEAST: Final = 10  # networks, if there are as many
-_MOST: Final = 200
+_SHARE: Final = 2 / 3  # the variances are fitted to this fraction of the networks, the better ones
+_COUNTED: Final = frozenset({"params", "flops"})  # metrics without noise
+_LEAST: Final = 10  # fit to at least as many networks, if there are as many
+_MOST: Final = 200  # fit to at most as many networks
 _PRIOR: Final = np.array([0.0, -1.0, -2.5, math.log(0.1)])
-"""Prior means of the logarithms of the variances of the smooth part, of a network's own part and
-of one training, each by the variance of the scores; and of the share of the stated variance."""
-_DEVIATION: Final = np.array([1.5, 1.0, 1.5, 0.5])
-_BOUND: Final = 6.0  # deviations from the prior's mean, at most
-_DIGITS: Final = 3  # of the logarithms; coarser than what the number of BLAS threads changes
+"""Prior means of four logarithms: the variance of the smooth part, of each single network and of
+one training, as multiples of the variance of the scores; and the part of the stated variance."""
+_DEVIATION: Final = np.array([1.5, 1.0, 1.5, 0.5])  # the prior's standard deviations
+_BOUND: Final = 6.0  # the fit stays within as many deviations of the prior's mean
+_DIGITS: Final = 3  # decimals of the logarithms; the number of BLAS threads changes later ones
 _JITTER: Final = 1e-8
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scores:
-    """Scores of networks, standardised; more is better.
+    """Scores of networks, standardised; higher is better.
 
     Attributes:
-        mean: ``[networks]`` of the trainings of each.
-        count: ``[networks]`` how many trainings these are.
-        stated: ``[networks]`` variance by the sampling of validation examples, as reported.
-        within: Sum of the squared deviations of trainings from the mean of their network.
-        centre: The mean of all, as a loss.
-        scale: A standard deviation, as a loss.
+        mean: ``[networks]``: the mean score of the network's trainings.
+        count: ``[networks]``: the number of the network's trainings.
+        stated: ``[networks]``: the reported variance by the sampling of validation examples.
+        within: The sum of the squared deviations of trainings from the mean of their network.
+        centre: The mean loss of all networks, which standardisation subtracts.
+        scale: The standard deviation of the losses, by which standardisation divides.
     """
 
     mean: Floats
@@ -72,7 +74,13 @@ class Scores:
 
     @classmethod
     def of(cls, history: History, trainings: Sequence[Sequence[Trial]], objective: int) -> Scores:
-        """Return the scores of the trainings of each network, at least one each."""
+        """Return the scores.
+
+        Args:
+            history: All trials so far.
+            trainings: The trainings of each network, at least one.
+            objective: The index of the objective.
+        """
         losses = [np.array([one.losses[objective] for one in of_one]) for of_one in trainings]
         metric = history.objectives[objective].metric
         stated = [np.mean([_error(one, metric) ** 2 for one in of_one]) for of_one in trainings]
@@ -89,11 +97,11 @@ class Scores:
         )
 
     def loss(self, theta: Floats, alike: Floats) -> tuple[float, Floats]:
-        """Return minus the log posterior density of ``theta``, up to a constant; its gradient.
+        """Return minus the log posterior density of ``theta``, up to a constant, and its gradient.
 
         Args:
-            theta: Logarithms of the variances, as in ``_PRIOR``.
-            alike: ``[networks, networks]`` the smooth part's correlations.
+            theta: ``[4]``: the logarithms of the variances, as in ``_PRIOR``.
+            alike: ``[networks, networks]``: the correlations of the smooth part.
         """
         variances, diagonals = np.exp(theta), self.diagonals
         inverse, weight, residual = self._solved(variances, alike)
@@ -110,11 +118,15 @@ class Scores:
 
     @property
     def diagonals(self) -> Floats:
-        """``[3, networks]`` what the other variances are multiplied by, network by network."""
+        """``[3, networks]``: each network's factors of the last three variances."""
         return np.stack([np.ones(len(self.mean)), 1.0 / self.count, self.stated])
 
     def expected(self, alike: Floats) -> Expectation:
-        """Return what is expected of the networks, by fitted variances."""
+        """Fit the variances and return the expected scores of the networks.
+
+        Args:
+            alike: ``[networks, networks]``: the correlations of the smooth part.
+        """
         from scipy.optimize import minimize  # noqa: PLC0415 - slow to load
 
         bounds = np.stack([_PRIOR - _BOUND * _DEVIATION, _PRIOR + _BOUND * _DEVIATION], axis=1)
@@ -132,7 +144,7 @@ class Scores:
         )
 
     def _solved(self, variances: Floats, alike: Floats) -> tuple[Floats, Floats, Floats]:
-        """Return the inverse covariance, its row sums, and scores less their weighted mean."""
+        """Return the inverse covariance, its row sums, and the scores minus their mean."""
         covariance = variances[0] * alike + np.diag(variances[1:] @ self.diagonals + _JITTER)
         inverse = np.linalg.inv(covariance)
         weight = inverse.sum(1)
@@ -141,13 +153,14 @@ class Scores:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Expectation:
-    """What is expected of networks on new data, standardised; more is better.
+    """The expected scores of networks on new data, standardised; higher is better.
 
     Attributes:
-        mean: ``[networks]``.
-        error: ``[networks]`` its standard error.
-        shift: ``[networks, networks]`` by how much one more training of the network in the column
-            moves the mean of the one in the row, in the mean square.
+        mean: ``[networks]``: the expected score.
+        error: ``[networks]``: its standard error.
+        shift: ``[networks, networks]``: the change of the mean of the network in the row, if one
+            more training of the network in the column scores one standard deviation higher than
+            expected.
     """
 
     mean: Floats
@@ -155,10 +168,10 @@ class Expectation:
     shift: Floats
 
     def of_repeats(self) -> Floats:
-        """Return ``[networks]`` the knowledge gradient of one more training of each.
+        """Return ``[networks]``: the knowledge gradient of one more training of each network.
 
-        By how much the best mean is expected to rise (Frazier et al., 2009), where only the
-        network itself and the best of the others may become the best.
+        It is the expected increase of the best mean (Frazier et al., 2009). Differs from the
+        paper: only the network itself and the best other network may become the best.
         """
         if len(self.mean) < 2:
             return np.zeros(len(self.mean))
@@ -172,10 +185,9 @@ class Expectation:
 
 
 def handed_over(history: History, fitted: FittedSurrogate) -> Recommendation:
-    """Return what to hand over, by the one objective to which the surrogate was fitted.
+    """Return the recommended trial for one objective, to which the surrogate was fitted.
 
-    Only trials that were trained the longest, of those that were not stopped early if there are
-    any, come into question.
+    Only the ``contenders`` can be recommended.
     """
     rows = better(fitted)
     trials = [fitted.trials[row] for row in rows]
@@ -185,13 +197,13 @@ def handed_over(history: History, fitted: FittedSurrogate) -> Recommendation:
 
 
 def handed_over_front(history: History, fitted: Sequence[FittedSurrogate]) -> Recommendation:
-    """Return what to hand over by several objectives, and the Pareto front that is expected.
+    """Return the recommended trial for several objectives, and the expected Pareto front.
 
-    The trial is the best by the first objective, of equals by the next. What is counted and not
-    measured, such as parameters, is taken as it is.
+    The recommended trial is the best by the first objective; if trials are equal, by the next
+    objective. Metrics without noise, such as the number of parameters, are not estimated.
 
     Args:
-        history: What happened.
+        history: All trials so far.
         fitted: A surrogate for each objective.
     """
     rows = [{one.identity: row for row, one in enumerate(each.trials)} for each in fitted]
@@ -219,7 +231,11 @@ def _estimates(trials: Sequence[Trial], loss: Floats, error: Floats) -> dict[int
 
 
 def contenders(trials: Sequence[Trial]) -> list[int]:
-    """Return the places of the trials that may be handed over, at least one of them all."""
+    """Return the indices of the trials that may be recommended, at least one.
+
+    These are the trials that were not stopped early (if there are any) and that were trained for
+    the most epochs, with finite losses (if there are any).
+    """
     ended = [at for at, one in enumerate(trials) if not one.stopped] or [*range(len(trials))]
     longest = max(trials[at].epoch for at in ended)
     ended = [at for at in ended if trials[at].epoch == longest]
@@ -227,7 +243,7 @@ def contenders(trials: Sequence[Trial]) -> list[int]:
 
 
 def better(fitted: FittedSurrogate) -> list[int]:
-    """Return the places of the networks among which one is chosen: the better contenders."""
+    """Return the indices of the networks to choose from: the better contenders."""
     rows = contenders(fitted.trials)
     return rows[: min(_MOST, max(_LEAST, math.ceil(_SHARE * len(rows))))]
 
@@ -235,13 +251,13 @@ def better(fitted: FittedSurrogate) -> list[int]:
 def expected(
     history: History, fitted: FittedSurrogate, rows: Sequence[int], objective: int = 0
 ) -> tuple[Scores, Expectation]:
-    """Return the scores of networks and what is expected of them on new data.
+    """Return the scores of networks, and their expected scores on new data.
 
     Args:
-        history: What happened.
-        fitted: To this objective.
-        rows: Networks, by their places in ``fitted``, at least one.
-        objective: Which of the run's.
+        history: All trials so far.
+        fitted: The surrogate, fitted to the objective.
+        rows: The indices of the networks in ``fitted``, at least one.
+        objective: The index of the objective.
     """
     trainings = [_trainings(history, fitted.trials[row], objective) for row in rows]
     scores = Scores.of(history, trainings, objective)
@@ -250,12 +266,12 @@ def expected(
 
 
 def _as_losses(scores: Scores, worth: Expectation) -> tuple[Floats, Floats]:
-    """Return ``[networks]`` the expected loss and its standard error."""
+    """Return the expected losses and their standard errors, ``[networks]`` each."""
     return scores.centre - scores.scale * worth.mean, scores.scale * worth.error
 
 
 def _trainings(history: History, trial: Trial, objective: int) -> list[Trial]:
-    """Return all trainings of a trial's network that came as far."""
+    """Return all trainings of a trial's network that ended at the same epoch."""
     return [
         one
         for one in history.same(trial.identity)
@@ -265,12 +281,12 @@ def _trainings(history: History, trial: Trial, objective: int) -> list[Trial]:
 
 
 def _error(trial: Trial, metric: str) -> float:
-    """Return the standard error that a trial's last report states; 0 if it states none."""
+    """Return the standard error in a trial's last report; 0 if the report has none."""
     return trial.reports[-1].errors.get(metric, 0.0)
 
 
 def _correlations(kernel: Kernel, points: Points) -> Floats:
-    """Return ``[points, points]`` the kernel's smooth part, of mean variance 1 about its mean."""
+    """Return ``[points, points]``: the kernel's smooth part, scaled to a mean variance of 1."""
     alike = sum(kernel.parts(points, points), start=np.zeros((len(points), len(points))))
     spread = float(np.mean(np.diag(alike) - alike.mean()))
     return alike / spread if spread > _JITTER else np.eye(len(points))

@@ -1,4 +1,4 @@
-"""How alike two trainings are expected to turn out."""
+"""The covariance of the results of two trainings."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from numpy.typing import NDArray
 
 from raynas.searchers.gp.layout import Block, Floats
 
-OFFSET: Final = 4.0  # variance of what all trainings of one length have in common, of several
+OFFSET: Final = 4.0  # variance of the common shift of all trainings of equal length
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Points:
-    """Trainings, done or thought of.
+    """Trainings: those that have run and those that could run.
 
     Attributes:
-        x: ``[n, columns]`` the networks' rows.
-        network: ``[n]`` numbers of the networks, equal for one and the same.
-        low: ``[n]`` the share of full training that each lacks.
+        x: ``[n, columns]``: the rows of the networks.
+        network: ``[n]``: the number of the network; two trainings of one network have the same.
+        low: ``[n]``: the fraction of a full training by which the training is shorter, 0 to 1.
     """
 
     x: Floats
@@ -29,11 +29,11 @@ class Points:
     low: Floats
 
     def __len__(self) -> int:
-        """Return how many there are."""
+        """Return the number of trainings."""
         return len(self.network)
 
     def __add__(self, other: Points) -> Points:
-        """Return these and then the others."""
+        """Return these trainings, followed by the others."""
         return Points(
             np.concatenate([self.x, other.x]),
             np.concatenate([self.network, other.network]),
@@ -41,26 +41,27 @@ class Points:
         )
 
     def at(self, low: float) -> Points:
-        """Return the same networks, all trained equally long."""
+        """Return the same networks, all with the same ``low``."""
         return Points(self.x, self.network, np.full(len(self), low))
 
     def take(self, rows: NDArray[np.intp]) -> Points:
-        """Return some of them."""
+        """Return the trainings with these indices."""
         return Points(self.x[rows], self.network[rows], self.low[rows])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Kernel:
-    """A sum of radial kernels, one per block, plus what belongs to one network alone.
+    """A sum of radial kernels, one for each block, plus a variance of each single network.
 
     ``sum_b s_b r_b(sum_j w_bj (x_j - x'_j)^2) [low low' if b fades]
     + tau2 [same network, same length] + offset [same length]``
 
     Attributes:
-        blocks: What is compared.
-        theta: Logarithms: of each block its amplitude and the parameters of its weights; last, of
-            tau2, the variance that no likeness to other networks explains.
-        offset: Variance of each length of training.
+        blocks: The groups of columns that are compared.
+        theta: ``[parameters]``, logarithms: for each block its amplitude and the parameters of
+            its weights; the last one is log tau2, where tau2 is the variance of a network that
+            its similarity to other networks does not explain.
+        offset: The variance of the common shift of all trainings of equal length.
     """
 
     blocks: tuple[Block, ...]
@@ -73,12 +74,12 @@ class Kernel:
         return float(np.exp(self.theta[-1]))
 
     def between(self, a: Points, b: Points, *, own: bool = True) -> Floats:
-        """Return ``[len(a), len(b)]`` covariances.
+        """Return ``[len(a), len(b)]``: the covariances.
 
         Args:
             a: Trainings.
             b: Trainings.
-            own: Whether what belongs to one network alone counts.
+            own: Whether to add tau2, the variance of each single network.
         """
         total = sum(self.parts(a, b), start=np.zeros((len(a), len(b))))
         length = a.low[:, None] == b.low
@@ -87,7 +88,7 @@ class Kernel:
         return total + self.offset * length if self.offset else total
 
     def variance(self, a: Points) -> Floats:
-        """Return ``[len(a)]``, the diagonal of ``between(a, a)``."""
+        """Return ``[len(a)]``: the diagonal of ``between(a, a)``."""
         total = np.full(len(a), self.own + self.offset)
         for block, amplitude, _ in self.split():
             total += np.exp(amplitude) * (a.low**2 if block.fading else 1.0)
@@ -95,19 +96,19 @@ class Kernel:
 
     @property
     def lasting(self) -> float:
-        """The covariance of a short training of a network with a full one of the same."""
+        """The covariance of a short and a full training of the same network."""
         steady = (amplitude for block, amplitude, _ in self.split() if not block.fading)
         return float(sum(np.exp(list(steady))))
 
     def parts(self, a: Points, b: Points) -> Iterator[Floats]:
-        """Yield each block's ``[len(a), len(b)]``."""
+        """Yield ``[len(a), len(b)]`` for each block: its part of the covariances."""
         for block, amplitude, weight in self.split():
             columns = block.columns
             likeness, _ = block.radial(_distance(a.x[:, columns], b.x[:, columns], weight))
             yield _scale(block, amplitude, a, b) * likeness
 
     def gradient(self, points: Points, outer: Floats) -> Floats:
-        """Return the derivative of ``sum(outer * between(points, points))`` by ``theta``."""
+        """Return the gradient of ``sum(outer * between(points, points))`` by ``theta``."""
         gradient: list[float] = []
         for block, amplitude, weight in self.split():
             x = points.x[:, block.columns]
@@ -120,7 +121,7 @@ class Kernel:
         return np.array([*gradient, self.own * outer[same].sum()])
 
     def split(self) -> Iterator[tuple[Block, float, Floats]]:
-        """Yield each block with its log amplitude and the weights ``[c]`` of its columns."""
+        """Yield each block, its log amplitude, and the weights ``[c]`` of its columns."""
         at = 0
         for block in self.blocks:
             width = len(block.mean)
@@ -130,13 +131,13 @@ class Kernel:
 
 
 def _scale(block: Block, amplitude: float, a: Points, b: Points) -> Floats | float:
-    """Return what a block's likenesses are multiplied by."""
+    """Return the factor by which a block's similarities are multiplied."""
     scale = float(np.exp(amplitude))
     return scale * np.outer(a.low, b.low) if block.fading else scale
 
 
 def _distance(a: Floats, b: Floats, weight: Floats) -> Floats:
-    """Return ``[len(a), len(b)]`` squared distances, columns weighted."""
+    """Return ``[len(a), len(b)]``: the squared distances, with weighted columns."""
     a, b = a * np.sqrt(weight), b * np.sqrt(weight)
     squared: Floats = (a * a).sum(1)[:, None] + (b * b).sum(1) - 2.0 * a @ b.T
     return np.maximum(squared, 0.0)

@@ -1,4 +1,4 @@
-"""Architectures as rows: decisions | shares of options | a user's features."""
+"""Architectures as rows of numbers: decisions | fractions of options | a user's features."""
 
 from __future__ import annotations
 
@@ -20,10 +20,11 @@ Floats = NDArray[np.float64]
 Cells = tuple[int, ...]
 """The columns of one decision."""
 
-_WEIGHT: Final = math.log(2.0)  # prior mean of the log weight of a column that stands for itself
-_NUMBER: Final = math.log(12.0)  # prior mean of the log weight of a number by that of a choice:
-# two random numbers differ by 1/6, squared, and two options, one-hot, by 2
-_HINT: Final = -4.0  # prior mean of the log amplitude of what only short trainings show
+_WEIGHT: Final = math.log(2.0)  # prior mean of the log weight of a column without a decision
+# Prior mean of log(weight of a number / weight of a choice). The mean squared distance is 1/6 for
+# two random numbers in [0, 1], and 2 for two different one-hot options.
+_NUMBER: Final = math.log(12.0)
+_HINT: Final = -4.0  # prior mean of the log amplitude of a fading block
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,12 +32,13 @@ class Block:
     """Columns that share one radial kernel, and the prior of its parameters.
 
     Attributes:
-        columns: Which ones, ``c`` of them.
-        radial: How likeness falls with their distance.
-        tie: ``[c, q]``: log weights of the columns are ``tie @ parameters``.
-        mean: ``[q]`` prior mean of the parameters, each of deviation 1.
-        level: Prior mean of the log amplitude.
-        fading: Whether the kernel is multiplied by what both networks lack of full training.
+        columns: The ``c`` columns.
+        radial: The similarity as a function of the distance.
+        tie: ``[c, q]``: the log weights of the columns are ``tie @ parameters``.
+        mean: ``[q]``: the prior mean of the parameters; their standard deviation is 1.
+        level: The prior mean of the log amplitude.
+        fading: Whether the kernel is multiplied by the ``low`` of both trainings, so that it is 0
+            for full trainings.
     """
 
     columns: slice
@@ -47,23 +49,23 @@ class Block:
     fading: bool = False
 
     def faded(self) -> Block:
-        """Return the block for what shorter trainings say differently."""
+        """Return the same block for the difference between short and full trainings."""
         return replace(self, level=_HINT, fading=True)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Layout:
-    """How the architectures of a space become rows.
+    """Converts the architectures of a space into rows.
 
-    Decisions of one kind are those with equal options, or numbers of equal name: where a kind
-    occurs twice or more, the mean over its decisions stands in the row as well, so that the model
-    can learn that it matters how often an option is taken, wherever that is.
+    Two decisions are of the same kind if they are choices with equal options, or numbers with
+    equal names. If a kind has two or more decisions, the row also holds the mean over them. So
+    the model can learn the effect of how often an option is chosen, in whichever decision.
 
     Attributes:
-        space: Where they live.
-        number: ``[axes]`` whether the axis is a number's.
-        alike: The decisions of each kind that occurs twice or more.
-        blocks: What is compared with what.
+        space: The search space.
+        number: ``[axes]``: whether the axis belongs to a number.
+        alike: The columns of the decisions of each kind that has two or more.
+        blocks: The groups of columns that the kernel compares.
     """
 
     space: Space
@@ -72,7 +74,10 @@ class Layout:
     blocks: tuple[Block, ...]
 
     def row(self, architecture: Architecture) -> Floats:
-        """Return ``[columns]``; an inactive decision takes no option, and a number's middle."""
+        """Return ``[columns]``, without a user's features.
+
+        An inactive choice has 0 for every option; an inactive number has its middle.
+        """
         seen = vector(self.space, architecture)
         row = np.where(seen.active, seen.values - 0.5 * self.number, 0.0)
         shares = [row[np.array(kind)].mean(0) for kind in self.alike]
@@ -80,7 +85,12 @@ class Layout:
 
 
 def layout(space: Space, features: int = 0) -> Layout:
-    """Return the layout of a space, with room for a user's features at the end of each row."""
+    """Return the layout of a space.
+
+    Args:
+        space: The search space.
+        features: The number of a user's features; their columns are the last ones of a row.
+    """
     start, kinds = 0, defaultdict(list)
     for decision in space.decisions.values():
         choice = isinstance(decision.domain, Choice)
@@ -112,13 +122,13 @@ def _plain(start: int, width: int, radial: Radial) -> Block:
 def _decisions(
     number: NDArray[np.bool_], kinds: Sequence[Sequence[Cells]], radial: Radial
 ) -> Block:
-    """Return the block of the decisions themselves.
+    """Return the block of the decisions.
 
-    A column's log weight is the sum of a scale, of its decision's effect and, where several
-    decisions are of its kind, of its option's. On one-hot columns that is a Hamming kernel: where
-    two networks differ, it costs the decision's weight times what it costs to leave the one
-    option and to enter the other. Of two random networks a number is expected to tell as much as
-    a choice.
+    The log weight of a column is the sum of a scale, an effect of its decision and, if its kind
+    has several decisions, an effect of its option. For one-hot columns this is a weighted Hamming
+    kernel: each decision in which two networks differ adds the weight of the decision times the
+    sum of the weights of both options. The prior gives numbers and choices the same expected
+    distance between two random networks.
     """
     width = len(number)
     decisions = sorted(cells for kind in kinds for cells in kind)

@@ -1,4 +1,4 @@
-"""How long to train: short trainings to look around, full ones for what predictions good."""
+"""The length of a training: short ones explore, full ones train the most promising networks."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from raynas.trial import History, Trial
 
 @dataclass(frozen=True, slots=True)
 class Lengths:
-    """Two lengths of training, and how they share the time.
+    """Two lengths of training, and the division of the training time between them.
 
     Attributes:
-        short: Epochs of a short training.
-        full: Epochs of a full one.
-        share: Of all training time, what full trainings may take.
+        short: The epochs of a short training.
+        full: The epochs of a full training.
+        share: The fraction of all training time that full trainings may use.
 
     Raises:
-        ConfigError: The lengths do not ascend, or the share is none.
+        ConfigError: ``short`` is not below ``full``, or ``share`` is not in (0, 1].
     """
 
     short: int
@@ -35,14 +35,14 @@ class Lengths:
 
     @property
     def lacking(self) -> float:
-        """The share of full training that a short one lacks."""
+        """The fraction of a full training by which a short training is shorter."""
         return 1.0 - self.short / self.full
 
     def full_is_due(self, history: History) -> bool:
-        """Say whether one more full training keeps to its share of the time.
+        """Return whether one more full training stays within its share of the time.
 
-        A training that still runs, and the next, are taken to cost the mean of the short ones,
-        longer by as much as they are.
+        The time of a running or future full training is estimated: the mean time of the short
+        trainings, multiplied by ``full / short``.
         """
         spent, shorts = {True: 0.0, False: 0.0}, []
         for trial in history.trials.values():
@@ -57,7 +57,7 @@ class Lengths:
         return full <= self.share * (full + spent[False])
 
     def promotable(self, trial: Trial, history: History) -> bool:
-        """Say whether a network was trained, but never fully."""
+        """Return whether a trained network has had no full training and no failure of its own."""
         return not any(
             self._is_full(other) or other.infeasible for other in history.same(trial.identity)
         )

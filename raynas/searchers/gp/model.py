@@ -1,8 +1,8 @@
-"""A Gaussian process: its prior, its fit by maximum a posteriori, what it expects.
+"""A Gaussian process: its prior, its maximum a posteriori fit, and its predictions.
 
-The target is ``-log(gap + c)``, standardised, where the gap is the distance to the best loss seen
-and ``c`` is fitted too: what distinguishes good networks counts more than what distinguishes bad
-ones.
+The target is ``-log(gap + c)``, standardised. The gap of a training is its loss minus the best
+loss so far, and ``c`` is fitted. So differences between good networks count more than differences
+between bad ones.
 """
 
 from __future__ import annotations
@@ -18,29 +18,29 @@ from raynas.searchers.gp.kernel import OFFSET, Kernel, Points
 from raynas.searchers.gp.layout import Block, Floats, Layout
 
 _OWN: Final = -5.0  # prior mean of log tau2
-_OWN_OF_NUMBERS: Final = -12.0  # the same where numbers are searched: see ``Prior``
+_OWN_OF_NUMBERS: Final = -12.0  # the same if the space has numbers: see ``Prior``
 _OWN_DEVIATION: Final = 1.5
 _ENDS: Final = ((-4.0, 1.5), (math.log(0.3), 1.0))
-"""Prior mean and deviation of the logarithms of the noise, and of ``c`` by the median."""
+"""Prior mean and deviation of log(noise), and of log(c / median gap)."""
 
 _ITERATIONS: Final = 25
-_FIRST: Final = 8  # of these, from each start
-_LITTLE: Final = -4.0  # what the second start adds to the log of the noise
-_REACH: Final = 4.0  # deviations from the prior's mean, at most
-_DIGITS: Final = 3  # of theta; coarser than what the number of BLAS threads changes
+_FIRST: Final = 8  # the first iterations, done from each start
+_LITTLE: Final = -4.0  # the second start adds this to the log of the noise
+_REACH: Final = 4.0  # the fit stays within as many deviations of the prior's mean
+_DIGITS: Final = 3  # decimals of theta; the number of BLAS threads changes later ones
 _JITTER: Final = 1e-8
 _TINY: Final = 1e-12
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Target:
-    """What is to be explained, for a ``c``.
+    """The transformed gaps, for one value of ``c``.
 
     Attributes:
-        z: ``[n]`` standardised, more is better.
-        slope: ``[n]`` its derivative by ``log c``.
-        density: Minus the log of the density by which the transformation changes the likelihood.
-        density_slope: Its derivative by ``log c``.
+        z: ``[n]``: the standardised targets; higher is better.
+        slope: ``[n]``: the derivative of ``z`` by ``log c``.
+        density: Minus the log of the Jacobian determinant of the transformation.
+        density_slope: The derivative of ``density`` by ``log c``.
     """
 
     z: Floats
@@ -50,7 +50,12 @@ class Target:
 
 
 def target(gap: Floats, log_c: float) -> Target:
-    """Transform gaps ``[n]``; ``log_c`` is relative to their median."""
+    """Transform the gaps.
+
+    Args:
+        gap: ``[n]``: the losses minus the best loss.
+        log_c: The logarithm of ``c`` divided by the median gap.
+    """
     n = len(gap)
     c = math.exp(log_c) * float(np.median(gap) or gap.mean() or 1.0)
     raw, slope = -np.log(gap + c), -c / (gap + c)
@@ -67,16 +72,16 @@ def target(gap: Floats, log_c: float) -> Target:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Prior:
-    """The prior of the process, before anything was trained.
+    """The prior of the Gaussian process and of its parameters.
 
-    Where numbers are searched, next to nothing belongs to one network alone: of the many that
-    differ by a hair, each untried one would otherwise hold out the same hope again, and the search
-    would end beside the first good one.
+    If the space has numbers, the prior of tau2 is very small. Otherwise each of the many untried
+    networks that are almost equal to the best one would have a high variance of its own, and the
+    search would only try networks close to the first good one.
 
     Attributes:
-        blocks: What the kernel compares.
-        own: Mean of log tau2.
-        offset: Variance of each length of training.
+        blocks: The groups of columns that the kernel compares.
+        own: The mean of log tau2.
+        offset: The variance of the common shift of all trainings of equal length.
     """
 
     blocks: tuple[Block, ...]
@@ -85,7 +90,12 @@ class Prior:
 
     @classmethod
     def of(cls, layout: Layout, *, several: bool) -> Prior:
-        """Return the prior for trainings of one length, or of several."""
+        """Return the prior.
+
+        Args:
+            layout: The rows of the space.
+            several: Whether trainings have several lengths.
+        """
         own = _OWN_OF_NUMBERS if layout.number.any() else _OWN
         if not several:
             return cls(layout.blocks, own)
@@ -94,13 +104,13 @@ class Prior:
 
     @property
     def mean(self) -> Floats:
-        """``[parameters]``: the kernel's theta, then the logarithms of the noise and of ``c``."""
+        """``[parameters]``: means of the kernel's theta, of the log noise, and of ``log c``."""
         parts = [[block.level, *block.mean] for block in self.blocks]
         return np.concatenate([*parts, [self.own, *(mean for mean, _ in _ENDS)]])
 
     @property
     def deviation(self) -> Floats:
-        """``[parameters]``."""
+        """``[parameters]``: the standard deviations, in the order of ``mean``."""
         blocks = sum(1 + len(block.mean) for block in self.blocks)
         ends = (deviation for _, deviation in _ENDS)
         return np.concatenate([np.ones(blocks), [_OWN_DEVIATION, *ends]])
@@ -110,9 +120,14 @@ class Prior:
         return Kernel(self.blocks, theta[:-2], self.offset)
 
     def loss(self, theta: Floats, points: Points, gap: Floats) -> tuple[float, Floats]:
-        """Return the negative log posterior density of ``theta``, up to a constant; its gradient.
+        """Return minus the log posterior density of ``theta``, up to a constant, and its gradient.
 
-        Rasmussen & Williams (2006), equations 2.30 and 5.9, with the density of the target.
+        Rasmussen & Williams (2006), equations 2.30 and 5.9, plus the density of the target.
+
+        Args:
+            theta: ``[parameters]``, in the order of ``mean``.
+            points: The ``n`` finished trainings.
+            gap: ``[n]``: their losses minus the best loss.
         """
         kernel, noise = self.kernel(theta), math.exp(theta[-2])
         transformed, pull = target(gap, theta[-1]), (theta - self.mean) / self.deviation
@@ -128,11 +143,15 @@ class Prior:
         )
 
     def fit(self, points: Points, gap: Floats) -> Floats:
-        """Return the likeliest ``theta`` ``[parameters]`` after trainings with these gaps.
+        """Return the maximum a posteriori ``theta``, ``[parameters]``.
 
-        What is taken for noise may be a slope, and a climb that begins with noise does not always
-        find out. So one sets out from the prior's mean and one from little noise, and who is
-        ahead after a few steps goes on.
+        The optimiser can end in a local optimum that explains a trend as noise. So it starts
+        twice, from the prior's mean and from low noise, and continues from the better result
+        after the first few iterations.
+
+        Args:
+            points: The ``n`` finished trainings.
+            gap: ``[n]``: their losses minus the best loss.
         """
         little = self.mean
         little[-2] += _LITTLE
@@ -143,7 +162,7 @@ class Prior:
         return theta
 
     def _climb(self, start: Floats, steps: int, points: Points, gap: Floats) -> Any:
-        """Return scipy's result: where ``loss`` leads from ``start`` in so many steps."""
+        """Minimise ``loss`` from ``start`` in at most ``steps`` iterations; return the result."""
         from scipy.optimize import minimize  # noqa: PLC0415 - slow to load, only some need it
 
         mean, reach = self.mean, _REACH * self.deviation
@@ -160,14 +179,14 @@ class Prior:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Posterior:
-    """What is expected of networks after some trainings.
+    """The posterior of the Gaussian process after some trainings.
 
     Attributes:
-        kernel: Compares them.
-        noise: Variance of one training.
-        points: The trainings, those that still run at the end.
-        factor: ``[n, n]`` the lower Cholesky factor of their covariance.
-        alpha: ``[finished]`` the covariance of those that finished, inverse, times their target.
+        kernel: The kernel.
+        noise: The variance of one training.
+        points: The ``n`` trainings; the finished ones first, then the running ones.
+        factor: ``[n, n]``: the lower Cholesky factor of their covariance with noise.
+        alpha: ``[finished]``: the inverse covariance of the finished trainings times the targets.
     """
 
     kernel: Kernel
@@ -177,18 +196,18 @@ class Posterior:
     alpha: Floats
 
     def mean(self, points: Points, *, own: bool = True) -> Floats:
-        """Return ``[len(points)]`` what is expected.
+        """Return ``[len(points)]``: the posterior means.
 
         Args:
-            points: Of which trainings.
-            own: Whether to trust what only a network's own trainings say about it.
+            points: Trainings.
+            own: Whether to use tau2, which only a network's own trainings inform.
         """
         finished = self.points.take(np.arange(len(self.alpha)))
         expected: Floats = self.alpha @ self.kernel.between(finished, points, own=own)
         return expected
 
     def predict(self, points: Points) -> Prediction:
-        """Return what is expected of trainings, and how surely."""
+        """Return the predicted means and variances of trainings."""
         from scipy.linalg import solve_triangular  # noqa: PLC0415 - slow to load
 
         across = self.kernel.between(self.points, points)
@@ -199,12 +218,12 @@ class Posterior:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Prediction:
-    """What is expected of some trainings before their noise.
+    """The prediction for ``m`` trainings, without their noise.
 
     Attributes:
-        mean: ``[m]``.
-        variance: ``[m]``.
-        white: ``[n, m]`` covariance with what was trained, whitened.
+        mean: ``[m]``: the posterior means.
+        variance: ``[m]``: the posterior variances.
+        white: ``[n, m]``: the covariance with the ``n`` trainings of the posterior, whitened.
     """
 
     mean: Floats
@@ -215,11 +234,17 @@ class Prediction:
 def condition(
     kernel: Kernel, noise: float, points: Points, z: Floats, running: Points | None = None
 ) -> Posterior:
-    """Return the posterior after trainings that finished with ``z``.
+    """Return the posterior.
 
-    Trainings that still run are assumed to turn out as expected (the kriging believer of
-    Ginsbourger et al., 2010, section 4): that leaves every mean where it is and only takes away
-    the uncertainty that they will.
+    Running trainings are assumed to finish with their expected values (the kriging believer of
+    Ginsbourger et al., 2010, section 4). This changes no mean; it only reduces the variances.
+
+    Args:
+        kernel: The kernel.
+        noise: The variance of one training.
+        points: The ``n`` finished trainings.
+        z: ``[n]``: their targets.
+        running: The running trainings; none if there are none.
     """
     from scipy.linalg import cho_solve, cholesky  # noqa: PLC0415 - slow to load, only some need it
 

@@ -1,4 +1,4 @@
-"""A history as what the model learns from."""
+"""Turn a history into observations, from which the model learns."""
 
 from __future__ import annotations
 
@@ -19,14 +19,13 @@ _RUNGS: Final = 4
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """What one training says.
+    """The result of one training.
 
     Attributes:
-        architecture: The architecture that stands for the network: the first of its identity.
-        network: The number of the first trial of that identity.
-        low: The share of full training it lacks, 0 to 1.
-        gap: How much more its loss is than the least of all trained as long, by the objective that
-            is looked at; at least 0.
+        architecture: The architecture of the first trial with the same identity.
+        network: The number of that trial.
+        low: The fraction of a full training by which the training was shorter, 0 to 1.
+        gap: The loss minus the lowest loss of all trials after as many epochs; at least 0.
     """
 
     architecture: Architecture
@@ -38,9 +37,15 @@ class Observation:
 def observe(
     history: History, trials: Sequence[Trial], full: int, objective: int = 0
 ) -> tuple[Observation, ...]:
-    """Return what these trials say of an objective; they were trained, and are in the history.
+    """Return the observations of trained trials for one objective.
 
-    A trial that was stopped early is compared with what all others had reached by then.
+    A trial that was stopped early is compared with the other trials at the same epoch.
+
+    Args:
+        history: All trials so far.
+        trials: The trials to observe, all of them in the history.
+        full: The epochs of a full training.
+        objective: The index of the objective.
     """
     best: dict[int, float] = {}
     for epoch in {trial.epoch for trial in trials}:
@@ -48,7 +53,7 @@ def observe(
         losses = [_loss(history, trial, epoch, objective) for trial in reached]
         best[epoch] = float(np.min(losses))
     gaps = np.array([trial.losses[objective] - best[trial.epoch] for trial in trials])
-    gaps[~np.isfinite(gaps)] = gaps[np.isfinite(gaps)].max(initial=1.0)  # as bad as the worst
+    gaps[~np.isfinite(gaps)] = gaps[np.isfinite(gaps)].max(initial=1.0)  # the worst finite gap
     seen = []
     for trial, gap in zip(trials, gaps.tolist(), strict=True):
         first = representative(history, trial)
@@ -60,12 +65,19 @@ def observe(
 def intermediate(
     history: History, trials: Sequence[Trial], full: int, objective: int = 0
 ) -> tuple[Observation, ...]:
-    """Return what those of these trials that went on had shown where others were stopped.
+    """Return the intermediate results of trials that continued where other trials were stopped.
 
-    Without it the shortest trainings would be known of the worst networks only, and nothing would
-    tell how far a short training can be trusted. Where those that were stopped are not the worse
-    ones, they were stopped for another reason than the loss, and nothing is compared. Some
-    schedulers stop after any epoch; those after which most were stopped are enough.
+    Without them the model would know the results of short trainings only of the worst networks,
+    and could not learn how well short trainings predict full ones. An epoch is left out if the
+    trials that were stopped there are not the worse ones, because then they were stopped for
+    another reason than the loss. Some schedulers stop trials after any epoch; only the epochs
+    after which most trials were stopped are used.
+
+    Args:
+        history: All trials so far.
+        trials: The trials to observe, all of them in the history.
+        full: The epochs of a full training.
+        objective: The index of the objective.
     """
     seen: list[Observation] = []
     stopped = Counter(trial.epoch for trial in trials if trial.stopped)
@@ -88,9 +100,9 @@ def intermediate(
 
 
 def outcomes(history: History) -> tuple[Observation, ...]:
-    """Return of each network whether it failed (a gap of one) or not (of none).
+    """Return one observation for each network: a gap of 1 if the network failed, otherwise 0.
 
-    Other failures, and what is known from an earlier trial only, say nothing.
+    Failures that are not the network's fault, and trials that were not trained, are left out.
     """
     seen: dict[int, Observation] = {}
     for trial in history.trials.values():
@@ -118,7 +130,7 @@ def _loss(history: History, trial: Trial, epoch: int, objective: int) -> float:
 
 
 def points(observations: Sequence[Observation], row: Callable[[Architecture], Floats]) -> Points:
-    """Return the observations, at least one, as the kernel compares them."""
+    """Return the observations, at least one, as inputs of the kernel."""
     return Points(
         np.stack([row(one.architecture) for one in observations]),
         np.array([one.network for one in observations]),
@@ -127,7 +139,7 @@ def points(observations: Sequence[Observation], row: Callable[[Architecture], Fl
 
 
 def sample(observations: Sequence[Observation], most: int) -> list[int]:
-    """Return which to learn from: half of them the best, the others spread evenly in time."""
+    """Return the indices of at most ``most`` observations: the best, and some evenly in time."""
     n = len(observations)
     if n <= most:
         return list(range(n))
@@ -137,10 +149,11 @@ def sample(observations: Sequence[Observation], most: int) -> list[int]:
 
 
 def due(observations: Sequence[Observation]) -> int:
-    """Return how many of the first observations the parameters are to be fitted to.
+    """Return the number of first observations to which the parameters are fitted.
 
-    All of them at first, later whenever there is a twelfth more; and where trainings differ in
-    length, after every full one, of which there are few.
+    At first these are all; later the parameters are fitted again only when the number has grown
+    by a twelfth. If trainings have several lengths, the parameters are also fitted after every
+    full training, because there are few of them.
     """
     n = len(observations)
     step = 1 if n < 24 else max(2, n // 12)

@@ -1,4 +1,4 @@
-"""How likeness falls with distance."""
+"""Radial kernels: the similarity of two points as a function of their distance."""
 
 from __future__ import annotations
 
@@ -10,24 +10,25 @@ from numpy.typing import NDArray
 _Floats = NDArray[np.float64]
 
 Radial = Callable[[_Floats], tuple[_Floats, _Floats]]
-"""Of distances, squared and weighted, the likeness (1 at none) and how fast it falls with them."""
+"""Maps weighted squared distances to similarities, 1 at distance 0, and to minus their
+derivatives by the squared distance."""
 
 
 def gaussian(squared: _Floats) -> tuple[_Floats, _Floats]:
-    """Return ``exp(-d^2)`` and minus its derivative by ``d^2``, which is the same.
+    """Return ``exp(-d^2)`` and minus its derivative by ``d^2``, which is the same array.
 
-    On one-hot columns each option that differs takes a constant factor away.
+    For one-hot columns, each decision that differs multiplies the similarity by a constant.
     """
     likeness = np.exp(-squared)
     return likeness, likeness
 
 
 def matern(squared: _Floats) -> tuple[_Floats, _Floats]:
-    """Return Matern's kernel of smoothness 5/2, and minus its derivative by ``d^2``.
+    """Return the Matérn kernel of smoothness 5/2, and minus its derivative by ``d^2``.
 
-    Rasmussen & Williams (2006), equation 4.17; ``2 d^2`` stands for ``r^2 / l^2``, so that large
-    smoothness would give ``gaussian``. What a number does has kinks, about which a smoother kernel
-    is too sure.
+    Rasmussen & Williams (2006), equation 4.17, with ``r^2 / l^2 = 2 d^2``: for infinite smoothness
+    the kernel would equal ``gaussian``. The loss is not a smooth function of a number; near kinks
+    a smoother kernel would give too small variances.
     """
     r = np.sqrt(10.0 * squared)
     fading = np.exp(-r)

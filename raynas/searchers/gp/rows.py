@@ -1,4 +1,4 @@
-"""Rows of a space's architectures, with the places of a user's own features at the end."""
+"""The rows of architectures, with the ranks of a user's features in the last columns."""
 
 from __future__ import annotations
 
@@ -13,20 +13,27 @@ from raynas.searchers.gp.layout import Floats, Layout, layout
 from raynas.space import Architecture, Space
 
 Features = Callable[[Architecture], Sequence[float]]
-"""Numbers that say something about an architecture without training it, such as proxies."""
+"""Returns numbers about an architecture that need no training, such as zero-cost proxies."""
 
 _KEPT: Final = 10_000  # rows
 
 
 class Rows:
-    """Makes rows, and keeps them.
+    """Computes the rows of architectures and caches them.
 
-    Only the place of a feature counts: the share of a pool of random architectures in which it
-    has less of it. What is no number has the least. The pool is the same for every run.
+    The model uses the rank of a feature and not its value. The rank is the fraction of a pool of
+    random architectures whose feature is lower. NaN is the lowest value. Every run has the same
+    pool.
     """
 
     def __init__(self, space: Space, features: Features | None, pool: int) -> None:
-        """Begin without rows; features are first asked for with the first row."""
+        """Begin without rows; the first row computes the features of the pool.
+
+        Args:
+            space: The search space.
+            features: Returns a user's features of an architecture; none for no features.
+            pool: The number of random architectures in the pool.
+        """
         self._space = space
         self._features = features
         self._size = pool
@@ -34,17 +41,17 @@ class Rows:
         self.places = lru_cache(_KEPT)(self._places)
 
     def __reduce__(self) -> Any:
-        """Travel without rows, which cannot be pickled and are made anew."""
+        """Pickle without the cached rows; they are computed again."""
         return Rows, (self._space, self._features, self._size)
 
     @cached_property
     def layout(self) -> Layout:
-        """What the columns mean."""
+        """The meaning of the columns."""
         return layout(self._space, self._pool.shape[1])
 
     @cached_property
     def _pool(self) -> Floats:
-        """Each feature's values over the pool, ascending: ``[pool, features]``."""
+        """``[pool, features]``: the values of each feature over the pool, in ascending order."""
         if self._features is None:
             return np.zeros((0, 0))
         rng = fit_rng(0)
@@ -58,7 +65,7 @@ class Rows:
         return values
 
     def _places(self, network: Architecture) -> Floats:
-        """Return ``[features]``, each from 0 to 1; more of a feature has a higher place."""
+        """Return ``[features]``: the ranks, 0 to 1; a higher value has a higher rank."""
         columns = zip(self._pool.T, self._values(network), strict=True)
         below = [pool.searchsorted(value, side) for pool, value in columns for side in _SIDES]
         places: Floats = np.reshape(below, (-1, 2)).mean(1) / max(1, len(self._pool))

@@ -30,22 +30,23 @@ from raynas.searchers.selection import rank
 from raynas.space import Architecture
 from raynas.trial import History, Trial
 
-_FITTED: Final = 160  # trainings, at most, from which the parameters are learnt
-_HEEDED: Final = 1000  # trainings, at most, from which networks are judged
+_FITTED: Final = 160  # the most trainings to which the parameters are fitted
+_HEEDED: Final = 1000  # the most trainings from which the model predicts
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FittedSurrogate:
-    """What a history predicts; the networks that were trained, best first by that.
+    """The fitted model, and the trained networks, sorted by their predictions, the best first.
 
-    Of very many trainings these are the best half and some of the others.
+    If there are very many trainings, only a sample of them is used.
 
     Attributes:
-        trials: The best training of each: the longest, then that of least loss.
-        known: They as the kernel compares them, fully trained.
-        posterior: Predicts these and others.
-        row: Makes an architecture's row.
-        feasible: How likely a network can be trained at all, by the first objective's surrogate.
+        trials: The best trial of each network: the longest one, then the one with the least loss.
+        known: These networks, fully trained, as inputs of the kernel.
+        posterior: Predicts the objective of networks.
+        row: Returns the row of an architecture.
+        feasible: Returns the probability that networks can be trained; always 1 except for the
+            first objective.
     """
 
     trials: tuple[Trial, ...]
@@ -55,7 +56,7 @@ class FittedSurrogate:
     feasible: Feasible = always_feasible
 
     def untried(self, networks: Sequence[Architecture]) -> Points:
-        """Return networks of which there is no trial, all different, as fully trained ones."""
+        """Return different untried networks, fully trained, as inputs of the kernel."""
         if not networks:
             return self.known.take(np.array([], int))
         rows, numbers = np.stack([*map(self.row, networks)]), -1 - np.arange(len(networks))
@@ -63,14 +64,14 @@ class FittedSurrogate:
 
 
 class Surrogate:
-    """Predicts an objective; keeps the parameters it fitted last, as a memo."""
+    """Fits the model of one objective; it keeps the latest parameters as a cache."""
 
     def __init__(self, rows: Rows, objective: int = 0) -> None:
-        """Begin without any parameters.
+        """Begin without parameters.
 
         Args:
-            rows: Makes rows of architectures.
-            objective: What is to be expected of networks: which of the run's objectives.
+            rows: Computes the rows of architectures.
+            objective: The index of the objective.
         """
         self._rows = rows
         self._objective = objective
@@ -79,20 +80,20 @@ class Surrogate:
         self._feasibility_fitted = lru_cache(2)(self._fit)
 
     def __reduce__(self) -> Any:
-        """Travel without what was fitted, which cannot be pickled and is fitted anew."""
+        """Pickle without the fitted parameters; they are fitted again."""
         return Surrogate, (self._rows, self._objective)
 
     def fit(self, history: History, full: int) -> FittedSurrogate:
-        """Return the surrogate fitted to a history in which a trial has been trained.
+        """Return the surrogate fitted to a history.
 
         Args:
-            history: What happened; trials that still run are taken into account.
-            full: Epochs of full training.
+            history: All trials so far, at least one of them trained; running trials count too.
+            full: The epochs of a full training.
         """
         trained = [trial for trial in history.finished if trial.trained]
         seen = observe(history, trained, full, self._objective)
-        # One trial later for each objective: of two processes, after the first two dozen trials,
-        # only one is fitted for a proposal.
+        # The second objective is fitted one trial later than the first, and so on. So after the
+        # first two dozen trials a proposal waits for one fit only.
         learnt = trained[: due(seen[: max(1, len(seen) - self._objective)])]
         prior, theta = self._parameters(learnt, full, history)
         everything = seen + intermediate(history, trained, full, self._objective)
@@ -106,7 +107,10 @@ class Surrogate:
         return replace(surrogate, feasible=self._feasibility(history))
 
     def _feasibility(self, history: History) -> Feasible:
-        """Return how likely networks can be trained: by the same kernel, fitted to that."""
+        """Return the model of the probability that networks can be trained.
+
+        It has the same kernel, with parameters fitted to the failures.
+        """
         if self._objective or not any(trial.infeasible for trial in history.failed):
             return always_feasible  # of several processes the first one says it
         seen = outcomes(history)
@@ -125,7 +129,7 @@ class Surrogate:
     def _parameters(
         self, learnt: Sequence[Trial], full: int, history: History
     ) -> tuple[Prior, Floats]:
-        """Return what is fitted to these trials; the latest is kept, for it is asked for again."""
+        """Return the parameters fitted to these trials; the latest ones are cached."""
         before, full_before = self._learnt
         same = len(before) == len(learnt) and all(map(is_, before, learnt))
         if self._fitted is None or not same or full != full_before:
@@ -154,7 +158,7 @@ class Surrogate:
     def _sorted(
         self, trained: Sequence[Trial], all_points: Points, posterior: Posterior
     ) -> FittedSurrogate:
-        """Return the fitted surrogate, each network in it once."""
+        """Return the fitted surrogate, with each network once."""
         chosen: dict[int, int] = {}
         for at, network in enumerate(all_points.network.tolist()):
             if network not in chosen or rank(trained[at]) < rank(trained[chosen[network]]):

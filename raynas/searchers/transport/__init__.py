@@ -1,5 +1,6 @@
-"""The model behind NASBOT.
+"""The model of NASBOT.
 
-In the order of reading: a distance between networks (``otmann``), kept for many of them
-(``distance_table``), and a Gaussian process whose kernel is made of it (``process``).
+The modules, in the order in which to read them: ``otmann`` computes a distance between networks;
+``distance_table`` caches the distances; ``process`` is a Gaussian process whose kernel is a
+function of the distance.
 """

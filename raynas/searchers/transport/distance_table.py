@@ -1,4 +1,4 @@
-"""How far networks are apart, each pair found once and kept as a memo."""
+"""A cache of the distances between networks: each pair is computed once."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from raynas.searchers.transport.otmann import STRUCTURE, Profile, ProfileBatch, 
 from raynas.space import Architecture
 from raynas.space.graph import Graph
 
-_KEPT: Final = 2_000  # networks whose distances to others are kept, the last that were asked for
-_AHEAD: Final = 64  # columns for which a row has room before it is copied
-_WEIGHTLESS: Final = 1e-9  # mass of two networks below which they are not told apart
+_KEPT: Final = 2_000  # networks whose rows are cached: the most recently used ones
+_AHEAD: Final = 64  # spare columns of a new row; a full row is copied into a wider one
+_WEIGHTLESS: Final = 1e-9  # the least total mass by which a distance is divided
 
 Floats = NDArray[np.float64]
 
 
 class Network(NamedTuple):
-    """An architecture and its identity, by which it is known."""
+    """An architecture and its identity, which is the key of the cache."""
 
     identity: str
     architecture: Architecture
@@ -30,11 +30,11 @@ class Network(NamedTuple):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Distances:
-    """How far some networks are from others.
+    """The OTMANN distances from some networks to others.
 
     Attributes:
-        lp: ``[prices, networks, others]`` the cost of transport, for every price of structure.
-        emd: The same, divided by the mass of both networks.
+        lp: ``[prices, networks, others]``: the cost of transport, for each price in ``STRUCTURE``.
+        emd: ``[prices, networks, others]``: ``lp`` divided by the total mass of both networks.
     """
 
     lp: Floats
@@ -42,13 +42,13 @@ class Distances:
 
 
 class DistanceTable:
-    """OTMANN distances from some networks to others."""
+    """Computes OTMANN distances between networks and caches them."""
 
     def __init__(self, graph: Callable[[Architecture], Graph]) -> None:
-        """Begin without any.
+        """Begin with an empty cache.
 
         Args:
-            graph: Gives the layers of an architecture.
+            graph: Returns the graph of an architecture's layers.
         """
         self._graph = graph
         self._columns: dict[str, int] = {}
@@ -57,11 +57,11 @@ class DistanceTable:
         self._shelf: tuple[list[int], ProfileBatch] | None = None
 
     def layers(self, network: Network) -> int:
-        """Return how many layers a network has."""
+        """Return the number of layers of a network."""
         return len(self._known(network)[0].masses)
 
     def among(self, networks: Sequence[Network]) -> Distances:
-        """Return how far each of these networks is from each."""
+        """Return the distances between these networks."""
         apart = np.zeros((len(STRUCTURE), len(networks), len(networks)))
         for i, network in enumerate(networks):
             if i:
@@ -70,7 +70,7 @@ class DistanceTable:
         return self._distances(apart, networks, networks)
 
     def between(self, networks: Sequence[Network], others: Sequence[Network]) -> Distances:
-        """Return how far each of these networks is from each of the others."""
+        """Return the distances from these networks to the others."""
         columns = [self._column(other) for other in others]
         apart = np.stack([self._row(network, columns) for network in networks], axis=1)
         return self._distances(apart, networks, others)
@@ -85,7 +85,7 @@ class DistanceTable:
         return Distances(apart, apart / np.add.outer(mass, other).clip(_WEIGHTLESS))
 
     def _row(self, network: Network, columns: Sequence[int]) -> Floats:
-        """Return ``[prices, columns]`` of one network, after finding out what is missing."""
+        """Return ``[prices, columns]``: the distances of one network; compute missing ones."""
         own, row = self._known(network)
         width = len(self._profiles)
         if row.shape[1] < width:
@@ -99,7 +99,7 @@ class DistanceTable:
         return row[:, columns]
 
     def _known(self, network: Network) -> tuple[Profile, Floats]:
-        """Return a network's profile and row."""
+        """Return the profile of a network and its row of distances; NaN is not computed yet."""
         if network.identity not in self._rows:
             none = np.zeros((len(STRUCTURE), 0))
             self._rows[network.identity] = profile(self._graph(network.architecture)), none
@@ -115,7 +115,7 @@ class DistanceTable:
         return self._columns[network.identity]
 
     def _batched(self, columns: list[int]) -> ProfileBatch:
-        """Return a batch of these columns: mostly that of the network before."""
+        """Return the batch of these columns; consecutive calls mostly need the same batch."""
         if self._shelf is None or self._shelf[0] != columns:
             self._shelf = columns, ProfileBatch([self._profiles[column] for column in columns])
         return self._shelf[1]

@@ -1,13 +1,15 @@
 """OTMANN, a distance between networks (Kandasamy et al., 2018, arXiv:1802.07191, section 3).
 
-The mass of one network's layers is carried to the other's by optimal transport. Carrying a unit
-costs as much as the two layers differ, in what they are and in where they stand; leaving a unit
-out, on either side, costs one. The transport problems are solved by POT.
+Optimal transport moves the mass of one network's layers to the layers of the other network.
+Moving one unit of mass costs the difference of the two layers, in their type and in their
+position; a unit that is not moved, of either network, costs one. POT solves the transport
+problems.
 
-Differs from the authors' code: layers are compared by the path lengths of all kinds that occur,
-halved and added up, rather than by those of three given groups, averaged; variants without a
-number cost 0.25, the paper's price between activations; and since layers of different kinds are
-never exchanged, one problem is solved per kind.
+Differs from the authors' code: the position of a layer is compared by the path lengths of all
+kinds of layers in the networks, halved and added up, instead of those of three fixed groups,
+averaged; different variants that are not numbers cost 0.25, the paper's cost for different
+activations; one problem is solved for each kind of layer, because mass never moves between
+different kinds.
 """
 
 from __future__ import annotations
@@ -23,14 +25,14 @@ from raynas.errors import SearcherError
 from raynas.space.graph import Graph
 
 STRUCTURE: Final = (0.1, 0.25, 0.61, 1.5)
-"""Prices of a step's difference in path length; each gives a distance of its own."""
+"""The prices of one step of difference in path length; each price gives a distance of its own."""
 
-_SHARE: Final = 1 / 12  # of each path length in a layer's place: three paths, two ways, halved
-_OTHER_VARIANT: Final = 0.25
-_FRACTION: Final = 2**20  # of a path length
-_ALL: Final = "", False  # stands for layers of any kind
-_PIVOTS: Final = 100_000  # at most, of the network simplex
-_OPTIMAL: Final = 1  # what it ends with; 3 after too many pivots
+_SHARE: Final = 1 / 12  # weight of each path length: three paths, two directions, halved
+_OTHER_VARIANT: Final = 0.25  # cost of different variants that are not numbers
+_FRACTION: Final = 2**20  # path lengths are rounded to multiples of 1 / _FRACTION
+_ALL: Final = "", False  # the key for layers of all kinds
+_PIVOTS: Final = 100_000  # the most pivots of the network simplex
+_OPTIMAL: Final = 1  # POT's status code of a solved problem; 3 means too many pivots
 
 Floats = NDArray[np.float64]
 Kind = tuple[str, bool]  # a layer's kind, and whether its variants are numbers
@@ -38,14 +40,15 @@ Kind = tuple[str, bool]  # a layer's kind, and whether its variants are numbers
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Profile:
-    """What of a network the distance looks at.
+    """The properties of a network that the distance compares.
 
     Attributes:
-        masses: ``[layers]``.
-        variants: ``[layers]`` of each layer.
-        kinds: The positions of the layers of each kind, but for those without mass.
-        lengths: Per kind ``[layers, 6]``: how many layers of that kind lie on the shortest, the
-            longest and a random path from the input, and likewise to the output.
+        masses: ``[layers]``: the mass of each layer.
+        variants: ``[layers]``: the variant of each layer, such as a kernel size.
+        kinds: For each kind the indices of its layers with a mass above 0.
+        lengths: For each kind ``[layers, 6]``: the number of layers of that kind on the shortest,
+            the longest and a random path (the mean) from the input to the layer, then the same
+            from the layer to the output.
     """
 
     masses: Floats
@@ -55,7 +58,7 @@ class Profile:
 
 
 def profile(graph: Graph) -> Profile:
-    """Return what of a network the distance looks at."""
+    """Return the properties of a network that the distance compares."""
     each = [(layer.kind, isinstance(layer.variant, int | float)) for layer in graph.layers]
     kinds = {kind: np.array([kind == one for one in each]) for kind in dict.fromkeys(each)}
     counted = np.column_stack([np.ones(len(each)), *kinds.values()])
@@ -73,14 +76,14 @@ def profile(graph: Graph) -> Profile:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Row:
-    """All layers of one kind in a batch, network after network.
+    """All layers of one kind in a batch, one network after the other.
 
     Attributes:
-        owners: ``[owners]`` the networks that have any.
-        ends: ``[owners + 1]`` where the layers of each begin, and the last ones end.
-        masses: ``[layers]``.
-        variants: ``[layers]``.
-        features: ``[layers, features]`` path lengths.
+        owners: ``[owners]``: the indices of the networks that have layers of this kind.
+        ends: ``[owners + 1]``: the index of the first layer of each network, and the end.
+        masses: ``[layers]``: the mass of each layer.
+        variants: ``[layers]``: the variant of each layer.
+        features: ``[layers, features]``: the path lengths of each layer.
     """
 
     owners: NDArray[np.intp]
@@ -91,10 +94,10 @@ class _Row:
 
 
 class ProfileBatch:
-    """Networks to which distances are wanted, side by side."""
+    """A batch of networks; computes the distances from another network to all of them."""
 
     def __init__(self, profiles: Sequence[Profile]) -> None:
-        """Put the layers of one kind next to each other.
+        """Concatenate the layers of each kind.
 
         Args:
             profiles: The networks, at least one.
@@ -106,9 +109,12 @@ class ProfileBatch:
         self._rows = {kind: _row(profiles, features, kind) for kind in carried}
 
     def distances(self, network: Profile) -> Floats:
-        """Return ``[prices, networks]``: how far each network is from this one.
+        """Return ``[prices, networks]``: the distance of each network of the batch to this one.
 
-        There is a distance for every price in ``STRUCTURE``.
+        There is one distance for each price in ``STRUCTURE``.
+
+        Raises:
+            SearcherError: POT did not solve a transport problem.
         """
         total = np.tile(self.masses + network.masses.sum(), (len(STRUCTURE), 1))
         features = _features(network, self._kinds)
@@ -124,15 +130,14 @@ class ProfileBatch:
 
 
 def _lengths(graph: Graph, counted: Floats) -> Floats:
-    """Return ``[layers, 3, kinds]``: how many layers lie before each one.
+    """Return ``[layers, 3, kinds]``: the lengths of the paths from the input to each layer.
+
+    The three lengths are those of the shortest path, the longest path and a random path (the
+    mean). The shortest and the longest path are found separately for each kind.
 
     Args:
         graph: The network.
-        counted: ``[layers, kinds]`` how much each layer counts.
-
-    Returns:
-        On the shortest, the longest and a random path from the input; what counts least and most
-        is found kind by kind.
+        counted: ``[layers, kinds]``: how much each layer adds to the length of a path.
     """
     sources: list[list[int]] = [[] for _ in graph.layers]
     for source, target in graph.edges:
@@ -142,8 +147,8 @@ def _lengths(graph: Graph, counted: Floats) -> Floats:
         if read:
             ways = lengths[read] + counted[read, None]
             lengths[target] = ways[:, 0].min(0), ways[:, 1].max(0), ways[:, 2].mean(0)
-    # As binary fractions they add up to the same, whatever the order: no distance depends on
-    # which others are found with it.
+    # Sums of binary fractions are exact in any order, so a distance does not depend on the other
+    # networks of its batch.
     return np.round(lengths * _FRACTION) / _FRACTION
 
 
@@ -154,7 +159,7 @@ def _reversed(graph: Graph) -> Graph:
 
 
 def _features(network: Profile, kinds: Sequence[Kind]) -> Floats:
-    """Return ``[layers, 6 * len(kinds)]``: the path lengths of these kinds, side by side."""
+    """Return ``[layers, 6 * len(kinds)]``: the path lengths of these kinds."""
     none = np.zeros((len(network.masses), 6))
     return np.hstack([network.lengths.get(kind, none) for kind in kinds])
 
@@ -172,7 +177,7 @@ def _row(profiles: Sequence[Profile], features: Sequence[Floats], kind: Kind) ->
 
 
 def _steps(one: Floats, other: Floats) -> Floats:
-    """Return ``[one, other]``: by how much two layers' path lengths differ in all."""
+    """Return ``[one, other]``: the sum of the absolute differences of two layers' path lengths."""
     from scipy.spatial.distance import cdist  # noqa: PLC0415 - slow to load
 
     apart: Floats = cdist(one, other, "cityblock")
@@ -180,9 +185,9 @@ def _steps(one: Floats, other: Floats) -> Floats:
 
 
 def _mislabelled(one: NDArray[Any], other: NDArray[Any], *, numbers: bool) -> Floats:
-    """Return ``[one, other]``: what the difference of two layers' variants costs.
+    """Return ``[one, other]``: the cost of the difference of two layers' variants.
 
-    For the sizes of kernels that is the price of the paper.
+    For numbers it is the paper's cost for kernel sizes.
     """
     if numbers:
         apart: Floats = np.sqrt(2 * np.abs(np.subtract.outer(one, other).astype(float))) / 10
@@ -192,12 +197,14 @@ def _mislabelled(one: NDArray[Any], other: NDArray[Any], *, numbers: bool) -> Fl
 
 
 def _gained(masses: Floats, row: _Row, gains: Floats) -> Floats:
-    """Return ``[prices, owners]``: how much less it costs to carry mass than to leave it out.
+    """Return ``[prices, owners]``: how much cost the optimal transport saves.
+
+    The cost without any transport is the mass of both networks.
 
     Args:
-        masses: ``[layers]`` of the network.
+        masses: ``[layers]``: the masses of the network's layers of one kind.
         row: The layers of the same kind in the batch.
-        gains: ``[prices, layers, layers of the row]`` what carrying a unit saves.
+        gains: ``[prices, layers, layers of the row]``: the saving per unit of moved mass.
     """
     gained = np.zeros((len(gains), len(row.owners)))
     alone = np.diff(row.ends) == 1
@@ -213,13 +220,13 @@ def _gained(masses: Floats, row: _Row, gains: Floats) -> Floats:
 
 
 def _transported(masses: Floats, others: Floats, gains: Floats) -> list[float]:
-    """Return, for every price, the most that carrying mass, or leaving it out, can gain.
+    """Return the greatest possible saving for each price.
 
     Raises:
-        SearcherError: A problem was not solved, which always has a solution.
+        SearcherError: POT did not solve a problem, although every problem has a solution.
     """
-    # Not the public ot.emd: around problems as small as these it takes eight times as long, and
-    # deciding is little else than solving them.
+    # Not the public ot.emd: for problems this small its overhead makes it eight times slower, and
+    # a proposal spends most of its time here.
     from ot.lp.emd_wrap import emd_c  # noqa: PLC0415 - slow to load
 
     have, wanted = _with_rest(masses, others), _with_rest(others, masses)
@@ -237,7 +244,7 @@ def _transported(masses: Floats, others: Floats, gains: Floats) -> list[float]:
 
 
 def _with_rest(masses: Floats, others: Floats) -> Floats:
-    """Return the masses and, last, room for all that the others may leave out."""
+    """Return the masses, and last a dummy layer that can take all mass of the others."""
     padded = np.empty(len(masses) + 1)
     padded[:-1], padded[-1] = masses, others.sum()
     return padded

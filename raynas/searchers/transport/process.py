@@ -1,11 +1,12 @@
-"""The Gaussian process of NASBOT (Kandasamy et al., 2018, arXiv:1802.07191, section 4 and B).
+"""The Gaussian process of NASBOT (Kandasamy et al., 2018, arXiv:1802.07191, sections 4 and B).
 
-Its kernel is a sum of two, of the OTMANN distance as it is and of the one divided by both masses:
-``a1 exp(-sum_i b_i lp_i) + a2 exp(-sum_i c_i emd_i^2)``, over the prices of structure. What they
-weigh, and the noise, is fitted by marginal likelihood.
+The kernel is a sum of two kernels, one of the OTMANN distance lp and one of emd, which is lp
+divided by the mass of both networks: ``a1 exp(-sum_i b_i lp_i) + a2 exp(-sum_i c_i emd_i^2)``,
+where i is the index of the price of structure. The amplitudes a, the weights b and c, and the
+noise are fitted by the marginal likelihood.
 
-Differs from the authors' code: weights have a log-normal prior around the inverse of the median
-distance, so that few trials are enough; it is climbed by gradient.
+Differs from the authors' code: the weights have a log-normal prior around the inverse of the
+median distance, so that few trials are enough; the fit uses gradients.
 """
 
 from __future__ import annotations
@@ -19,23 +20,23 @@ from numpy.typing import NDArray
 
 from raynas.searchers.transport.distance_table import Distances
 
-_SPREAD: Final = 1.0  # of the priors, in logarithms
-_AMPLITUDE, _NOISE = 0.5, 0.1  # of either kernel and of one training, of a target of variance 1
-_CLIMB: Final = 30  # steps of the fit
-_FARTHEST: Final = 8.0  # deviations of the priors from their median, to which the fit may go
-_LEAST: Final = 1e-9  # variance that is left where everything is known
+_SPREAD: Final = 1.0  # standard deviation of the logarithms under the priors
+_AMPLITUDE, _NOISE = 0.5, 0.1  # prior medians; the variance of the targets is 1
+_CLIMB: Final = 30  # the most steps of the fit
+_FARTHEST: Final = 8.0  # the fit stays within as many deviations of the priors' medians
+_LEAST: Final = 1e-9  # the least variance
 
 Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Kernel:
-    """How alike networks are, and how noisy a score is.
+    """The covariance of two networks' scores, and the noise of one training.
 
     Attributes:
-        amplitudes: ``[2]`` of the kernels of lp and of emd.
-        weights: ``[2, prices]`` of the distances in the exponents.
-        noise: The variance of a single training's target.
+        amplitudes: ``[2]``: the amplitudes of the kernels of lp and of emd.
+        weights: ``[2, prices]``: the weights of the distances in the exponents.
+        noise: The variance of the target of a single training.
     """
 
     amplitudes: Floats
@@ -43,12 +44,12 @@ class Kernel:
     noise: float
 
     def __call__(self, apart: Distances) -> Floats:
-        """Return ``[ones, others]`` covariances."""
+        """Return ``[networks, others]``: the covariances."""
         by_lp, by_emd = self.parts(apart)
         return by_lp + by_emd
 
     def parts(self, apart: Distances) -> tuple[Floats, Floats]:
-        """Return the covariances by lp and by emd."""
+        """Return the kernel of lp and the kernel of emd, ``[networks, others]`` each."""
         by_lp, by_emd = (
             amplitude * np.exp(-np.tensordot(weights, exponent, 1))
             for amplitude, weights, exponent in zip(
@@ -60,12 +61,12 @@ class Kernel:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Posterior:
-    """What is known after some networks were scored.
+    """The posterior of the Gaussian process, given the scores of some known networks.
 
     Attributes:
-        factor: ``[known, known]`` Cholesky factor of their covariance with noise.
-        solved: ``[known]`` the covariance's inverse times their targets.
-        variance: Of a network about which nothing is known.
+        factor: ``[known, known]``: the lower Cholesky factor of their covariance with noise.
+        solved: ``[known]``: the inverse of that covariance times their targets.
+        variance: The prior variance of a network.
     """
 
     factor: Floats
@@ -73,10 +74,10 @@ class Posterior:
     variance: float
 
     def at(self, covariances: Floats) -> tuple[Floats, Floats]:
-        """Return mean and deviation, ``[networks]`` each.
+        """Return the means and the standard deviations, ``[networks]`` each.
 
         Args:
-            covariances: ``[known, networks]``.
+            covariances: ``[known, networks]``: the covariances with the known networks.
         """
         from scipy.linalg import solve_triangular  # noqa: PLC0415 - slow to load
 
@@ -86,12 +87,13 @@ class Posterior:
 
 
 def posterior(covariances: Floats, noise: Floats, targets: Floats) -> Posterior:
-    """Return what is known after some networks were scored.
+    """Return the posterior, given the scores of some known networks.
 
     Args:
-        covariances: ``[known, known]``, of equal variances on the diagonal; they are projected.
-        noise: ``[known]`` variances of the targets.
-        targets: ``[known]``.
+        covariances: ``[known, known]``, with equal values on the diagonal; it is projected to the
+            nearest positive semi-definite matrix.
+        noise: ``[known]``: the variances of the targets.
+        targets: ``[known]``: the scores.
     """
     from scipy.linalg import cho_solve  # noqa: PLC0415 - slow to load
 
@@ -104,13 +106,15 @@ def posterior(covariances: Floats, noise: Floats, targets: Floats) -> Posterior:
 def believing(
     covariances: Floats, noise: Floats, targets: Floats, noise_of_others: float
 ) -> Posterior:
-    """Return what is known if networks that still train turn out as expected.
+    """Return the posterior that assumes that running trainings end with their expected scores.
+
+    This is the kriging believer of Ginsbourger et al. (2010, section 4).
 
     Args:
-        covariances: ``[known + training, known + training]``.
-        noise: ``[known]`` variances of the targets.
-        targets: ``[known]``.
-        noise_of_others: The variance of the others' targets.
+        covariances: ``[known + running, known + running]``.
+        noise: ``[known]``: the variances of the targets.
+        targets: ``[known]``: the scores.
+        noise_of_others: The variance of the target of a running training.
     """
     known = len(targets)
     others = len(covariances) - known
@@ -126,7 +130,7 @@ def believing(
 
 
 def expected_improvement(best: float, mean: Floats, deviation: Floats) -> Floats:
-    """Return by how much each network is expected to fall below ``best``."""
+    """Return ``[networks]``: the expected improvement below ``best``; targets are minimised."""
     from scipy.special import ndtr  # noqa: PLC0415 - slow to load
 
     below = (best - mean) / deviation
@@ -136,12 +140,12 @@ def expected_improvement(best: float, mean: Floats, deviation: Floats) -> Floats
 
 
 def fit(apart: Distances, targets: Floats, counts: Floats) -> Kernel:
-    """Return the kernel under which scores are most likely.
+    """Return the kernel with the maximum a posteriori parameters.
 
     Args:
-        apart: ``[prices, networks, networks]`` each.
-        targets: ``[networks]``, about standardised.
-        counts: ``[networks]`` of how many trainings each target is the mean.
+        apart: The distances, ``[prices, networks, networks]`` each.
+        targets: ``[networks]``: the scores, approximately standardised.
+        counts: ``[networks]``: the number of trainings of which each target is the mean.
     """
     from scipy.optimize import minimize  # noqa: PLC0415 - slow to load
 
@@ -153,7 +157,7 @@ def fit(apart: Distances, targets: Floats, counts: Floats) -> Kernel:
         away = parameters / _SPREAD**2
         return value + float(parameters @ away) / 2, slopes + away
 
-    # A step of the line search may lead anywhere: out of bounds the kernel would overflow.
+    # The line search may take very long steps; without bounds the kernel would overflow.
     reach = _FARTHEST * _SPREAD
     best = minimize(
         loss,
@@ -169,10 +173,16 @@ def fit(apart: Distances, targets: Floats, counts: Floats) -> Kernel:
 def negative_log_likelihood(
     kernel: Kernel, apart: Distances, targets: Floats, counts: Floats
 ) -> tuple[float, Floats]:
-    """Return it, up to a constant, and its gradient by the logarithms of the parameters.
+    """Return the negative log marginal likelihood, up to a constant, and its gradient.
 
-    Returns:
-        The gradient in the order: noise, amplitudes, weights of lp, weights of emd.
+    The gradient is by the logarithms of the parameters, in the order: noise, amplitudes, weights
+    of lp, weights of emd.
+
+    Args:
+        kernel: The kernel.
+        apart: The distances, ``[prices, networks, networks]`` each.
+        targets: ``[networks]``: the scores.
+        counts: ``[networks]``: the number of trainings of which each target is the mean.
     """
     from scipy.linalg import cho_solve  # noqa: PLC0415 - slow to load
 
@@ -196,16 +206,16 @@ def _exponents(apart: Distances) -> tuple[Floats, Floats]:
 
 
 def _projected(covariances: Floats) -> tuple[Floats, Floats, Floats]:
-    """Return the nearest positive semi-definite matrix, and the eigensystem it was found by.
+    """Return the nearest positive semi-definite matrix, the eigenvalues and the eigenvectors.
 
-    The kernel is not positive definite by its construction.
+    The projection is needed because the kernel is not always positive semi-definite.
     """
     values, vectors = np.linalg.eigh(covariances)
     return (vectors * values.clip(0)) @ vectors.T, values, vectors
 
 
 def _quotients(values: Floats) -> Floats:
-    """Return the divided differences of the projection, by which it passes a gradient on."""
+    """Return the divided differences of the projection, which its gradient needs."""
     apart = np.subtract.outer(values, values)
     alike = np.abs(apart) < _LEAST
     kept = np.subtract.outer(values.clip(0), values.clip(0))
@@ -214,7 +224,7 @@ def _quotients(values: Floats) -> Floats:
 
 
 def _centre(apart: Distances) -> Floats:
-    """Return where the priors have their median: noise, amplitudes, weights."""
+    """Return the medians of the priors: noise, amplitudes, weights of lp, weights of emd."""
     middles = []
     for exponent in _exponents(apart):
         for distances in exponent:
