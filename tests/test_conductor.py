@@ -367,3 +367,16 @@ def test_a_searcher_that_cannot_choose_hands_over_the_best_score(caplog):
     assert run.conductor.recommended is run.history.best
     assert run.conductor.recommended is run.history.best
     assert caplog.text.count("ZeroDivisionError: nothing to divide when it was asked for") == 1
+
+
+def test_a_trial_that_a_limit_ends_in_mid_epoch_goes_on_when_the_run_is_resumed():
+    run = Run(scripted(of("a"), of("b"))).opened()
+    reported, silent = run.conductor.next().number, run.conductor.next().number
+    assert run.conductor.report(next(learn(run.history.trials[reported]))) is Verdict.GO
+    run.conductor.cut(reported)
+    run.conductor.cut(silent)
+    assert run.history.trials[reported].cut
+    assert run.history.trials[silent].outcome is None
+    resumed = Run(run.plan, run.events)
+    assert {resumed.conductor.next().number for _ in range(2)} == {reported, silent}
+    assert isinstance(resumed.events[-1], Resumed)

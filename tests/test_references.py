@@ -396,3 +396,15 @@ def test_a_space_in_a_package_without_init_has_its_home(folder):
     module = load_module("loose.space")
     assert home_of(module.build).__name__ == "loose"
     assert isinstance(module.SPACE.decisions["op"].domain, Choice)
+
+
+def test_modules_of_one_name_are_those_of_the_working_folder(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    for width in (8, 16):
+        folder = tmp_path / str(width)
+        folder.mkdir()
+        sole = f"\nclass SOLE: SPACE, build, WIDTH = SPACE, staticmethod(build), {width}\n"
+        (folder / "my_space_of_two.py").write_text(PLAIN_SPACE + sole)
+        monkeypatch.chdir(folder)
+        found = find_space("my_space_of_two:SOLE", {})
+        assert width == found.home.SOLE.WIDTH

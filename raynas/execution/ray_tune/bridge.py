@@ -1,4 +1,4 @@
-"""What Tune's searcher and scheduler share: the conductor, and how trials end by an error."""
+"""State that the adapters of Tune's searcher and scheduler share, and the errors of trials."""
 
 from __future__ import annotations
 
@@ -30,7 +30,11 @@ _FACTS: Final = ("detail", "cause", "out_of_memory", "seconds", "worker")  # of 
 
 
 class Bridge:
-    """Keeps the first error of a hook: an exception inside Tune's loop would damage the run."""
+    """Connects Tune with a search.
+
+    It keeps the first error of a hook, because an exception inside Tune's loop would damage the
+    run.
+    """
 
     def __init__(
         self,
@@ -41,7 +45,7 @@ class Bridge:
         room: Room,
         timeouts: Timeouts,
     ) -> None:
-        """Connect Tune with a search.
+        """Create it.
 
         Args:
             conductor: Controls the search.
@@ -62,7 +66,7 @@ class Bridge:
         self._ends: dict[str, tuple[Failed, Remedy | None]] = {}  # by Tune's trial id
 
     def guarded(self, hook: Callable[[], Any], otherwise: Any) -> Any:
-        """Return what ``hook`` returns; on an error keep it and return ``otherwise``."""
+        """Return the result of ``hook``; if it raises, keep the error and return ``otherwise``."""
         if self.error is not None:
             return otherwise
         try:
@@ -81,7 +85,7 @@ class Bridge:
             self.controller.cleanup()
 
     def note_error(self, trial: Any) -> None:
-        """Note the error by which a trial of Tune's has ended; one of storage ends the run."""
+        """Store the error that ended a trial of Tune; a ``StorageError`` ends the run."""
         error = _error_of(trial)
         cause = getattr(error, "cause", error)  # Ray wraps what a worker has raised
         if isinstance(cause, StorageError):
@@ -89,12 +93,12 @@ class Bridge:
         self._ends[trial.trial_id] = _end(error, cause)
 
     def end_of(self, trial_id: str, number: int) -> tuple[Failed, Remedy | None]:
-        """Return how a trial has ended by an error, and what would be another chance for it."""
+        """Return the failure of a trial that ended by an error, and the remedy for it."""
         failed, remedy = self._ends.pop(trial_id, (_lost("no reason given"), "worker"))
         return replace(failed, number=number), remedy
 
     def ended(self, trial_id: str, number: int) -> None:
-        """Take note that a trial has ended by an error, or was ended because it took too long."""
+        """Record the end of a trial that raised an error, or that took too long."""
         failed, remedy = self.end_of(trial_id, number)
         reason = self.timeouts.ended.get(trial_id)
         if reason is None:

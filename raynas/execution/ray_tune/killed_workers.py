@@ -1,8 +1,8 @@
-"""Workers that Ray kills: Tune is told of them as of workers that died.
+"""Convert errors of workers that Ray has killed, so that they end one trial, not the run.
 
-``ray.exceptions.OutOfMemoryError`` of Ray's memory monitor, and a few others, are neither a
-``RayActorError`` nor a ``RayTaskError``. Tune ends with a traceback for any such error of one
-worker. Here they become the former, which Tune takes for the end of one trial.
+If Ray's memory monitor kills a worker, the error is ``ray.exceptions.OutOfMemoryError``. It is
+neither a ``RayActorError`` nor a ``RayTaskError``, and Tune ends with a traceback for any other
+error of a worker. So this module converts such errors to a subclass of ``RayActorError``.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ class WorkerKilledError(RayActorError):  # type: ignore[misc]  # Ray ships no ty
     """
 
     def __init__(self, message: str, *, out_of_memory: bool) -> None:
-        """Keep what Ray said."""
+        """Keep the message of Ray."""
         super().__init__(error_msg=message)
         self.out_of_memory = out_of_memory
 
     @classmethod
     def of(cls, error: RayError) -> WorkerKilledError:
-        """Return it in one line; Ray tells on fifty what every process of the node used."""
+        """Convert an error; its message becomes one line. Ray's own has about fifty lines."""
         first = (str(error) or type(error).__name__).strip().splitlines()[0]
         if not isinstance(error, OutOfMemoryError):
             return cls(first, out_of_memory=False)
@@ -43,13 +43,13 @@ class WorkerKilledError(RayActorError):  # type: ignore[misc]  # Ray ships no ty
         return cls(f"the memory of its node ran out: {how}", out_of_memory=True)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Keep both on the way through a file."""
+        """Keep both attributes when the error is pickled."""
         return partial(type(self), out_of_memory=self.out_of_memory), (self.error_msg,)
 
 
 @contextmanager
 def killed_workers_told() -> Iterator[None]:
-    """Let Tune be told of killed workers inside; a Ray without this handler stays as it is."""
+    """Convert the errors while the context is open; do nothing if Ray has no such handler."""
     own = getattr(RayActorManager, _HANDLER, None)
     if own is None:
         yield

@@ -1,4 +1,4 @@
-"""Waits have an end: a worker that does not answer in time is ended and replaced.
+"""Limits of the time to wait for a worker; a worker that exceeds one is killed and replaced.
 
 A trial is waited for as long as ``--trial-timeout`` says. Without it, a trial has failed if it
 reports nothing for twenty times as long as the longest epoch so far, and for at least an hour.
@@ -31,9 +31,9 @@ _SILENT: Final = (
 
 @dataclass(slots=True)
 class Timeouts:
-    """Ends workers that do not answer, whatever they are doing.
+    """Kills workers that exceed a limit.
 
-    A trial that is paused and goes on later is given the time anew.
+    When a paused trial continues, its time begins again.
 
     Attributes:
         trial: Seconds that a trial may run; none for a limit on its silence.

@@ -65,6 +65,7 @@ def load_module(where: str) -> ModuleType:
         return _from_file(local_path("a file of yours", where))
     look_in(Path.cwd())  # an installed command does not look where it is run
     _check_unique(where)
+    _forget_other(where)
     with blamed(f"module {where!r}"):
         try:
             return importlib.import_module(where)
@@ -124,6 +125,20 @@ def _check_unique(where: str) -> None:
             f"{where!r} must name one module, and there are {here.origin} and {found.origin}: "
             "rename yours, or give it as a file"
         )
+
+
+def _forget_other(where: str) -> None:
+    """Let a module be imported anew if another one of the user's has its name.
+
+    So it is in a notebook that has searched in another working folder before.
+    """
+    top = where.partition(".")[0]
+    loaded, spec = sys.modules.get(top), PathFinder.find_spec(top, sys.path)
+    before = getattr(loaded, "__file__", None)
+    if not before or not _is_own(before) or not spec or spec.origin in (None, before):
+        return
+    for name in [one for one in sys.modules if one.partition(".")[0] == top]:
+        del sys.modules[name]
 
 
 def home_of(make: Callable[..., Any]) -> ModuleType | None:
