@@ -43,7 +43,7 @@ def _settings() -> list[Setting]:
 
     return [
         (torch.get_default_dtype, torch.set_default_dtype),
-        (torch.get_default_device, device),
+        (lambda: torch.empty(0).device, device),  # torch before 2.7 cannot read a default of none
         (torch.is_grad_enabled, torch.set_grad_enabled),
         (torch.is_anomaly_enabled, torch.autograd.set_detect_anomaly),
         (deterministic, lambda was: torch.use_deterministic_algorithms(was[0], warn_only=was[1])),
