@@ -45,7 +45,8 @@ def _within(output: Any) -> Any:
     if isinstance(output, Mapping):
         return output.get("logits")
     named = getattr(output, "logits", None)
-    if named is None and isinstance(output, tuple | list) and len(output) == 1:
+    # In parentheses, because torch.export before 2.7 cannot trace a union of types.
+    if named is None and isinstance(output, (tuple, list)) and len(output) == 1:
         return output[0]
     return named
 
