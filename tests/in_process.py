@@ -10,8 +10,11 @@ from raynas.execution.packing import Resources
 from raynas.execution.ray_tune.trainable import as_config, as_told
 from raynas.execution.winner import retrain
 from raynas.execution.worker import TrainingContext, train
+from raynas.experiment.resolve.resolved import resolve
 from raynas.experiment.run import search as module
+from raynas.experiment.run.folder import open_run
 from raynas.experiment.run.winner_training import WinnerTraining
+from raynas.journal import Journal
 from raynas.schedulers import Verdict
 from raynas.tasks.digits import Digits
 from raynas.tasks.task import Source
@@ -52,3 +55,12 @@ def execute(experiment, resolved, conductor, retrained=retrain):
 
 def told(spec):
     return as_told(as_config(spec, Resources(1, 0)))[0]
+
+
+def opened(experiment):
+    """Begin or resume the run of an experiment without training; return its history."""
+    writer = Journal(experiment.output)
+    try:
+        return open_run(experiment, resolve(experiment), writer)
+    finally:
+        writer.close()

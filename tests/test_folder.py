@@ -6,14 +6,14 @@ from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pytest
+from in_process import opened
 
 import raynas
 from raynas import journal
 from raynas.errors import ConfigError, JournalError
 from raynas.experiment.experiment import Experiment
 from raynas.experiment.resolve.references import find_space
-from raynas.experiment.resolve.resolved import resolve
-from raynas.experiment.run.folder import checkpoints, open_run
+from raynas.experiment.run.folder import checkpoints
 from raynas.experiment.run.search import recorded
 from raynas.journal import Journal
 from raynas.searchers.random import RandomSearch
@@ -26,14 +26,6 @@ from search_spaces import mlp
 @pytest.fixture
 def experiment(tmp_path):
     return Experiment(space="mlp", trials=3, epochs=2, output=tmp_path / "run")
-
-
-def opened(experiment):
-    writer = Journal(experiment.output)
-    try:
-        return open_run(experiment, resolve(experiment), writer)
-    finally:
-        writer.close()
 
 
 def files(folder):

@@ -5,15 +5,14 @@ import sys
 from pathlib import Path
 
 import pytest
+from in_process import opened
 
 import raynas
 from raynas.errors import ConfigError, JournalError
 from raynas.experiment.experiment import Experiment, experiment_from, read_config
 from raynas.experiment.resolve.resolved import resolve
-from raynas.experiment.run.folder import open_run
 from raynas.experiment.run.places import check_output
 from raynas.experiment.run.search import recorded
-from raynas.journal import Journal
 
 SPACE = "from .helper import WIDTHS\nfrom search_spaces.mlp import SPACE, build\n"
 TASK = """
@@ -44,14 +43,6 @@ def project(tmp_path, monkeypatch):
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")
     return project
-
-
-def opened(experiment):
-    writer = Journal(experiment.output)
-    try:
-        return open_run(experiment, resolve(experiment), writer)
-    finally:
-        writer.close()
 
 
 def descriptions(run):

@@ -177,14 +177,7 @@ class Conductor:
             self._failing.failed(failed)
 
     def retry(self, number: int, reason: str, remedy: Remedy, **more: Any) -> bool:
-        """Let a trial that failed run again, if it may; return whether it may.
-
-        Args:
-            number: The trial's number.
-            reason: Why it failed.
-            remedy: What it gets.
-            more: Other fields of ``Retried``.
-        """
+        """Let a trial run again, if it may; return whether. The arguments are of ``Retried``."""
         if not may_retry(self.history.trials[number], remedy):
             return False
         self.record(Retried(number, reason, remedy, self.clock(), **more))
@@ -194,8 +187,8 @@ class Conductor:
     def cut(self, number: int) -> None:
         """Record that the limit of the run ended a trial in mid-epoch; it continues on resume."""
         if self.history.trials[number].reports:
-            at = self.clock()
-            self.record(Finished(number, stopped=True, at=at, limit=self.limit or "time"))
+            limit = self.limit or "time"
+            self.record(Finished(number, stopped=True, at=self.clock(), limit=limit))
 
     @property
     def confirmed(self) -> Collection[str]:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from raynas.errors import StorageError
-from raynas.execution.checkpoint_file import save
+from raynas.execution.checkpoint_file import read, save
 from raynas.execution.uncollected import uncollected
 from raynas.execution.worker import TrainingContext, TrialSpec, begin, explained, failure, load
 from raynas.training.exported import Exported
@@ -114,9 +114,5 @@ def _saved(spec: TrialSpec) -> Mapping[str, Any] | None:
     """
     import torch  # noqa: PLC0415 - only workers load torch
 
-    try:
-        saved = torch.load(spec.checkpoint, map_location="cpu", weights_only=True)
-    except Exception:  # noqa: BLE001 - torch does not document its errors for a damaged file
-        return None
-    state: Mapping[str, Any] = saved["training"]
-    return state if saved["winner"] == _key(spec) else None
+    saved, _ = read(Path(spec.checkpoint), torch.device("cpu"))
+    return saved["training"] if saved.get("winner") == _key(spec) else None

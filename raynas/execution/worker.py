@@ -6,7 +6,6 @@ ready at about the same time; otherwise the first worker would get all short tri
 
 from __future__ import annotations
 
-import platform
 import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -23,7 +22,7 @@ from raynas.errors import (
     TrialError,
     TrialMemoryError,
 )
-from raynas.execution.checkpoint_file import save
+from raynas.execution.checkpoint_file import read, save
 from raynas.execution.retries import place
 from raynas.rng import seed_weights
 from raynas.space import Architecture
@@ -33,7 +32,6 @@ from raynas.training.torch_globals import torch_globals_kept
 from raynas.trial import Failed, Report
 
 if TYPE_CHECKING:
-    import torch
     from torch import nn
 
     from raynas.training.examples import Examples
@@ -191,7 +189,7 @@ def _reports(context: TrainingContext, spec: TrialSpec) -> Iterator[Report | Not
     facts: dict[str, float] = {"params": measured.params, "flops": measured.flops}
     checkpoint = Path(spec.checkpoint)
     reports: list[Report] = []
-    saved, lacking = _saved(checkpoint, device)
+    saved, lacking = read(checkpoint, device)
     if spec.reported and lacking:
         yield Notice(spec.number, f"begins again, because {lacking}")
     if saved:
@@ -254,29 +252,11 @@ def load(path: str) -> Mapping[str, Any]:
     """
     import torch  # noqa: PLC0415 - see the module's docstring
 
-    saved, lacking = _saved(Path(path), torch.device("cpu"))
+    saved, lacking = read(Path(path), torch.device("cpu"))
     if lacking:
         raise CheckpointError(f"it needs the weights of another trial, but {lacking}")
     state: Mapping[str, Any] = saved["training"]
     return state
-
-
-def _saved(path: Path, device: torch.device) -> tuple[Mapping[str, Any], str]:
-    """Return the contents of a checkpoint; if there are none, why, as half a sentence."""
-    import torch  # noqa: PLC0415 - see the module's docstring
-
-    if not path.exists():
-        return {}, (
-            f"its checkpoint {path} is not there on {platform.node()}: the folder of a run must "
-            "be on a file system that all machines share"
-        )
-    try:
-        saved: Mapping[str, Any] = torch.load(path, map_location=device, weights_only=True)
-        saved["training"], saved["reports"], saved["facts"]
-    except Exception as error:  # noqa: BLE001 - torch does not document what it raises
-        reason = (str(error) or type(error).__name__).splitlines()[0]
-        return {}, f"its checkpoint {path} cannot be read: {reason}"
-    return saved, ""
 
 
 def _save(

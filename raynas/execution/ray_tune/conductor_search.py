@@ -82,7 +82,7 @@ class ConductorSearchAlgorithm(SearchAlgorithm):  # type: ignore[misc]  # Ray sh
         self.set_finished()
         if self._final is None and (spec := bridge.guarded(bridge.final.choose, None)):
             bridge.timeouts.search_over()
-            self._final = _Final(spec, bridge.conductor.history.trials[spec.number])
+            self._final = _Final.of(spec, bridge.conductor.history.trials[spec.number])
         if self._final is None:
             return None
         share = bridge.shares.of(self._final.trial, History())  # no history: a whole GPU for auto
@@ -179,6 +179,12 @@ class _Final:
 
     spec: TrialSpec
     trial: Trial
+
+    @classmethod
+    def of(cls, spec: TrialSpec, trial: Trial) -> _Final:
+        """Begin; workers that the trial lost do not count as tries of the winner's training."""
+        needs = tuple(retry for retry in trial.retries if retry.remedy != "worker")
+        return cls(spec, replace(trial, retries=needs))
 
     def retried(self, reason: str, remedy: Remedy) -> _Final:
         """Return the training with one more retry."""
