@@ -22,6 +22,7 @@ setup(
     install_requires=[
         "ray[tune]>=2.50",
         "filelock>=3.13",
+        "cloudpickle>=3.0",
         "grpcio>=1.60",
         "matplotlib>=3.8",
         "numpy>=1.26",

@@ -96,7 +96,7 @@ def contenders(cell: str, data: Data, recipe: Recipe, device: torch.device) -> M
 
 def bare(net: nn.Module, train: Examples, recipe: Recipe, *, tuned: bool) -> Epoch:
     """Return the shortest loop: everything normalised beforehand and on the device."""
-    inputs, labels = train.normalised(train.inputs), train.labels
+    inputs, labels = train.normalised(train.inputs), train.targets
     if tuned:
         net = net.to(memory_format=torch.channels_last)
     else:
@@ -135,7 +135,7 @@ class Photos(Dataset[tuple[Tensor, int]]):
 
     def __init__(self, data: Data, recipe: Recipe) -> None:
         self.images = torch.from_numpy(data.train.inputs)
-        self.labels = data.train.labels.tolist()
+        self.targets = data.train.targets.tolist()
         self.transform = v2.Compose(
             [
                 v2.RandomCrop(32, padding=recipe.crop),
@@ -146,10 +146,10 @@ class Photos(Dataset[tuple[Tensor, int]]):
         )
 
     def __len__(self) -> int:
-        return len(self.labels)
+        return len(self.targets)
 
     def __getitem__(self, row: int) -> tuple[Tensor, int]:
-        return self.transform(self.images[row]), self.labels[row]
+        return self.transform(self.images[row]), self.targets[row]
 
 
 def sgd(net: nn.Module, recipe: Recipe, *, fused: bool | None) -> torch.optim.SGD:

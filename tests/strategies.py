@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 import search_spaces
 from raynas.execution.conductor import Conductor
+from raynas.execution.limits import Limits
 from raynas.execution.plan import Plan
 from raynas.schedulers import SCHEDULERS, Verdict
 from raynas.space import Choice, Float, Int, Repeat, Space
@@ -182,7 +183,9 @@ class Search:
     def run(self):
         """Run to the end; return all events, earlier ones included."""
         space, scheduler = self.searcher.space, SCHEDULERS[self.scheduler]()
-        plan = Plan(space, self.searcher, scheduler, self.trials, self.epochs, self.seed)
+        # Toys fail by chance: in a small space the first trials may all fail.
+        limits = Limits(max_failures=self.trials + 1)
+        plan = Plan(space, self.searcher, scheduler, self.trials, self.epochs, self.seed, limits)
         conductor = Conductor(plan, self.history, self._record, lambda: self.now)
         busy = []
         while True:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import safetensors.torch
 import torch
+from raynas.logits import logits_of
 from safetensors.torch import load_file
 
 import raynas
@@ -17,7 +18,6 @@ from raynas.errors import SpaceError, TrialError
 from raynas.execution import winner
 from raynas.execution.winner import retrain
 from raynas.execution.worker import TrainingContext, TrialSpec, train
-from raynas.logits import logits_of
 from raynas.proxies import Batch, score
 from raynas.space import Architecture
 from raynas.tasks.digits import Digits
@@ -100,7 +100,7 @@ def test_a_winner_goes_on_likewise_and_computes_the_same_when_it_is_loaded(
     card = {"classes": 10, "class_names": data.names, "input": input_card(data)}
     (tmp_path / "architecture.json").write_text(json.dumps(card))
     logits = raynas.load_winner(tmp_path)(data.test.inputs)
-    right = (logits.argmax(1).numpy() == data.test.labels).mean()
+    right = (logits.argmax(1).numpy() == data.test.targets).mean()
     assert right == pytest.approx(tested.metrics["test_accuracy"])
     if kind != "a passing buffer":  # which no state_dict holds
         inputs = (torch.from_numpy(data.test.inputs) - data.mean[0]) / data.std[0]

@@ -10,10 +10,11 @@ from made_up import MadeUp
 from scipy.optimize import check_grad
 from two_losses import LETTERS
 
+from raynas.goals import accuracy_error
 from raynas.searchers import make, recommended
 from raynas.searchers.ehvi import EHVI
 from raynas.searchers.gp.handover import Expectation, Scores
-from raynas.trial import Finished, History, Objective, Report, Started, accuracy_error
+from raynas.trial import Finished, History, Objective, Report, Started
 
 ONE = (Objective(),)
 COST = (*ONE, Objective("params", "min"))

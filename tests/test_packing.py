@@ -259,7 +259,7 @@ def test_shipped_children_are_estimated_without_memory_and_grow_with_the_batch(s
     import numpy as np  # noqa: PLC0415
 
     data, rng = Digits().load(Source(), 0), np.random.default_rng(0)
-    resident = sum(part.inputs.nbytes + part.labels.nbytes for part in (data.train, data.valid))
+    resident = sum(part.inputs.nbytes + part.targets.nbytes for part in (data.train, data.valid))
     small, large = (estimator(space.build, Recipe(batch_size=n), data) for n in (32, 64))
     for _ in range(3):
         architecture = space.SPACE.sample(rng)

@@ -104,7 +104,7 @@ def test_leaves_the_child_and_the_global_generators_as_they_were(name):
 def test_says_the_same_again_and_in_every_order_of_the_examples(name):
     examples = batch(16)
     order = torch.randperm(16, generator=torch.Generator().manual_seed(1))
-    shuffled = Batch(examples.inputs[order], examples.labels[order], 4)
+    shuffled = Batch(examples.inputs[order], examples.targets[order], 4)
     first = PROXIES[name](subject(given=examples))
     assert PROXIES[name](subject(given=examples)) == first
     assert PROXIES[name](subject(given=shuffled)) == pytest.approx(first, rel=1e-3)
@@ -245,11 +245,11 @@ def test_synflow_stays_a_number_where_float32_would_not():
 def test_snip_is_the_slope_of_a_mask_by_finite_differences():
     child = seeded(lambda: nn.Sequential(nn.Linear(3, 5), nn.Tanh(), nn.Linear(5, 4)).double())
     given = batch(shape=(3,))
-    given = Batch(given.inputs.double(), given.labels, 4)
+    given = Batch(given.inputs.double(), given.targets, 4)
 
     def loss():
         with torch.no_grad():
-            return float(functional.cross_entropy(child(given.inputs), given.labels))
+            return float(functional.cross_entropy(child(given.inputs), given.targets))
 
     total, step = 0.0, 1e-5
     for weight in (child[0].weight, child[2].weight):
@@ -267,13 +267,13 @@ def test_snip_is_the_slope_of_a_mask_by_finite_differences():
 def test_grasp_is_minus_half_the_slope_of_the_squared_gradient_along_the_weights():
     child = seeded(lambda: nn.Sequential(nn.Linear(3, 5), nn.Tanh(), nn.Linear(5, 4)).double())
     given = batch(shape=(3,))
-    given = Batch(given.inputs.double(), given.labels, 4)
+    given = Batch(given.inputs.double(), given.targets, 4)
 
     def squared(scale):
         scaled = copy.deepcopy(child)
         for layer in (scaled[0], scaled[2]):
             layer.weight.data.mul_(scale)
-        loss = functional.cross_entropy(scaled(given.inputs), given.labels)
+        loss = functional.cross_entropy(scaled(given.inputs), given.targets)
         by = (scaled[0].weight, scaled[2].weight)
         return sum(float(slope.square().sum()) for slope in torch.autograd.grad(loss, by))
 
@@ -284,7 +284,7 @@ def test_grasp_is_minus_half_the_slope_of_the_squared_gradient_along_the_weights
 def test_grad_norm_is_what_backward_leaves():
     examined = subject(lambda: chain(12, 7, 4), batch(shape=(3, 2, 2)))
     child = examined.child
-    functional.cross_entropy(child(examined.batch.inputs), examined.batch.labels).backward()
+    functional.cross_entropy(child(examined.batch.inputs), examined.batch.targets).backward()
     norms = [float(parameter.grad.norm()) for parameter in child.parameters()]
     assert PROXIES["grad_norm"](examined) == pytest.approx(sum(norms), rel=1e-5)
 
@@ -292,7 +292,7 @@ def test_grad_norm_is_what_backward_leaves():
 def test_fisher_of_a_linear_layer_by_hand():
     examined = subject(lambda: nn.Sequential(nn.Flatten(), nn.Linear(6, 4)), batch(shape=(6,)))
     logits = examined.child(examined.batch.inputs).detach()
-    wrong = logits.softmax(1) - functional.one_hot(examined.batch.labels, 4)
+    wrong = logits.softmax(1) - functional.one_hot(examined.batch.targets, 4)
     by_hand = (logits * wrong / len(logits)).square().mean(0).sum() / 2
     assert PROXIES["fisher"](examined) == pytest.approx(float(by_hand), rel=1e-5)
 
@@ -301,7 +301,7 @@ def test_fisher_adds_up_pixels_before_squaring_them():
     # A channel's saliency is that of its mask: half the mean of (∂L_n/∂m)² over examples.
     conv = seeded(lambda: nn.Conv2d(3, 4, 3))
     examined = Subject(nn.Sequential(conv, nn.AdaptiveAvgPool2d(1), nn.Flatten()), batch())
-    inputs, labels = examined.batch.inputs, examined.batch.labels
+    inputs, labels = examined.batch.inputs, examined.batch.targets
     mask = torch.ones(len(inputs), 4, 1, 1, requires_grad=True)
     logits = (conv(inputs).detach() * mask).mean((2, 3))
     (slope,) = torch.autograd.grad(functional.cross_entropy(logits, labels), mask)
@@ -342,7 +342,7 @@ def test_naswot_does_not_care_for_positive_scales_without_norms_and_biases():
 
 def test_naswot_refuses_duplicates():
     given = batch()
-    twice = Batch(torch.cat([given.inputs[:4]] * 2), given.labels, 4)
+    twice = Batch(torch.cat([given.inputs[:4]] * 2), given.targets, 4)
     with pytest.raises(TrialError, match="different activation pattern"):
         PROXIES["naswot"](subject(relu_net, twice))
 

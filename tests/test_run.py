@@ -119,7 +119,7 @@ def test_a_search_by_names_leaves_a_winner_that_works(tmp_path):
     data = Digits().load(Source(), 0)
     network = torch.export.load(output / "winner" / "network.pt2").module()
     said = network(torch.from_numpy(data.test.inputs)).argmax(1)
-    right = (said == torch.from_numpy(data.test.labels)).float().mean().item()
+    right = (said == torch.from_numpy(data.test.targets)).float().mean().item()
     assert right == pytest.approx(result.winner.metrics["test_accuracy"])
     card = json.loads((output / "winner" / "architecture.json").read_text())
     assert mlp.SPACE.architecture(card["architecture"]) == result.best.architecture

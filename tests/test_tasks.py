@@ -91,13 +91,13 @@ def check_official(data, pixels, labels):
     """The test part is the official one; the other was divided, each example kept once."""
     assert data.classes == 10
     assert data.test.inputs.dtype == np.uint8
-    assert data.test.labels.dtype == np.int64
+    assert data.test.targets.dtype == np.int64
     assert np.array_equal(data.test.inputs, pixels[1])
-    assert np.array_equal(data.test.labels, labels[1])
+    assert np.array_equal(data.test.targets, labels[1])
     assert (len(data.train), len(data.valid)) == (32, 8)
     merged = data.merged()
     given = Counter((p.tobytes(), int(y)) for p, y in zip(pixels[0], labels[0], strict=True))
-    kept = zip(merged.inputs, merged.labels, strict=True)
+    kept = zip(merged.inputs, merged.targets, strict=True)
     assert Counter((p.tobytes(), int(y)) for p, y in kept) == given
     for split in (data.train, data.valid, data.test):
         assert split.inputs.flags.c_contiguous
@@ -140,7 +140,7 @@ def test_image_folder(tmp_path):
     assert data.input_shape == (3, 16, 16)
     assert (len(data.train), len(data.valid), data.classes) == (13, 4, 2)
     assert data.test.inputs[:, 0, 0, 0].tolist() == [0, 1, 7, 100, 101]
-    assert data.test.labels.tolist() == [0, 0, 0, 1, 1]
+    assert data.test.targets.tolist() == [0, 0, 0, 1, 1]
 
     write_images(tmp_path / "val", 3, 16)
     data = TASKS["image_folder"](size=16).load(Source(tmp_path), seed=0)
@@ -156,7 +156,7 @@ def test_class_folders_are_divided_by_the_seed_and_what_is_hidden_is_no_class(tm
     data = TASKS["image_folder"](size=8).load(Source(tmp_path), seed=1)
     assert data.names == ("cat", "dog")
     assert [len(part) for part in (data.train, data.valid, data.test)] == [13, 3, 3]
-    assert {*data.test.labels} == {*data.valid.labels} == {0, 1}
+    assert {*data.test.targets} == {*data.valid.targets} == {0, 1}
     assert "2 classes (cat 10, dog 9), 13 training, 3 validation, 3 test" in caplog.text
     assert "validation and test examples were drawn by the seed" in caplog.text
     again = TASKS["image_folder"](size=8).load(Source(tmp_path), seed=1)
@@ -275,7 +275,7 @@ def test_digits_are_all_there_in_every_class():
     digits = load_digits()
     everything = np.concatenate([part.inputs[:, 0] for part in parts])
     assert sorted(map(bytes, everything)) == sorted(map(bytes, digits.images.astype(np.uint8)))
-    counts = np.array([np.bincount(part.labels, minlength=10) for part in parts])
+    counts = np.array([np.bincount(part.targets, minlength=10) for part in parts])
     shares = counts / np.bincount(digits.target)
     assert np.abs(shares - np.array([[0.6], [0.2], [0.2]])).max() < 0.02
 
@@ -291,7 +291,7 @@ def test_a_description_tells_one_changed_pixel_and_one_moved_example():
     pixels = data.valid.inputs.copy()
     pixels[5, 0, 3, 3] ^= 1
     swapped = data.valid.take(np.roll(np.arange(len(data.valid)), 1))
-    digests = {split.digest for split in (data.valid, Split(pixels, data.valid.labels), swapped)}
+    digests = {split.digest for split in (data.valid, Split(pixels, data.valid.targets), swapped)}
     assert len(digests) == 3
 
 
@@ -311,10 +311,10 @@ def test_dividing_keeps_every_example_once_and_every_class_to_its_share(labels, 
     assert len(taken) == np.floor(len(labels) * fraction)
     assert sorted([*rest.inputs[:, 0], *taken.inputs[:, 0]]) == rows[:, 0].tolist()
     for part in (rest, taken):
-        assert np.array_equal(whole.labels[part.inputs[:, 0].astype(int)], part.labels)
+        assert np.array_equal(whole.targets[part.inputs[:, 0].astype(int)], part.targets)
     for label in set(labels):
         share = fraction * labels.count(label)
-        assert share - 1 < np.count_nonzero(taken.labels == label) < share + 1
+        assert share - 1 < np.count_nonzero(taken.targets == label) < share + 1
 
 
 @pytest.mark.parametrize("shape", [(3000, 3, 4, 5), (1500, 7)])
@@ -381,9 +381,9 @@ def test_labels_with_gaps_are_numbered_and_classes_keep_their_names(caplog):
     known = Split.of(np.arange(40.0)[:, None], labels)
     data = Data.split(known, seed=0, test=Split.of([[7.0], [8.0]], [40, 7]))
     assert (data.classes, data.names) == (5, ("1", "2", "7", "40", "5000000"))
-    assert data.test.labels.tolist() == [3, 2]
+    assert data.test.targets.tolist() == [3, 2]
     for part in (data.train, data.valid):
-        assert [int(data.names[label]) for label in part.labels] == [
+        assert [int(data.names[label]) for label in part.targets] == [
             labels[int(row)] for row in part.inputs[:, 0]
         ]
     (said,) = [record.getMessage() for record in caplog.records]
@@ -409,9 +409,9 @@ def test_a_split_is_shown_without_its_contents_and_refuses_other_arrays():
     shown = "ndarray of float32 and shape (3, 2), ndarray of int64 and shape (3,)"
     assert repr(split) == f"Split({shown})"
     for inputs, labels in [
-        (split.inputs.astype(float), split.labels),
-        (split.inputs, split.labels.astype(np.int32)),
-        (split.inputs[:, :, None], split.labels),
+        (split.inputs.astype(float), split.targets),
+        (split.inputs, split.targets.astype(np.int32)),
+        (split.inputs[:, :, None], split.targets),
         ([[0.0]], [0]),
     ]:
         with pytest.raises(DataError, match=r"Split.of\(inputs, labels\) converts them"):

@@ -83,7 +83,7 @@ def test_it_is_the_gradient_descent_that_it_claims_to_be():
 
     inputs = (data.train.inputs - np.float64(data.mean)) / np.float64(data.std)
     inputs = torch.tensor(inputs)
-    target = nn.functional.one_hot(torch.tensor(data.train.labels), 3) * 0.8 + 0.2 / 3
+    target = nn.functional.one_hot(torch.tensor(data.train.targets), 3) * 0.8 + 0.2 / 3
     params, velocity = [weight, bias], [torch.zeros_like(weight), torch.zeros_like(bias)]
     for epoch in range(6):
         for p in params:
@@ -109,7 +109,7 @@ def test_scores_are_those_of_scikit_learn(digits):
     inputs = (digits.valid.inputs - np.float32(digits.mean[0])) / np.float32(digits.std[0])
     with torch.no_grad():
         chances = child.eval()(torch.tensor(inputs)).softmax(1).numpy()
-    labels = digits.valid.labels
+    labels = digits.valid.targets
     assert scores.metrics["loss"] == pytest.approx(log_loss(labels, chances), rel=1e-5)
     assert scores.metrics["accuracy"] == accuracy_score(labels, chances.argmax(1))
     losses = -np.log(chances[range(len(labels)), labels])
@@ -292,7 +292,7 @@ def test_a_continued_training_keeps_its_own_recipe(digits):
 def test_read_only_data_is_shared_and_left_alone(digits):
     arrays = []
     for split in (digits.train, digits.valid):
-        inputs, labels = split.inputs.copy(), split.labels.copy()
+        inputs, labels = split.inputs.copy(), split.targets.copy()
         inputs.flags.writeable = labels.flags.writeable = False
         arrays.append(Split(inputs, labels))
     train, valid = (Examples.of(split, digits, CPU) for split in arrays)

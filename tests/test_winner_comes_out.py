@@ -103,7 +103,7 @@ def test_whatever_is_searched_comes_out(space, kinds):
             return
         data = in_process.Few().load(None, 0)
         logits = raynas.load_winner(output)(data.test.inputs)
-        right = (logits.argmax(1).numpy() == data.test.labels).mean()
+        right = (logits.argmax(1).numpy() == data.test.targets).mean()
         assert right == pytest.approx(result.winner.metrics["test_accuracy"])
 
 

@@ -8,6 +8,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from raynas.trees import mapped
+
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
@@ -18,14 +20,20 @@ class Costs:
 
     Attributes:
         params: The number of parameters; one that several layers share counts once.
-        flops: Multiply-adds of one example's forward pass.
+        flops: Multiply-adds of one example's forward pass; none if there is no example.
     """
 
     params: int
-    flops: int
+    flops: int | None = None
+
+    @property
+    def known(self) -> dict[str, float]:
+        """The numbers that are known, by name."""
+        flops = {} if self.flops is None else {"flops": float(self.flops)}
+        return {"params": float(self.params), **flops}
 
 
-def measure(child: nn.Module, input_shape: tuple[int, ...], input_dtype: str = "float32") -> Costs:
+def measure(child: nn.Module, inputs: Any) -> Costs:
     """Count a child's parameters and multiply-adds.
 
     Multiply-adds are counted as in NAS-Bench-201 and NATS-Bench: those of convolutions and linear
@@ -33,17 +41,19 @@ def measure(child: nn.Module, input_shape: tuple[int, ...], input_dtype: str = "
     that are modules are counted, not calls such as ``torch.nn.functional.conv2d``. Layers that run
     only in training (an auxiliary head) add parameters but no multiply-adds.
 
-    The child runs once, on zeros and in evaluation mode; it is not changed.
+    The child runs once, in evaluation mode; it is not changed.
 
     Args:
         child: The network.
-        input_shape: The shape of one example, such as (channels, height, width).
-        input_dtype: ``int64`` for ids, else ``float32``.
+        inputs: A batch of one example, as the child gets it, on any device; none if there is no
+            example.
     """
     import torch  # noqa: PLC0415 - deciding must not load torch
 
     parameters = list(child.parameters())
-    device = parameters[0].device if parameters else None
+    params = sum(parameter.numel() for parameter in parameters)
+    if inputs is None:
+        return Costs(params)
     flops = 0
 
     def add(layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
@@ -56,8 +66,12 @@ def measure(child: nn.Module, input_shape: tuple[int, ...], input_dtype: str = "
                 undo.callback(layer.register_forward_hook(add).remove)
         undo.enter_context(_evaluating(child))
         undo.enter_context(torch.no_grad())
-        child(torch.zeros((1, *input_shape), dtype=getattr(torch, input_dtype), device=device))
-    return Costs(params=sum(parameter.numel() for parameter in parameters), flops=flops)
+        child(_moved(inputs, parameters[0].device) if parameters else inputs)
+    return Costs(params, flops)
+
+
+def _moved(inputs: Any, device: Any) -> Any:
+    return mapped(lambda tensor: tensor.to(device), inputs)
 
 
 @contextmanager

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from raynas.costs.copied import copied
-from raynas.logits import logits_of
+from raynas.trees import mapped
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor, nn
 
-    Inputs = Callable[[], Tensor]
+    Batch = Callable[[int], tuple[Any, Any]]
+    Made = Callable[[], tuple[Any, Any]]
+    Loss = Callable[[Any, Any], Tensor]
 
 
-def training_bytes(
-    child: nn.Module, input_shape: tuple[int, ...], batch_size: int, input_dtype: str = "float32"
-) -> int:
+def training_bytes(child: nn.Module, some: Batch, batch_size: int, loss: Loss) -> int:
     """Return the peak memory of all tensors while a child is trained, in bytes.
 
     This includes parameters, their momentum and gradients, running statistics, the examples, what
@@ -35,31 +34,32 @@ def training_bytes(
     The child is not changed.
 
     Args:
-        child: The network; gives ``[batch, classes]`` logits.
-        input_shape: The shape of one example, such as (channels, height, width).
+        child: The network.
+        some: Returns the inputs and targets of a number of examples.
         batch_size: Examples per step, at least two.
-        input_dtype: ``int64`` for ids, else ``float32``.
+        loss: Returns the loss of outputs and targets.
     """
     import torch  # noqa: PLC0415 - deciding must not load torch
 
     device = next((parameter.device for parameter in child.parameters()), torch.device("cpu"))
     on_gpu = device.type == "cuda"
-    dtype = getattr(torch, input_dtype)
 
-    def zeros(count: int) -> Inputs:
-        return partial(torch.zeros, (count, *input_shape), dtype=dtype, device=device)
+    def batch(count: int) -> Made:
+        # Copied when the step begins, because the examples also need memory.
+        given = some(count)
+        return lambda: mapped(lambda tensor: tensor.to(device, copy=True), given)
 
     with torch.random.fork_rng([device] if on_gpu else []):  # dropout draws
         if on_gpu:
-            return _measured(copied(child), zeros(batch_size))
-        two, three = (_moments(child, zeros(count)) for count in (2, 3))
+            return _measured(copied(child), batch(batch_size), loss)
+        two, three = (_moments(child, batch(count), loss) for count in (2, 3))
         if len(two) != len(three):  # the operations depend on the number of examples
-            return max(_moments(child, zeros(batch_size)))
+            return max(_moments(child, batch(batch_size), loss))
     more = batch_size - 2
     return max(now + more * (then - now) for now, then in zip(two, three, strict=True))
 
 
-def _measured(child: nn.Module, make_inputs: Inputs) -> int:
+def _measured(child: nn.Module, batch: Made, loss: Loss) -> int:
     """Return the peak of a step as measured by the GPU's allocator."""
     import torch  # noqa: PLC0415 - deciding must not load torch
 
@@ -69,31 +69,29 @@ def _measured(child: nn.Module, make_inputs: Inputs) -> int:
     before = torch.cuda.memory_allocated(device)
     torch.cuda.reset_peak_memory_stats(device)
     with torch.autocast("cuda", torch.bfloat16, enabled=bfloat16):
-        _step(child, make_inputs)
+        _step(child, batch, loss)
     torch.cuda.synchronize(device)
     return _held(child) + torch.cuda.max_memory_allocated(device) - before
 
 
-def _moments(child: nn.Module, make_inputs: Inputs) -> list[int]:
+def _moments(child: nn.Module, batch: Made, loss: Loss) -> list[int]:
     """Return the bytes in use after each allocation of a step, including those before it."""
     from raynas.costs.intercept import Intercept  # noqa: PLC0415
 
     child = copied(child)
     tally = _Tally([*child.parameters(), *child.buffers()])
     with Intercept(tally.compute):
-        _step(child, make_inputs)
+        _step(child, batch, loss)
     held = _held(child)
     return [held + alive for alive in tally.moments]
 
 
-def _step(child: nn.Module, make_inputs: Inputs) -> None:
-    """Run one forward and one backward pass on zeros."""
+def _step(child: nn.Module, batch: Made, loss: Loss) -> None:
+    """Run one forward and one backward pass."""
     import torch  # noqa: PLC0415 - deciding must not load torch
-    from torch.nn.functional import cross_entropy  # noqa: PLC0415
 
-    inputs = make_inputs()  # created here, because they also need memory
-    labels = torch.zeros(len(inputs), dtype=torch.int64, device=inputs.device)
-    torch.autograd.backward(cross_entropy(logits_of(child.train()(inputs)), labels))
+    inputs, targets = batch()
+    torch.autograd.backward(loss(child.train()(inputs), targets))
 
 
 def _held(child: nn.Module) -> int:

@@ -14,23 +14,46 @@ _LARGEST: Final = np.iinfo(np.int64).max
 _ODD: Final = "NaN or infinity"
 
 
-def converted(inputs: ArrayLike, labels: ArrayLike) -> tuple[NDArray[Any], NDArray[np.int64]]:
-    """Return inputs and labels in the form of a ``Split``.
+def converted_inputs(what: str, inputs: ArrayLike, *, images: bool = True) -> NDArray[Any]:
+    """Return inputs in the form of a ``Split``.
 
     Raises:
         DataError: They cannot be converted; see ``Split.of``.
     """
-    array, targets = _numbers("inputs", inputs), _array("labels", labels)
-    if array.ndim == 3:
+    array = _numbers(what, inputs)
+    if array.ndim == 3 and images:
         array = array[:, np.newaxis]
-    if array.ndim not in {2, 4} or targets.ndim != 1 or 0 in array.shape[1:]:
+    if array.ndim not in ({2, 4} if images else {2, 3, 4}) or 0 in array.shape[1:]:
         raise DataError(
-            "inputs must be [examples, channels, height, width], [examples, height, width] or "
-            f"[examples, features] and labels [examples]: got {array.shape}, {targets.shape}"
-            f"{_one_column(targets)}"
+            f"{what} must be [examples, channels, height, width], [examples, height, width] or "
+            f"[examples, features]: got {array.shape}"
         )
-    _check_layout(array)
-    return np.ascontiguousarray(_typed(array)), np.ascontiguousarray(_counted(targets))
+    if images:
+        _check_layout(array)
+    return np.ascontiguousarray(_typed(array))
+
+
+def converted_targets(what: str, targets: ArrayLike) -> NDArray[Any]:
+    """Return targets in the form of a ``Split``: whole numbers as int64, real ones as float32.
+
+    Raises:
+        DataError: They are not numbers, or a label is negative.
+    """
+    array = _array(what, targets)
+    if array.dtype.kind == "O" and array.ndim:
+        array = _numbers(what, targets)
+    match array.dtype.kind:
+        case "b":
+            return np.ascontiguousarray(array.astype(np.int64))
+        case "i" | "u":
+            return np.ascontiguousarray(_counted(what, array))
+        case "f":
+            return np.ascontiguousarray(array.astype(np.float32))
+        case _:
+            raise DataError(
+                f"{what} must be numbers: got {array.dtype} such as {array[:1].tolist()}; "
+                "np.unique(labels, return_inverse=True) returns the names and whole numbers"
+            )
 
 
 def _array(what: str, given: ArrayLike) -> NDArray[Any]:
@@ -61,14 +84,6 @@ def _number_row(what: str, number: int, row: Any) -> NDArray[np.float64]:
         raise DataError(f"{what} must be numbers: row {number} is {row!r:.80}") from error
 
 
-def _one_column(targets: NDArray[Any]) -> str:
-    """Return a hint how to convert two-dimensional labels; empty for others."""
-    if targets.ndim != 2:
-        return ""
-    one = targets.shape[1] == 1
-    return "; give labels[:, 0]" if one else "; for one-hot rows, give labels.argmax(1)"
-
-
 def _check_layout(array: NDArray[Any]) -> None:
     """Check that the last axis of images does not look like channels.
 
@@ -83,7 +98,7 @@ def _check_layout(array: NDArray[Any]) -> None:
             f"inputs must be [examples, channels, height, width], but inputs of shape "
             f"{array.shape} look like images of {height} x {width} pixels with channels last: "
             "give np.transpose(inputs, (0, 3, 1, 2)); if the channels are first, use "
-            "Split(inputs, labels) with uint8 or float32 inputs instead of Split.of"
+            "Split(inputs, targets) with uint8 or float32 inputs instead of Split.of"
         )
 
 
@@ -125,19 +140,14 @@ def _check_precision(array: NDArray[Any], real: NDArray[np.float32]) -> None:
         )
 
 
-def _counted(targets: NDArray[Any]) -> NDArray[np.int64]:
-    """Return labels as int64."""
-    kind = targets.dtype.kind
-    if kind not in "biu":
-        ways = {
-            "f": "give labels.astype(int) if all of them are whole",
-            "U": "np.unique(labels, return_inverse=True) returns the names and whole numbers",
-        }
-        raise DataError(
-            f"labels must be whole numbers: got {targets.dtype} such as {targets[:1].tolist()}"
-            f"; {ways.get(kind, ways['U'])}"
-        )
-    if (wrong := (targets < 0) | (targets > _LARGEST)).any():
+def _counted(what: str, targets: NDArray[Any]) -> NDArray[np.int64]:
+    """Return whole numbers as int64."""
+    if targets.size and targets.max() > _LARGEST:
+        raise DataError(f"{what} must fit into int64: got {targets.max()}")
+    if targets.ndim == 1 and (wrong := targets < 0).any():
         row = int(np.argmax(wrong))
-        raise DataError(f"labels must be counted from 0: got {targets[row]} in row {row}")
+        raise DataError(
+            f"labels must be counted from 0: got {targets[row]} in row {row}; for regression, "
+            "give real numbers"
+        )
     return targets.astype(np.int64)

@@ -1,4 +1,4 @@
-"""Examples and their labels."""
+"""Examples and their targets, as arrays."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-from raynas.data.convert import converted
+from raynas.data.convert import converted_inputs, converted_targets
 from raynas.errors import DataError, kind_of
+from raynas.trees import first, leaves, mapped, named_leaves
 
 _CHUNK = 1024  # examples per step, so that the statistics of a large set need little memory
 _DTYPES: Final = ("uint8", "float32", "int64")
@@ -19,89 +20,124 @@ _DTYPES: Final = ("uint8", "float32", "int64")
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Split:
-    """Examples and their labels.
+    """Examples and their targets, as arrays, or lists and dictionaries of arrays.
 
     Attributes:
         inputs: ``[examples, channels, height, width]`` (images; uint8 or float32),
-            ``[examples, features]`` (float32) or ``[examples, length]`` (ids, such as those of
-            tokens; int64).
-        labels: ``[examples]`` int64.
+            ``[examples, features]``, ``[examples, length, features]`` (float32) or
+            ``[examples, length]`` (ids, such as those of tokens; int64); other numbers of
+            dimensions are possible. The network gets several inputs in the same list or
+            dictionary.
+        targets: What is to be learnt, in the form that the goal needs, such as labels
+            ``[examples]`` int64.
     """
 
-    inputs: NDArray[Any]
-    labels: NDArray[np.int64]
+    inputs: Any
+    targets: Any
 
     def __post_init__(self) -> None:
-        """Check the kind of the arrays, and that every example has a label."""
-        kinds = [str(getattr(array, "dtype", "")) for array in (self.inputs, self.labels)]
-        if kinds[0] not in _DTYPES or kinds[1] != "int64" or np.ndim(self.inputs) not in {2, 4}:
+        """Check the kind of the arrays, and that every example has a target."""
+        for array in leaves(self.inputs):
+            if str(getattr(array, "dtype", "")) not in _DTYPES or np.ndim(array) < 2:
+                raise self._unusable()
+        for array in leaves(self.targets):
+            if not isinstance(array, np.ndarray) or array.dtype.kind not in "iufb":
+                raise self._unusable()
+        lengths = [len(array) if np.ndim(array) else 0 for array in self._arrays()]
+        if not lengths or len({*lengths}) > 1 or not lengths[0]:
             raise DataError(
-                f"a split must hold inputs of {', '.join(_DTYPES)} and labels of int64: got "
-                f"{kind_of(self.inputs)} and {kind_of(self.labels)}; Split.of(inputs, labels) "
-                "converts them"
-            )
-        if len(self.inputs) != len(self.labels) or not len(self.inputs):
-            raise DataError(
-                "a split must have one label for each example, and at least one example: "
-                f"got {len(self.inputs)} examples and {len(self.labels)} labels"
+                "a split must have one target for each example, and at least one example: "
+                f"got {self._count(self.inputs)} examples and {self._count(self.targets)} targets"
             )
 
+    def _unusable(self) -> DataError:
+        return DataError(
+            f"a split must hold inputs of {', '.join(_DTYPES)} and targets that are numbers: got "
+            f"{_described(self.inputs)} and {_described(self.targets)}; Split.of(inputs, targets) "
+            "converts them"
+        )
+
+    def _arrays(self) -> Iterator[NDArray[Any]]:
+        yield from leaves(self.inputs)
+        yield from leaves(self.targets)
+
+    @staticmethod
+    def _count(tree: Any) -> str:
+        counts = dict.fromkeys(len(array) if np.ndim(array) else 1 for array in leaves(tree))
+        return " and ".join(map(str, counts)) or "0"
+
     @classmethod
-    def of(cls, inputs: ArrayLike, labels: ArrayLike) -> Split:
+    def of(cls, inputs: Any, targets: Any, *, images: bool = True) -> Split:
         """Convert arrays of any number type to the form that training needs.
 
         Args:
-            inputs: ``[examples, channels, height, width]``, ``[examples, height, width]`` (grey
+            inputs: An array, or a list or dictionary of arrays, if a leaf of it is one array:
+                ``[examples, channels, height, width]``, ``[examples, height, width]`` (grey
                 images), ``[examples, features]`` or ``[examples, length]`` (ids). In two
                 dimensions, whole numbers are ids, such as those of tokens: they become int64 and
                 are never normalised. uint8, booleans and real numbers are measurements and become
                 float32. Images of uint8 stay uint8, other images become float32 with the same
-                values.
-            labels: ``[examples]`` whole numbers, none below 0.
+                values. A list of rows is one array; several inputs are a dictionary or a tuple.
+            targets: ``[examples]`` or more dimensions, likewise; whole numbers become int64, real
+                numbers float32.
+            images: Whether three dimensions are grey images. If not, they are
+                ``[examples, length, features]``, a series.
 
         Raises:
             DataError: The arrays have another shape, the channels are the last axis, or a value is
                 not a finite number; the message names the first row.
         """
-        return cls(*converted(inputs, labels))
+        return cls(
+            _each(
+                "inputs", inputs, lambda name, part: converted_inputs(name, part, images=images)
+            ),
+            _each("targets", targets, converted_targets),
+        )
 
     def __repr__(self) -> str:
         """Return the types and shapes of the split, without its contents."""
-        return f"Split({kind_of(self.inputs)}, {kind_of(self.labels)})"
+        return f"Split({_described(self.inputs)}, {_described(self.targets)})"
 
     def __len__(self) -> int:
         """Return the number of examples."""
-        return len(self.labels)
+        return len(first(self.targets))
 
     @property
     def ids(self) -> bool:
-        """Whether the inputs are ids, which the network gets unchanged."""
-        return self.inputs.dtype.kind == "i"
+        """Whether all inputs are ids, which the network gets unchanged."""
+        return all(array.dtype.kind == "i" for array in leaves(self.inputs))
 
     @property
     def digest(self) -> str:
-        """A hash over all inputs and labels in their order, to recognise the split."""
+        """A hash over all inputs and targets in their order, to recognise the split."""
         digest = hashlib.blake2b(digest_size=8)
-        for array in (self.inputs, self.labels):
+        for array in self._arrays():
             digest.update(f"{array.dtype.str}{array.shape}".encode())
             digest.update(np.ascontiguousarray(array).data)
         return digest.hexdigest()
 
+    @property
+    def nbytes(self) -> int:
+        """The memory of all arrays, in bytes."""
+        return sum(array.nbytes for array in self._arrays())
+
     def take(self, rows: NDArray[np.int64]) -> Split:
         """Return the examples at ``rows``."""
-        return Split(self.inputs[rows], self.labels[rows])
+        return Split(*mapped(lambda array: array[rows], (self.inputs, self.targets)))
 
     def divide(self, fraction: float, rng: np.random.Generator) -> tuple[Split, Split]:
-        """Return two parts; the second one holds ``fraction`` of the examples of every class.
+        """Return two parts; the second one holds ``fraction`` of the examples.
 
-        The share of each class is rounded up or down, and the share of all examples is rounded
-        down; both parts keep the order of the examples.
+        If the targets are labels, this holds for every class: the share of each class is rounded
+        up or down. The share of all examples is rounded down; both parts keep the order of the
+        examples.
 
         Raises:
             DataError: One of the parts would be empty.
         """
         rows = rng.permutation(len(self))
-        rows = rows[np.argsort(self.labels[rows], kind="stable")]
+        if labelled(self.targets):
+            rows = rows[np.argsort(self.targets[rows], kind="stable")]
         # Rows are sorted by class. An example is taken when the running count times the fraction
         # passes the next whole number.
         taken = np.diff(np.floor(np.arange(len(self) + 1) * fraction)) > 0
@@ -112,28 +148,41 @@ class Split:
             )
         return self.take(np.sort(rows[~taken])), self.take(np.sort(rows[taken]))
 
-    def moments(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
-        """Return mean and standard deviation per channel or feature; a deviation of 0 becomes 1.
+    def parts(self) -> Iterator[Split]:
+        """Yield the split in parts of a few examples."""
+        return (
+            self.take(np.arange(at, min(at + _CHUNK, len(self))))
+            for at in range(0, len(self), _CHUNK)
+        )
 
-        For ids, 0 and 1 are returned, which change nothing.
-        """
-        if self.ids:
-            return (0.0,) * self.inputs.shape[1], (1.0,) * self.inputs.shape[1]
-        axes = (0, *range(2, self.inputs.ndim))
-        count = self.inputs.size / self.inputs.shape[1]
-        mean = sum(part.sum(axes, np.float64) for part in self.parts()) / count
-        shape = (-1, *(1 for _ in axes[1:]))
-        squares = (np.square(part - mean.reshape(shape)).sum(axes) for part in self.parts())
-        std = np.sqrt(sum(squares) / count)
-        std[std == 0.0] = 1.0
-        return tuple(mean.tolist()), tuple(std.tolist())
 
-    def extent(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
-        """Return the least and the largest value per channel or feature; for ids, over all ids."""
-        axes = None if self.ids else (0, *range(2, self.inputs.ndim))
-        least, most = (np.atleast_1d(of(self.inputs, axis=axes)) for of in (np.min, np.max))
-        return tuple(least.tolist()), tuple(most.tolist())
+def labelled(targets: Any) -> bool:
+    """Return whether targets are labels: one whole number for each example."""
+    return isinstance(targets, np.ndarray) and targets.ndim == 1 and targets.dtype.kind in "iu"
 
-    def parts(self) -> Iterator[NDArray[Any]]:
-        """Yield the inputs in parts of a few examples."""
-        return (self.inputs[at : at + _CHUNK] for at in range(0, len(self), _CHUNK))
+
+def merged(first_part: Split, second_part: Split) -> Split:
+    """Return two splits together."""
+    return Split(
+        _joined(first_part.inputs, second_part.inputs),
+        _joined(first_part.targets, second_part.targets),
+    )
+
+
+def _joined(one: Any, two: Any) -> Any:
+    others = leaves(two)
+    return mapped(lambda array: np.concatenate([array, next(others)]), one)
+
+
+def _each(what: str, tree: Any, convert: Any) -> Any:
+    """Convert each array of a dictionary or tuple; a list is one array."""
+    if isinstance(tree, dict):
+        return {name: _each(f"{what}[{name!r}]", part, convert) for name, part in tree.items()}
+    if isinstance(tree, tuple) and all(np.ndim(part) for part in tree):
+        return tuple(_each(f"{what}[{at}]", part, convert) for at, part in enumerate(tree))
+    return convert(what, tree)
+
+
+def _described(tree: Any) -> str:
+    named = [(name, kind_of(array)) for name, array in named_leaves(tree)]
+    return ", ".join(f"{name}: {kind}" if name else kind for name, kind in named) or "nothing"

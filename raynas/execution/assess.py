@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from raynas.data import Data
+from raynas.data import LoopData
+from raynas.errors import ConfigError
 from raynas.execution.worker import TrainingContext
 from raynas.proxies import Batch, Scores, score_all
 from raynas.searchers.screened import Assessment
@@ -29,9 +30,18 @@ class Assessor:
     seed: int
 
     @classmethod
-    def of(cls, context: TrainingContext, data: Data, names: Sequence[str], seed: int) -> Assessor:
-        """Take the examples from a task's training data."""
-        return cls(context, Batch.of(data, seed=seed, device="cpu"), names, seed)
+    def of(cls, context: TrainingContext, names: Sequence[str], seed: int) -> Assessor:
+        """Take the examples from a task's training data.
+
+        Raises:
+            ConfigError: The task's own loop has no examples with targets.
+        """
+        if isinstance(context.data, LoopData):
+            raise ConfigError(
+                "proxies need examples with targets, and the task's own loop has none to give: "
+                "leave proxies out"
+            )
+        return cls(context, Batch.of(context.data, seed=seed, device="cpu"), names, seed)
 
     def scores(self, architectures: Sequence[Architecture]) -> list[Scores]:
         """Return the scores of each architecture, or the reason why a proxy has none."""

@@ -11,8 +11,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from raynas import costs
-from raynas.data import Data
+from raynas.data import Data, LoopData
+from raynas.execution.step_memory import resident_bytes, step_bytes
 from raynas.execution.worker import TRAINING
 from raynas.space import Architecture
 from raynas.training.recipe import Recipe
@@ -69,24 +69,21 @@ def _measured(trial: Trial) -> bool:
 
 
 def estimator(
-    build: Callable[..., Any], recipe: Recipe, data: Data
+    build: Callable[[Architecture], Any], recipe: Recipe, data: Data | LoopData
 ) -> Callable[[Architecture], float]:
     """Return a function that estimates the bytes of training a child, including its data.
 
     Args:
-        build: Makes a child: ``build(architecture, input_shape, classes)``.
+        build: Makes the child of an architecture.
         recipe: How children are trained.
         data: Their training data.
     """
-    resident = sum(split.inputs.nbytes + split.labels.nbytes for split in (data.train, data.valid))
+    resident = resident_bytes(data)
 
     def estimated(architecture: Architecture) -> float:
         batch = recipe.with_overrides(architecture.under(TRAINING)).batch_size
         try:
-            child = build(architecture, data.input_shape, data.classes)
-            return resident + costs.training_bytes(
-                child, data.input_shape, batch, data.input_dtype
-            )
+            return resident + step_bytes(build(architecture), data, batch)
         except (Exception, SystemExit) as error:  # noqa: BLE001 - a child is a user's code
             _LOG.warning(
                 "%s gets a whole GPU: its memory cannot be estimated: %s", architecture, error

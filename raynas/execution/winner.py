@@ -10,14 +10,24 @@ the exported files, so a process that is killed costs an epoch of the training a
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 from raynas.errors import StorageError
 from raynas.execution.checkpoint_file import read, save
 from raynas.execution.uncollected import uncollected
-from raynas.execution.worker import TrainingContext, TrialSpec, begin, explained, failure, load
+from raynas.execution.worker import (
+    Parts,
+    TrainingContext,
+    TrialSpec,
+    begin,
+    explained,
+    failure,
+    load,
+)
 from raynas.training.exported import Exported
 from raynas.training.memory import memory_fails
 from raynas.training.torch_globals import torch_globals_kept
@@ -36,7 +46,8 @@ class Tested:
     """A winner that was trained and tested; its program comes later, for that takes seconds.
 
     Attributes:
-        metrics: ``test_accuracy`` (a fraction), ``test_loss`` (nats), ``params``, ``flops``.
+        metrics: ``test_loss`` and the metrics of the goal, such as ``test_accuracy`` (a
+            fraction), or those of the task's own ``test``; ``params``, ``flops``.
         weights: Its weights, as files.
     """
 
@@ -71,28 +82,23 @@ def retrain(
 
 
 def _retrained(context: TrainingContext, spec: TrialSpec) -> Iterator[WinnerEvent]:
-    import torch  # noqa: PLC0415 - only workers load torch
-
-    from raynas.training.examples import Examples  # noqa: PLC0415
     from raynas.training.export import program, weights  # noqa: PLC0415
-    from raynas.training.train import evaluate  # noqa: PLC0415
 
-    data, device = context.data, torch.device(context.device)
-    training, measured = begin(context, spec, Examples.of(data.merged(), data, device))
+    parts = Parts() if context.loop else Parts(context.batches_named("merged"))
+    training, measured = begin(context, spec, parts, final=True)
     if spec.parent:
         training.load_state(load(spec.parent))
     elif saved := _saved(spec):
         training.load_state(saved)
-    while training.epoch < spec.epochs:
-        training.step()
-        save(Path(spec.checkpoint), {"winner": _key(spec), "training": training.state()})
-        yield WinnerEpoch(spec.number, training.epoch, spec.epochs)
-    tested = evaluate(training.child, Examples.of(data.test, data, device))
-    metrics = {f"test_{name}": value for name, value in tested.metrics.items()}
-    metrics |= {"params": measured.params, "flops": measured.flops}
-    yield Tested(metrics, weights(training.child))
+    with closing(training):
+        while training.epoch < spec.epochs:
+            training.step()
+            save(Path(spec.checkpoint), {"winner": _key(spec), "training": training.state()})
+            yield WinnerEpoch(spec.number, training.epoch, spec.epochs)
+        metrics = training.test(partial(context.batches_named, "test"))
+    yield Tested(metrics | measured.known, weights(training.child))
     with uncollected():  # the first export loads torch's compiler
-        exported = program(training.child, data)
+        exported = program(training.child, context.data)
     yield exported
 
 

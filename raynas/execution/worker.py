@@ -9,14 +9,17 @@ from __future__ import annotations
 import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from raynas import costs
-from raynas.data import Data
+from raynas.data import Data, Loop, LoopData
 from raynas.errors import (
     CheckpointError,
+    DataError,
     RaynasError,
     StorageError,
     TrialError,
@@ -34,8 +37,8 @@ from raynas.trial import Failed, Report
 if TYPE_CHECKING:
     from torch import nn
 
-    from raynas.training.examples import Examples
-    from raynas.training.train import Training
+    from raynas.training.batches import Batches
+    from raynas.training.learner import Learner
 
 TRAINING = "training"  # decisions below this name are fields of the recipe
 
@@ -102,32 +105,53 @@ class TrainingContext:
     """What all trials of a run share.
 
     Attributes:
-        build: Makes the child: ``build(architecture, input_shape, classes)``.
+        build: Makes the child of an architecture.
         recipe: How children are trained.
         data: The data of training and validation.
         device: ``cpu`` or ``cuda``.
         threads: The number of CPU threads; several workers share the cores.
+        loop: The task's own training loop; none for the loop of raynas.
     """
 
-    build: Callable[[Architecture, tuple[int, ...], int], nn.Module]
+    build: Callable[[Architecture], nn.Module]
     recipe: Recipe
-    data: Data
+    data: Data | LoopData
     device: str
     threads: int = 1
-    _on_device: dict[str, Examples] = field(
+    loop: Loop | None = None
+    _on_device: dict[str, Batches] = field(
         init=False, repr=False, compare=False, default_factory=dict
     )
 
-    def examples(self, split: str) -> Examples:
+    def examples(self, split: str) -> Batches:
         """Return ``train`` or ``valid`` on the device; it is copied once for all trials."""
+        if split not in self._on_device:
+            self._on_device[split] = self.batches_named(split)
+        return self._on_device[split]
+
+    def batches_named(self, name: str) -> Batches:
+        """Return ``train``, ``valid``, ``test`` or ``merged`` in batches on the device.
+
+        Raises:
+            DataError: The task's loop has data of its own.
+        """
+        if isinstance(self.data, LoopData):
+            raise DataError(
+                "LoopData has no batches: the loop finds what it needs in context.data.content"
+            )
+        part = self.data.merged() if name == "merged" else getattr(self.data, name)
+        return self.batches(part)
+
+    def batches(self, part: Any) -> Batches:
+        """Return the batches of a part of the data on the device."""
         import torch  # noqa: PLC0415 - see the module's docstring
 
-        from raynas.training.examples import Examples  # noqa: PLC0415
+        from raynas.training.loading import batches_of  # noqa: PLC0415
 
-        if split not in self._on_device:
-            part, device = getattr(self.data, split), torch.device(self.device)
-            self._on_device[split] = Examples.of(part, self.data, device)
-        return self._on_device[split]
+        workers = self.threads - 1 if self.device == "cuda" else 0
+        size = self.recipe.batch_size
+        data: Any = self.data  # LoopData has no parts
+        return batches_of(part, data, torch.device(self.device), size, workers)
 
 
 def train(
@@ -185,8 +209,8 @@ def _reports(context: TrainingContext, spec: TrialSpec) -> Iterator[Report | Not
 
     device = torch.device(context.device)
     begin_peak(device)
-    training, measured = begin(context, spec, context.examples("train"))
-    facts: dict[str, float] = {"params": measured.params, "flops": measured.flops}
+    training, measured = begin(context, spec, searched(context))
+    facts = measured.known
     checkpoint = Path(spec.checkpoint)
     reports: list[Report] = []
     saved, lacking = read(checkpoint, device)
@@ -199,22 +223,48 @@ def _reports(context: TrainingContext, spec: TrialSpec) -> Iterator[Report | Not
         yield from reports
     elif spec.parent:
         facts["inherited"] = training.inherit(load(spec.parent))
-    valid = context.examples("valid")
-    while training.epoch < spec.epochs:
-        epoch = training.step(valid)
-        metrics = {**epoch.metrics, **facts, **peak(device)}
-        reports.append(
-            Report(spec.number, epoch.epoch, metrics, epoch.seconds, errors=epoch.errors)
-        )
-        if training.epoch < spec.epochs or spec.keep:
-            _save(checkpoint, training, facts, reports)
-        yield reports[-1]
+    with closing(training):
+        while training.epoch < spec.epochs:
+            epoch = training.step()
+            metrics = {**epoch.metrics, **facts, **peak(device)}
+            reports.append(
+                Report(spec.number, epoch.epoch, metrics, epoch.seconds, errors=epoch.errors)
+            )
+            if training.epoch < spec.epochs or spec.keep:
+                _save(checkpoint, training, facts, reports)
+            yield reports[-1]
+
+
+def searched(context: TrainingContext) -> Parts:
+    """Return what a trial of the search is trained and scored on."""
+    if context.loop:
+        return Parts()
+    return Parts(context.examples("train"), context.examples("valid"))
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a child is trained and scored on; nothing if the task has its own loop.
+
+    Attributes:
+        train: The examples of training.
+        valid: The examples of validation; none if the child is not scored after an epoch.
+    """
+
+    train: Any = None
+    valid: Batches | None = None
 
 
 def begin(
-    context: TrainingContext, spec: TrialSpec, examples: Any
-) -> tuple[Training, costs.Costs]:
-    """Build the child of a trial, prepare its training on ``examples``, and measure its costs.
+    context: TrainingContext, spec: TrialSpec, parts: Parts, *, final: bool = False
+) -> tuple[Learner, costs.Costs]:
+    """Build the child of a trial, prepare its training, and measure its costs.
+
+    Args:
+        context: What all trials share.
+        spec: The trial.
+        parts: What the child is trained and scored on.
+        final: Whether it is the winner's training.
 
     Raises:
         TrialError: The child cannot be built, memory ran out, or no epoch is left to train.
@@ -223,6 +273,9 @@ def begin(
     import torch  # noqa: PLC0415 - see the module's docstring
 
     from raynas.training.child import built  # noqa: PLC0415
+    from raynas.training.loading import example  # noqa: PLC0415
+    from raynas.training.loop import OwnLoop  # noqa: PLC0415
+    from raynas.training.loop_context import LoopContext  # noqa: PLC0415
     from raynas.training.train import Training  # noqa: PLC0415
 
     if not 0 <= spec.begin < spec.epochs:
@@ -232,14 +285,27 @@ def begin(
     torch.set_num_threads(context.threads)
     architecture = Architecture.from_data(spec.architecture)
     recipe = context.recipe.with_overrides(architecture.under(TRAINING))
-    data = context.data
+    inputs = partial(example, context.data)
     seed_weights(spec.seed)
     with memory_fails():
-        child = built(
-            context.build, architecture, data.input_shape, data.classes, data.input_dtype
+        child = built(context.build, architecture, partial(inputs, 2))
+        measured = costs.measure(child, inputs(1))
+    if context.loop:
+        told = LoopContext(
+            architecture=architecture,
+            recipe=recipe,
+            data=context.data,
+            device=torch.device(context.device),
+            seed=spec.seed,
+            last_epoch=spec.epochs,
+            batches=context.batches_named,
+            final=final,
+            epoch=spec.begin,
         )
-        measured = costs.measure(child, data.input_shape, data.input_dtype)
-    training = Training(child, examples, recipe, epochs=spec.epochs, seed=spec.seed)
+        return OwnLoop(child, context.loop, told), measured
+    training = Training(
+        child, parts.train, recipe, epochs=spec.epochs, seed=spec.seed, valid=parts.valid
+    )
     training.epoch = spec.begin
     return training, measured
 
@@ -260,7 +326,7 @@ def load(path: str) -> Mapping[str, Any]:
 
 
 def _save(
-    path: Path, training: Training, facts: Mapping[str, float], reports: list[Report]
+    path: Path, training: Learner, facts: Mapping[str, float], reports: list[Report]
 ) -> None:
     told = [
         {

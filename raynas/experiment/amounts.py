@@ -16,6 +16,12 @@ _SECONDS: Final = {"d": 86400, "h": 3600, "m": 60, "s": 1}
 _PART: Final = r"(?:\d+(?:\.\d*)?|\.\d+)"
 _TIME: Final = re.compile("".join(rf"(?:({_PART})\s*{unit}\s*)?" for unit in _SECONDS))
 
+_HIGHER: Final = frozenset(
+    """accuracy auc auroc bleu dice f1 iou map miou precision psnr r2 recall return reward
+    rouge score specificity""".split()  # noqa: SIM905 - one line for each word is hard to read
+)
+"""Words in the names of metrics that are better when they are higher."""
+
 
 def seconds(time: float | str, what: str = "time", *, zero: bool = False) -> float:
     """Return a time in seconds.
@@ -46,13 +52,15 @@ def seconds(time: float | str, what: str = "time", *, zero: bool = False) -> flo
 def objective(text: str) -> Objective:
     """Return the objective that a text such as ``params`` or ``params:max`` describes.
 
-    Without a direction, accuracies are maximised and all other metrics are minimised.
+    Without a direction, a metric is maximised if its name has a word of ``_HIGHER``, such as
+    ``val_accuracy`` or ``macro_f1``, and minimised otherwise.
 
     Raises:
         ConfigError: The direction is neither ``min`` nor ``max``.
     """
     metric, _, said = text.partition(":")
-    usual: Literal["min", "max"] = "max" if "accuracy" in metric else "min"
+    words = metric.replace("-", "_").split("_")
+    usual: Literal["min", "max"] = "max" if _HIGHER.intersection(words) else "min"
     match said:
         case "":
             return Objective(metric, usual)

@@ -37,9 +37,9 @@ class Parts:
         start_from: What to try first: a run folder (its ten best), a JSON file, or a list.
         scheduler: A scheduler's name, reference or instance.
         scheduler_options: Its options.
-        objective: The metric to optimise, with ``:min`` or ``:max`` where it is not plain; or
-            several: the leaderboard is then ranked by the first, and so is the winner chosen,
-            unless the searcher recommends another trial.
+        objective: The metric to optimise, with ``:min`` or ``:max`` where it is not plain; none
+            for that of the task. With several, the leaderboard is ranked by the first, and so is
+            the winner chosen, unless the searcher recommends another trial.
         epochs: The full length of a trial.
         seed: The seed of everything.
 
@@ -62,7 +62,7 @@ class Parts:
     start_from: Any = None
     scheduler: Any = "asha"
     scheduler_options: Mapping[str, Any] = field(default_factory=dict)
-    objective: str | tuple[str, ...] = "val_accuracy"
+    objective: str | tuple[str, ...] | None = None
     epochs: int = 9
     seed: int = 0
 
@@ -77,7 +77,7 @@ class Parts:
             if isinstance(given := getattr(self, name), str):
                 raise ConfigError(f"{name} must be a list of names, got {given!r}")
             object.__setattr__(self, name, tuple(given))
-        if not isinstance(self.objective, str):
+        if not isinstance(self.objective, str | None):
             names = tuple(self.objective)  # one in a list is one
             object.__setattr__(self, "objective", names[0] if len(names) == 1 else names)
         if self.seed < 0:
@@ -89,10 +89,14 @@ class Parts:
     def objectives(self) -> tuple[Objective, ...]:
         """What is optimised; losses and costs are minimised unless said otherwise.
 
+        It is empty if the task decides it.
+
         Raises:
             ConfigError: A direction is neither ``min`` nor ``max``; or there is no objective, or
                 one of them twice.
         """
+        if self.objective is None:
+            return ()
         texts = (self.objective,) if isinstance(self.objective, str) else self.objective
         objectives = tuple(map(amounts.objective, texts))
         names = [objective.metric for objective in objectives]

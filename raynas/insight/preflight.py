@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final, Self
 
@@ -80,9 +80,8 @@ class Preflight:
         space: The name of the space.
         size: The exact number of architectures; infinite if the space has a real number.
         task: The name of the task.
-        examples: The number of training examples.
-        input_shape: The shape of one example.
-        classes: The number of classes.
+        examples: The number of training examples; none if it is unknown.
+        brief: What the task tells ``build``, such as ``input_shape`` and ``classes``.
         device: The device on which architectures were trained.
         asked: The number of architectures that were requested.
         tried: The number of architectures that were built within the time limit.
@@ -100,9 +99,8 @@ class Preflight:
     space: str
     size: float
     task: str
-    examples: int
-    input_shape: tuple[int, ...]
-    classes: int
+    examples: int | None
+    brief: Mapping[str, Any]
     device: str
     asked: int
     tried: int
@@ -161,14 +159,23 @@ def print_preflight(console: Console, found: Preflight) -> None:
         say(console, line)
 
 
+def _examples(found: Preflight) -> str:
+    """Return the number of examples, and what the task tells ``build``."""
+    brief = dict(found.brief)
+    count = "" if found.examples is None else f"{found.examples:,} training examples"
+    shape = brief.pop("input_shape", None)
+    if isinstance(shape, tuple | list):
+        count += f" of {' x '.join(map(str, shape))}"
+    if "classes" in brief:
+        brief.pop("outputs", None)
+        count += f", {brief.pop('classes')} classes"
+    return ", ".join([part for part in (count,) if part] + [f"{k} {v}" for k, v in brief.items()])
+
+
 def _heading(found: Preflight) -> Iterator[str]:
     size = "infinitely many" if found.size == math.inf else f"{found.size:,}"
     yield f"space {found.space}: {size} architectures"
-    shape = " x ".join(map(str, found.input_shape))
-    yield (
-        f"task {found.task}: {found.examples:,} training examples of {shape}, "
-        f"{found.classes} classes"
-    )
+    yield f"task {found.task}: {_examples(found)}"
     looked = f"{plural(found.tried, 'architecture')} sampled at random"
     if found.tried < found.asked:
         looked += f" ({found.asked} were asked for, but time was up: see --time-limit)"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import torch
 
 from raynas.errors import SpaceError, TrialError
-from raynas.logits import logits_of
 from raynas.proxies.subject import Subject, gradients
 
 _K = 1e-5
@@ -24,8 +23,8 @@ def jacob_cov(subject: Subject) -> float:
     """
     if subject.batch.ids:
         raise SpaceError("jacob_cov needs inputs that have gradients: ids have none")
-    inputs = subject.batch.inputs.clone().requires_grad_()
-    (jacobians,) = gradients(logits_of(subject.copy()(inputs)).sum(), [inputs])
+    inputs = subject.batch.single.clone().requires_grad_()
+    (jacobians,) = gradients(subject.total(subject.copy(), inputs), [inputs])
     correlation = torch.corrcoef(jacobians.flatten(1).double())
     if not correlation.isfinite().all():
         raise TrialError(

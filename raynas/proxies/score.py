@@ -12,9 +12,10 @@ from raynas.errors import ConfigError, SpaceError, TrialError, unknown
 from raynas.proxies.batch import Batch
 from raynas.rng import seed_weights
 from raynas.space import Architecture
+from raynas.trees import mapped
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch import Tensor, nn
 
 NAMES: Final = (
     "synflow",
@@ -32,7 +33,7 @@ NAMES: Final = (
 
 _WHATEVER: Final = (Exception, SystemExit)  # a child is a user's code and may raise anything
 
-Build = Callable[[Architecture, tuple[int, ...], int], "nn.Module"]
+Build = Callable[[Architecture], "nn.Module"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,7 @@ def score(
     Errors of the child end a proxy, not the caller. Arguments and result can be pickled.
 
     Args:
-        build: Makes the child: ``build(architecture, input_shape, classes)``.
+        build: Makes the child of an architecture.
         architecture: The architecture to score.
         batch: The examples; the child computes on their device.
         names: The names of the proxies.
@@ -79,7 +80,7 @@ def score(
     from raynas.proxies.table import PROXIES  # noqa: PLC0415
 
     _check(names)
-    device = batch.inputs.device
+    device = batch.device
     found = Scores()
     with torch.random.fork_rng([device] if device.type == "cuda" else []):
         try:
@@ -117,9 +118,12 @@ def _built(build: Build, architecture: Architecture, batch: Batch, seed: int) ->
     from raynas.training.child import built  # noqa: PLC0415 - deciding must not load torch
 
     seed_weights(seed)
-    dtype = "int64" if batch.ids else "float32"
-    child = built(build, architecture, batch.input_shape, batch.classes, dtype)
-    return child.to(batch.inputs.device)
+    child = built(build, architecture, lambda: mapped(_two, batch.inputs))
+    return child.to(batch.device)
+
+
+def _two(inputs: Tensor) -> Tensor:
+    return inputs[:2].cpu()
 
 
 def _finite(name: str, value: float) -> float:

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 from torch.nn.modules.batchnorm import _NormBase
 
 from raynas.costs import Costs, copied, measure
 from raynas.errors import SpaceError
-from raynas.logits import logits_of
 from raynas.proxies.batch import Batch
+from raynas.trees import leaves
 
 
 @dataclass(frozen=True)
@@ -44,21 +44,25 @@ class Subject:
         for layer in child.modules():
             if isinstance(layer, _NormBase):
                 layer.train()
-        return child.to(memory_format=torch.channels_last) if self._images else child
-
-    @property
-    def _images(self) -> bool:
-        return self.batch.inputs.ndim == 4
+        images = any(tensor.ndim == 4 for tensor in leaves(self.batch.inputs))
+        return child.to(memory_format=torch.channels_last) if images else child
 
     def loss(self, child: nn.Module) -> Tensor:
-        """Return the mean cross-entropy (nats) of a copy on the batch.
+        """Return the loss of a copy on the batch, such as the mean cross-entropy (nats).
 
         Raises:
             SpaceError: The child's output has the wrong shape.
         """
-        expected = (len(self.batch.labels), self.batch.classes)
-        logits = logits_of(child(self.batch.inputs), expected)
-        return functional.cross_entropy(logits, self.batch.labels)
+        return self.batch.goal.loss(child(self.batch.inputs), self.batch.targets)
+
+    def total(self, child: nn.Module, inputs: Any) -> Tensor:
+        """Return the sum of all predictions of a copy for some inputs.
+
+        Raises:
+            SpaceError: The child's output has the wrong type.
+        """
+        predictions = self.batch.goal.predictions(child(inputs))
+        return sum((part.sum() for part in leaves(predictions)), torch.zeros(()))
 
     @cached_property
     def slopes(self) -> list[tuple[Tensor, Tensor]]:
@@ -74,8 +78,7 @@ class Subject:
     @cached_property
     def costs(self) -> Costs:
         """Parameters and multiply-adds."""
-        dtype = "int64" if self.batch.ids else "float32"
-        return measure(self.child, self.batch.input_shape, dtype)
+        return measure(self.child, self.batch.one)
 
 
 def weights(child: nn.Module) -> dict[str, Tensor]:

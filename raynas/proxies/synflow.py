@@ -9,8 +9,8 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _NormBase
 
 from raynas.errors import TrialError
-from raynas.logits import logits_of
 from raynas.proxies.subject import Subject, gradients, weights
+from raynas.trees import mapped
 
 _NORMS = (_NormBase, nn.GroupNorm, nn.LayerNorm)
 
@@ -51,13 +51,20 @@ def flows(subject: Subject) -> dict[str, float]:
         if isinstance(layer, _NORMS):
             layer.register_forward_hook(_passed_by)
     found = weights(child)
-    example = subject.batch.inputs[:1]  # ids are used as they are: their embeddings are weights
-    inputs = example if subject.batch.ids else torch.ones_like(example, dtype=torch.float64)
-    slopes = gradients(logits_of(child(inputs)).sum(), list(found.values()))
+    slopes = gradients(
+        subject.total(child, mapped(_ones, subject.batch.one)), list(found.values())
+    )
     return {
         name: float((weight.detach() * slope).abs().sum())
         for (name, weight), slope in zip(found.items(), slopes, strict=True)
     }
+
+
+def _ones(example: Tensor) -> Tensor:
+    """Return ones for real numbers; ids are used as they are: their embeddings are weights."""
+    return (
+        torch.ones_like(example, dtype=torch.float64) if example.is_floating_point() else example
+    )
 
 
 def _passed_by(_norm: nn.Module, inputs: tuple[Tensor, ...], _output: Tensor) -> Tensor:

@@ -22,7 +22,7 @@ def params(subject: Subject) -> float:
 
 def flops(subject: Subject) -> float:
     """Return the multiply-adds of one example's forward pass, as ``raynas.costs.measure`` does."""
-    return subject.costs.flops
+    return subject.costs.flops or 0
 
 
 PROXIES: Final[Mapping[str, Callable[[Subject], float]]] = MappingProxyType(

@@ -33,13 +33,13 @@ def zen(subject: Subject, repeats: int = _REPEATS) -> float:
         SpaceError: The examples are not images, or the network has no global average pooling.
         TrialError: The features do not depend on the input.
     """
-    if subject.batch.inputs.ndim != 4:
+    like = subject.batch.single[:_IMAGES]
+    if like.ndim != 4:
         raise SpaceError(
             "zen needs images [examples, channels, height, width]: "
-            f"got examples {tuple(subject.batch.inputs.shape)}"
+            f"got examples {tuple(subject.batch.single.shape)}"
         )
     child = subject.copy()
-    like = subject.batch.inputs[:_IMAGES]
     generator = probe_generator(subject.seed, like.device)
     scales: list[Tensor] = []
     for layer in child.modules():

@@ -24,10 +24,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from raynas.errors import ConfigError, DataError, TrialError, unknown
+from raynas.goals import accuracy_error
 from raynas.space import Architecture, Space
 from raynas.tables import official
 from raynas.tables.table import Recorded, Scores
-from raynas.trial import accuracy_error
 
 SHORT: Final = 12
 FULL: Final = 200

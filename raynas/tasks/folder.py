@@ -12,7 +12,7 @@ from typing import ClassVar, Final
 
 import numpy as np
 
-from raynas.data import Data, Split
+from raynas.data import Data, Split, extent
 from raynas.errors import ConfigError, DataError
 from raynas.tasks.pictures import Picture, Scale, is_hidden, load_picture, picture_files
 from raynas.tasks.task import Source
@@ -146,7 +146,7 @@ def _found(root: Path, parts: Mapping[str, Path], data: Data) -> str:
     layout = (
         "class folders" if parts["train"] == root else ", ".join(p.name for p in parts.values())
     )
-    least, most = data.train.extent()
+    least, most = extent(data.train.inputs)
     return (
         f"pictures in {root} ({layout}): {data.classes} classes ({_counts(data)}), "
         f"{len(data.train)} training, {len(data.valid)} validation, {len(data.test)} test "
@@ -155,7 +155,7 @@ def _found(root: Path, parts: Mapping[str, Path], data: Data) -> str:
 
 
 def _counts(data: Data) -> str:
-    labels = [split.labels for split in (data.train, data.valid, data.test)]
+    labels = [split.targets for split in (data.train, data.valid, data.test)]
     counts: Sequence[int] = np.bincount(np.concatenate(labels), minlength=data.classes).tolist()
     named = [f"{name} {count}" for name, count in zip(data.names, counts, strict=True)]
     return ", ".join(named[:_SHOWN]) + (", …" if len(named) > _SHOWN else "")

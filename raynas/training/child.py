@@ -12,31 +12,30 @@ from torch.nn.parameter import is_lazy
 from raynas.errors import SpaceError, TrialError
 from raynas.space import Architecture
 
-Build = Callable[[Architecture, tuple[int, ...], int], nn.Module]
+Build = Callable[[Architecture], nn.Module]
 
 
-def built(
-    build: Build,
-    architecture: Architecture,
-    input_shape: tuple[int, ...],
-    classes: int,
-    input_dtype: str = "float32",
-) -> nn.Module:
+def built(build: Build, architecture: Architecture, inputs: Callable[[], Any]) -> nn.Module:
     """Return the child that ``build`` makes; its layers have shapes, and its tensors memory.
 
     Seed the weights (``raynas.rng.seed_weights``) first: lazy layers draw theirs here.
+
+    Args:
+        build: Makes the child.
+        architecture: Its architecture.
+        inputs: Returns the inputs of two examples, on the CPU; called only for lazy layers.
 
     Raises:
         TrialError: It cannot be built.
     """
     try:
-        child: Any = build(architecture, input_shape, classes)
+        child: Any = build(architecture)
     except (ValueError, SpaceError) as error:
         raise TrialError(f"the network cannot be built: {error}") from error
     if not isinstance(child, nn.Module):
         raise TrialError(f"build must return a torch.nn.Module, it returned {child!r}")
     if _lazy(child):
-        _give_shapes(child, torch.zeros((2, *input_shape), dtype=getattr(torch, input_dtype)))
+        _give_shapes(child, inputs())
     _write_out(child)
     return child
 
@@ -47,7 +46,7 @@ def _lazy(child: nn.Module) -> list[str]:
     return [name for name, tensor in tensors if is_lazy(tensor)]
 
 
-def _give_shapes(child: nn.Module, inputs: Tensor) -> None:
+def _give_shapes(child: nn.Module, inputs: Any) -> None:
     """Run the child once, in evaluation mode, so that lazy layers get their shapes."""
     modes = [(layer, layer.training) for layer in child.modules()]
     try:

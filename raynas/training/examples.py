@@ -1,40 +1,47 @@
-"""A split on the training device, and its batches."""
+"""A split of arrays on the training device, and its batches."""
 
 from __future__ import annotations
 
 import math
 import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from raynas.data import Data, Split
+from raynas.data import Data, Moments, Split
+from raynas.errors import ConfigError
+from raynas.goals import Goal
+from raynas.training.batches import Norm
 from raynas.training.recipe import Recipe
+from raynas.trees import first, leaves, mapped
+
+# Examples scored at once. On a CPU, more do not fit into its caches and take up to twice as long.
+_AT_ONCE_CPU, _AT_ONCE_GPU = 200, 1000
 
 
 @dataclass(frozen=True, slots=True)
 class Examples:
-    """A task's examples, with their normalisation.
+    """A task's examples, with their normalisation and their goal.
 
     On the CPU they share the memory of the task's arrays, which may be read-only (Ray's object
     store): never write into them.
 
     Attributes:
-        inputs: ``[n, channels, height, width]`` uint8 or float32, ``[n, features]`` float32, or
-            ``[n, length]`` int64 (ids).
-        labels: ``[n]`` int64.
-        mean: ``[channels, 1, 1]`` or ``[features]``, in the units of the inputs.
-        scale: One over the standard deviation, of the same shape as ``mean``.
-        classes: How many classes there are.
+        inputs: A tensor, or a tree of tensors, as in ``Split``.
+        targets: The targets, likewise.
+        goal: What is learnt.
+        norms: The normalisation of each leaf of the inputs.
     """
 
-    inputs: Tensor
-    labels: Tensor
-    mean: Tensor
-    scale: Tensor
-    classes: int
+    inputs: Any
+    targets: Any
+    goal: Goal
+    norms: tuple[Norm, ...]
 
     @classmethod
     def of(cls, split: Split, data: Data, device: torch.device) -> Examples:
@@ -42,37 +49,39 @@ class Examples:
 
         Args:
             split: ``data.train``, ``data.valid``, ``data.test`` or ``data.merged()``.
-            data: The task's data, for its normalisation and number of classes.
+            data: The task's data, for its normalisation and goal.
             device: The training device.
         """
-        shape = (-1, 1, 1) if split.inputs.ndim == 4 else (-1,)
-        mean = torch.tensor(data.mean).reshape(shape)
-        std = torch.tensor(data.std).reshape(shape)
-        with warnings.catch_warnings():
-            # Torch warns of read-only memory; see the docstring of the class.
-            warnings.filterwarnings("ignore", "The given NumPy array is not writable")
-            inputs, labels = torch.from_numpy(split.inputs), torch.from_numpy(split.labels)
+        inputs, targets = mapped(
+            lambda array: _tensor(array, device), (split.inputs, split.targets)
+        )
+        shapes = [tensor.ndim for tensor in leaves(inputs)]
+        norms = zip(leaves(data.norm), shapes, strict=True)
         return cls(
-            inputs.to(device),
-            labels.to(device),
-            mean.to(device),
-            std.to(device).reciprocal(),
-            data.classes,
+            inputs, targets, data.goal, tuple(_norm(one, ndim, device) for one, ndim in norms)
         )
 
     def __len__(self) -> int:
         """Return the number of examples."""
-        return len(self.labels)
+        return len(first(self.targets))
 
-    def normalised(self, inputs: Tensor) -> Tensor:
+    @property
+    def device(self) -> torch.device:
+        """The training device."""
+        found: torch.device = first(self.inputs).device
+        return found
+
+    def take(self, rows: Any) -> tuple[Any, Any]:
+        """Return inputs, before normalisation, and targets at ``rows``."""
+        return mapped(lambda tensor: tensor[rows], (self.inputs, self.targets))  # type: ignore[no-any-return]
+
+    def normalised(self, inputs: Any) -> Any:
         """Return inputs as float32 of mean 0 and deviation 1; images in channels-last layout.
 
         Ids are returned unchanged.
         """
-        if inputs.dtype == torch.int64:
-            return inputs
-        normal = torch.sub(inputs, self.mean).mul_(self.scale)
-        return normal.contiguous(memory_format=torch.channels_last) if normal.ndim == 4 else normal
+        norms = iter(self.norms)
+        return mapped(lambda tensor: _normalised(tensor, next(norms)), inputs)
 
     def steps(self, batch_size: int) -> int:
         """Return the number of steps of an epoch.
@@ -81,6 +90,73 @@ class Examples:
         batch normalisation needs at least two.
         """
         return max(1, min(math.ceil(len(self) / batch_size), len(self) // 2))
+
+    def training(self, recipe: Recipe, generator: torch.Generator) -> Iterator[tuple[Any, Any]]:
+        """Yield the batches of an epoch in random order, augmented and normalised."""
+        order = torch.randperm(len(self), generator=generator, device=self.device)
+        augments = recipe.crop or recipe.flip
+        for rows in order.tensor_split(self.steps(recipe.batch_size)):
+            inputs, targets = self.take(rows)
+            if augments:
+                inputs = augmented(inputs, recipe, generator)
+            inputs = self.normalised(inputs)
+            if recipe.cutout:
+                inputs = cut_out(inputs, recipe.cutout, generator)
+            yield inputs, targets
+
+    def scoring(self) -> Iterator[tuple[Any, Any]]:
+        """Yield all batches in their order, normalised."""
+        at_once = _AT_ONCE_CPU if self.device.type == "cpu" else _AT_ONCE_GPU
+        parts = math.ceil(len(self) / at_once)
+        for rows in np.array_split(np.arange(len(self)), parts):
+            inputs, targets = self.take(slice(int(rows[0]), int(rows[-1]) + 1))
+            yield self.normalised(inputs), targets
+
+    def some(self, count: int) -> tuple[Any, Any]:
+        """Return the first examples as a normalised batch; they repeat if there are less."""
+        inputs, targets = self.take(torch.arange(count, device=self.device) % len(self))
+        return self.normalised(inputs), targets
+
+    def raw(self, count: int) -> Any:
+        """Return the inputs of the first examples before normalisation, bytes as float32."""
+        inputs, _ = self.take(torch.arange(count, device=self.device) % len(self))
+        return mapped(lambda x: x.float() if x.dtype == torch.uint8 else x, inputs)
+
+    def check(self, recipe: Recipe) -> None:
+        """Check that the recipe's augmentation can be used.
+
+        Raises:
+            ConfigError: The recipe augments images, and the examples are not images.
+        """
+        images = isinstance(self.inputs, Tensor) and self.inputs.ndim == 4
+        if not images and (recipe.crop or recipe.flip or recipe.cutout):
+            shapes = ", ".join(str(tuple(tensor.shape)) for tensor in leaves(self.inputs))
+            raise ConfigError(
+                "crop, flip and cutout need images [examples, channels, height, width]: "
+                f"got examples {shapes}; set them to 0 and false"
+            )
+
+
+def _tensor(array: Any, device: torch.device) -> Tensor:
+    with warnings.catch_warnings():
+        # Torch warns of read-only memory; see the docstring of the class.
+        warnings.filterwarnings("ignore", "The given NumPy array is not writable")
+        return torch.from_numpy(array).to(device)
+
+
+def _norm(moments: Moments | None, ndim: int, device: torch.device) -> Norm:
+    if moments is None:
+        return None
+    shape = moments.shape(ndim)[1:]
+    mean = torch.tensor(moments.mean).reshape(shape).to(device)
+    return mean, torch.tensor(moments.std).reshape(shape).to(device).reciprocal()
+
+
+def _normalised(tensor: Tensor, norm: Norm) -> Tensor:
+    if norm is None:
+        return tensor
+    normal = torch.sub(tensor, norm[0]).mul_(norm[1])
+    return normal.contiguous(memory_format=torch.channels_last) if normal.ndim == 4 else normal
 
 
 def augmented(images: Tensor, recipe: Recipe, generator: torch.Generator) -> Tensor:

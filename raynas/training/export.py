@@ -4,47 +4,55 @@ from __future__ import annotations
 
 import io
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from raynas.data import Data
-from raynas.logits import logits_of
+from raynas.data import Data, LoopData
+from raynas.goals import Goal
+from raynas.training.batches import Norm
 from raynas.training.exported import OTHER_WEIGHTS, PROGRAM, WEIGHTS, Exported
+from raynas.training.loading import batches_of, example
+from raynas.trees import leaves, mapped
 
 
-class Logits(nn.Module):
-    """A child of which only the logits are returned."""
+class Predictions(nn.Module):
+    """A child with the normalisation of its inputs in front, which returns its predictions.
 
-    def __init__(self, child: nn.Module) -> None:
-        """Keep ``child``."""
+    Its inputs and outputs have the units of the task's data.
+    """
+
+    def __init__(self, child: nn.Module, goal: Goal | None, norms: Sequence[Norm]) -> None:
+        """Keep the parts.
+
+        Args:
+            child: The network.
+            goal: Says which of its outputs are predictions; none for all.
+            norms: The normalisation of each leaf of the inputs.
+        """
         super().__init__()
         self.child = child
+        self._goal = goal
+        self._count = len(norms)
+        for at, norm in enumerate(norms):
+            mean, scale = norm or (None, None)
+            self.register_buffer(f"mean{at}", mean)
+            self.register_buffer(f"std{at}", None if scale is None else scale.reciprocal())
 
-    def forward(self, inputs: Tensor) -> Tensor:
-        """Return ``[batch, classes]`` logits for ``[batch, *input_shape]`` int64 inputs."""
-        return logits_of(self.child(inputs))
+    def forward(self, inputs: Any) -> Any:
+        """Return the predictions, such as logits, for a batch of inputs, float32 or int64."""
+        numbers = iter(range(self._count))
+        normal = mapped(lambda tensor: self._normal(tensor, next(numbers)), inputs)
+        outputs = self.child(normal)
+        return outputs if self._goal is None else self._goal.predictions(outputs)
 
-
-class Normalised(Logits):
-    """A child with its normalisation in front: its inputs have the units of the task's data."""
-
-    mean: Tensor
-    std: Tensor
-
-    def __init__(self, child: nn.Module, data: Data) -> None:
-        """Keep ``child``, and the mean and deviation of ``data``."""
-        super().__init__(child)
-        shape = (-1,) + (1,) * (len(data.input_shape) - 1)
-        self.register_buffer("mean", torch.tensor(data.mean).reshape(shape))
-        self.register_buffer("std", torch.tensor(data.std).reshape(shape))
-
-    def forward(self, inputs: Tensor) -> Tensor:
-        """Return ``[batch, classes]`` logits for ``[batch, *input_shape]`` float32 inputs."""
-        return super().forward((inputs - self.mean) / self.std)
+    def _normal(self, inputs: Tensor, at: int) -> Tensor:
+        mean, std = getattr(self, f"mean{at}"), getattr(self, f"std{at}")
+        return inputs if mean is None else (inputs - mean) / std
 
 
 def weights(child: nn.Module) -> Exported:
@@ -74,7 +82,31 @@ def _safe(state: Mapping[str, Any]) -> bytes:
     return save({name: part.cpu().clone(memory_format=contiguous) for name, part in state.items()})
 
 
-def program(child: nn.Module, data: Data) -> Exported:
+@dataclass(frozen=True, slots=True)
+class Interface:
+    """What the exported network takes and gives.
+
+    Attributes:
+        inputs: Inputs of two examples in the units of the data; none if the task has no example.
+        norms: The normalisation of each leaf of the inputs.
+        goal: Says which outputs are predictions; none for all.
+    """
+
+    inputs: Any
+    norms: Sequence[Norm]
+    goal: Goal | None
+
+
+def interface(data: Data | LoopData) -> Interface:
+    """Return the interface of a network that is trained on the data."""
+    if isinstance(data, LoopData):
+        inputs = example(data, 2)
+        return Interface(inputs, [None for _ in leaves(inputs)], None)
+    batches = batches_of(data.train, data, torch.device("cpu"), 2)
+    return Interface(batches.raw(2), batches.norms, data.goal)
+
+
+def program(child: nn.Module, data: Data | LoopData) -> Exported:
     """Return ``network.pt2``, for ``torch.export.load``: the network with its normalisation.
 
     The child is moved to the CPU, in evaluation mode. torch cannot export a network whose
@@ -82,19 +114,22 @@ def program(child: nn.Module, data: Data) -> Exported:
     """
     try:
         child = child.cpu().to(memory_format=torch.contiguous_format).eval()
-        network = Logits(child) if data.train.ids else Normalised(child, data)
-        content = _program(network.eval(), data)
+        found = interface(data)
+        if found.inputs is None:
+            return Exported({}, "the task has no example of the network's inputs")
+        network = Predictions(child, found.goal, found.norms)
+        content = _program(network.eval(), found.inputs)
     except Exception as error:  # noqa: BLE001 - what torch.export raises is not documented
         return Exported({}, f"{type(error).__name__}: {error}")
     return Exported({PROGRAM: content})
 
 
-def _program(network: nn.Module, data: Data) -> bytes:
-    example = torch.zeros((2, *data.input_shape), dtype=getattr(torch, data.input_dtype))
+def _program(network: nn.Module, example: Any) -> bytes:
     batch = torch.export.Dim("batch", min=1)
     file = io.BytesIO()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch.export warns of its own internals
-        program = torch.export.export(network, (example,), dynamic_shapes=({0: batch},))
+        shapes = mapped(lambda _: {0: batch}, example)
+        program = torch.export.export(network, (example,), dynamic_shapes=(shapes,))
         torch.export.save(program, file)
     return file.getvalue()

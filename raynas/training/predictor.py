@@ -14,7 +14,9 @@ import torch
 from torch import Tensor
 
 from raynas.errors import DataError, RunError
+from raynas.goals.metric import joined
 from raynas.options import local_path
+from raynas.trees import first, mapped, named_leaves
 
 _AT_ONCE: Final = 1000  # examples
 _BEYOND: Final = 0.1  # values may be outside the training range by this share of it
@@ -63,7 +65,7 @@ class Predictor:
     there is one warning.
 
     Attributes:
-        network: Returns ``[examples, classes]`` logits; it normalises its inputs itself.
+        network: Returns the predictions; it normalises its inputs itself.
         card: The contents of ``architecture.json``.
     """
 
@@ -73,52 +75,84 @@ class Predictor:
 
     @property
     def class_names(self) -> Sequence[str]:
-        """The names of the classes, by label; their numbers if there are no names."""
+        """The names of the classes, by label; their numbers if there are no names.
+
+        Raises:
+            RunError: The network does not predict classes.
+        """
+        self._check_classes()
         return self.card["class_names"] or [str(label) for label in range(self.card["classes"])]
 
+    def _check_classes(self) -> None:
+        if not self.card.get("classes"):
+            raise RunError("this network does not predict classes: call it for its predictions")
+
     @torch.inference_mode()
-    def __call__(self, inputs: Any) -> Tensor:
-        """Return ``[examples, classes]`` logits; of one example, ``[1, classes]``.
+    def __call__(self, inputs: Any) -> Any:
+        """Return the predictions: for classes, ``[examples, classes]`` logits.
+
+        Of one example, the first size is 1.
 
         Raises:
             DataError: The inputs have another shape, or another kind of numbers.
         """
         checked = self._checked(inputs)
-        return torch.cat([self.network(part) for part in torch.split(checked, _AT_ONCE)])
+        count = len(first(checked))
+        starts = range(0, count, _AT_ONCE)
+        return joined([self.network(_rows(checked, at)) for at in starts])
 
     def probabilities(self, inputs: Any) -> Tensor:
         """Return ``[examples, classes]`` probabilities.
 
         Raises:
             DataError: As for a call.
+            RunError: The network does not predict classes.
         """
-        return self(inputs).softmax(1)
+        self._check_classes()
+        logits: Tensor = self(inputs)
+        return logits.softmax(1)
 
     def predict(self, inputs: Any) -> list[str]:
         """Return the name of the most probable class of each example.
 
         Raises:
             DataError: As for a call.
+            RunError: The network does not predict classes.
         """
-        return [self.class_names[label] for label in self(inputs).argmax(1).tolist()]
+        names = self.class_names
+        return [names[label] for label in self(inputs).argmax(1).tolist()]
 
-    def _checked(self, inputs: Any) -> Tensor:
+    def _checked(self, inputs: Any) -> Any:
+        card = self.card["input"]
+        if "parts" not in card:
+            return self._part(inputs, card) if card else mapped(torch.as_tensor, inputs)
+        given, wanted = dict(named_leaves(inputs)), card["parts"]
+        if given.keys() != wanted.keys():
+            raise DataError(f"inputs must be {', '.join(wanted)}: got {', '.join(given) or 'one'}")
+        parts = iter([self._part(given[name], wanted[name]) for name in given])
+        return mapped(lambda _: next(parts), inputs)
+
+    def _part(self, inputs: Any, card: Mapping[str, Any]) -> Tensor:
         array = inputs.detach().cpu().numpy() if isinstance(inputs, Tensor) else np.asarray(inputs)
-        expected = tuple(self.card["input"]["shape"])
+        expected = tuple(card["shape"])
         if array.shape == expected:
             array = array[np.newaxis]
         if array.shape[1:] != expected or not len(array):
-            raise DataError(_misfit(array.shape, expected, self.card["input"]["layout"]))
-        ids = self.card["input"]["dtype"] == "int64"
+            raise DataError(_misfit(array.shape, expected, card["layout"]))
+        ids = card["dtype"] == "int64"
         if array.dtype.kind not in ("iu" if ids else "biuf"):
             wanted = "ids (whole numbers)" if ids else "real numbers"
             raise DataError(f"inputs must be {wanted}: got {array.dtype}")
         if not np.isfinite(array).all():
             raise DataError("inputs must be finite numbers: got NaN or infinity among them")
-        if not self._warned and (said := _unlike(array, self.card["input"])):
+        if not self._warned and (said := _unlike(array, card)):
             self._warned = True
-            warnings.warn(said, stacklevel=4)
-        return torch.from_numpy(array.astype(self.card["input"]["dtype"]))
+            warnings.warn(said, stacklevel=5)
+        return torch.from_numpy(array.astype(card["dtype"]))
+
+
+def _rows(inputs: Any, start: int) -> Any:
+    return mapped(lambda tensor: tensor[start : start + _AT_ONCE], inputs)
 
 
 def _misfit(shape: tuple[int, ...], expected: tuple[int, ...], layout: str) -> str:
@@ -133,7 +167,7 @@ def _misfit(shape: tuple[int, ...], expected: tuple[int, ...], layout: str) -> s
 def _unlike(array: np.ndarray[Any, Any], card: Mapping[str, Any]) -> str:
     """Return how values differ from the training data; empty if they are similar."""
     least, most = np.asarray(card["min"], np.float64), np.asarray(card["max"], np.float64)
-    shape = (1, -1, *(1 for _ in array.shape[2:]))
+    shape = tuple(-1 if at == (2 if array.ndim == 3 else 1) else 1 for at in range(array.ndim))
     span = most - least
     if card["dtype"] == "int64":
         outside = (array < least) | (array > most)
@@ -152,8 +186,9 @@ def _unlike(array: np.ndarray[Any, Any], card: Mapping[str, Any]) -> str:
 
 def _narrow(array: np.ndarray[Any, Any], span: np.ndarray[Any, Any]) -> bool:
     """Return whether values span so little of the training range that their scale is wrong."""
-    axes = (0, *range(2, array.ndim))
-    if array.size / array.shape[1] < _ENOUGH:
+    axis = 2 if array.ndim == 3 else 1
+    axes = tuple(at for at in range(array.ndim) if at != axis)
+    if array.size / array.shape[axis] < _ENOUGH:
         return False
     given = (array.max(axes).astype(np.float64) - array.min(axes))[span > 0]
     shares = given / span[span > 0]

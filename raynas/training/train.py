@@ -13,48 +13,29 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
-from raynas.errors import ConfigError, TrialError
-from raynas.logits import logits_of
+from raynas.errors import SpaceError, TrialError
+from raynas.goals import Goal
+from raynas.goals.metric import Mean, value_of
+from raynas.goals.outputs import described
 from raynas.rng import epoch_generator, seed_dropout
-from raynas.training.examples import Examples, augmented, cut_out
+from raynas.training.batches import Batches
 from raynas.training.inherit import grouping, in_common, inherit
+from raynas.training.learner import Epoch
 from raynas.training.memory import memory_fails
 from raynas.training.recipe import Recipe
 from raynas.training.sgd import SGD
-from raynas.trial import accuracy_error
+from raynas.trees import first, mapped
 
 __all__ = ["Epoch", "Training", "evaluate", "memory_fails"]
-
-# Examples scored at once. On a CPU, more do not fit into its caches and take up to twice as long.
-_AT_ONCE_CPU, _AT_ONCE_GPU = 200, 1000
-
-
-@dataclass(frozen=True, slots=True)
-class Epoch:
-    """The results of one epoch.
-
-    Attributes:
-        epoch: Epochs trained so far, counted from 1.
-        metrics: ``train_loss`` (with augmentation and label smoothing, averaged over the epoch),
-            ``lr`` (of its last step) and, if there is validation data, ``val_loss`` and
-            ``val_accuracy`` (a fraction).
-        seconds: Its duration, validation included.
-        errors: Standard errors of the validation metrics, as in ``raynas.trial.Report``.
-    """
-
-    epoch: int
-    metrics: Mapping[str, float]
-    seconds: float
-    errors: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +43,8 @@ class Scores:
     """The scores of a child on some examples.
 
     Attributes:
-        metrics: The mean cross-entropy ``loss`` (nats) and the ``accuracy`` (a fraction).
-        errors: Their standard errors, by the sampling of the examples.
+        metrics: The mean ``loss`` and the metrics of the goal.
+        errors: Their standard errors by the sampling of the examples, where they are known.
     """
 
     metrics: Mapping[str, float]
@@ -77,38 +58,45 @@ class Training:
     """
 
     def __init__(
-        self, child: nn.Module, examples: Examples, recipe: Recipe, *, epochs: int, seed: int
+        self,
+        child: nn.Module,
+        examples: Batches,
+        recipe: Recipe,
+        *,
+        epochs: int,
+        seed: int,
+        valid: Batches | None = None,
     ) -> None:
         """Prepare to train.
 
         Args:
-            child: Returns ``[batch, classes]`` logits; it is moved to the device of the examples.
+            child: Returns the outputs that the goal of the examples needs; it is moved to the
+                device of the examples.
             examples: The training examples.
             recipe: The training recipe.
             epochs: The full length of training, for the schedule of the learning rate.
             seed: The training seed.
+            valid: The examples that the child is scored on after every epoch, if any.
 
         Raises:
             ConfigError: The recipe augments images, and the examples are not images.
         """
-        device = examples.inputs.device
-        if examples.inputs.ndim != 4 and (recipe.crop or recipe.flip or recipe.cutout):
-            raise ConfigError(
-                "crop, flip and cutout need images [examples, channels, height, width]: "
-                f"got examples {tuple(examples.inputs.shape)}; set them to 0 and false"
-            )
-        self.child = child.to(device).to(memory_format=torch.channels_last)
+        examples.check(recipe)
+        self.device = examples.device
+        self.child = child.to(self.device).to(memory_format=torch.channels_last)
         self.examples = examples
+        self.goal = examples.goal.for_training(recipe.label_smoothing)
         self.recipe = recipe
         self.epochs = epochs
         self.seed = seed
         self.epoch = 0
+        self.valid = valid
         self._lr = recipe.lr
         self._optimizer = SGD(self.child.named_parameters(), recipe)
 
     @memory_fails()
-    def step(self, valid: Examples | None = None) -> Epoch:
-        """Train for one epoch, then score the child on ``valid`` if given.
+    def step(self) -> Epoch:
+        """Train for one epoch, then score the child on ``valid`` if there is such data.
 
         Raises:
             TrialError: A loss is not finite, or memory ran out.
@@ -118,8 +106,8 @@ class Training:
         metrics = {"train_loss": self._fit(), "lr": self._lr}
         self.epoch += 1
         errors: dict[str, float] = {}
-        if valid is not None:
-            scores = evaluate(self.child, valid)
+        if self.valid is not None:
+            scores = evaluate(self.child, self.valid)
             metrics |= {f"val_{name}": value for name, value in scores.metrics.items()}
             errors = {f"val_{name}": value for name, value in scores.errors.items()}
         for name, value in metrics.items():
@@ -129,32 +117,25 @@ class Training:
 
     def _fit(self) -> float:
         """Train on all examples once; return the mean loss."""
-        examples, recipe = self.examples, self.recipe
-        device = examples.inputs.device
+        recipe, device = self.recipe, self.device
         generator = epoch_generator(self.seed, self.epoch, device)
         seed_dropout(self.seed, self.epoch)
-        order = torch.randperm(len(examples), generator=generator, device=device)
-        steps = examples.steps(recipe.batch_size)
-        total = torch.zeros((), device=device)
-        precision = _precision(device)
+        steps = self.examples.steps(recipe.batch_size)
+        count, total = 0, torch.zeros((), device=device)
+        precision = precision_of(device)
         self.child.train()
-        for step, rows in enumerate(order.tensor_split(steps)):
+        for step, (inputs, targets) in enumerate(self.examples.training(recipe, generator)):
             self._lr = recipe.lr_at((self.epoch + (step + 0.5) / steps) / self.epochs)
-            inputs, labels = examples.inputs[rows], examples.labels[rows]
-            inputs = examples.normalised(augmented(inputs, recipe, generator))
-            if recipe.cutout:
-                inputs = cut_out(inputs, recipe.cutout, generator)
             with precision:
-                logits = logits_of(self.child(inputs), (len(labels), examples.classes))
-                loss = functional.cross_entropy(
-                    logits, labels, label_smoothing=recipe.label_smoothing
-                )
+                loss = loss_of(self.goal, self.child(inputs), targets)
             torch.autograd.backward(loss)
             if recipe.grad_clip:
                 nn.utils.clip_grad_norm_(self.child.parameters(), recipe.grad_clip)
             self._optimizer.step(self._lr)
-            total += loss.detach() * len(rows)
-        return total.item() / len(examples)
+            size = len(first(targets))
+            count += size
+            total += loss.detach() * size
+        return total.item() / count
 
     def state(self) -> dict[str, Any]:
         """Return the state for ``load_state``; the next step changes its tensors, so save it."""
@@ -172,9 +153,16 @@ class Training:
         self.child.load_state_dict(state["child"])
         for name, buffer in state.get("passing", {}).items():
             layer, _, own = name.rpartition(".")
-            device = self.examples.inputs.device
-            setattr(self.child.get_submodule(layer), own, buffer.to(device, copy=True))
+            setattr(self.child.get_submodule(layer), own, buffer.to(self.device, copy=True))
         self._optimizer.load(state["momentum"])
+
+    def test(self, examples: Callable[[], Batches]) -> dict[str, float]:
+        """Return the child's scores on the test data, with the prefix ``test_``."""
+        scores = evaluate(self.child, examples())
+        return {f"test_{name}": value for name, value in scores.metrics.items()}
+
+    def close(self) -> None:
+        """Do nothing: nothing is held but memory."""
 
     def _passing(self) -> dict[str, Tensor]:
         """Return the buffers that the ``state_dict`` leaves out; training may change them."""
@@ -201,37 +189,71 @@ class Training:
 
 @memory_fails()
 @torch.inference_mode()
-def evaluate(child: nn.Module, examples: Examples) -> Scores:
+def evaluate(child: nn.Module, examples: Batches) -> Scores:
     """Return the scores of a child on examples that it was not trained on.
 
     Raises:
         TrialError: Memory ran out.
         SpaceError: The child's output has the wrong shape.
+        ConfigError: A metric is not one number.
     """
-    device = examples.inputs.device
-    loss, squares = torch.zeros((), device=device), torch.zeros((), device=device)
-    right = torch.zeros((), dtype=torch.int64, device=device)
-    parts = math.ceil(len(examples) / (_AT_ONCE_CPU if device.type == "cpu" else _AT_ONCE_GPU))
-    precision = _precision(device)
+    goal = examples.goal
+    metrics: dict[str, Any] = {"loss": Mean(partial(_losses, goal)), **goal.metrics()}
+    precision = precision_of(examples.device)
     child.eval()
-    for inputs, labels in zip(
-        examples.inputs.tensor_split(parts), examples.labels.tensor_split(parts), strict=True
-    ):
+    for inputs, targets in examples.scoring():
         with precision:
-            logits = logits_of(child(examples.normalised(inputs)), (len(labels), examples.classes))
-            losses = functional.cross_entropy(logits, labels, reduction="none")
-        loss += losses.sum()
-        squares += losses.square().sum()
-        right += (logits.argmax(1) == labels).sum()
-    count = len(examples)
-    mean, accuracy = loss.item() / count, right.item() / count
-    spread = math.sqrt(max(squares.item() / count - mean**2, 0.0))
+            outputs = child(inputs)
+            metrics["loss"].update(outputs, targets)
+        predictions = _full_precision(goal.predictions(outputs))
+        for name, metric in metrics.items():
+            if name != "loss":
+                metric.update(predictions, targets)
+    errors = {name: standard_error(metric) for name, metric in metrics.items()}
     return Scores(
-        {"loss": mean, "accuracy": accuracy},
-        {"loss": spread / math.sqrt(count), "accuracy": accuracy_error(accuracy, count)},
+        {name: value_of(name, metric) for name, metric in metrics.items()},
+        {name: error for name, error in errors.items() if error is not None},
     )
 
 
-def _precision(device: torch.device) -> AbstractContextManager[None]:
+def standard_error(metric: Any) -> float | None:
+    """Return the standard error of a metric's value; none if it is unknown."""
+    known = getattr(metric, "standard_error", None)
+    return known() if callable(known) else None
+
+
+def _losses(goal: Goal, outputs: Any, targets: Any) -> Tensor:
+    """Return the loss of each example, or the mean loss if the goal has no losses."""
+    each = goal.losses(outputs, targets)
+    return goal.loss(outputs, targets) if each is None else each
+
+
+def loss_of(goal: Goal, outputs: Any, targets: Any) -> Tensor:
+    """Return the loss of a batch in training.
+
+    Raises:
+        SpaceError: It is not one number with a gradient.
+    """
+    loss: Any = goal.loss(outputs, targets)
+    if not isinstance(loss, Tensor) or loss.ndim or not loss.requires_grad:
+        raise SpaceError(
+            f"the loss of {type(goal).__name__} must be a tensor with one number and a gradient: "
+            f"got {described(loss)}"
+        )
+    return loss
+
+
+def _full_precision(predictions: Any) -> Any:
+    """Return predictions as float32, because metrics do not compute in bfloat16."""
+    return mapped(
+        lambda part: (
+            part.float() if isinstance(part, Tensor) and part.dtype == torch.bfloat16 else part
+        ),
+        predictions,
+    )
+
+
+def precision_of(device: torch.device) -> AbstractContextManager[None]:
+    """Return the context of mixed precision: bfloat16 on a GPU that supports it."""
     bfloat16 = device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
     return torch.autocast(device.type, torch.bfloat16, enabled=bfloat16)

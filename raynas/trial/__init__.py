@@ -17,7 +17,6 @@ from raynas.trial.events import (
     Screening,
     Started,
     TrialEvent,
-    accuracy_error,
 )
 from raynas.trial.history import History
 from raynas.trial.reports import Reports
@@ -48,5 +47,4 @@ __all__ = [
     "TrialEvent",
     "Winner",
     "WinnerEpoch",
-    "accuracy_error",
 ]

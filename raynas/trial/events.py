@@ -158,15 +158,6 @@ class Started:
     fault: Fault | None = None
 
 
-def accuracy_error(accuracy: float, examples: float) -> float:
-    """Return the standard error of an accuracy (a fraction) over so many examples.
-
-    One right and one wrong answer are added (Laplace), so that the error is never zero.
-    """
-    share = (accuracy * examples + 1) / (examples + 2)
-    return math.sqrt(share * (1 - share) / examples)
-
-
 @dataclass(frozen=True, slots=True)
 class Report:
     """The report of a trial after an epoch.

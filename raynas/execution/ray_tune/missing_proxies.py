@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, Final
 
-from ray import cloudpickle
-
 from raynas.execution.ray_tune.isolated_process import IsolatedProcess, ProcessDiedError
+from raynas.execution.ray_tune.packing_code import Packed
 from raynas.execution.ray_tune.trainable import PackedContext
 from raynas.proxies import Batch, Scores, score
 from raynas.space import Architecture
@@ -38,7 +36,8 @@ def missing(
     """
     reasons: dict[str, dict[str, None]] = {name: {} for name in names}
     deaths = 0
-    with IsolatedProcess(_Scoring(packed.build, batch, seed)) as process:
+    scoring = _Scoring(packed.code, Packed.of(batch), seed)
+    with IsolatedProcess(scoring) as process:
         for architecture in architectures:
             try:
                 scores: Scores = process.ask((dict(architecture), [*reasons]))
@@ -56,17 +55,21 @@ def missing(
 class _Scoring:
     """The function that scores a network in the other process."""
 
-    build: bytes
-    batch: Batch
+    code: Packed
+    batch: Packed
     seed: int
 
     def __call__(self, question: tuple[dict[str, object], Sequence[str]]) -> Scores:
         architecture, names = Architecture.from_data(question[0]), question[1]
-        build = _unpacked(self.build)
-        return score(build, architecture, self.batch, names, seed=self.seed)
+        build, batch = _unpacked(self)
+        return score(build, architecture, batch, names, seed=self.seed)
 
 
-@lru_cache(maxsize=1)
-def _unpacked(build: bytes) -> Callable[..., Any]:
-    made: Callable[..., Any] = cloudpickle.loads(build)
-    return made
+_KNOWN: dict[int, tuple[Callable[..., Any], Batch]] = {}
+
+
+def _unpacked(scoring: _Scoring) -> tuple[Callable[..., Any], Batch]:
+    """Unpack once; the other process has one object for all questions."""
+    if id(scoring) not in _KNOWN:
+        _KNOWN[id(scoring)] = scoring.code.unpacked()[0], scoring.batch.unpacked()
+    return _KNOWN[id(scoring)]

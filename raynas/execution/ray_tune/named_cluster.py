@@ -87,6 +87,8 @@ def _environment(name: str) -> str:
 
 def _has_token() -> bool:
     """Return whether this machine has a token, even if Ray would not send it."""
+    if not hasattr(_RAY, "AuthenticationTokenLoader"):
+        return False
     try:
         return bool(_RAY.AuthenticationTokenLoader.instance().has_token(ignore_auth_mode=True))
     except RayError as error:
@@ -95,7 +97,9 @@ def _has_token() -> bool:
 
 def _token() -> Mapping[str, str]:
     """Return the headers with the token that Ray would send; empty if it would send none."""
-    if _RAY.get_authentication_mode() == _RAY.AuthenticationMode.DISABLED or not _has_token():
+    # Ray before 2.52 has no tokens.
+    mode = getattr(_RAY, "get_authentication_mode", None)
+    if mode is None or mode() == _RAY.AuthenticationMode.DISABLED or not _has_token():
         return {}
     token: Mapping[str, str] = (
         _RAY.AuthenticationTokenLoader.instance().get_token_for_http_header()

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from raynas.data import Data
+from raynas.data import Data, Loop, LoopData
 from raynas.execution.memory_prediction import MemoryPredictor, estimator
 from raynas.execution.packing import Shares
 from raynas.execution.ray_tune.cluster import Share, connected
@@ -18,24 +19,34 @@ if TYPE_CHECKING:
     from raynas.execution.ray_tune.session import RaySession
 
 
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What trials do, and with what.
+
+    Attributes:
+        build: Makes the child of an architecture.
+        recipe: The training recipe of the children.
+        data: The data of the task.
+        loop: The task's own training loop, if it has one.
+        homes: The user's modules that define ``build``, the data or the loop.
+        resources: The space's function that returns the resources of a trial, if it has one.
+    """
+
+    build: Callable[[Architecture], Any]
+    recipe: Recipe
+    data: Data | LoopData
+    loop: Loop | None = None
+    homes: tuple[ModuleType, ...] = ()
+    resources: Callable[[Architecture], Any] | None = None
+
+
 @contextmanager
-def opened(
-    share: Share,
-    build: Callable[..., Any],
-    home: ModuleType | None,
-    recipe: Recipe,
-    data: Data,
-    resources: Callable[[Architecture], Any] | None = None,
-) -> Iterator[RaySession]:
+def opened(share: Share, work: Work) -> Iterator[RaySession]:
     """Connect to Ray while the context is open.
 
     Args:
         share: The resources that the user asked for.
-        build: Returns a child: ``build(architecture, input_shape, classes)``.
-        home: The user's module that defines ``build``; none if raynas defines it.
-        recipe: The training recipe of the children.
-        data: The data of the task.
-        resources: The space's function that returns the resources of a trial, if it has one.
+        work: What trials do.
 
     Raises:
         ResourceError: The cluster cannot be reached, or no node has enough for a trial.
@@ -44,9 +55,11 @@ def opened(
         from raynas.execution.ray_tune.session import RaySession  # noqa: PLC0415 - loads Tune
         from raynas.execution.ray_tune.trainable import PackedContext  # noqa: PLC0415
 
-        fraction = (
-            MemoryPredictor(estimator(build, recipe, data)) if share.gpus == "auto" else None
+        fraction = None
+        if share.gpus == "auto":
+            fraction = MemoryPredictor(estimator(work.build, work.recipe, work.data))
+        shares = Shares(slots.usual, slots.nodes, work.resources, fraction)
+        packed = PackedContext.of(
+            work.build, work.homes, work.recipe, work.data, loop=work.loop, device="cuda"
         )
-        shares = Shares(slots.usual, slots.nodes, resources, fraction)
-        packed = PackedContext.of(build, home, recipe, "cuda")
-        yield RaySession(slots, shares, packed, data, share)
+        yield RaySession(slots, shares, packed, share)

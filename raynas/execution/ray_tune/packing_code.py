@@ -2,49 +2,64 @@
 
 from __future__ import annotations
 
+import pickle  # noqa: TID251 - not for state: it sends values to other processes
 import sys
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from ray import cloudpickle
 
 from raynas.user_sources import Source, install, installed
 
 
-def pack(value: Any, home: ModuleType | None = None) -> bytes:
-    """Return a value as bytes that ``cloudpickle.loads`` can read on any machine with raynas.
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """A value that any process with raynas can read, and the user's code that it needs.
 
-    The bytes contain the source code of the files that the user gave by path, so that the other
-    process can import them.
+    Arrays are not copied into the pickle: Ray's object store gives all workers of a machine the
+    same memory.
 
-    Args:
-        value: The value to pickle.
-        home: The user's module that defines the value, if it was given by name: it is pickled by
-            value, and so are the imported modules in the same folder.
+    Attributes:
+        sources: The source code of the files that the user gave by path.
+        content: The pickled value.
+        buffers: The memory of its arrays.
     """
-    homes = [] if home is None else _beside(home)
-    for module in homes:
-        cloudpickle.register_pickle_by_value(module)
-    try:
-        return bytes(cloudpickle.dumps(_Packed(cloudpickle.dumps(value))))
-    finally:
-        for module in homes:
-            cloudpickle.unregister_pickle_by_value(module)
 
+    sources: Mapping[str, Source]
+    content: bytes
+    buffers: tuple[NDArray[np.uint8], ...] = ()
 
-class _Packed:
-    def __init__(self, content: bytes) -> None:
-        self._content = content
+    @classmethod
+    def of(cls, value: Any, *homes: ModuleType) -> Packed:
+        """Pack a value.
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        return _unpack, (installed(), self._content)
+        Args:
+            value: The value.
+            homes: The user's modules that define parts of it, if they were given by name: they are
+                pickled by value, and so are the imported modules in the same folders.
+        """
+        buffers: list[pickle.PickleBuffer] = []
+        modules = {id(module): module for home in homes for module in _beside(home)}
+        for module in modules.values():
+            cloudpickle.register_pickle_by_value(module)
+        try:
+            content = cloudpickle.dumps(value, protocol=5, buffer_callback=buffers.append)
+        finally:
+            for module in modules.values():
+                cloudpickle.unregister_pickle_by_value(module)
+        return cls(
+            installed(), content, tuple(np.asarray(buffer.raw(), np.uint8) for buffer in buffers)
+        )
 
-
-def _unpack(sources: Mapping[str, Source], content: bytes) -> Any:
-    install(sources)
-    return cloudpickle.loads(content)
+    def unpacked(self) -> Any:
+        """Return the value; the user's code is made importable first."""
+        install(self.sources)
+        return pickle.loads(self.content, buffers=self.buffers)
 
 
 def _beside(home: ModuleType) -> list[ModuleType]:

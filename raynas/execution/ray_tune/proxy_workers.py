@@ -7,7 +7,6 @@ from typing import Any, Final
 
 import ray
 
-from raynas.data import Data
 from raynas.errors import ResourceError
 from raynas.execution.assess import Assessor
 from raynas.execution.packing import Resources
@@ -23,17 +22,16 @@ _PATIENCE: Final = 300.0  # seconds for one network; on one core the slowest pro
 class ProxyWorker:
     """A Ray actor that scores networks by proxies."""
 
-    def __init__(self, packed: PackedContext, data: Data, names: Sequence[str], seed: int) -> None:
+    def __init__(self, packed: PackedContext, names: Sequence[str], seed: int) -> None:
         """Prepare the scoring.
 
         Args:
-            packed: The function that builds networks, and the training recipe, pickled.
-            data: The data of the task.
+            packed: The function that builds networks, the training recipe and the data, packed.
             names: The names of the proxies.
             seed: The run's seed.
         """
-        context = packed.unpacked(data, Resources(cpus=1.0, gpus=0.0))
-        self._assessor = Assessor.of(context, data, names, seed)
+        context = packed.unpacked(Resources(cpus=1.0, gpus=0.0))
+        self._assessor = Assessor.of(context, names, seed)
 
     def assess(self, architectures: Sequence[Architecture]) -> list[Assessment]:
         """Return the scores of each architecture."""
@@ -46,14 +44,12 @@ class ProxyWorkers:
     Ray could restart actors itself, but it would send the same network to each new actor.
     """
 
-    def __init__(
-        self, most: int, packed: PackedContext, data: Data, names: Sequence[str], seed: int
-    ) -> None:
+    def __init__(self, most: int, packed: PackedContext, names: Sequence[str], seed: int) -> None:
         """Start at most ``most`` actors, when needed; other arguments as for ``ProxyWorker``."""
-        kept = ray.put(data)
+        kept = ray.put(packed)
         # They reserve no CPU or GPU, because otherwise they would wait until running trials end.
         kind = ray.remote(num_cpus=0, max_restarts=0)(ProxyWorker)
-        self._hire: Callable[[], Any] = lambda: kind.remote(packed, kept, names, seed)
+        self._hire: Callable[[], Any] = lambda: kind.remote(kept, names, seed)
         self._most = most
         self._names = names
         self._staff: list[Any] = []

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 from ray import tune
 
-from raynas.data import Data
 from raynas.errors import Interrupted
 from raynas.execution.conductor import Conductor
 from raynas.execution.packing import Room, Shares
@@ -37,15 +36,13 @@ class RaySession:
     Attributes:
         slots: The resources of the cluster.
         shares: Decides the resources of each trial.
-        packed: The function that builds networks, and the training recipe, pickled.
-        data: The data of the task.
+        packed: The function that builds networks, the training recipe and the data, packed.
         asked: The resources that the user asked for.
     """
 
     slots: Slots
     shares: Shares
     packed: PackedContext
-    data: Data
     asked: Share
 
     def run_trials(
@@ -98,11 +95,11 @@ class RaySession:
             seed: The run's seed.
         """
         cores = int(sum(node.cpus for node in self.slots.nodes))
-        return ProxyWorkers(max(cores, 1), self.packed, self.data, names, seed).assess
+        return ProxyWorkers(max(cores, 1), self.packed, names, seed).assess
 
     def _tuner(self, bridge: Bridge, scratch: str) -> tune.Tuner:
         return tune.Tuner(
-            tune.with_parameters(ChildTrainable, packed=self.packed, data=self.data),
+            tune.with_parameters(ChildTrainable, packed=self.packed),
             tune_config=tune.TuneConfig(
                 search_alg=ConductorSearchAlgorithm(bridge),
                 scheduler=ConductorScheduler(bridge),

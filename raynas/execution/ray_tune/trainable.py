@@ -5,18 +5,18 @@ from __future__ import annotations
 import json
 import os
 import platform
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from importlib import import_module
 from sys import intern
 from types import ModuleType
 from typing import Any, Final
 
-from ray import cloudpickle, tune
+from ray import tune
 
-from raynas.data import Data
+from raynas.data import Data, Loop, LoopData
 from raynas.execution.packing import Resources
-from raynas.execution.ray_tune.packing_code import pack
+from raynas.execution.ray_tune.packing_code import Packed
 from raynas.execution.uncollected import uncollected
 from raynas.execution.winner import WinnerEvent, retrain
 from raynas.execution.worker import (
@@ -26,6 +26,7 @@ from raynas.execution.worker import (
     UnexplainedFailureError,
     train,
 )
+from raynas.space import Architecture
 from raynas.training.recipe import Recipe
 from raynas.trial import Failed, Report
 
@@ -34,42 +35,53 @@ FINAL: Final = "raynas_final"  # in a configuration: train the winner; in a resu
 
 @dataclass(frozen=True, slots=True)
 class PackedContext:
-    """A pickled training context, which is sent to the workers.
+    """A packed training context, which is sent to the workers.
 
-    The first trial unpickles ``build``, because that may import torch. The user's module is
-    pickled by value, because workers on other machines cannot import it.
+    The first trial unpacks it, because that may import torch. The user's modules are pickled by
+    value, because workers on other machines cannot import them.
 
     Attributes:
-        build: The function that builds a child, pickled.
+        code: The function that builds a child, and the task's own loop, packed.
+        data: The data of the task, packed.
         recipe: The training recipe.
         device: The device of trials that have a GPU.
     """
 
-    build: bytes
+    code: Packed
+    data: Packed
     recipe: Recipe
     device: str
 
     @classmethod
     def of(
-        cls, build: Callable[..., Any], home: ModuleType | None, recipe: Recipe, device: str
+        cls,
+        build: Callable[[Architecture], Any],
+        homes: Iterable[ModuleType],
+        recipe: Recipe,
+        data: Data | LoopData,
+        *,
+        loop: Loop | None = None,
+        device: str = "cuda",
     ) -> PackedContext:
-        """Pickle ``build``, with the user's module ``home`` that defines it, if there is one."""
-        return cls(pack(build, home), recipe, device)
+        """Pack ``build``, the loop and the data, with the user's modules ``homes``."""
+        homes = tuple(homes)
+        code = Packed.of((build, loop), *homes)
+        return cls(code, Packed.of(data, *homes), recipe, device)
 
-    def unpacked(self, data: Data, share: Resources) -> TrainingContext:
+    def unpacked(self, share: Resources) -> TrainingContext:
         """Return the context of a worker with the resources ``share``."""
         device = self.device if share.gpus else "cpu"
         threads = max(1, int(share.cpus))
-        return TrainingContext(cloudpickle.loads(self.build), self.recipe, data, device, threads)
+        build, loop = self.code.unpacked()
+        return TrainingContext(build, self.recipe, self.data.unpacked(), device, threads, loop)
 
 
 class ChildTrainable(tune.Trainable):  # type: ignore[misc]  # Ray ships no types
     """Trains one child after another in the same process."""
 
-    def setup(self, config: Mapping[str, Any], packed: PackedContext, data: Data) -> None:
+    def setup(self, config: Mapping[str, Any], packed: PackedContext) -> None:
         """Store what all trials have in common; imports come later, in the first step."""
         self._packed = packed
-        self._data = data
         self._context: TrainingContext | None = None
         self._trials = 0
         self.reset_config(config)
@@ -86,7 +98,7 @@ class ChildTrainable(tune.Trainable):  # type: ignore[misc]  # Ray ships no type
         """Return the next event: an epoch of training, or the test or the export of the winner."""
         if self._context is None:
             with uncollected():
-                self._context = self._packed.unpacked(self._data, self._share)
+                self._context = self._packed.unpacked(self._share)
                 import_module("torch")
         if self._events is None:
             self._events = self._begun(self._context)

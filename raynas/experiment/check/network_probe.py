@@ -4,24 +4,29 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import numpy as np
 
-from raynas.costs import Costs, training_bytes
-from raynas.data import Data, Split
+from raynas.costs import Costs
+from raynas.data import Data, LoopData, Split
+from raynas.data.dataset import length
 from raynas.errors import RaynasError
-from raynas.execution.worker import TRAINING, TrainingContext, TrialSpec, begin
+from raynas.execution.step_memory import step_bytes
+from raynas.execution.worker import TRAINING, Parts, TrainingContext, TrialSpec, begin
 from raynas.rng import training_seed
 from raynas.space import Architecture
 from raynas.training.recipe import Recipe
 
 if TYPE_CHECKING:
+    from raynas.execution.ray_tune.packing_code import Packed
     from raynas.experiment.experiment import Experiment
     from raynas.experiment.resolve.resolved import ResolvedExperiment
-    from raynas.training.train import Training
+    from raynas.training.learner import Learner
 
 T = TypeVar("T")
 
@@ -49,7 +54,7 @@ class Trained:
 
     Attributes:
         seconds: The estimated time of an epoch on all examples, including the validation.
-        losses: The loss of each step, in nats.
+        losses: The loss of each step; with a task's own loop, its first metric.
     """
 
     seconds: float
@@ -61,21 +66,20 @@ class NetworkProbe:
     """Builds and trains networks for a test, in another process, which they may crash.
 
     Attributes:
-        packed: The function that builds a network, pickled.
+        packed: The function that builds a network, the task's data with a part of the examples,
+            and its own loop, packed.
         recipe: The training recipe.
         threads: The CPU threads of a trial.
         gpu: Whether a trial uses a GPU if the machine has one.
-        data: The task's data, with a part of the examples.
         lengths: The number of all training examples and of all validation examples.
         seed: The training seed.
         epochs: The full length of a trial.
     """
 
-    packed: bytes
+    packed: Packed
     recipe: Recipe
     threads: int
     gpu: bool
-    data: Data
     lengths: tuple[int, int]
     seed: int
     epochs: int
@@ -84,22 +88,16 @@ class NetworkProbe:
     @classmethod
     def of(cls, experiment: Experiment, resolved: ResolvedExperiment) -> NetworkProbe:
         """Return the probe for an experiment."""
-        from raynas.execution.ray_tune.packing_code import pack  # noqa: PLC0415 - loads Ray
+        from raynas.execution.ray_tune.packing_code import Packed  # noqa: PLC0415 - loads Ray
 
-        build = partial(resolved.space.build, **experiment.space_options)
-        data, size = resolved.data, resolved.recipe.batch_size
+        data = resolved.data
+        part = _part(data, resolved.recipe.batch_size)
         return cls(
-            packed=pack(build, resolved.space.home),
+            packed=Packed.of((resolved.build, part, resolved.loop), *resolved.homes),
             recipe=resolved.recipe,
             threads=max(1, int(experiment.cpus_per_trial)),
             gpu=experiment.gpus_per_trial != 0,
-            data=replace(
-                data,
-                train=_first(data.train, _BATCHES * size),
-                valid=_first(data.valid, _SCORED),
-                test=_first(data.test, 1),
-            ),
-            lengths=(len(data.train), len(data.valid)),
+            lengths=_lengths(data),
             seed=training_seed(resolved.plan.seed, 0),
             epochs=resolved.plan.epochs,
         )
@@ -116,12 +114,11 @@ class NetworkProbe:
     def gpus(self) -> int:
         """Import torch and the user's code; return the number of GPUs for trials."""
         import torch  # noqa: PLC0415 - deciding must not load torch
-        from ray import cloudpickle  # noqa: PLC0415 - nor Ray, before the view is shown
 
         gpus = torch.cuda.device_count() if self.gpu else 0
-        build = cloudpickle.loads(self.packed)
+        build, data, loop = self.packed.unpacked()
         device = "cuda" if gpus else "cpu"
-        self._context = TrainingContext(build, self.recipe, self.data, device, self.threads)
+        self._context = TrainingContext(build, self.recipe, data, device, self.threads, loop)
         return gpus
 
     def build(self, architecture: Architecture) -> Built | str:
@@ -159,46 +156,55 @@ class NetworkProbe:
 
     def _build(self, architecture: Architecture) -> Built:
         training, costs = self._begin(architecture)
-        size, data = training.recipe.batch_size, self.data
-        return Built(
-            costs, training_bytes(training.child, data.input_shape, size, data.input_dtype)
-        )
+        recipe = self.context.recipe.with_overrides(architecture.under(TRAINING))
+        return Built(costs, step_bytes(training.child, self.context.data, recipe.batch_size))
 
     def _train(self, architecture: Architecture, until: float) -> Trained:
-        """Estimate the time of an epoch on all examples from a few steps."""
-        import torch  # noqa: PLC0415 - deciding must not load torch
+        """Estimate the time of an epoch on all examples from a few steps.
 
-        from raynas.training.examples import Examples  # noqa: PLC0415
-        from raynas.training.train import evaluate  # noqa: PLC0415
+        With a task's own loop, the first epoch is trained and is the estimate.
+        """
+        from raynas.training.train import evaluate  # noqa: PLC0415 - deciding must not load torch
 
         training, _ = self._begin(architecture)
-        valid = Examples.of(self.data.valid, self.data, torch.device(self.context.device))
-        steps: list[float] = []
-        scorings: list[float] = []
-        losses: list[float] = []
-        tries = min(_TRIES, training.epochs)
-        while len(steps) < tries and not (steps and time.monotonic() > until):
-            epoch = training.step()
-            steps.append(epoch.seconds)
-            losses.append(epoch.metrics["train_loss"])
-            before = time.perf_counter()
-            evaluate(training.child, valid)
-            scorings.append(time.perf_counter() - before)
-        learning = min(steps) * self.lengths[0] / len(training.examples)
-        return Trained(learning + min(scorings) * self.lengths[1] / len(valid), tuple(losses))
+        with closing(training):
+            if self.context.loop:
+                epoch = training.step()
+                return Trained(epoch.seconds, tuple(epoch.metrics.values())[:1])
+            valid = self.context.examples("valid")
+            steps: list[float] = []
+            scorings: list[float] = []
+            losses: list[float] = []
+            tries = min(_TRIES, self.epochs)
+            while len(steps) < tries and not (steps and time.monotonic() > until):
+                epoch = training.step()
+                steps.append(epoch.seconds)
+                losses.append(epoch.metrics["train_loss"])
+                before = time.perf_counter()
+                evaluate(training.child, valid)
+                scorings.append(time.perf_counter() - before)
+        shares = (self._share(architecture), self.lengths[1] / (length(self._data.valid) or 1))
+        return Trained(min(steps) * shares[0] + min(scorings) * shares[1], tuple(losses))
 
-    def _begin(self, architecture: Architecture) -> tuple[Training, Costs]:
+    def _share(self, architecture: Architecture) -> float:
+        """Return how many times an epoch on all examples is longer than that of a few steps."""
+        return self.lengths[0] / len(self._step(architecture))
+
+    def _step(self, architecture: Architecture) -> Any:
+        """Return the examples of one step."""
+        recipe = self.context.recipe.with_overrides(architecture.under(TRAINING))
+        return _first(self._data.train, recipe.batch_size)
+
+    @property
+    def _data(self) -> Any:
+        return self.context.data
+
+    def _begin(self, architecture: Architecture) -> tuple[Learner, Costs]:
         """Build an architecture and prepare its training with the examples of one step."""
-        import torch  # noqa: PLC0415 - deciding must not load torch
-
-        from raynas.training.examples import Examples  # noqa: PLC0415
-
         context = self.context
-        recipe = context.recipe.with_overrides(architecture.under(TRAINING))
-        step = _first(self.data.train, recipe.batch_size)
-        examples = Examples.of(step, self.data, torch.device(context.device))
+        parts = Parts() if context.loop else Parts(context.batches(self._step(architecture)))
         spec = TrialSpec(0, dict(architecture), self.epochs, self.seed, checkpoint="")
-        return begin(context, spec, examples)
+        return begin(context, spec, parts)
 
     @property
     def context(self) -> TrainingContext:
@@ -208,8 +214,48 @@ class NetworkProbe:
         return self._context  # type: ignore[return-value]  # ``gpus`` has set it
 
 
-def _first(split: Split, count: int) -> Split:
-    return split.take(np.arange(min(count, len(split))))
+def _part(data: Data | LoopData, batch_size: int) -> Data | LoopData:
+    """Return the data with a part of the examples."""
+    if isinstance(data, LoopData):
+        return data
+    return replace(
+        data,
+        train=_first(data.train, _BATCHES * batch_size),
+        valid=_first(data.valid, _SCORED),
+        test=_first(data.test, 1),
+    )
+
+
+def _lengths(data: Data | LoopData) -> tuple[int, int]:
+    if isinstance(data, LoopData):
+        return 1, 1
+    return length(data.train) or 1, length(data.valid) or 1
+
+
+def _first(part: Any, count: int) -> Any:
+    """Return the first examples of a part of the data."""
+    known = length(part)
+    if isinstance(part, Split):
+        return part.take(np.arange(min(count, len(part))))
+    return First(part, count if known is None else min(count, known))
+
+
+@dataclass(frozen=True, slots=True)
+class First:
+    """The first examples of a data set."""
+
+    part: Any
+    count: int
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __getitem__(self, at: int) -> Any:
+        if not 0 <= at < self.count:
+            raise IndexError(at)
+        if hasattr(self.part, "__getitem__"):
+            return self.part[at]
+        return next(islice(self.part, at, None))
 
 
 def _or_why(look: Callable[[], T]) -> T | str:

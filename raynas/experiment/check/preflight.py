@@ -10,6 +10,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
+from raynas.data import Data, LoopData
+from raynas.data.dataset import length
 from raynas.errors import ConfigError, RaynasError, SpaceError
 from raynas.experiment.check.forecast import forecast
 from raynas.experiment.check.network_probe import Built, NetworkProbe, Trained
@@ -108,9 +110,8 @@ def preflight(
         space=_called(experiment.space),
         size=resolved.space.space.size,
         task=_called(experiment.task),
-        examples=len(resolved.data.train),
-        input_shape=resolved.data.input_shape,
-        classes=resolved.data.classes,
+        examples=_examples(resolved.data),
+        brief={name: _shown(value) for name, value in resolved.data.told.items()},
         device="cuda" if here else "cpu",
         asked=limits.sample,
         forecast=cast,
@@ -119,13 +120,22 @@ def preflight(
     )
 
 
+def _examples(data: Data | LoopData) -> int | None:
+    return None if isinstance(data, LoopData) else length(data.train)
+
+
+def _shown(value: Any) -> Any:
+    """Return a value of a brief for people and for JSON."""
+    return value if isinstance(value, int | float | str | list | tuple | dict) else repr(value)
+
+
 def _spreads(seen: _Seen) -> dict[str, Any]:
     """Return the results of the sample, as fields of ``Preflight``."""
     return {
         "tried": seen.tried,
         "reasons": tuple(seen.reasons.most_common()),
         "params": Spread.of([built.costs.params for _, built in seen.built]),
-        "flops": Spread.of([built.costs.flops for _, built in seen.built]),
+        "flops": Spread.of([built.costs.flops or 0 for _, built in seen.built]),
         "memory": Spread.of([built.memory for _, built in seen.built]),
         "epoch_seconds": Spread.of(seen.pace),
         "loss": seen.trained[0].losses[0],
@@ -189,7 +199,7 @@ def _asked(looking: IsolatedProcess, seen: _Seen, method: str, *arguments: Any) 
 
 def _telling_first(built: Sequence[tuple[Architecture, Built]]) -> Iterator[Architecture]:
     """Yield the architectures: those with the median, the fewest and the most FLOPs first."""
-    ranked = [one for one, _ in sorted(built, key=lambda pair: pair[1].costs.flops)]
+    ranked = [one for one, _ in sorted(built, key=lambda pair: pair[1].costs.flops or 0)]
     first = ranked[len(ranked) // 2], ranked[0], ranked[-1]
     yield from dict.fromkeys((*first, *(one for one, _ in built)))
 

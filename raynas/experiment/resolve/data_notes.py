@@ -3,48 +3,65 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from raynas.data import Data, Split
 from raynas.errors import DataError
+from raynas.goals import Classification
+from raynas.trees import leaves, named_leaves
 
 _UNEVEN: Final = 10  # times as many examples as another class
 _FAR: Final = 10  # times as wide a range of values as that of the training examples
+_CHUNK: Final = 1024  # examples
 _SHOWN: Final = 5  # names of classes
 
 
 def unusual(data: Data) -> list[str]:
-    """Return what is unusual in the data: classes, ranges, blank images, repeated examples.
+    """Return what is unusual in arrays: classes, ranges, blank images, repeated examples.
 
     Raises:
         DataError: An input is NaN or infinite.
     """
     parts = {"training": data.train, "validation": data.valid, "test": data.test}
     for part, split in parts.items():
-        _check_finite(part, split)
-    return [*_classes(data, parts), *_ranges(parts), *_blank(parts), *_repeated(parts)]
+        for name, array in named_leaves(split.inputs):
+            _check_finite(part, name, array)
+    notes: list[str] = []
+    if isinstance(data.goal, Classification):
+        notes += _classes(data.goal, parts)
+    for name, _ in named_leaves(data.train.inputs):
+        arrays = {part: dict(named_leaves(split.inputs))[name] for part, split in parts.items()}
+        suffix = f" of {name}" if name else ""
+        notes += [note + suffix for note in (*_ranges(arrays), *_blank(arrays))]
+    return [*notes, *_repeated(parts)]
 
 
-def _check_finite(part: str, split: Split) -> None:
+def _check_finite(part: str, name: str, array: NDArray[Any]) -> None:
     start = 0
-    for inputs in split.parts() if split.inputs.dtype.kind == "f" else ():
+    for inputs in _chunks(array) if array.dtype.kind == "f" else ():
         usable = np.isfinite(inputs).all(axis=tuple(range(1, inputs.ndim)))
         if not usable.all():
             row = start + int(np.argmin(usable))
+            where = f" in {name}" if name else ""
             raise DataError(
-                f"inputs must be finite numbers: {part} example {row} has NaN or infinity"
+                f"inputs must be finite numbers: {part} example {row} has NaN or infinity{where}"
             )
         start += len(inputs)
 
 
-def _classes(data: Data, parts: Mapping[str, Split]) -> Iterator[str]:
+def _chunks(array: NDArray[Any]) -> Iterator[NDArray[Any]]:
+    """Yield an array in parts, so that little memory is needed beside it."""
+    return (array[at : at + _CHUNK] for at in range(0, len(array), _CHUNK))
+
+
+def _classes(goal: Classification, parts: Mapping[str, Split]) -> Iterator[str]:
     """Yield what is said of classes without examples, with few, and of too many classes."""
-    names = data.names or tuple(map(str, range(data.classes)))
+    names = goal.names or tuple(map(str, range(goal.classes)))
     counts = {
-        part: np.bincount(split.labels, minlength=data.classes) for part, split in parts.items()
+        part: np.bincount(split.targets, minlength=goal.classes) for part, split in parts.items()
     }
     anywhere = sum(counts.values())
     for part, count in {"": anywhere, **counts}.items():
@@ -58,8 +75,8 @@ def _classes(data: Data, parts: Mapping[str, Split]) -> Iterator[str]:
             f"classes have from {seen[least]} ({names[least]}) to {seen[most]} ({names[most]}) "
             "training examples"
         )
-    if data.classes > len(data.train) // 2:
-        yield f"{data.classes} classes for {len(data.train)} training examples"
+    if goal.classes > len(parts["training"]) // 2:
+        yield f"{goal.classes} classes for {len(parts['training'])} training examples"
 
 
 def _listed(names: list[str]) -> str:
@@ -68,12 +85,12 @@ def _listed(names: list[str]) -> str:
     return f"{classes} {', '.join(names[:_SHOWN])}{more}"
 
 
-def _ranges(parts: Mapping[str, Split]) -> Iterator[str]:
+def _ranges(arrays: Mapping[str, NDArray[Any]]) -> Iterator[str]:
     """Yield what is said of values on another scale than those of the training examples."""
     ranges = {
-        part: (float(split.inputs.min()), float(split.inputs.max()))
-        for part, split in parts.items()
-        if not split.ids
+        part: (float(array.min()), float(array.max()))
+        for part, array in arrays.items()
+        if array.dtype.kind != "i"
     }
     if not ranges:
         return
@@ -85,26 +102,25 @@ def _ranges(parts: Mapping[str, Split]) -> Iterator[str]:
                 f"values of {part} examples are {low:g} to {high:g}, and those of training "
                 f"examples {least:g} to {most:g}"
             )
-    inputs = parts["training"].inputs
-    if inputs.dtype == np.uint8 and most <= 1:
+    if arrays["training"].dtype == np.uint8 and most <= 1:
         yield f"bytes, 0 to 255, are only {least:g} to {most:g}"
 
 
-def _blank(parts: Mapping[str, Split]) -> Iterator[str]:
-    for part, split in parts.items():
-        if split.inputs.ndim == 4:
-            flat = (inputs.reshape(len(inputs), -1) for inputs in split.parts())
+def _blank(arrays: Mapping[str, NDArray[Any]]) -> Iterator[str]:
+    for part, array in arrays.items():
+        if array.ndim == 4:
+            flat = (inputs.reshape(len(inputs), -1) for inputs in _chunks(array))
             blank = sum(np.count_nonzero((rows == rows[:, :1]).all(axis=1)) for rows in flat)
             if blank:
                 has = "has" if blank == 1 else "have"
-                yield f"{blank} of {len(split)} {part} images {has} one value in all pixels"
+                yield f"{blank} of {len(array)} {part} images {has} one value in all pixels"
 
 
 def _repeated(parts: Mapping[str, Split]) -> Iterator[str]:
     """Yield how many validation and test examples are training examples."""
-    known = {*_hashes(parts["training"].inputs)}
+    known = {*_hashes(parts["training"])}
     for part in ("validation", "test"):
-        same = sum(one in known for one in _hashes(parts[part].inputs))
+        same = sum(one in known for one in _hashes(parts[part]))
         if same:
             yield (
                 f"{same} of {len(parts[part])} {part} examples {'is' if same == 1 else 'are'} "
@@ -112,5 +128,6 @@ def _repeated(parts: Mapping[str, Split]) -> Iterator[str]:
             )
 
 
-def _hashes(inputs: NDArray[np.generic]) -> Iterator[int]:
-    return (hash(row.tobytes()) for row in inputs)
+def _hashes(split: Split) -> Iterator[int]:
+    arrays = [*leaves(split.inputs)]
+    return (hash(tuple(array[row].tobytes() for array in arrays)) for row in range(len(split)))

@@ -46,7 +46,7 @@ class SpaceModule:
 
     Attributes:
         space: What can be searched.
-        build: ``build(architecture, input_shape, classes, **options)`` makes the child.
+        build: ``build(architecture, ...)`` makes the child; it is given what its parameters name.
         resources: ``resources(architecture)`` says what its trial gets, as in ``{"gpus": 0.5}``;
             none if that is the same for all.
         draw: Draws an architecture in a few lines of text; none if the space has no drawing.
@@ -103,11 +103,9 @@ def find_task(reference: Any, options: Mapping[str, Any]) -> Task:
         if _is_name(reference) and reference not in TASKS:
             raise ConfigError(unknown("task", reference, TASKS))
         found = TASKS[reference] if reference in TASKS else _load(reference, "TASK")
-    task = _made(f"task {_name(reference)}", found, "load", options)
-    if not isinstance(task, Task):
-        raise ConfigError(
-            f"a task needs name, recipe and load(source, seed); {shown(task)} lacks some"
-        )
+    task: Task = _made(f"task {_name(reference)}", found, "load", options)
+    if not callable(getattr(task, "load", None)):
+        raise ConfigError(f"a task needs load(source, seed); {shown(task)} lacks it")
     return task
 
 
@@ -258,14 +256,14 @@ def _try_resources(resources: Callable[[Architecture], Any], space: Space) -> No
 def _check_build(make: Callable[..., Any], options: Mapping[str, Any]) -> None:
     """See that a space's ``build`` takes the options before every trial fails for it."""
     signature = inspect.signature(make)
-    known = list(signature.parameters)[3:]
+    _, *known = signature.parameters or ("",)
     try:
-        signature.bind(None, None, None, **options)
+        signature.bind_partial(None, **options)
     except TypeError as error:
         for name in options:
             if known and name not in known:
                 raise ConfigError(unknown("option of the space", name, known)) from error
         raise ConfigError(
-            "a space's build is called as build(architecture, input_shape, classes, **options); "
+            "a space's build is called as build(architecture, ...) with what its parameters name; "
             f"build{signature} cannot be, with the options {dict(options)}: {error}"
         ) from error

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from functools import partial
+from types import ModuleType
 from typing import Final
 
 import numpy as np
 
-from raynas.costs import Costs
-from raynas.data import Data
-from raynas.errors import ConfigError, kind_of, unknown
+from raynas.data import Data, Loop, LoopData
+from raynas.errors import ConfigError, unknown
 from raynas.execution.assess import Assessor
 from raynas.execution.plan import Plan
 from raynas.execution.worker import TRAINING, TrainingContext
 from raynas.experiment.experiment import Experiment
-from raynas.experiment.resolve.data_notes import unusual
-from raynas.experiment.resolve.machine import may_use_gpus
+from raynas.experiment.resolve.briefs import Builder, builder
 from raynas.experiment.resolve.references import (
     SpaceModule,
     find_scheduler,
@@ -28,7 +26,8 @@ from raynas.experiment.resolve.references import (
 )
 from raynas.experiment.resolve.starting_points import starting_points
 from raynas.experiment.resolve.suitability import check_parents, check_scheduler
-from raynas.experiment.resolve.user_code import blamed
+from raynas.experiment.resolve.task_data import check_metrics, loaded, objective_of
+from raynas.experiment.resolve.user_code import blamed, home_of
 from raynas.options import build
 from raynas.proxies import NAMES
 from raynas.schedulers import Director, Scheduler
@@ -37,16 +36,12 @@ from raynas.searchers.inheriting import Inheriting
 from raynas.searchers.requirements import Requirements
 from raynas.searchers.screened import Assess, Screened, ScreeningOptions
 from raynas.searchers.warm_start import WarmStart
-from raynas.space import Architecture, joined, with_priors
-from raynas.tasks import Source, Task
+from raynas.space import Architecture, Space, joined, with_priors
+from raynas.tasks.task import loop_of, recipe_of
 from raynas.training.recipe import Recipe
 from raynas.training.tuning import tuned
 
-_LOG = logging.getLogger("raynas")
 _TRIED: Final = 12  # networks, of one of which each proxy must have a value
-
-_LEARNT: Final = ("val_accuracy", "val_loss", "train_loss", "lr")  # reported after every epoch
-_ON_GPUS: Final = "peak_memory"  # by trials that have one
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +49,13 @@ class ResolvedExperiment:
     """An experiment, looked up.
 
     Attributes:
-        space: The space and its ``build``.
+        space: The space.
+        build: Makes the child of an architecture: the space's ``build`` with its options and with
+            what the task offers.
         data: The task's data, loaded and divided.
+        loop: The task's own training loop, if it has one.
+        homes: The user's own modules that workers cannot import.
+        objective: What is optimised, as in ``Experiment``.
         recipe: How children are trained, before their own decisions.
         plan: What the conductor needs; proxies, if any, are asked in this process.
         start: The architectures to begin with.
@@ -63,11 +63,23 @@ class ResolvedExperiment:
     """
 
     space: SpaceModule
-    data: Data
+    build: Builder
+    data: Data | LoopData
+    loop: Loop | None
+    homes: tuple[ModuleType, ...]
+    objective: str | tuple[str, ...]
     recipe: Recipe
     plan: Plan
     start: Sequence[Architecture]
     dressed: Callable[[Assess], Searcher]
+
+    def completed(self, experiment: Experiment) -> Experiment:
+        """Return the experiment with its objective and the architectures to begin with.
+
+        The journal keeps the architectures themselves, because their file may change.
+        """
+        start = [dict(one) for one in self.start] or experiment.start_from
+        return replace(experiment, objective=self.objective, start_from=start)
 
 
 def resolve(experiment: Experiment) -> ResolvedExperiment:
@@ -80,7 +92,7 @@ def resolve(experiment: Experiment) -> ResolvedExperiment:
     """
     space = find_space(experiment.space, experiment.space_options)
     task = find_task(experiment.task, experiment.task_options)
-    recipe = Recipe().with_overrides({**task.recipe, **experiment.training})
+    recipe = Recipe().with_overrides({**recipe_of(task), **experiment.training})
     if experiment.tune:
         space = replace(space, space=joined(space.space, TRAINING, tuned(recipe, experiment.tune)))
     if experiment.priors:
@@ -90,8 +102,6 @@ def resolve(experiment: Experiment) -> ResolvedExperiment:
     )
     start = starting_points(experiment.start_from, space.space) if experiment.start_from else ()
     scheduler = find_scheduler(experiment.scheduler, experiment.scheduler_options)
-    with blamed("the searcher's check"):
-        check(searcher, _requirements(experiment, scheduler))
     asked, trials = experiment.scheduler, experiment.most_trials
     check_scheduler(scheduler, asked, searcher, experiment.epochs, trials)
     if experiment.inherit_weights:
@@ -100,10 +110,15 @@ def resolve(experiment: Experiment) -> ResolvedExperiment:
         part, _, name = path.partition(".")
         if part == TRAINING:
             recipe.with_overrides({name: getattr(recipe, name, None)})  # raises on unknown names
-    data = _loaded(experiment, task)
-    _check_metrics(experiment, task)
+    data = loaded(experiment, task)
+    experiment = replace(experiment, objective=objective_of(experiment, task, data))
+    check_metrics(experiment, task, data)
+    with blamed("the searcher's check"):
+        check(searcher, _requirements(experiment, scheduler))
+    build_child = builder(space.build, experiment.space_options, data.told)
+    homes = tuple(home for home in (space.home, home_of(type(task))) if home is not None)
     dressed = partial(_dressed, experiment, searcher, start)
-    assess = _here(experiment, space, recipe, data)
+    assess = _here(experiment, space.space, build_child, homes, recipe, data)
     plan = Plan(
         space.space,
         dressed(assess),
@@ -113,7 +128,18 @@ def resolve(experiment: Experiment) -> ResolvedExperiment:
         experiment.seed,
         experiment.limits,
     )
-    return ResolvedExperiment(space, data, recipe, plan, start, dressed)
+    return ResolvedExperiment(
+        space=space,
+        build=build_child,
+        data=data,
+        loop=loop_of(task),
+        homes=homes,
+        objective=experiment.objective or (),
+        recipe=recipe,
+        plan=plan,
+        start=start,
+        dressed=dressed,
+    )
 
 
 def _requirements(experiment: Experiment, scheduler: Scheduler) -> Requirements:
@@ -122,30 +148,6 @@ def _requirements(experiment: Experiment, scheduler: Scheduler) -> Requirements:
     if isinstance(scheduler, Director):
         return replace(required, paused=scheduler.keeps)
     return required
-
-
-def _loaded(experiment: Experiment, task: Task) -> Data:
-    """Load a task's data, and say what is unusual about them.
-
-    Raises:
-        ConfigError: The task raises, or loads something else.
-        DataError: The data are not there, or not usable.
-    """
-    with blamed(f"task {task.name!r}"):
-        data = task.load(Source(experiment.data_dir, experiment.download), experiment.seed)
-    if not isinstance(data, Data):
-        raise ConfigError(
-            f"a task must load raynas.data.Data, and {task.name!r} loads {kind_of(data)}: return "
-            "Data.split(Split.of(inputs, labels), seed=seed)"
-        )
-    if odd := unusual(data):
-        _LOG.warning("the data are unusual: %s", "; ".join(odd))
-    if data.train.ids:
-        _LOG.info(
-            "the inputs are whole numbers (ids, such as those of tokens) and are not normalised: "
-            "give measurements as real numbers"
-        )
-    return data
 
 
 def _dressed(
@@ -160,7 +162,14 @@ def _dressed(
     return Inheriting(searcher) if experiment.inherit_weights else searcher
 
 
-def _here(experiment: Experiment, space: SpaceModule, recipe: Recipe, data: Data) -> Assess:
+def _here(
+    experiment: Experiment,
+    space: Space,
+    build_child: Builder,
+    homes: tuple[ModuleType, ...],
+    recipe: Recipe,
+    data: Data | LoopData,
+) -> Assess:
     """Return what asks proxies in this process, having seen that each has something to say.
 
     Raises:
@@ -173,16 +182,11 @@ def _here(experiment: Experiment, space: SpaceModule, recipe: Recipe, data: Data
     from raynas.execution.ray_tune.missing_proxies import missing  # noqa: PLC0415 - loads Ray
     from raynas.execution.ray_tune.trainable import PackedContext  # noqa: PLC0415
 
-    build_child = partial(space.build, **experiment.space_options)
-    assessor = Assessor.of(
-        TrainingContext(build_child, recipe, data, "cpu"),
-        data,
-        experiment.proxies,
-        experiment.seed,
-    )
-    packed = PackedContext.of(build_child, space.home, recipe, "cpu")
+    context = TrainingContext(build_child, recipe, data, "cpu")
+    assessor = Assessor.of(context, experiment.proxies, experiment.seed)
+    packed = PackedContext.of(build_child, homes, recipe, data, device="cpu")
     rng = np.random.default_rng(0)
-    tried = [space.space.sample(rng) for _ in range(_TRIED)]
+    tried = [space.sample(rng) for _ in range(_TRIED)]
     if lacking := missing(packed, assessor.batch, assessor.names, tried, assessor.seed):
         raise ConfigError(
             f"no network sampled from {experiment.space!r} has a value for "
@@ -190,24 +194,3 @@ def _here(experiment: Experiment, space: SpaceModule, recipe: Recipe, data: Data
             f"{'; '.join(dict.fromkeys(lacking.values()))}"
         )
     return assessor.assess
-
-
-def _check_metrics(experiment: Experiment, task: Task) -> None:
-    """Refuse to optimise, or to wait for, what no trial will report.
-
-    A task that makes trials report more says so in an attribute ``metrics``, a list of names.
-    """
-    reported = [*_LEARNT, *(item.name for item in fields(Costs)), *getattr(task, "metrics", ())]
-    wanted = {"objective": [one.metric for one in experiment.objectives]}
-    if experiment.limits.target:
-        wanted["target"] = [experiment.limits.target.objective.metric]
-    for setting, metrics in wanted.items():
-        for metric in metrics:
-            if metric in reported or (metric == _ON_GPUS and may_use_gpus(experiment)):
-                continue
-            if metric == _ON_GPUS:
-                raise ConfigError(
-                    f"{setting}: {metric} is measured on GPUs, and trials have none here: "
-                    "params or flops say how large a network is"
-                )
-            raise ConfigError(f"{setting}: {unknown('metric', metric, [*reported, _ON_GPUS])}")

@@ -7,7 +7,6 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, closing
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -147,8 +146,7 @@ def run_resolved(
         Interrupted: A signal has ended the run.
         RaynasError: As for ``search``.
     """
-    if resolved.start:  # the journal keeps the architectures themselves; their file may change
-        experiment = replace(experiment, start_from=[dict(one) for one in resolved.start])
+    experiment = resolved.completed(experiment)
     check_machine(experiment, resolved.space)
     others = Watchers([*watchers])
     with ExitStack() as stack:
@@ -186,18 +184,19 @@ def run_resolved(
 
 def _execute(experiment: Experiment, resolved: ResolvedExperiment, conductor: Conductor) -> None:
     """Search on Ray; then train, test and export the winner."""
-    from raynas.execution.ray_tune.opening import opened  # noqa: PLC0415 - loads Ray
+    from raynas.execution.ray_tune.opening import Work, opened  # noqa: PLC0415 - loads Ray
 
     share = share_of(experiment)
     checking = quick_check(experiment, resolved, conductor.history)
-    build = partial(resolved.space.build, **experiment.space_options)
-    space = resolved.space
-    with (
-        checking as check_networks,
-        opened(
-            share, build, space.home, resolved.recipe, resolved.data, space.resources
-        ) as session,
-    ):
+    work = Work(
+        resolved.build,
+        resolved.recipe,
+        resolved.data,
+        resolved.loop,
+        resolved.homes,
+        resolved.space.resources,
+    )
+    with checking as check_networks, opened(share, work) as session:
         conductor.interruption.listen()
         check_networks()
         if experiment.gpu_hours and not session.slots.usual.gpus:

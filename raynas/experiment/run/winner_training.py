@@ -21,7 +21,7 @@ from raynas.insight.run_limits import ended_by
 from raynas.insight.wording import metric
 from raynas.rng import winner_seed
 from raynas.searchers.recommendation import Recommendation
-from raynas.training.exported import PROGRAM, WEIGHTS, Exported, input_card
+from raynas.training.exported import PROGRAM, WEIGHTS, Exported, network_card
 from raynas.trial import Failed, History, Trial, Winner, WinnerEpoch
 
 _LOG = logging.getLogger("raynas")
@@ -184,10 +184,7 @@ class WinnerTraining:
             "space_options": described["space_options"],
             "architecture": dict(chosen.architecture),
             "task": described["task"],
-            "input_shape": list(data.input_shape),
-            "classes": data.classes,
-            "class_names": list(data.names),
-            "input": input_card(data),
+            **network_card(data),
             "metrics": dict(winner.metrics if winner else {}),
         }
 

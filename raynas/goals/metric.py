@@ -1,0 +1,175 @@
+"""Metrics: objects that see one batch after another and then give a number."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+from raynas.errors import ConfigError
+from raynas.trees import first, mapped
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@runtime_checkable
+class Metric(Protocol):
+    """A metric over all batches of a split. The metrics of ``torchmetrics`` are such objects.
+
+    A metric may also have ``standard_error()``, the standard error of its value that comes from
+    the sampling of the examples.
+    """
+
+    def update(self, predictions: Any, targets: Any) -> None:
+        """Add a batch."""
+        ...
+
+    def compute(self) -> Any:
+        """Return the value over all batches, a number or a tensor with one number."""
+        ...
+
+
+class OverAll:
+    """A metric by a function that needs all examples at once, such as those of scikit-learn."""
+
+    def __init__(self, function: Callable[[Any, Any], Any]) -> None:
+        """Keep the function.
+
+        Args:
+            function: It is called once, with the predictions and the targets of all examples, on
+                the CPU, and returns a number.
+        """
+        self._function = function
+        self._seen: list[tuple[Any, Any]] = []
+
+    def update(self, predictions: Any, targets: Any) -> None:
+        """Keep the predictions and targets of a batch, on the CPU."""
+        self._seen.append(mapped(lambda tensor: tensor.detach().cpu(), (predictions, targets)))
+
+    def compute(self) -> Any:
+        """Call the function."""
+        return self._function(*joined(self._seen))
+
+
+def joined(parts: list[Any]) -> Any:
+    """Return one tree of tensors for several, concatenated along their first axis."""
+    import torch  # noqa: PLC0415 - deciding must not load torch
+
+    like = parts[0]
+    if isinstance(like, Mapping):
+        return {name: joined([part[name] for part in parts]) for name in like}
+    if isinstance(like, tuple | list):
+        return type(like)(joined([part[at] for part in parts]) for at in range(len(like)))
+    return torch.cat(parts)
+
+
+class Mean:
+    """The mean of one number per example, with its standard error."""
+
+    def __init__(self, values: Callable[[Any, Any], Tensor | None]) -> None:
+        """Keep the function that returns the number of each example.
+
+        Args:
+            values: Returns ``[batch]`` for predictions and targets, or the mean of the batch, a
+                scalar; with scalars there is no standard error.
+        """
+        self._values = values
+        self._count = 0
+        self._sum: Any = 0.0
+        self._squares: Any = 0.0
+        self._each = True
+
+    def update(self, predictions: Any, targets: Any) -> None:
+        """Add a batch; nothing is copied from the device."""
+        values: Any = self._values(predictions, targets)
+        count = len(first(targets))
+        self._each = self._each and values.ndim == 1
+        self._count += count
+        self._sum = self._sum + (values.sum() if values.ndim else values * count)
+        self._squares = self._squares + values.square().sum()
+
+    def compute(self) -> float:
+        """Return the mean."""
+        return float(self._sum) / self._count
+
+    def standard_error(self) -> float | None:
+        """Return the standard error of the mean; none if it is unknown."""
+        if not self._each:
+            return None
+        spread = float(self._squares) / self._count - self.compute() ** 2
+        return math.sqrt(max(spread, 0.0) / self._count)
+
+
+def accuracy_error(accuracy: float, examples: float) -> float:
+    """Return the standard error of an accuracy (a fraction) over so many examples.
+
+    One right and one wrong answer are added (Laplace), so that the error is never zero.
+    """
+    share = (accuracy * examples + 1) / (examples + 2)
+    return math.sqrt(share * (1 - share) / examples)
+
+
+class Share:
+    """The share of right answers, with its standard error."""
+
+    def __init__(self, right: Callable[[Any, Any], Tensor]) -> None:
+        """Keep the function that says which answers are right.
+
+        Args:
+            right: Returns a tensor of truth values for predictions and targets.
+        """
+        self._of = right
+        self._right: Any = 0
+        self._count: Any = 0
+
+    def update(self, predictions: Any, targets: Any) -> None:
+        """Add a batch; nothing is copied from the device."""
+        right = self._of(predictions, targets)
+        self._right = self._right + right.sum()
+        self._count += right.numel()
+
+    def compute(self) -> float:
+        """Return the share, a fraction."""
+        return float(self._right) / float(self._count)
+
+    def standard_error(self) -> float:
+        """Return the standard error of the share."""
+        return accuracy_error(self.compute(), self._count)
+
+
+def value_of(name: str, metric: Metric) -> float:
+    """Return a metric's value as a number.
+
+    Raises:
+        ConfigError: It is not one number.
+    """
+    value = metric.compute()
+    try:
+        return float(value)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise ConfigError(f"the metric {name} must be one number: got {value!r}") from error
+
+
+def new_metrics(given: Mapping[str, Any]) -> dict[str, Metric]:
+    """Return new metric objects for what a user gave by name: objects, or functions.
+
+    An object is copied, so that batches of one split do not count for another; a function is
+    called with the predictions and targets of all examples.
+
+    Raises:
+        ConfigError: One is neither.
+    """
+    made: dict[str, Metric] = {}
+    for name, metric in given.items():
+        if isinstance(metric, Metric) and not isinstance(metric, type):
+            made[name] = copy.deepcopy(metric)
+        elif callable(metric):
+            made[name] = OverAll(metric)
+        else:
+            raise ConfigError(
+                f"the metric {name} must be a function of predictions and targets, or an object "
+                f"with update and compute: got {metric!r}"
+            )
+    return made
