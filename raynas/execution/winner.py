@@ -24,6 +24,7 @@ from raynas.execution.worker import (
     TrainingContext,
     TrialSpec,
     begin,
+    check_process,
     explained,
     failure,
     load,
@@ -72,6 +73,7 @@ def retrain(
         StorageError: A checkpoint cannot be written, which ends the run.
         UnexplainedFailureError: As ``train`` raises it in a ``used`` process.
     """
+    check_process(spec)
     try:
         with torch_globals_kept(), memory_fails():
             yield from _retrained(context, spec)

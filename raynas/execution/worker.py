@@ -171,6 +171,7 @@ def train(
         UnexplainedFailureError: The trial failed, and the process, which is ``used``, may be the
             cause: it should not be used any more.
     """
+    check_process(spec)
     since = time.perf_counter()
     try:
         with torch_globals_kept(), memory_fails():
@@ -182,6 +183,19 @@ def train(
     except (Exception, SystemExit, KeyboardInterrupt) as error:  # noqa: BLE001 - a user's code
         failed = replace(failure(spec.number, error), seconds=time.perf_counter() - since)
         yield explained(failed, spec, used=used)
+
+
+def check_process(spec: TrialSpec) -> None:
+    """Check that no loop of an earlier trial still runs in this process.
+
+    Raises:
+        UnexplainedFailureError: One does: the process should not be used any more.
+    """
+    from raynas.training.loop_thread import left_behind  # noqa: PLC0415 - see the docstring above
+
+    if left_behind():
+        reason = "the loop of an earlier trial has not ended in this process"
+        raise UnexplainedFailureError(Failed(spec.number, reason, cause="circumstances"))
 
 
 def explained(failed: Failed, spec: TrialSpec, *, used: bool) -> Failed:
@@ -226,6 +240,7 @@ def _reports(context: TrainingContext, spec: TrialSpec) -> Iterator[Report | Not
     with closing(training):
         while training.epoch < spec.epochs:
             epoch = training.step()
+            yield from _told(spec, training)
             metrics = {**epoch.metrics, **facts, **peak(device)}
             reports.append(
                 Report(spec.number, epoch.epoch, metrics, epoch.seconds, errors=epoch.errors)
@@ -233,6 +248,12 @@ def _reports(context: TrainingContext, spec: TrialSpec) -> Iterator[Report | Not
             if training.epoch < spec.epochs or spec.keep:
                 _save(checkpoint, training, facts, reports)
             yield reports[-1]
+
+
+def _told(spec: TrialSpec, learner: Learner) -> Iterator[Notice]:
+    """Yield the notices of a learner, each once."""
+    while learner.notices:
+        yield Notice(spec.number, learner.notices.pop(0))
 
 
 def searched(context: TrainingContext) -> Parts:

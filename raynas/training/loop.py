@@ -24,7 +24,7 @@ from raynas.training.learner import Epoch
 from raynas.training.loop_context import LoopContext, Restored
 from raynas.training.loop_thread import in_thread
 
-_ENDED: Final = "ended"  # the number of epochs after which a loop ended by itself
+_ENDED: Final = "ended_after"  # the number of epochs after which a loop ended by itself
 
 
 class OwnLoop:
@@ -48,6 +48,7 @@ class OwnLoop:
         """
         self.child = child.to(context.device)
         self.epoch = context.epoch
+        self.notices: list[str] = []
         self._loop = loop
         self._context = context
         self._reports: Iterator[Mapping[str, Any]] | None = None
@@ -66,6 +67,7 @@ class OwnLoop:
                 self._context.begin(self.epoch)
                 self._reports = self._begun()
             reported = next(self._reports, None)
+            self._note()
             if reported is None:
                 self._end()
             else:
@@ -79,6 +81,15 @@ class OwnLoop:
         if inspect.isgeneratorfunction(inspect.unwrap(self._loop.fit)):
             return iter(self._loop.fit(self.child, self._context))
         return in_thread(self._loop.fit, self.child, self._context)
+
+    def _note(self) -> None:
+        """Note that the loop uses nothing of the checkpoint, once."""
+        if self._context.ignored:
+            self._context.restored = None
+            self.notices.append(
+                "continues with the weights of its checkpoint only, because its loop uses none of "
+                "context.epochs(), context.track(...) and context.checkpoint"
+            )
 
     def _end(self) -> None:
         if not self._last:
@@ -145,12 +156,16 @@ def _numbers(reported: Any) -> dict[str, float]:
             "a loop must report metrics by name, such as {'val_loss': 0.5}: "
             f"got {reported!r:.80}"
         )
-    numbers = {}
-    for name, value in reported.items():
-        try:
-            numbers[str(name)] = float(value)
-        except (TypeError, ValueError, RuntimeError) as error:
-            raise TrialError(f"the metric {name} must be a number: got {value!r:.80}") from error
-        if not math.isfinite(numbers[str(name)]):
-            raise TrialError(f"training diverged: {name} is {numbers[str(name)]}")
-    return numbers
+    return {str(name): _number(str(name), value) for name, value in reported.items()}
+
+
+def _number(name: str, value: Any) -> float:
+    if hasattr(value, "detach"):  # torch warns of a conversion that loses the gradient
+        value = value.detach()
+    try:
+        number = float(value)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise TrialError(f"the metric {name} must be a number: got {value!r:.80}") from error
+    if not math.isfinite(number):
+        raise TrialError(f"training diverged: {name} is {number}")
+    return number

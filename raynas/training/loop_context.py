@@ -70,7 +70,7 @@ class LoopContext:
     _tracked: dict[str, Any] = field(default_factory=dict)
     _kept: Path | None = None
     _used: bool = False
-    _reporter: Callable[[Mapping[str, Any]], Any] | None = None
+    _reporter: Callable[[Mapping[str, Any]], bool] | None = None
 
     def begin(self, epoch: int) -> None:
         """Seed all global generators for the epochs from ``epoch`` on."""
@@ -136,7 +136,7 @@ class LoopContext:
         """Keep a file or folder from which the loop can continue, with the next report."""
         self._kept = Path(path)
 
-    def report(self, metrics: Mapping[str, Any], checkpoint: Path | str | None = None) -> Any:
+    def report(self, metrics: Mapping[str, Any], checkpoint: Path | str | None = None) -> bool:
         """Report the metrics of an epoch, and wait for the decision of the scheduler.
 
         Args:
@@ -144,11 +144,11 @@ class LoopContext:
             checkpoint: As for ``save``.
 
         Returns:
-            ``Go.ON``, or ``Go.STOP`` if the loop must end now.
+            Whether the loop continues; if not, it must end now.
 
         Raises:
             TrialError: The loop is a generator, which yields its metrics instead.
-            StopTraining: The loop reports again after ``Go.STOP``.
+            StopTraining: The loop reports again after it was told to end.
         """
         if self._reporter is None:
             raise TrialError("a loop that is a generator must yield its metrics, not report them")

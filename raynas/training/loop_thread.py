@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from enum import Enum
 from functools import partial
 from queue import SimpleQueue
 from typing import Any, Final
@@ -15,15 +14,15 @@ from raynas.training.loop_context import LoopContext
 
 _PATIENCE: Final = 60.0  # seconds that a loop may take to end when it is told to stop
 
-LEFT_BEHIND: list[threading.Thread] = []
-"""Threads of loops that did not end: their process must not train another network."""
+_UNFINISHED: list[threading.Thread] = []
 
 
-class Go(Enum):
-    """The decision after a report: whether the loop continues."""
+def left_behind() -> bool:
+    """Return whether a loop that was told to stop still runs in this process.
 
-    ON = "on"
-    STOP = "stop"
+    Such a process must not train another network.
+    """
+    return any(thread.is_alive() for thread in _UNFINISHED)
 
 
 class StopTraining(BaseException):
@@ -48,7 +47,7 @@ def in_thread(
         bridge.stop()
         thread.join(_PATIENCE)
         if thread.is_alive():
-            LEFT_BEHIND.append(thread)
+            _UNFINISHED.append(thread)
 
 
 class _Bridge:
@@ -56,11 +55,11 @@ class _Bridge:
 
     def __init__(self) -> None:
         self._told: SimpleQueue[tuple[str, Any]] = SimpleQueue()
-        self._answers: SimpleQueue[Go] = SimpleQueue()
+        self._answers: SimpleQueue[bool] = SimpleQueue()
         self._stopped = threading.Event()
 
-    def report(self, metrics: Mapping[str, Any]) -> Go:
-        """Hand over a report; return the decision. Called in the thread of the loop."""
+    def report(self, metrics: Mapping[str, Any]) -> bool:
+        """Hand over a report; return whether to continue. Called in the thread of the loop."""
         if self._stopped.is_set():
             raise StopTraining
         self._told.put(("report", metrics))
@@ -85,9 +84,9 @@ class _Bridge:
             if kind == "end":
                 return
             yield what
-            self._answers.put(Go.ON)
+            self._answers.put(True)
 
     def stop(self) -> None:
         """Tell the loop to stop; it may be waiting for a decision."""
         self._stopped.set()
-        self._answers.put(Go.STOP)
+        self._answers.put(False)

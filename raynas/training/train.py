@@ -91,6 +91,7 @@ class Training:
         self.seed = seed
         self.epoch = 0
         self.valid = valid
+        self.notices: list[str] = []
         self._lr = recipe.lr
         self._optimizer = SGD(self.child.named_parameters(), recipe)
 
