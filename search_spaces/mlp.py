@@ -53,16 +53,16 @@ SPACE: Final = Space(
 )
 
 
-def build(architecture: Architecture, input_shape: tuple[int, ...], classes: int) -> nn.Module:
+def build(architecture: Architecture, input_shape: tuple[int, ...], outputs: int) -> nn.Module:
     """Return the network: hidden layers, then a linear one.
 
     Args:
         architecture: An architecture of ``SPACE``, or of a space that extends it.
         input_shape: The shape of one example; images are flattened.
-        classes: The number of logits.
+        outputs: How many numbers the network returns per example, such as one logit per class.
 
     Returns:
-        A module from ``[batch, *input_shape]`` to ``[batch, classes]``.
+        A module from ``[batch, *input_shape]`` to ``[batch, outputs]``.
     """
     from torch import nn  # noqa: PLC0415 - deciding must not load torch
 
@@ -78,14 +78,14 @@ def build(architecture: Architecture, input_shape: tuple[int, ...], classes: int
         if decided["dropout"]:
             layers[f"dropout_{i}"] = nn.Dropout(decided["dropout"])
         width = wider
-    layers["logits"] = nn.Linear(width, classes)
+    layers["logits"] = nn.Linear(width, outputs)
     return nn.Sequential(layers)
 
 
 def draw(architecture: Architecture) -> str:
-    """Return the network in one line, such as ``input - 64 - 16 - classes  (ReLU)``."""
+    """Return the network in one line, such as ``input - 64 - 16 - outputs  (ReLU)``."""
     widths = " - ".join(map(str, _widths(architecture)))
-    return f"input - {widths} - classes  ({_extras(architecture)})"
+    return f"input - {widths} - outputs  ({_extras(architecture)})"
 
 
 def _extras(architecture: Architecture) -> str:

@@ -70,4 +70,4 @@ def test_the_size_is_known():
 
 
 def test_drawing():
-    assert mlp.draw(mlp.SPACE.architecture(SMALLEST)) == "input - 16 - classes  (Tanh)"
+    assert mlp.draw(mlp.SPACE.architecture(SMALLEST)) == "input - 16 - outputs  (Tanh)"

@@ -230,16 +230,16 @@ def silent(child, context):  # noqa: ARG001 - the interface
 
 BAD = {
     "nothing": (silent, "fit ended without a report, 4 epochs before the end"),
-    "nothing, a function": (lambda child, context: None, "fit ended without a report"),
-    "no mapping": (lambda child, context: context.report(3.0), "by name.*got 3.0"),
-    "no numbers": (lambda child, context: context.report({"f1": "x"}), "f1 must be a number"),
+    "nothing, a function": (lambda *_: None, "fit ended without a report"),
+    "no mapping": (lambda _, context: context.report(3.0), "by name.*got 3.0"),
+    "no numbers": (lambda _, context: context.report({"f1": "x"}), "f1 must be a number"),
     "many numbers": (
-        lambda child, context: context.report({"f1": torch.zeros(2)}),
+        lambda _, context: context.report({"f1": torch.zeros(2)}),
         "f1 must be a number",
     ),
-    "not finite": (lambda child, context: context.report({"f1": np.nan}), "diverged: f1 is nan"),
+    "not finite": (lambda _, context: context.report({"f1": np.nan}), "diverged: f1 is nan"),
     "no file": (
-        lambda child, context: context.report({"f1": 1.0}, checkpoint="gone.pt"),
+        lambda _, context: context.report({"f1": 1.0}, checkpoint="gone.pt"),
         "checkpoint of the loop must be there: gone.pt is not",
     ),
 }

@@ -3,14 +3,20 @@
 from raynas.goals.classification import Classification, MultiLabel
 from raynas.goals.goal import Goal
 from raynas.goals.metric import Metric, OverAll, accuracy_error
+from raynas.goals.pixels import Pixels
 from raynas.goals.regression import Regression
+from raynas.goals.tokens import CTC, NextToken, SequenceTagging
 
 __all__ = [
+    "CTC",
     "Classification",
     "Goal",
     "Metric",
     "MultiLabel",
+    "NextToken",
     "OverAll",
+    "Pixels",
     "Regression",
+    "SequenceTagging",
     "accuracy_error",
 ]

@@ -84,9 +84,9 @@ class _Bridge:
             if kind == "end":
                 return
             yield what
-            self._answers.put(True)
+            self._answers.put(True)  # noqa: FBT003 - a queue of truth values
 
     def stop(self) -> None:
         """Tell the loop to stop; it may be waiting for a decision."""
         self._stopped.set()
-        self._answers.put(False)
+        self._answers.put(False)  # noqa: FBT003

@@ -52,7 +52,10 @@ def load_winner(folder: Path | str) -> Predictor:
             f"{home} holds no network.pt2: torch could not export this network; build it with "
             "the space and load weights.safetensors"
         )
-    program = torch.export.load(home / "network.pt2")
+    with warnings.catch_warnings():
+        # Some versions of torch warn of their own way to read the file.
+        warnings.filterwarnings("ignore", "The given buffer is not writable")
+        program = torch.export.load(home / "network.pt2")
     return Predictor(program.module(), card)
 
 

@@ -35,7 +35,7 @@ __all__ = [
 def build(
     architecture: Architecture,
     input_shape: tuple[int, ...],
-    classes: int,
+    outputs: int,
     *,
     channels: int = 16,
     cells: int = 8,
@@ -45,7 +45,7 @@ def build(
     return network(
         to_genotype(architecture),
         input_shape,
-        classes,
+        outputs,
         channels=channels,
         cells=cells,
         drop_path=drop_path,
@@ -55,7 +55,7 @@ def build(
 def network(
     genotype: Genotype,
     input_shape: tuple[int, ...],
-    classes: int,
+    outputs: int,
     *,
     channels: int = 16,
     cells: int = 8,
@@ -70,14 +70,14 @@ def network(
     Args:
         genotype: The two cells.
         input_shape: The shape of one image: (channels, height, width).
-        classes: The number of labels.
+        outputs: How many numbers the network returns per example, such as one logit per class.
         channels: The width of the first normal cells' nodes; each reduction cell doubles it.
         cells: The number of cells.
         drop_path: The probability that an edge (except a plain skip) is zero for an example in
             training.
 
     Returns:
-        A module that maps ``[batch, *input_shape]`` to logits ``[batch, classes]``.
+        A module that maps ``[batch, *input_shape]`` to logits ``[batch, outputs]``.
 
     Raises:
         ConfigError: The input is not an image, a size is below one, or drop-path is not a
@@ -85,4 +85,4 @@ def network(
     """
     from search_spaces.darts import stack  # noqa: PLC0415 - only building needs torch
 
-    return stack.network(genotype, input_shape, classes, channels, cells, drop_path)
+    return stack.network(genotype, input_shape, outputs, channels, cells, drop_path)

@@ -23,7 +23,7 @@ __all__ = ["PUBLISHED", "SPACE", "Stage", "build", "draw", "from_stages", "stage
 def build(
     architecture: Architecture,
     input_shape: tuple[int, ...],
-    classes: int,
+    outputs: int,
     *,
     width: float = 1.0,
     dropout: float = 0.2,
@@ -39,12 +39,12 @@ def build(
     Args:
         architecture: An architecture of ``SPACE``.
         input_shape: The shape of one image: (channels, height, width).
-        classes: The number of logits.
+        outputs: How many numbers the network returns per example, such as one logit per class.
         width: The factor of all widths, which are rounded to multiples of 8.
         dropout: The share of features dropped before the last layer.
 
     Returns:
-        A module that maps ``[batch, *input_shape]`` to logits ``[batch, classes]``.
+        A module that maps ``[batch, *input_shape]`` to logits ``[batch, outputs]``.
 
     Raises:
         ConfigError: The input is not an image, or a size is not above zero.
@@ -52,4 +52,4 @@ def build(
     from search_spaces.mobile.network import network  # noqa: PLC0415 - torch only to build
 
     activation = str(architecture["activation"])
-    return network(stages(architecture), activation, input_shape, classes, width, dropout)
+    return network(stages(architecture), activation, input_shape, outputs, width, dropout)

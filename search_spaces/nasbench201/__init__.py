@@ -28,7 +28,7 @@ __all__ = ["SPACE", "build", "draw", "from_string", "prune", "to_string"]
 def build(
     architecture: Architecture,
     input_shape: tuple[int, ...],
-    classes: int,
+    outputs: int,
     *,
     channels: int = 16,
     cells: int = 5,
@@ -39,7 +39,7 @@ def build(
     Args:
         architecture: The cell.
         input_shape: The shape of one image: (channels, height, width).
-        classes: The number of labels.
+        outputs: How many numbers the network returns per example, such as one logit per class.
         channels: The width of the first of the three stages; the others have twice and four
             times as many.
         cells: Copies of the cell in each stage.
@@ -48,7 +48,7 @@ def build(
             is the same, except for learnt biases of convolutions whose input is zero.
 
     Returns:
-        A module that maps ``[batch, *input_shape]`` to logits ``[batch, classes]``.
+        A module that maps ``[batch, *input_shape]`` to logits ``[batch, outputs]``.
 
     Raises:
         ConfigError: The input is not an image, or a size is below one.
@@ -56,4 +56,4 @@ def build(
     from search_spaces.nasbench201.network import network  # noqa: PLC0415 - torch only to build
 
     cell = architecture if dead_edges else prune(architecture)
-    return network(dict(operations(cell)), input_shape, classes, channels, cells)
+    return network(dict(operations(cell)), input_shape, outputs, channels, cells)
