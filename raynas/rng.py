@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import torch
 
 # The purposes. Generators of different purposes are independent, even with equal seeds.
-_PROPOSE, _TRAIN, _SPLIT, _FIT, _PROBE = range(5)
+_PROPOSE, _TRAIN, _SPLIT, _FIT, _PROBE, _DIVIDE = range(6)
 _WINNER = 2**31 - 1  # the trial number for the winner's training; no search has so many trials
 
 
@@ -34,6 +34,11 @@ def fit_rng(trials: int) -> np.random.Generator:
 def split_rng(seed: int) -> np.random.Generator:
     """Return the generator that divides a data set into training and validation data."""
     return np.random.default_rng((_SPLIT, seed))
+
+
+def division_rng(seed: int, number: int) -> np.random.Generator:
+    """Return the generator that divides the same data anew, for division ``number``."""
+    return np.random.default_rng((_DIVIDE, seed, number))
 
 
 def batch_rng(seed: int) -> np.random.Generator:

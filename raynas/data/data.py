@@ -14,7 +14,7 @@ from raynas.errors import DataError, kind_of
 from raynas.goals import Classification, Goal
 from raynas.goals.inferred import inferred
 from raynas.rng import split_rng
-from raynas.trees import mapped, named_leaves
+from raynas.trees import leaves, mapped, named_leaves
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,8 @@ class Data:
             none to compute it from the training inputs, ``False`` for no normalisation.
         collate: Makes a batch of a list of examples of a data set; none for torch's own.
         batched: Whether a data set gives whole batches, so that none are made of its examples.
+        exchangeable: Whether training and validation examples may be divided anew, for folds and
+            finalists; not if they have an order, such as time.
         workers: Processes that load the examples of a data set; none for as many as the trial has
             CPUs beside its own on a GPU, and for no other process on a CPU.
     """
@@ -49,6 +51,7 @@ class Data:
     norm: Any = None
     collate: Callable[[Sequence[Any]], Any] | None = None
     batched: bool = False
+    exchangeable: bool = True
     workers: int | None = None
     _given: tuple[Goal | None, Sequence[Any]] = field(init=False, repr=False, compare=False)
 
@@ -73,6 +76,11 @@ class Data:
             object.__setattr__(self, "_given", (self.goal, ()))
         if self.norm is False:
             object.__setattr__(self, "norm", mapped(lambda _: None, self.example))
+
+    @property
+    def normalised(self) -> bool:
+        """Whether an input is normalised."""
+        return any(norm is not None for norm in leaves(self.norm))
 
     def _check_arrays(self) -> None:
         """Check that the three splits have the same types and shapes."""

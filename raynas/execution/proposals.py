@@ -124,6 +124,7 @@ def begin(
         screening=proposal.screening,
         at=at,
         fault=proposal.fault,
+        division=proposal.division,
     )
 
 

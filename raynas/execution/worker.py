@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from raynas import costs
-from raynas.data import Data, Loop, LoopData
+from raynas.data import Data, Division, Loop, LoopData, check_divisible
 from raynas.errors import (
     CheckpointError,
     DataError,
@@ -27,7 +27,7 @@ from raynas.errors import (
 )
 from raynas.execution.checkpoint_file import read, save
 from raynas.execution.retries import place
-from raynas.rng import seed_weights
+from raynas.rng import seed_weights, training_seed
 from raynas.space import Architecture
 from raynas.training.memory import begin_peak, memory_fails, peak
 from raynas.training.recipe import Recipe
@@ -59,6 +59,7 @@ class TrialSpec:
             the learning rate continues from there.
         keep: Whether to write a checkpoint also after the last epoch, for others to inherit.
         reported: The last epoch that is in the journal; 0 if the trial begins.
+        division: The number of the division into training and validation data; 0 for the task's.
         confirmed: Where in the code errors of networks are raised, as ``retries.place`` says it.
     """
 
@@ -71,7 +72,34 @@ class TrialSpec:
     begin: int = 0
     keep: bool = False
     reported: int = 0
+    division: int = 0
     confirmed: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Repeats:
+    """How often a trial trains its architecture; its score is the mean.
+
+    Attributes:
+        folds: How many divisions of training and validation data there are, so that every example
+            is in the validation data of one of them; 1 for the task's own division only.
+        seeds: How many trainings there are on each division, with different training seeds.
+        seed: The run's seed, by which data are divided.
+    """
+
+    folds: int = 1
+    seeds: int = 1
+    seed: int = 0
+
+    def of(self, spec: TrialSpec) -> Iterator[tuple[Division, int]]:
+        """Yield the division and the training seed of each training of a trial."""
+        for number in range(self.folds * self.seeds):
+            fold = Division(spec.division, number // self.seeds, self.folds)
+            yield fold, training_seed(spec.seed, number) if number else spec.seed
+
+
+ONCE = Repeats()
+"""One training, on the task's own division."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +139,7 @@ class TrainingContext:
         device: ``cpu`` or ``cuda``.
         threads: The number of CPU threads; several workers share the cores.
         loop: The task's own training loop; none for the loop of raynas.
+        repeats: How often a trial trains its architecture, on which divisions of the data.
     """
 
     build: Callable[[Architecture], nn.Module]
@@ -119,7 +148,11 @@ class TrainingContext:
     device: str
     threads: int = 1
     loop: Loop | None = None
+    repeats: Repeats = ONCE
     _on_device: dict[str, Batches] = field(
+        init=False, repr=False, compare=False, default_factory=dict
+    )
+    _divided: dict[Division, TrainingContext] = field(
         init=False, repr=False, compare=False, default_factory=dict
     )
 
@@ -128,6 +161,24 @@ class TrainingContext:
         if split not in self._on_device:
             self._on_device[split] = self.batches_named(split)
         return self._on_device[split]
+
+    def divided(self, division: Division) -> TrainingContext:
+        """Return the same context for another division of the data.
+
+        The last divisions are kept, because the next trials use them too.
+
+        Raises:
+            ConfigError: The data cannot be divided in this way.
+        """
+        if division.own:
+            return self
+        if division not in self._divided:
+            while len(self._divided) > self.repeats.folds:
+                del self._divided[next(iter(self._divided))]
+            check_divisible(self.data, division.folds)
+            data: Any = self.data
+            self._divided[division] = replace(self, data=division.of(data, self.repeats.seed))
+        return self._divided[division]
 
     def batches_named(self, name: str) -> Batches:
         """Return ``train``, ``valid``, ``test`` or ``merged`` in batches on the device.
@@ -223,7 +274,7 @@ def _reports(context: TrainingContext, spec: TrialSpec) -> Iterator[Report | Not
 
     device = torch.device(context.device)
     begin_peak(device)
-    training, measured = begin(context, spec, searched(context))
+    training, measured = learner_of(context, spec)
     facts = measured.known
     checkpoint = Path(spec.checkpoint)
     reports: list[Report] = []
@@ -256,11 +307,27 @@ def _told(spec: TrialSpec, learner: Learner) -> Iterator[Notice]:
         yield Notice(spec.number, learner.notices.pop(0))
 
 
-def searched(context: TrainingContext) -> Parts:
-    """Return what a trial of the search is trained and scored on."""
-    if context.loop:
-        return Parts()
-    return Parts(context.examples("train"), context.examples("valid"))
+def learner_of(context: TrainingContext, spec: TrialSpec) -> tuple[Learner, costs.Costs]:
+    """Return the training of a trial, and the costs of its network.
+
+    With folds or seeds, it is the training of several children of the architecture.
+
+    Raises:
+        TrialError: As for ``begin``.
+        ConfigError: As for ``begin``, or the data cannot be divided into folds.
+    """
+    from raynas.training.averaged import Averaged  # noqa: PLC0415 - see the module's docstring
+
+    begun: list[tuple[Learner, costs.Costs]] = []
+    for division, seed in context.repeats.of(spec):
+        own = context.divided(division)
+        parts = Parts()
+        if not context.loop:
+            parts = Parts(own.examples("train"), own.examples("valid"))
+        begun.append(begin(own, replace(spec, seed=seed), parts))
+    if len(begun) == 1:
+        return begun[0]
+    return Averaged([learner for learner, _ in begun], context.repeats.folds), begun[0][1]
 
 
 @dataclass(frozen=True, slots=True)

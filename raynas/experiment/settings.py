@@ -41,6 +41,9 @@ class Parts:
             for that of the task. With several, the leaderboard is ranked by the first, and so is
             the winner chosen, unless the searcher recommends another trial.
         epochs: The full length of a trial.
+        folds: How many divisions of the data a trial trains its architecture on, as in
+            cross-validation; its score is the mean.
+        seeds: How many times a trial trains it on each division, with different training seeds.
         seed: The seed of everything.
 
     Raises:
@@ -64,6 +67,8 @@ class Parts:
     scheduler_options: Mapping[str, Any] = field(default_factory=dict)
     objective: str | tuple[str, ...] | None = None
     epochs: int = 9
+    folds: int = 1
+    seeds: int = 1
     seed: int = 0
 
     def check_parts(self) -> None:
@@ -82,7 +87,7 @@ class Parts:
             object.__setattr__(self, "objective", names[0] if len(names) == 1 else names)
         if self.seed < 0:
             raise ConfigError(f"seed must not be negative, got {self.seed}")
-        _at_least_one(self, "epochs")
+        _at_least_one(self, "epochs", "folds", "seeds")
         self.objectives  # noqa: B018 - raises on what is malformed
 
     @property
@@ -116,6 +121,8 @@ class Budget:
             and ``resume`` does not count, nor does the winner's training.
         gpu_hours: How many hours of GPUs to hold, all workers together.
         target: The score at which a trial ends the search, as in ``val_accuracy=0.98``.
+        finalists: The share of the trials, the last ones, that train the best networks again, on
+            other divisions of the data; the winner is chosen by all of their scores. 0 for none.
         max_failures: The number of failed trials that ends the search.
         winner_epochs: How long the winner is trained anew; none for as long as a trial.
 
@@ -127,12 +134,17 @@ class Budget:
     time: float | str | None = None
     gpu_hours: float | None = None
     target: str | None = None
+    finalists: float = 0.0
     max_failures: int | None = None
     winner_epochs: int | None = None
 
     def check_budget(self) -> None:
         """Check what needs nothing looked up."""
         _at_least_one(self, "trials", "winner_epochs", "max_failures")
+        if not 0.0 <= self.finalists < 1.0:
+            raise ConfigError(f"0 <= finalists < 1 must hold: got {self.finalists}")
+        if self.finalists and self.most_trials == math.inf:
+            raise ConfigError("finalists are the last of --trials: give a number of trials, too")
         if self.gpu_hours is not None and not 0 < self.gpu_hours < math.inf:
             raise ConfigError(f"gpu_hours must be more than 0, got {self.gpu_hours}")
 

@@ -35,15 +35,18 @@ class Learner(Protocol):
     """A child in training, by the loop of raynas or by a task's own.
 
     Attributes:
-        child: The network.
         epoch: Epochs trained so far; set it to continue the schedule of another training.
         notices: What people should know about the training, each a sentence without its subject,
             which is the trial. The caller removes what it has told.
     """
 
-    child: nn.Module
     epoch: int
     notices: list[str]
+
+    @property
+    def child(self) -> nn.Module:
+        """The network."""
+        ...
 
     def step(self) -> Epoch:
         """Train for one epoch, then score the child.

@@ -95,6 +95,7 @@ class Proposal:
             resumed.
         screening: How zero-cost proxies screened it.
         fault: Why it should not be trained, if that is known: the trial then fails at once.
+        division: The number of the division into training and validation data; 0 for the task's.
     """
 
     architecture: Architecture
@@ -106,6 +107,7 @@ class Proposal:
     replaces: int | None = None
     screening: Screening = Screening()
     fault: Fault | None = None
+    division: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +143,7 @@ class Started:
         at: The time, in seconds since 1970 (in a simulation: of the virtual clock).
         replaces: The stopped trial that it replaces, if any: that trial is never resumed.
         fault: Why it is not trained, as in ``Proposal``.
+        division: As in ``Proposal``.
     """
 
     number: int
@@ -156,6 +159,7 @@ class Started:
     at: float = 0.0
     replaces: int | None = None
     fault: Fault | None = None
+    division: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,28 +5,28 @@ from __future__ import annotations
 import json
 import os
 import platform
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from importlib import import_module
 from sys import intern
-from types import ModuleType
 from typing import Any, Final
 
 from ray import tune
 
-from raynas.data import Data, Loop, LoopData
 from raynas.execution.packing import Resources
 from raynas.execution.ray_tune.packing_code import Packed
 from raynas.execution.uncollected import uncollected
 from raynas.execution.winner import WinnerEvent, retrain
+from raynas.execution.work import Work
 from raynas.execution.worker import (
+    ONCE,
     Notice,
+    Repeats,
     TrainingContext,
     TrialSpec,
     UnexplainedFailureError,
     train,
 )
-from raynas.space import Architecture
 from raynas.training.recipe import Recipe
 from raynas.trial import Failed, Report
 
@@ -45,35 +45,29 @@ class PackedContext:
         data: The data of the task, packed.
         recipe: The training recipe.
         device: The device of trials that have a GPU.
+        repeats: How often a trial trains its architecture.
     """
 
     code: Packed
     data: Packed
     recipe: Recipe
     device: str
+    repeats: Repeats = ONCE
 
     @classmethod
-    def of(
-        cls,
-        build: Callable[[Architecture], Any],
-        homes: Iterable[ModuleType],
-        recipe: Recipe,
-        data: Data | LoopData,
-        *,
-        loop: Loop | None = None,
-        device: str = "cuda",
-    ) -> PackedContext:
-        """Pack ``build``, the loop and the data, with the user's modules ``homes``."""
-        homes = tuple(homes)
-        code = Packed.of((build, loop), *homes)
-        return cls(code, Packed.of(data, *homes), recipe, device)
+    def of(cls, work: Work, device: str) -> PackedContext:
+        """Pack what trials do, with the user's modules that it needs."""
+        code = Packed.of((work.build, work.loop), *work.homes)
+        data = Packed.of(work.data, *work.homes)
+        return cls(code, data, work.recipe, device, work.repeats)
 
     def unpacked(self, share: Resources) -> TrainingContext:
         """Return the context of a worker with the resources ``share``."""
         device = self.device if share.gpus else "cpu"
         threads = max(1, int(share.cpus))
         build, loop = self.code.unpacked()
-        return TrainingContext(build, self.recipe, self.data.unpacked(), device, threads, loop)
+        data = self.data.unpacked()
+        return TrainingContext(build, self.recipe, data, device, threads, loop, self.repeats)
 
 
 class ChildTrainable(tune.Trainable):  # type: ignore[misc]  # Ray ships no types

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -10,11 +11,12 @@ from typing import Final
 
 import numpy as np
 
-from raynas.data import Data, Loop, LoopData
+from raynas.data import Data, Loop, LoopData, check_divisible
 from raynas.errors import ConfigError, unknown
 from raynas.execution.assess import Assessor
 from raynas.execution.plan import Plan
-from raynas.execution.worker import TRAINING, TrainingContext
+from raynas.execution.work import Work
+from raynas.execution.worker import TRAINING, Repeats, TrainingContext
 from raynas.experiment.experiment import Experiment
 from raynas.experiment.resolve.briefs import Builder, builder
 from raynas.experiment.resolve.references import (
@@ -32,6 +34,7 @@ from raynas.options import build
 from raynas.proxies import NAMES
 from raynas.schedulers import Director, Scheduler
 from raynas.searchers import Searcher, check
+from raynas.searchers.finalists import Finalists
 from raynas.searchers.inheriting import Inheriting
 from raynas.searchers.requirements import Requirements
 from raynas.searchers.screened import Assess, Screened, ScreeningOptions
@@ -56,6 +59,7 @@ class ResolvedExperiment:
         loop: The task's own training loop, if it has one.
         homes: The user's own modules that workers cannot import.
         objective: What is optimised, as in ``Experiment``.
+        repeats: How often a trial trains its architecture.
         recipe: How children are trained, before their own decisions.
         plan: What the conductor needs; proxies, if any, are asked in this process.
         start: The architectures to begin with.
@@ -68,6 +72,7 @@ class ResolvedExperiment:
     loop: Loop | None
     homes: tuple[ModuleType, ...]
     objective: str | tuple[str, ...]
+    repeats: Repeats
     recipe: Recipe
     plan: Plan
     start: Sequence[Architecture]
@@ -113,6 +118,8 @@ def resolve(experiment: Experiment) -> ResolvedExperiment:
     data = loaded(experiment, task)
     experiment = replace(experiment, objective=objective_of(experiment, task, data))
     check_metrics(experiment, task, data)
+    if experiment.folds > 1 or experiment.finalists:
+        check_divisible(data, experiment.folds)
     with blamed("the searcher's check"):
         check(searcher, _requirements(experiment, scheduler))
     build_child = builder(space.build, experiment.space_options, data.told)
@@ -135,6 +142,7 @@ def resolve(experiment: Experiment) -> ResolvedExperiment:
         loop=loop_of(task),
         homes=homes,
         objective=experiment.objective or (),
+        repeats=Repeats(experiment.folds, experiment.seeds, experiment.seed),
         recipe=recipe,
         plan=plan,
         start=start,
@@ -159,6 +167,8 @@ def _dressed(
         searcher = Screened(searcher, assess, screening)
     if start:
         searcher = WarmStart(searcher, start)
+    if experiment.finalists and math.isfinite(experiment.most_trials):
+        searcher = Finalists(searcher, int(experiment.most_trials), experiment.finalists)
     return Inheriting(searcher) if experiment.inherit_weights else searcher
 
 
@@ -184,7 +194,7 @@ def _here(
 
     context = TrainingContext(build_child, recipe, data, "cpu")
     assessor = Assessor.of(context, experiment.proxies, experiment.seed)
-    packed = PackedContext.of(build_child, homes, recipe, data, device="cpu")
+    packed = PackedContext.of(Work(build_child, recipe, data, homes=homes), "cpu")
     rng = np.random.default_rng(0)
     tried = [space.sample(rng) for _ in range(_TRIED)]
     if lacking := missing(packed, assessor.batch, assessor.names, tried, assessor.seed):

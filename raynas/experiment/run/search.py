@@ -14,6 +14,7 @@ from raynas.errors import ConfigError, ResourceError
 from raynas.execution.conductor import Conductor
 from raynas.execution.interruption import UNINTERRUPTED, Interruption
 from raynas.execution.ray_tune.final_training import FinalTraining
+from raynas.execution.work import Work
 from raynas.execution.worker import TrialSpec
 from raynas.experiment.experiment import Experiment, experiment_from
 from raynas.experiment.resolve.machine import check_machine, share_of
@@ -184,7 +185,7 @@ def run_resolved(
 
 def _execute(experiment: Experiment, resolved: ResolvedExperiment, conductor: Conductor) -> None:
     """Search on Ray; then train, test and export the winner."""
-    from raynas.execution.ray_tune.opening import Work, opened  # noqa: PLC0415 - loads Ray
+    from raynas.execution.ray_tune.opening import opened  # noqa: PLC0415 - loads Ray
 
     share = share_of(experiment)
     checking = quick_check(experiment, resolved, conductor.history)
@@ -195,6 +196,7 @@ def _execute(experiment: Experiment, resolved: ResolvedExperiment, conductor: Co
         resolved.loop,
         resolved.homes,
         resolved.space.resources,
+        resolved.repeats,
     )
     with checking as check_networks, opened(share, work) as session:
         conductor.interruption.listen()
@@ -236,5 +238,6 @@ def trial_spec(experiment: Experiment, conductor: Conductor, trial: Trial) -> Tr
         begin=started.begin,
         keep=keeper(conductor.plan.searcher) is not None or started.inherits,
         reported=trial.reports[-1].epoch if trial.reports else 0,
+        division=started.division,
         confirmed=sorted(conductor.confirmed),
     )
