@@ -66,6 +66,9 @@ def search(  # noqa: PLR0913 - a command's arguments are its options
     epochs: Annotated[
         int | None, typer.Option(help="Full length of a trial, at least 1.", show_default="9")
     ] = None,
+    folds: s.Folds = None,
+    seeds: s.Seeds = None,
+    finalists: s.Finalists = None,
     seed: Annotated[
         int | None,
         typer.Option(help="Seed of all random numbers, at least 0.", show_default="0"),
@@ -75,7 +78,7 @@ def search(  # noqa: PLR0913 - a command's arguments are its options
         typer.Option(
             help="Metric to optimise, with :min or :max for the direction. Repeat it for several: "
             "[b]--objective val_accuracy --objective params[/].",
-            show_default="val_accuracy",
+            show_default="that of the task",
         ),
     ] = None,
     output: Annotated[
@@ -115,6 +118,9 @@ def search(  # noqa: PLR0913 - a command's arguments are its options
         target=target,
         max_failures=max_failures,
         epochs=epochs,
+        folds=folds,
+        seeds=seeds,
+        finalists=finalists,
         seed=seed,
         objective=objective or None,  # without the option, typer gives an empty list
         output=output,

@@ -20,6 +20,29 @@ Scheduler = Annotated[
         show_default="asha",
     ),
 ]
+Folds = Annotated[
+    int | None,
+    typer.Option(
+        help="Divisions of the data that a trial trains its architecture on; its score is the "
+        "mean.",
+        show_default="1",
+    ),
+]
+Seeds = Annotated[
+    int | None,
+    typer.Option(
+        help="Trainings on each division, with different seeds; the score is the mean.",
+        show_default="1",
+    ),
+]
+Finalists = Annotated[
+    float | None,
+    typer.Option(
+        help="Share of the trials that train the best architectures again at the end, on other "
+        "divisions of the data: 0.1.",
+        show_default="0",
+    ),
+]
 Tune = Annotated[
     str | None,
     typer.Option(

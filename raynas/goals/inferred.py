@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,11 +16,29 @@ from raynas.goals.regression import Regression
 _LOG = logging.getLogger("raynas")
 
 
+@dataclass(frozen=True)
+class Undecided(Goal):
+    """The goal of targets that could mean several things, until a task names one.
+
+    Attributes:
+        reason: What the task must do, in one sentence.
+    """
+
+    reason: str
+
+    def loss(self, outputs: Any, targets: Any) -> Any:  # noqa: ARG002 - the interface
+        """Refuse to be used.
+
+        Raises:
+            DataError: Always.
+        """
+        raise DataError(self.reason)
+
+
 def inferred(targets: Any) -> Goal:
     """Return classification for labels ``[examples]``, regression for real numbers.
 
-    Raises:
-        DataError: The targets could mean several things.
+    Other targets could mean several things: their goal is ``Undecided``.
     """
     if isinstance(targets, np.ndarray) and targets.dtype.kind in "iu" and targets.ndim == 1:
         return Classification()
@@ -33,7 +52,7 @@ def inferred(targets: Any) -> Goal:
     if isinstance(targets, np.ndarray) and targets.ndim == 2:
         one = targets.shape[1] == 1
         hint = "; for classes, give " + ("targets[:, 0]" if one else "targets.argmax(1)")
-    raise DataError(
+    return Undecided(
         "a task must name its goal, such as goal=Regression(), because its targets do not tell "
         f"it: got {kind_of(targets)}{hint}"
     )

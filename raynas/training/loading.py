@@ -119,7 +119,8 @@ class Loaded:
         known = length(self.part)
         if self._numbered and known is not None and not self.data.batched:
             order = torch.randperm(known, generator=generator, device=self.device).cpu().numpy()
-            self._order[:] = np.array_split(order, self.steps(recipe.batch_size))
+            steps = np.array_split(order, self.steps(recipe.batch_size))
+            self._order[:] = [rows.tolist() for rows in steps]
             yield from self._on_device(self._loader(ordered=True))
             return
         for at, (inputs, targets) in enumerate(self._on_device(self._stream(recipe.batch_size))):

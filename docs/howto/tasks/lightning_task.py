@@ -40,7 +40,6 @@ class LightningDigits:
         train, valid = (DataLoader(part, 64) for part in context.data.content)
         trainer.fit(Module(), train, valid, ckpt_path=context.checkpoint)
 
-    # --8<-- end
 
 
 class Reporting(lightning.Callback):

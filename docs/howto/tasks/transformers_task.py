@@ -28,7 +28,6 @@ class TransformersDigits:
         )
         trainer.train(resume_from_checkpoint=context.checkpoint and str(context.checkpoint))
 
-    # --8<-- end
 
 
 class Model(nn.Module):

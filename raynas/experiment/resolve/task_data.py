@@ -9,12 +9,13 @@ from typing import Final
 
 from raynas.costs import Costs
 from raynas.data import Data, LoopData
-from raynas.errors import ConfigError, kind_of, unknown
+from raynas.errors import ConfigError, DataError, kind_of, unknown
 from raynas.experiment import amounts
 from raynas.experiment.experiment import Experiment
 from raynas.experiment.resolve.data_notes import unusual
 from raynas.experiment.resolve.machine import may_use_gpus
 from raynas.experiment.resolve.user_code import blamed
+from raynas.goals.inferred import Undecided
 from raynas.tasks import Source, Task
 from raynas.tasks.task import goal_of, loop_of, name_of
 
@@ -41,6 +42,8 @@ def loaded(experiment: Experiment, task: Task) -> Data | LoopData:
             "Data.split(Split.of(inputs, targets), seed=seed)"
         )
     if isinstance(data, Data):
+        if isinstance(data.goal, Undecided):
+            raise DataError(data.goal.reason)
         for said in _said(data):
             _LOG.info(said)
         if data.arrays and (odd := unusual(data)):
