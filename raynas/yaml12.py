@@ -6,6 +6,8 @@ is eight.
 
 from __future__ import annotations
 
+import json
+from contextlib import suppress
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -35,7 +37,9 @@ def parse(text: str, what: str) -> Any:
 
 
 def parse_file(path: Path, what: str) -> Any:
-    """Return the contents of a YAML or JSON file.
+    """Return the contents of a YAML file, or of a JSON file, whose name ends in ``.json``.
+
+    JSON writes characters beyond 16 bits as pairs, which YAML does not read as one character.
 
     Raises:
         ConfigError: The file cannot be read, or is not valid YAML; see ``parse``.
@@ -46,6 +50,9 @@ def parse_file(path: Path, what: str) -> Any:
         raise ConfigError(f"{what} cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise ConfigError(f"{what} must be text in UTF-8: {error}") from error
+    if path.suffix == ".json":
+        with suppress(ValueError):  # what is no JSON may be YAML, which people write more easily
+            return json.loads(text)
     return parse(text, what)
 
 

@@ -226,8 +226,14 @@ REFUSED = {
     "an object": (lambda _: object(), "it returned a object"),
     "a number": (lambda logits: logits.sum().item(), "it returned a float"),
     "labels": (lambda logits: logits.argmax(1), "it returned a tensor .* of int64"),
-    "a scalar": (lambda logits: logits.sum(), r"it returned a tensor \(\) of float32"),
-    "one row": (lambda logits: logits[0], r"it returned a tensor \(10,\) of float32"),
+    "a scalar": (
+        lambda logits: logits.sum(),
+        r"one logit per class .*: got \(\)",
+    ),
+    "one row": (
+        lambda logits: logits[0],
+        r"one logit per class .*: got \(10,\)",
+    ),
 }
 
 

@@ -1,7 +1,6 @@
 """A run as users start it, but trials and the winner are trained in this process, without Ray."""
 
 from dataclasses import replace
-from functools import partial
 from types import MappingProxyType
 
 import numpy as np
@@ -37,8 +36,7 @@ class Few:
 
 def execute(experiment, resolved, conductor, retrained=retrain):
     """Do what ``_execute`` does; what is told to workers goes through JSON, as with Ray."""
-    build = partial(resolved.space.build, **experiment.space_options)
-    context = TrainingContext(build, resolved.recipe, resolved.data, "cpu")
+    context = TrainingContext(resolved.build, resolved.recipe, resolved.data, "cpu")
     if not conductor.finished:
         conductor.open(1, 0.0)
     while trial := conductor.next():
@@ -61,6 +59,7 @@ def opened(experiment):
     """Begin or resume the run of an experiment without training; return its history."""
     writer = Journal(experiment.output)
     try:
-        return open_run(experiment, resolve(experiment), writer)
+        resolved = resolve(experiment)
+        return open_run(resolved.completed(experiment), resolved, writer)
     finally:
         writer.close()

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 import safetensors.torch
 import torch
-from raynas.logits import logits_of
 from safetensors.torch import load_file
 
 import raynas
@@ -18,6 +17,8 @@ from raynas.errors import SpaceError, TrialError
 from raynas.execution import winner
 from raynas.execution.winner import retrain
 from raynas.execution.worker import TrainingContext, TrialSpec, train
+from raynas.experiment.resolve.briefs import builder
+from raynas.goals.outputs import main_output
 from raynas.proxies import Batch, score
 from raynas.space import Architecture
 from raynas.tasks.digits import Digits
@@ -37,6 +38,19 @@ if torch.__version__ < "2.7":  # it cannot trace a mapping of the user's own
 ONLY = {"synflow": {"complex weights", "bfloat16"}}  # which computes in float64
 
 
+def bound(build, data):
+    """Return ``build`` with what it asks for beside the architecture."""
+    return builder(build, {}, data.told)
+
+
+def zeros(count):
+    return torch.zeros((count, 1, 8, 8))
+
+
+def batch(count):
+    return zeros(count), torch.zeros(count, dtype=torch.int64)
+
+
 @pytest.fixture(scope="module")
 def data():
     whole = Digits().load(Source(), 0)
@@ -46,7 +60,7 @@ def data():
 
 @pytest.fixture
 def context(data):
-    return TrainingContext(children.build, Recipe(batch_size=20), data, "cpu")
+    return TrainingContext(bound(children.build, data), Recipe(batch_size=20), data, "cpu")
 
 
 def spec_of(kind, checkpoint, **more):
@@ -89,7 +103,8 @@ def test_a_winner_goes_on_likewise_and_computes_the_same_when_it_is_loaded(
     assert [*tested.weights.files] == [name]
     assert bool(tested.weights.missing) == (kind in NO_SAFETENSORS)
     (tmp_path / name).write_bytes(tested.weights.files[name])
-    module = built(children.build, Architecture({"kind": kind}), data.input_shape, 10)
+    build = bound(children.build, data)
+    module = built(build, Architecture({"kind": kind}), partial(zeros, 2))
     read = partial(torch.load, weights_only=True) if kind in NO_SAFETENSORS else load_file
     module.load_state_dict(read(tmp_path / name))
     assert bool(program.missing) == (kind in NO_PROGRAM)
@@ -103,9 +118,9 @@ def test_a_winner_goes_on_likewise_and_computes_the_same_when_it_is_loaded(
     right = (logits.argmax(1).numpy() == data.test.targets).mean()
     assert right == pytest.approx(tested.metrics["test_accuracy"])
     if kind != "a passing buffer":  # which no state_dict holds
-        inputs = (torch.from_numpy(data.test.inputs) - data.mean[0]) / data.std[0]
+        inputs = (torch.from_numpy(data.test.inputs) - data.norm.mean[0]) / data.norm.std[0]
         with torch.inference_mode():
-            mine = logits_of(module.eval()(inputs.float()))
+            mine = main_output(module.eval()(inputs.float()))
         torch.testing.assert_close(mine, logits, rtol=1e-4, atol=1e-5)
 
 
@@ -138,14 +153,15 @@ def test_a_trained_winner_is_only_tested_and_exported_again(context, tmp_path):
 @pytest.mark.parametrize("kind", children.KINDS)
 def test_it_is_measured_and_scored_without_a_change(kind, data):
     architecture = Architecture({"kind": kind})
-    child = built(children.build, architecture, data.input_shape, 10)
+    build = bound(children.build, data)
+    child = built(build, architecture, partial(zeros, 2))
     before = {name: part for name, part in child.state_dict().items() if torch.is_tensor(part)}
     before = {name: part.clone() for name, part in before.items()}
-    assert measure(child, data.input_shape).params > 600
-    assert training_bytes(child, data.input_shape, 8) > 2000
+    assert measure(child, zeros(1)).params > 600
+    assert training_bytes(child, batch, 8, data.goal.loss) > 2000
     after = child.state_dict()
     assert all(torch.equal(part, after[name]) for name, part in before.items())
-    found = children.quietly(lambda: score(children.build, architecture, Batch.of(data, size=8)))
+    found = children.quietly(lambda: score(build, architecture, Batch.of(data, size=8)))
     raised = {name for name in found.tracebacks if kind not in ONLY.get(name, ())}
     assert not raised, found.tracebacks
 
@@ -158,22 +174,23 @@ def test_an_output_that_holds_no_logits_is_refused_with_what_it_was(name, data, 
         del architecture, input_shape
         return children.Answer(classes, answer)
 
+    build = bound(build, data)
     context = TrainingContext(build, Recipe(batch_size=20), data, "cpu")
     (failed,) = train(context, TrialSpec(0, {}, 1, 0, str(tmp_path / "trial.pt")))
     assert not failed.detail, "a sentence, no traceback"
     with pytest.raises(SpaceError, match=says):
         raise SpaceError(failed.reason)
-    child = built(build, Architecture({}), data.input_shape, 10)
+    child = built(build, Architecture({}), partial(zeros, 2))
     with pytest.raises(SpaceError, match=says):
-        training_bytes(child, data.input_shape, 20)
+        training_bytes(child, batch, 20, data.goal.loss)
     found = score(build, Architecture({}), Batch.of(data, size=8), ["grad_norm", "jacob_cov"])
     assert "grad_norm" not in found.values
     assert not found.tracebacks
 
 
-def test_a_lazy_layer_that_only_training_uses_is_refused(data):
+def test_a_lazy_layer_that_only_training_uses_is_refused():
     with pytest.raises(TrialError, match=r"does not use norm\.weight.*give that layer its sizes"):
-        built(lambda *_: children.LazyInTraining(10), Architecture({}), data.input_shape, 10)
+        built(lambda _: children.LazyInTraining(10), Architecture({}), partial(zeros, 2))
 
 
 def test_lazy_layers_draw_the_weights_of_the_seed(context, tmp_path):

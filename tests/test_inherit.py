@@ -385,7 +385,7 @@ def test_momentum_goes_with_the_weights_it_moved_and_what_is_new_is_at_rest():
 def test_a_wider_child_takes_the_steps_its_parent_would_have_taken(digits):
     """As far as the parent's units go: without its momentum, the child would begin at rest."""
     valid = Examples.of(digits.valid, digits, torch.device("cpu"))
-    few = replace(valid, inputs=valid.inputs[:32], labels=valid.targets[:32])
+    few = replace(valid, inputs=valid.inputs[:32], targets=valid.targets[:32])
     recipe = Recipe(batch_size=16, crop=0, flip=False, weight_decay=0.0)
 
     def begun(width):
@@ -469,14 +469,16 @@ def digits():
 @pytest.mark.parametrize("name", BUILDS)
 def test_a_child_of_the_same_architecture_trains_on_as_its_parent(name, digits):
     valid = Examples.of(digits.valid, digits, torch.device("cpu"))
-    examples = replace(valid, inputs=valid.inputs[:48], labels=valid.targets[:48])
+    examples = replace(valid, inputs=valid.inputs[:48], targets=valid.targets[:48])
     architecture = SPACES[name].sample(np.random.default_rng(3))
     recipe = Recipe(batch_size=16, crop=1)
     parent, child = (
-        Training(built(name, architecture, seed), examples, recipe, epochs=3, seed=7)
+        Training(
+            built(name, architecture, seed), examples, recipe, epochs=3, seed=7, valid=examples
+        )
         for seed in (0, 1)
     )
-    parent.step(examples)
+    parent.step()
     file = io.BytesIO()
     torch.save(parent.state(), file)
     file.seek(0)
@@ -486,7 +488,7 @@ def test_a_child_of_the_same_architecture_trains_on_as_its_parent(name, digits):
         inputs = examples.normalised(examples.inputs[:9])
         assert torch.equal(parent.child.eval()(inputs), child.child.eval()(inputs))
     for _ in range(2):
-        assert child.step(examples).metrics == parent.step(examples).metrics
+        assert child.step().metrics == parent.step().metrics
     for one, other in zip(*(t.child.state_dict().values() for t in (parent, child)), strict=True):
         assert torch.equal(one, other)
 

@@ -22,9 +22,12 @@ from PIL import Image
 from sklearn.datasets import load_digits, load_wine
 
 from raynas.data import Data, Split
+from raynas.data.moments import moments
 from raynas.errors import ConfigError, DataError
+from raynas.goals import Classification, MultiLabel, Regression
 from raynas.rng import split_rng
-from raynas.tasks import TASKS, Source, Task
+from raynas.tasks import TASKS, Source
+from raynas.tasks.task import name_of, recipe_of
 from raynas.training import Recipe
 
 COUNT = 40  # images in each part of the small copies
@@ -317,12 +320,14 @@ def test_dividing_keeps_every_example_once_and_every_class_to_its_share(labels, 
         assert share - 1 < np.count_nonzero(taken.targets == label) < share + 1
 
 
-@pytest.mark.parametrize("shape", [(3000, 3, 4, 5), (1500, 7)])
+@pytest.mark.parametrize("shape", [(3000, 3, 4, 5), (1500, 7), (1500, 9, 4)])
 def test_moments_are_those_of_numpy(shape):
     values = np.random.default_rng(0).normal(100, 30, shape).astype(np.float32)
-    values[:, 1] = 5.0
-    mean, std = Split(values, np.zeros(len(values), np.int64)).moments()
-    axes = (0, 2, 3) if len(shape) == 4 else (0,)
+    axis = 2 if len(shape) == 3 else 1  # of the features of a series, or of the channels
+    np.moveaxis(values, axis, 1)[:, 1] = 5.0
+    found = moments(Split(values, np.zeros(len(values), np.int64)))
+    mean, std = found.mean, found.std
+    axes = tuple(at for at in range(len(shape)) if at != axis)
     expected = values.std(axes, dtype=np.float64)
     expected[1] = 1.0  # what does not vary is left alone, not divided by zero
     np.testing.assert_allclose(mean, values.mean(axes, dtype=np.float64), rtol=1e-9)
@@ -332,7 +337,7 @@ def test_moments_are_those_of_numpy(shape):
 @pytest.mark.parametrize(
     ("inputs", "labels", "message"),
     [
-        (np.zeros((3, 2)), [0, 1], "one label for each example"),
+        (np.zeros((3, 2)), [0, 1], "one target for each example"),
         (np.zeros((0, 2)), np.zeros(0, int), "at least one"),
         (np.zeros(3), [0, 1, 1], r"got \(3,\)"),
         (np.zeros((2, 0)), [0, 1], r"got \(2, 0\)"),
@@ -344,11 +349,8 @@ def test_moments_are_those_of_numpy(shape):
         (np.zeros((2, 2), complex), [0, 1], "must be numbers: got ndarray of complex128"),
         (np.zeros((2, 9, 8, 3)), [0, 1], r"channels last.*np.transpose\(inputs, \(0, 3, 1, 2\)"),
         (np.zeros((2, 9, 8, 1), np.uint8), [0, 1], "channels last"),
-        (np.zeros((2, 2)), [0.5, 1], r"whole numbers.*float64.*labels.astype\(int\)"),
         (np.zeros((2, 2)), [1, -1], "counted from 0: got -1 in row 1"),
-        (np.zeros((2, 2)), ["a", "b"], "whole numbers.*return_inverse"),
-        (np.zeros((2, 2)), [[0], [1]], r"give labels\[:, 0\]"),
-        (np.zeros((2, 2)), [[0, 1], [1, 0]], r"give labels.argmax\(1\)"),
+        (np.zeros((2, 2)), ["a", "b"], "targets must be numbers.*return_inverse"),
     ],
 )
 def test_what_is_no_data_is_refused(inputs, labels, message):
@@ -361,7 +363,29 @@ def test_splits_of_different_kinds_are_refused():
     with pytest.raises(DataError, match=r"one shape: got \(2,\) and \(3,\)"):
         Data.split(small, seed=0, valid=0.5, test=large)
     with pytest.raises(DataError, match="below classes=1: got 1"):
-        Data(small, small, small, 1, (0.0, 0.0), (1.0, 1.0))
+        Data(small, small, small, goal=Classification(classes=1))
+
+
+@pytest.mark.parametrize(
+    ("targets", "hint"),
+    [([[0], [1]], r"give targets\[:, 0\]"), ([[0, 1], [1, 0]], r"give targets.argmax\(1\)")],
+)
+def test_targets_that_could_mean_several_things_need_a_goal(targets, hint):
+    split = Split.of(np.zeros((2, 2)), targets)
+    undecided = Data(split, split, split)
+    with pytest.raises(DataError, match=f"must name its goal.*{hint}"):
+        undecided.goal.loss(None, None)
+    assert undecided.with_goal(MultiLabel()).goal.labels == len(targets[0])
+
+
+def test_real_targets_are_for_regression_and_whole_ones_too_if_the_task_says_so(caplog):
+    caplog.set_level("INFO", "raynas")
+    real = Split.of(np.zeros((40, 2)), np.linspace(0.0, 9.0, 40))
+    assert isinstance(Data.split(real, seed=0).goal, Regression)
+    assert "so the goal is regression" in caplog.text
+    whole = Data.split(Split.of(np.zeros((40, 2)), np.arange(40) * 5), seed=0)
+    assert whole.classes == 40
+    assert whole.with_goal(Regression()).train.targets.max() > 100  # not the number of a class
 
 
 @pytest.mark.parametrize("dtype", [np.uint16, np.int32, np.float64, bool])
@@ -411,23 +435,23 @@ def test_a_split_is_shown_without_its_contents_and_refuses_other_arrays():
     for inputs, labels in [
         (split.inputs.astype(float), split.targets),
         (split.inputs, split.targets.astype(np.int32)),
-        (split.inputs[:, :, None], split.targets),
+        (split.inputs[:, 0], split.targets),
         ([[0.0]], [0]),
     ]:
-        with pytest.raises(DataError, match=r"Split.of\(inputs, labels\) converts them"):
+        with pytest.raises(DataError, match=r"Split.of\(inputs, targets\) converts them"):
             Split(inputs, labels)
 
 
 def test_a_task_of_your_own_is_short():
     class Wine:
-        name = "wine"
         recipe = {"batch_size": 32, "lr": 0.05}  # noqa: RUF012 - as the docstring of Task shows it
 
         def load(self, source, seed):  # noqa: ARG002 - the data is embedded
             wine = load_wine()
             return Data.split(Split.of(wine.data, wine.target), seed=seed)
 
-    assert isinstance(Wine(), Task)
+    assert name_of(Wine()) == "wine"
+    assert recipe_of(Wine()) == Wine.recipe
     data = Wine().load(Source(), seed=0)
     assert data.input_shape == (13,)
     assert data.train.inputs.dtype == np.float32
@@ -437,10 +461,9 @@ def test_a_task_of_your_own_is_short():
 @pytest.mark.parametrize("name", TASKS)
 def test_every_task_has_a_name_and_a_usable_recipe(name):
     task = TASKS[name]()
-    assert isinstance(task, Task)
-    assert task.name == name
+    assert name_of(task) == name
     assert task == TASKS[name]()
-    Recipe().with_overrides(task.recipe)
+    Recipe().with_overrides(recipe_of(task))
 
 
 def test_naming_tasks_loads_neither_torch_nor_sklearn():

@@ -13,6 +13,7 @@ from torch import nn
 
 from raynas.data import Data, Split
 from raynas.errors import ConfigError, SpaceError, TrialError
+from raynas.goals import Classification
 from raynas.rng import seed_weights
 from raynas.space import Architecture
 from raynas.tasks import TASKS, Source
@@ -81,7 +82,7 @@ def test_it_is_the_gradient_descent_that_it_claims_to_be():
     for _ in range(6):
         training.step()
 
-    inputs = (data.train.inputs - np.float64(data.mean)) / np.float64(data.std)
+    inputs = (data.train.inputs - np.float64(data.norm.mean)) / np.float64(data.norm.std)
     inputs = torch.tensor(inputs)
     target = nn.functional.one_hot(torch.tensor(data.train.targets), 3) * 0.8 + 0.2 / 3
     params, velocity = [weight, bias], [torch.zeros_like(weight), torch.zeros_like(bias)]
@@ -106,7 +107,8 @@ def test_scores_are_those_of_scikit_learn(digits):
     child = small_net(0)
     examples = Examples.of(digits.valid, digits, CPU)
     scores = evaluate(child, examples)
-    inputs = (digits.valid.inputs - np.float32(digits.mean[0])) / np.float32(digits.std[0])
+    (mean,), (std,) = digits.norm.mean, digits.norm.std
+    inputs = (digits.valid.inputs - np.float32(mean)) / np.float32(std)
     with torch.no_grad():
         chances = child.eval()(torch.tensor(inputs)).softmax(1).numpy()
     labels = digits.valid.targets
@@ -136,8 +138,8 @@ def test_nine_epochs_are_enough_for_digits(digits):
     seed_weights(0)
     child = nasbench201.build(cell, digits.input_shape, digits.classes, channels=16, cells=1)
     train, valid = (Examples.of(split, digits, CPU) for split in (digits.train, digits.valid))
-    training = Training(child, train, recipe, epochs=9, seed=0)
-    epochs = [training.step(valid) for _ in range(9)]
+    training = Training(child, train, recipe, epochs=9, seed=0, valid=valid)
+    epochs = [training.step() for _ in range(9)]
     assert [epoch.epoch for epoch in epochs] == list(range(1, 10))
     assert epochs[-1].metrics["val_accuracy"] >= 0.97
     assert epochs[-1].metrics["train_loss"] < epochs[0].metrics["train_loss"]
@@ -150,7 +152,7 @@ def test_nine_epochs_are_enough_for_digits(digits):
 @given(count=st.integers(1, 3000), batch_size=st.integers(2, 300))
 def test_steps_are_of_equal_size_and_never_of_one_example(count, batch_size):
     zeros = torch.zeros(count, 1)
-    examples = Examples(zeros, zeros[:, 0].long(), zeros[0], zeros[0], 1)
+    examples = Examples(zeros, zeros[:, 0].long(), Classification(1), (None,))
     sizes = {len(part) for part in zeros.tensor_split(examples.steps(batch_size))}
     assert max(sizes) - min(sizes) <= 1
     assert max(sizes) <= max(batch_size, 3)
@@ -167,7 +169,7 @@ def test_an_epoch_sees_every_example_once():
 
     rows = np.arange(101, dtype=np.float32)[:, None]
     whole = Split(rows, np.zeros(101, np.int64))
-    data = Data(whole, whole, whole, 1, (0.0,), (1.0,))
+    data = Data(whole, whole, whole, norm=False)
     training = Training(
         Watching(1, 1), Examples.of(whole, data, CPU), Recipe(batch_size=25), epochs=2, seed=0
     )
@@ -243,7 +245,8 @@ BUSY = Recipe(batch_size=200, crop=1, flip=True, cutout=2, grad_clip=1.0)
 
 
 def history(training, valid, epochs):
-    return [dict(training.step(valid).metrics) for _ in range(epochs)]
+    training.valid = valid
+    return [dict(training.step().metrics) for _ in range(epochs)]
 
 
 def begun(digits, *, seed, weights=5, recipe=BUSY):

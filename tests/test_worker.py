@@ -1,7 +1,6 @@
 """What a worker does with a trial, in this process: real children, real digits, no Ray."""
 
 from dataclasses import replace
-from functools import partial
 from itertools import islice
 from types import SimpleNamespace
 
@@ -10,6 +9,7 @@ import torch
 
 from raynas.execution.retries import place
 from raynas.execution.worker import TrainingContext, TrialSpec, UnexplainedFailureError, train
+from raynas.experiment.resolve.briefs import builder
 from raynas.tasks import Source
 from raynas.tasks.digits import Digits
 from raynas.training.recipe import Recipe
@@ -19,10 +19,16 @@ from search_spaces import mlp
 NET = {"layers": 1, "layers.0.width": 16, "activation": "ReLU", "norm": "batch", "dropout": 0.1}
 
 
+def bound(build, **options):
+    """Return ``build`` with what it asks for beside the architecture."""
+    told = {"input_shape": (1, 8, 8), "classes": 10, "outputs": 10}
+    return builder(build, options, told)
+
+
 @pytest.fixture(scope="module")
 def context():
     recipe = Recipe().with_overrides(Digits.recipe)
-    return TrainingContext(mlp.build, recipe, Digits().load(Source(), seed=0), "cpu")
+    return TrainingContext(bound(mlp.build), recipe, Digits().load(Source(), seed=0), "cpu")
 
 
 @pytest.fixture
@@ -82,7 +88,7 @@ def test_killed_twice_it_trains_no_epoch_again(context, spec):
         built.append(given)
         return Counting()
 
-    counting = replace(context, build=build)
+    counting = replace(context, build=bound(build))
     list(train(counting, replace(spec, epochs=1)))  # leaves no checkpoint
     a_whole_epoch, trained[:] = sum(trained), []
     for epochs in (1, 2, 4):
@@ -214,7 +220,7 @@ def test_a_network_that_cannot_be_built_is_a_failure_with_its_reason(context, sp
     def build(_, input_shape, __):
         raise ValueError(f"no room for a pool in {input_shape}")
 
-    failed = only_event(replace(context, build=build), spec)
+    failed = only_event(replace(context, build=bound(build)), spec)
     assert failed.reason == "the network cannot be built: no room for a pool in (1, 8, 8)"
 
 
@@ -222,7 +228,7 @@ def test_what_a_build_never_meant_to_raise_comes_with_its_traceback(context, spe
     def build(architecture, *_):
         return architecture["depth"]
 
-    failed = only_event(replace(context, build=build), spec)
+    failed = only_event(replace(context, build=bound(build)), spec)
     assert failed.reason == "KeyError: 'depth'"
     assert 'return architecture["depth"]' in failed.detail
 
@@ -246,7 +252,7 @@ def test_a_child_that_does_not_fit_is_a_failure(context, spec, make, says):
 
         return make(nn)
 
-    failed = only_event(replace(context, build=build), spec)
+    failed = only_event(replace(context, build=bound(build)), spec)
     assert says in failed.reason
 
 
@@ -277,7 +283,7 @@ def test_a_failure_has_taken_the_time_since_the_last_report(context, spec, monke
         return child
 
     events = []
-    for event in train(replace(context, build=build), spec):
+    for event in train(replace(context, build=bound(build)), spec):
         events.append(event)
         now[0] += 100  # whoever listens takes his time
     assert [type(event) for event in events] == [Report, Report, Failed]
@@ -290,7 +296,7 @@ def test_out_of_memory_is_a_failure(context, spec):
 
         return nn.Sequential(nn.Flatten(), nn.Linear(64, 2**50), nn.Linear(2**50, classes))
 
-    failed = only_event(replace(context, build=build), spec)
+    failed = only_event(replace(context, build=bound(build)), spec)
     assert failed.reason.startswith("out of memory: ")
     assert failed.out_of_memory
 
@@ -312,7 +318,7 @@ def test_out_of_memory_is_told_from_other_failures_wherever_it_happens(context, 
             next(child.parameters()).register_hook(fail)
         return child
 
-    failed = only_event(replace(context, build=build), spec)
+    failed = only_event(replace(context, build=bound(build)), spec)
     assert failed.reason == "out of memory: CUDA out of memory. Tried to allocate 2.00 GiB."
     assert failed.out_of_memory
 
@@ -353,7 +359,7 @@ def test_options_of_the_space_reach_its_build(context, spec):
     def build(*_, depth):
         raise ValueError(f"depth is {depth}")
 
-    failed = only_event(replace(context, build=partial(build, depth=5)), spec)
+    failed = only_event(replace(context, build=bound(build, depth=5)), spec)
     assert failed.reason.endswith("depth is 5")
 
 
@@ -362,7 +368,7 @@ def test_a_network_that_wants_to_end_the_process_is_a_failure(context, spec, lea
     def build(*_):
         raise leaves
 
-    failed = only_event(replace(context, build=build), spec)
+    failed = only_event(replace(context, build=bound(build)), spec)
     assert failed.reason.startswith(type(leaves).__name__)
 
 
@@ -380,7 +386,7 @@ def settings():
 @pytest.mark.parametrize("fails", [False, True])
 def test_what_a_network_sets_in_torch_ends_with_its_trial(context, spec, fails):
     def build(*given):
-        child = context.build(*given)
+        child = mlp.build(*given)
         torch.set_default_dtype(torch.float64)
         torch.set_default_device("meta" if fails else "cpu")
         torch.set_grad_enabled(not fails)
@@ -393,7 +399,7 @@ def test_what_a_network_sets_in_torch_ends_with_its_trial(context, spec, fails):
         return child
 
     before = settings()
-    events = [*train(replace(context, build=build), spec)]
+    events = [*train(replace(context, build=bound(build)), spec)]
     assert isinstance(events[-1], Failed) == fails
     assert settings() == before
 
@@ -402,7 +408,7 @@ def test_a_used_worker_is_not_sure_of_an_error_unless_a_new_one_has_had_it(conte
     def build(*_):
         raise RuntimeError("two tensors do not fit")
 
-    broken = replace(context, build=build)
+    broken = replace(context, build=bound(build))
     failed = only_event(broken, spec)  # a new worker is sure
     with pytest.raises(UnexplainedFailureError) as caught:
         list(train(broken, spec, used=True))
@@ -416,5 +422,5 @@ def test_a_used_worker_is_sure_of_what_raynas_itself_says(context, spec):
     def build(*_):
         raise ValueError("no room")
 
-    (failed,) = train(replace(context, build=build), spec, used=True)
+    (failed,) = train(replace(context, build=bound(build)), spec, used=True)
     assert failed.reason == "the network cannot be built: no room"

@@ -41,7 +41,7 @@ class Split:
             if str(getattr(array, "dtype", "")) not in _DTYPES or np.ndim(array) < 2:
                 raise self._unusable()
         for array in leaves(self.targets):
-            if not isinstance(array, np.ndarray) or array.dtype.kind not in "iufb":
+            if str(getattr(array, "dtype", "")) not in _DTYPES:
                 raise self._unusable()
         lengths = [len(array) if np.ndim(array) else 0 for array in self._arrays()]
         if not lengths or len({*lengths}) > 1 or not lengths[0]:
@@ -52,7 +52,7 @@ class Split:
 
     def _unusable(self) -> DataError:
         return DataError(
-            f"a split must hold inputs of {', '.join(_DTYPES)} and targets that are numbers: got "
+            f"a split must hold inputs and targets of {', '.join(_DTYPES)}: got "
             f"{_described(self.inputs)} and {_described(self.targets)}; Split.of(inputs, targets) "
             "converts them"
         )

@@ -84,6 +84,7 @@ class Classification(Goal):
         names: Sequence[str] = self.names
         if not names and not self.classes:
             targets, names = _numbered(targets)
+        targets = [np.asarray(labels, np.int64) for labels in targets]
         largest = max(int(labels.max()) for labels in targets)
         classes = self.classes or max(len(names), largest + 1)
         if names and len(names) != classes:

@@ -50,7 +50,9 @@ def builder(
     Raises:
         ConfigError: It asks for something that the task does not offer.
     """
-    _, *parameters = inspect.signature(build).parameters.values()
+    parameters = [*inspect.signature(build).parameters.values()]
+    if parameters and parameters[0].kind in _BY_POSITION:
+        del parameters[0]  # the architecture
     asked = [one for one in parameters if one.name not in options]
     old = _positional(asked, offered)
     named = {one.name: offered[one.name] for one in asked if one.name in offered and not old}
@@ -77,7 +79,9 @@ def _positional(asked: list[Parameter], offered: Mapping[str, Any]) -> tuple[Any
         return ()
     if needed and needed[0].kind is Parameter.VAR_POSITIONAL:
         return tuple(offered[name] for name in _OLD)
-    own = [one for one in needed[:2] if one.kind in _BY_POSITION]
-    if len(own) < len(_OLD) or any(one.name in offered for one in own):
+    own = [one.name for one in needed[:2] if one.kind in _BY_POSITION]
+    unknown = [name for name in own if name not in offered]
+    misplaced = any(name in offered and name != old for name, old in zip(own, _OLD, strict=False))
+    if len(own) < len(_OLD) or not unknown or misplaced:
         return ()
     return tuple(offered[name] for name in _OLD)
