@@ -23,6 +23,7 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms import v2
 
 from raynas.data import Data, Split
+from raynas.goals import Classification
 from raynas.rng import seed_weights
 from raynas.tasks import TASKS, Source
 from raynas.training.examples import Examples
@@ -69,7 +70,7 @@ def synthetic(count: int) -> Data:
     """Return images of the size of CIFAR-10's, of noise."""
     rng = np.random.default_rng(0)
     noise = Split(rng.integers(0, 256, (count, 3, 32, 32), np.uint8), rng.integers(0, 10, count))
-    return Data(noise, noise, noise, 10, *noise.moments())
+    return Data(noise, noise, noise, goal=Classification(10))
 
 
 def contenders(cell: str, data: Data, recipe: Recipe, device: torch.device) -> Mapping[str, Epoch]:
@@ -141,7 +142,7 @@ class Photos(Dataset[tuple[Tensor, int]]):
                 v2.RandomCrop(32, padding=recipe.crop),
                 v2.RandomHorizontalFlip(),
                 v2.ToDtype(torch.float32),
-                v2.Normalize(data.mean, data.std),
+                v2.Normalize(data.norm.mean, data.norm.std),
             ]
         )
 

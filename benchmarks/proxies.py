@@ -27,6 +27,7 @@ from scipy.stats import spearmanr
 from torch.nn.functional import interpolate
 
 from raynas.errors import SpaceError, TrialError
+from raynas.goals import Classification
 from raynas.proxies import NAMES, Batch
 from raynas.proxies.subject import Subject
 from raynas.proxies.table import PROXIES
@@ -136,7 +137,7 @@ def images(kind: str, count: int, seed: int) -> Batch:
         inputs = (inputs - inputs.mean((0, 2, 3), keepdim=True)) / inputs.std(
             (0, 2, 3), keepdim=True
         )
-    return Batch(inputs.contiguous(memory_format=torch.channels_last), labels, 10)
+    return Batch(inputs.contiguous(memory_format=torch.channels_last), labels, Classification(10))
 
 
 def report(

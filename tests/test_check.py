@@ -11,11 +11,12 @@ import torch
 from ray_runs import cli, completed
 from rich.console import Console
 
-from raynas.costs import measure, training_bytes
+from raynas.costs import measure
 from raynas.errors import ConfigError
 from raynas.execution.limits import Limits as RunLimits
 from raynas.execution.plan import Plan
 from raynas.execution.simulate import Budget, Cluster, Simulation
+from raynas.execution.step_memory import step_bytes
 from raynas.experiment.check.forecast import RandomCurves, forecast
 from raynas.experiment.check.preflight import PreflightBudget, preflight
 from raynas.experiment.experiment import Experiment
@@ -27,6 +28,8 @@ from raynas.schedulers.pbt import PBT
 from raynas.schedulers.run_to_end import RunToEnd
 from raynas.searchers.random import RandomSearch
 from raynas.space import Choice, Float, Space
+from raynas.tasks import Source
+from raynas.tasks.digits import Digits
 from search_spaces import mlp
 
 MOODY = """
@@ -73,11 +76,11 @@ def found():
 def test_what_is_counted_is_right(found):
     sampled = {mlp.SPACE.sample(proposal_rng(0, number)) for number in range(6)}
     children = [mlp.build(architecture, (1, 8, 8), 10) for architecture in sampled]
-    costs = [measure(child, (1, 8, 8)) for child in children]
-    memory = [training_bytes(child, (1, 8, 8), 64) for child in children]
+    costs = [measure(child, torch.zeros(1, 1, 8, 8)) for child in children]
+    memory = [step_bytes(child, Digits().load(Source(), 0), 64) for child in children]
     assert (found["space"], found["size"], found["task"]) == ("mlp", mlp.SPACE.size, "digits")
     assert (found["tried"], found["failed"], found["reasons"]) == (6, 0, [])
-    assert found["classes"] == 10
+    assert found["brief"] == {"input_shape": [1, 8, 8], "classes": 10, "outputs": 10}
     for name, values in (
         ("params", [one.params for one in costs]),
         ("flops", [one.flops for one in costs]),

@@ -29,7 +29,7 @@ LAYERS = {
 @pytest.mark.parametrize("name", LAYERS)
 def test_a_layer_costs_what_the_formula_says(name):
     layer, shape, params, flops = LAYERS[name]
-    assert measure(layer, shape) == Costs(params, flops)
+    assert measure(layer, torch.zeros(1, *shape)) == Costs(params, flops)
 
 
 @pytest.mark.parametrize(
@@ -45,12 +45,12 @@ def test_agrees_with_torch_which_counts_two_per_multiply_add_and_no_biases(child
         layer.register_parameter("bias", None)
     with FlopCounterMode(display=False) as counter:
         child(torch.zeros(1, *shape))
-    assert 2 * measure(child, shape).flops == counter.get_total_flops()
+    assert 2 * measure(child, torch.zeros(1, *shape)).flops == counter.get_total_flops()
 
 
 def test_counts_every_call_of_a_shared_layer_but_its_parameters_once():
     layer = nn.Linear(5, 5)
-    assert measure(nn.Sequential(layer, nn.ReLU(), layer), (5,)) == Costs(params=30, flops=60)
+    assert measure(nn.Sequential(layer, nn.ReLU(), layer), torch.zeros(1, 5)) == Costs(30, 60)
 
 
 def test_leaves_the_child_as_it_was():
@@ -58,7 +58,7 @@ def test_leaves_the_child_as_it_was():
     child[3].eval()
     before = {name: value.clone() for name, value in child.state_dict().items()}
     state = torch.get_rng_state()
-    measure(child, (1, 5, 5))
+    measure(child, torch.zeros(1, 1, 5, 5))
     assert [layer.training for layer in child] == [True, True, True, False]
     assert child.training
     assert all(torch.equal(value, before[name]) for name, value in child.state_dict().items())
@@ -69,9 +69,28 @@ def test_leaves_the_child_as_it_was():
 def test_leaves_the_child_as_it_was_even_when_it_cannot_run():
     child = nn.Sequential(nn.Linear(3, 2))
     with pytest.raises(RuntimeError, match="shapes cannot be multiplied"):
-        measure(child, (4,))
+        measure(child, torch.zeros(1, 4))
     assert child[0].training
     assert not child[0]._forward_hooks
+
+
+def test_without_an_example_only_the_parameters_are_known():
+    costs = measure(nn.Linear(3, 2), None)
+    assert costs == Costs(8)
+    assert costs.known == {"params": 8.0}
+
+
+def test_an_example_may_be_a_tree():
+    class Both(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.one, self.two = nn.Linear(3, 2), nn.Linear(5, 2)
+
+        def forward(self, inputs):
+            return self.one(inputs["a"]) + self.two(inputs["b"])
+
+    example = {"a": torch.zeros(1, 3), "b": torch.zeros(1, 5)}
+    assert measure(Both(), example) == Costs(20, 20)
 
 
 def test_importing_it_loads_no_torch():

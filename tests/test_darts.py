@@ -177,7 +177,8 @@ def test_identity_sees_through_any_renumbering(one, seed):
     other = from_genotype(Genotype(normal, range(2, 6), reduce, range(2, 6)))
     assert SPACE.identity(other) == SPACE.identity(one)
     costs = [
-        measure(build(each, (1, 8, 8), 2, channels=2, cells=2), (1, 8, 8)) for each in (one, other)
+        measure(build(each, (1, 8, 8), 2, channels=2, cells=2), torch.zeros(1, 1, 8, 8))
+        for each in (one, other)
     ]
     assert costs[0] == costs[1]
 

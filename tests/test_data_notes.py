@@ -95,9 +95,7 @@ def test_a_split_made_by_hand_may_not_hold_what_is_no_number():
     usual = data()
     inputs = usual.test.inputs.copy()
     inputs[17, 0, 2, 2] = np.inf
-    made = Data(
-        usual.train, usual.valid, Split(inputs, usual.test.targets), 3, usual.mean, usual.std
-    )
+    made = Data(usual.train, usual.valid, Split(inputs, usual.test.targets), norm=usual.norm)
     with pytest.raises(DataError, match="test example 17 has NaN or infinity"):
         unusual(made)
 

@@ -77,18 +77,18 @@ def test_built_networks_cost_what_is_published(table, published):
     chosen = np.random.default_rng(0).choice(len(published), 100, replace=False).tolist()
     special = [cell(*[operation] * 6) for operation in OPERATIONS] + [from_string(RESNET)]
     for i in {*chosen, *map(published.index, special)}:
-        costs = measure(build(published[i], CIFAR, 10), CIFAR)
+        costs = measure(build(published[i], CIFAR, 10), torch.zeros(1, *CIFAR))
         assert np.float32(costs.params / 1e6) == table["c10_params_m"][i]
         assert np.float32(costs.flops / 1e6) == table["c10_flops_m"][i]
 
 
 def test_all_published_costs_are_what_the_edges_add_up_to(table, published):
     """Measure each operation alone on each edge: every cell must cost the sum of its six."""
-    empty = measure(build(cell(*["none"] * 6), CIFAR, 10), CIFAR)
+    empty = measure(build(cell(*["none"] * 6), CIFAR, 10), torch.zeros(1, *CIFAR))
     alone = {}
     for path, operation in product(SPACE.decisions, OPERATIONS):
         single = Architecture(dict.fromkeys(SPACE.decisions, "none") | {path: operation})
-        costs = measure(build(single, CIFAR, 10), CIFAR)
+        costs = measure(build(single, CIFAR, 10), torch.zeros(1, *CIFAR))
         alone[path, operation] = costs.params - empty.params, costs.flops - empty.flops
     sums = [np.sum([alone[item] for item in one.items()], axis=0) for one in published]
     params, flops = (np.array([empty.params, empty.flops]) + sums).T
@@ -154,7 +154,9 @@ def test_pruning_leaves_identity_and_output_alone(one):
     x = torch.randn(2, *CIFAR)
     # Fresh normalisations have no bias yet, so even a convolution of zero is zero.
     torch.testing.assert_close(lean(x), full(x))
-    assert measure(lean, CIFAR).flops <= measure(full, CIFAR).flops
+    assert (
+        measure(lean, torch.zeros(1, *CIFAR)).flops <= measure(full, torch.zeros(1, *CIFAR)).flops
+    )
 
 
 @pytest.mark.parametrize(
@@ -181,7 +183,7 @@ def test_equivalent_cells_are_one_architecture_and_cost_the_same_once_pruned(one
     cells = from_string(one), from_string(other)
     assert len({SPACE.identity(each) for each in cells}) == 1
     networks = [build(each, CIFAR, 10, cells=1, dead_edges=False) for each in cells]
-    assert len({measure(network, CIFAR) for network in networks}) == 1
+    assert len({measure(network, torch.zeros(1, *CIFAR)) for network in networks}) == 1
 
 
 @pytest.mark.parametrize(

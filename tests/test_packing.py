@@ -1,15 +1,14 @@
 """Shares of a cluster: what a trial gets, what fits beside it, and which one starts."""
 
-from types import SimpleNamespace
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from raynas.data import Split
+from raynas.data import Data, Split
 from raynas.errors import ConfigError, ResourceError
 from raynas.execution.memory_prediction import MemoryPredictor, estimator
 from raynas.execution.packing import Admission, Resources, Room, Shares, read_resources
+from raynas.experiment.resolve.briefs import builder
 from raynas.rng import training_seed
 from raynas.space import Architecture
 from raynas.tasks import Source
@@ -260,19 +259,16 @@ def test_shipped_children_are_estimated_without_memory_and_grow_with_the_batch(s
 
     data, rng = Digits().load(Source(), 0), np.random.default_rng(0)
     resident = sum(part.inputs.nbytes + part.targets.nbytes for part in (data.train, data.valid))
-    small, large = (estimator(space.build, Recipe(batch_size=n), data) for n in (32, 64))
+    build = builder(space.build, {}, data.told)
+    small, large = (estimator(build, Recipe(batch_size=n), data) for n in (32, 64))
     for _ in range(3):
         architecture = space.SPACE.sample(rng)
         assert resident < small(architecture) < large(architecture) < GIB
 
 
 def test_a_child_that_cannot_be_estimated_has_no_bounds(caplog):
-    data = SimpleNamespace(
-        train=Split.of([[0.0]] * 4, [0, 1, 0, 1]),
-        valid=Split.of([[0.0]] * 4, [0, 1, 0, 1]),
-        input_shape=(1,),
-        classes=2,
-    )
+    part = Split.of([[0.0]] * 4, [0, 1, 0, 1])
+    data = Data(part, part, part)
 
     def build(*_):
         raise ValueError("no such child")

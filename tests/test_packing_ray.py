@@ -70,9 +70,9 @@ def mine(tmp_path, cluster, monkeypatch):  # noqa: ARG001 - whose runs need it
         """Whoever gets a share of the counted GPU computes on the CPU."""
 
         @classmethod
-        def of(cls, build, home, recipe, device):
+        def of(cls, work, device):
             assert device == "cuda"
-            return packed.of(build, home, recipe, "cpu")
+            return packed.of(work, "cpu")
 
     monkeypatch.setattr(trainable, "PackedContext", OnTheCPU)
     (tmp_path / "space.py").write_text(GREEDY_SPACE.format(folder=str(tmp_path)))

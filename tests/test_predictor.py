@@ -68,8 +68,8 @@ def test_ids_stay_whole_numbers_from_the_task_to_the_export(tmp_path):
     assert data.train.inputs.dtype == np.int64
     examples = Examples.of(data.train, data, torch.device("cpu"))
     assert torch.equal(examples.normalised(examples.inputs), examples.inputs)
-    assert measure(Tokens(), (5,), data.input_dtype).params == 46
-    assert training_bytes(Tokens(), (5,), 8, data.input_dtype) > 46 * 8
+    assert measure(Tokens(), examples.some(1)[0]).params == 46
+    assert training_bytes(Tokens(), examples.some, 8, data.goal.loss) > 46 * 8
     said = score(lambda *_: Tokens(), Architecture({}), Batch.of(data))
     assert not said.tracebacks
     assert {*said.refusals} <= {"jacob_cov", "zen", "naswot", "fisher"}

@@ -16,6 +16,7 @@ from torch.nn import functional
 
 from raynas.costs import measure
 from raynas.errors import ConfigError, SpaceError, TrialError
+from raynas.goals import Classification
 from raynas.proxies import NAMES, Batch, score, score_all
 from raynas.proxies.naswot import kernel
 from raynas.proxies.subject import Subject
@@ -54,7 +55,7 @@ def seeded(make, seed=0):
 def batch(count=8, shape=(3, 8, 8), classes=4, seed=0):
     generator = torch.Generator().manual_seed(seed)
     inputs = torch.randn((count, *shape), generator=generator)
-    return Batch(inputs, torch.arange(count) % classes, classes)
+    return Batch(inputs, torch.arange(count) % classes, Classification(classes))
 
 
 def subject(make=CNN, given=None):
@@ -104,7 +105,7 @@ def test_leaves_the_child_and_the_global_generators_as_they_were(name):
 def test_says_the_same_again_and_in_every_order_of_the_examples(name):
     examples = batch(16)
     order = torch.randperm(16, generator=torch.Generator().manual_seed(1))
-    shuffled = Batch(examples.inputs[order], examples.targets[order], 4)
+    shuffled = Batch(examples.inputs[order], examples.targets[order], examples.goal)
     first = PROXIES[name](subject(given=examples))
     assert PROXIES[name](subject(given=examples)) == first
     assert PROXIES[name](subject(given=shuffled)) == pytest.approx(first, rel=1e-3)
@@ -122,7 +123,7 @@ def test_dropout_has_no_say(name):
 def test_every_shipped_space_is_scored_or_refused_with_a_reason(space):
     module, options = SPACES[space]
     examples = Batch.of(TASKS["digits"]().load(Source(), 0), size=16)
-    build = partial(module.build, **options)
+    build = partial(module.build, input_shape=(1, 8, 8), outputs=10, **options)
     names = [name for name in NAMES if name != "zen" or space in {"nasbench201", "mlp"}]  # slow
     for seed in range(2 if space == "mlp" else 1):
         architecture = module.SPACE.sample(np.random.default_rng(seed))
@@ -245,7 +246,7 @@ def test_synflow_stays_a_number_where_float32_would_not():
 def test_snip_is_the_slope_of_a_mask_by_finite_differences():
     child = seeded(lambda: nn.Sequential(nn.Linear(3, 5), nn.Tanh(), nn.Linear(5, 4)).double())
     given = batch(shape=(3,))
-    given = Batch(given.inputs.double(), given.targets, 4)
+    given = Batch(given.inputs.double(), given.targets, given.goal)
 
     def loss():
         with torch.no_grad():
@@ -267,7 +268,7 @@ def test_snip_is_the_slope_of_a_mask_by_finite_differences():
 def test_grasp_is_minus_half_the_slope_of_the_squared_gradient_along_the_weights():
     child = seeded(lambda: nn.Sequential(nn.Linear(3, 5), nn.Tanh(), nn.Linear(5, 4)).double())
     given = batch(shape=(3,))
-    given = Batch(given.inputs.double(), given.targets, 4)
+    given = Batch(given.inputs.double(), given.targets, given.goal)
 
     def squared(scale):
         scaled = copy.deepcopy(child)
@@ -342,7 +343,7 @@ def test_naswot_does_not_care_for_positive_scales_without_norms_and_biases():
 
 def test_naswot_refuses_duplicates():
     given = batch()
-    twice = Batch(torch.cat([given.inputs[:4]] * 2), given.targets, 4)
+    twice = Batch(torch.cat([given.inputs[:4]] * 2), given.targets, given.goal)
     with pytest.raises(TrialError, match="different activation pattern"):
         PROXIES["naswot"](subject(relu_net, twice))
 
@@ -402,7 +403,7 @@ def test_zen_grows_with_depth_and_does_not_care_for_the_weights_it_is_given():
 
 def test_params_and_flops_are_the_costs():
     examined = subject()
-    known = measure(examined.child, (3, 8, 8))
+    known = measure(examined.child, torch.zeros(1, 3, 8, 8))
     assert (PROXIES["params"](examined), PROXIES["flops"](examined)) == (known.params, known.flops)
     # k² · Cin · Cout · H · W, biases being one more each
     by_hand = 9 * 3 * 6 * 64 + (9 * 6 + 1) * 5 * 9 + 6 * 4
@@ -412,10 +413,10 @@ def test_params_and_flops_are_the_costs():
 # The way in
 
 
-def build(architecture, input_shape, classes, *, fails=()):
+def build(architecture, *, fails=()):
     if architecture["layers"] in fails:
         raise ValueError("no such network")
-    return mlp.build(architecture, input_shape, classes)
+    return mlp.build(architecture, (6,), 4)
 
 
 def test_scoring_is_what_the_table_says_and_can_be_sent_anywhere():
@@ -463,7 +464,7 @@ def test_unknown_names_and_unusable_batches_are_refused():
     with pytest.raises(ConfigError, match="no proxy 'sinflow': did you mean 'synflow'"):
         score(build, architecture, batch(shape=(6,)), ("sinflow",))
     with pytest.raises(ConfigError, match="two examples or more"):
-        Batch(torch.zeros(1, 3), torch.zeros(1), 2)
+        Batch(torch.zeros(1, 3), torch.zeros(1), Classification(2))
 
 
 def test_a_batch_is_drawn_from_training_examples_and_normalised():
@@ -473,6 +474,6 @@ def test_a_batch_is_drawn_from_training_examples_and_normalised():
     assert torch.equal(one.inputs, again.inputs)
     assert not torch.equal(one.inputs, other.inputs)
     rows = {tuple(row) for row in data.train.inputs.reshape(len(data.train), -1).tolist()}
-    pixels = (one.inputs * data.std[0] + data.mean[0]).round().flatten(1).int().tolist()
+    pixels = (one.inputs * data.norm.std[0] + data.norm.mean[0]).round().flatten(1).int().tolist()
     assert all(tuple(row) in rows for row in pixels)
     assert Batch.of(data, size=10**6).inputs.shape[0] == len(data.train)

@@ -8,6 +8,7 @@ import pytest
 import torch
 from scipy.stats import spearmanr
 
+from raynas.goals import Classification
 from raynas.proxies import Batch, score_all
 from search_spaces import nasbench201
 
@@ -28,8 +29,8 @@ def assessed(cells):
     """The values of the proxies, in a network a fifth as deep and half as wide as published."""
     generator = torch.Generator().manual_seed(0)
     inputs = torch.randn((32, 3, 16, 16), generator=generator)
-    batch = Batch(inputs, torch.arange(32) % 10, 10)
-    build = partial(nasbench201.build, channels=8, cells=1)
+    batch = Batch(inputs, torch.arange(32) % 10, Classification(10))
+    build = partial(nasbench201.build, input_shape=(3, 16, 16), outputs=10, channels=8, cells=1)
     found = score_all(build, [*map(nasbench201.from_string, cells)], batch, NAMES)
     return {name: np.array([one.values.get(name, -np.inf) for one in found]) for name in NAMES}
 

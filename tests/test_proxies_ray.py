@@ -7,6 +7,8 @@ import pytest
 import raynas
 from raynas.execution.ray_tune.proxy_workers import ProxyWorkers
 from raynas.execution.ray_tune.trainable import PackedContext
+from raynas.execution.work import Work
+from raynas.experiment.resolve.briefs import builder
 from raynas.space import Architecture
 from raynas.tasks import TASKS, Source
 from raynas.training.recipe import Recipe
@@ -52,8 +54,8 @@ def kinds(*names):
 @pytest.mark.usefixtures("cluster")
 def test_a_network_that_kills_has_a_fault_and_those_asked_with_it_have_their_values(deadly):
     data = TASKS["digits"]().load(Source(), 0)
-    packed = PackedContext.of(deadly.build, None, Recipe(), "cpu")
-    workers = ProxyWorkers(2, packed, data, ["params", "snip"], 0)
+    work = Work(builder(deadly.build, {}, data.told), Recipe(), data)
+    workers = ProxyWorkers(2, PackedContext.of(work, "cpu"), ["params", "snip"], 0)
     said = workers.assess(kinds("plain", "wide", "kills", "leaves", "plain"))
     assert [bool(one.scores) for one in said] == [True, True, False, False, True]
     assert said[2].faults == {"params": DIED, "snip": DIED}

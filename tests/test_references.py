@@ -4,11 +4,12 @@ from dataclasses import dataclass
 from functools import partial
 from types import SimpleNamespace
 
+import cloudpickle
 import pytest
 from user_files import INNER_SPACE, NETS, PLAIN_SPACE, WINE_AND_MORE
 
 from raynas.errors import ConfigError, DataError, SpaceError
-from raynas.execution.ray_tune.trainable import PackedContext
+from raynas.execution.ray_tune.packing_code import Packed
 from raynas.experiment.resolve.references import (
     find_scheduler,
     find_searcher,
@@ -22,7 +23,6 @@ from raynas.searchers.random import RandomSearch
 from raynas.space import Choice, Int, Space
 from raynas.tasks import Source, Task
 from raynas.tasks.digits import Digits
-from raynas.training.recipe import Recipe
 from search_spaces import mlp
 
 
@@ -141,11 +141,11 @@ class Nothing:
         (lambda: find_space(SimpleNamespace(SPACE=mlp.SPACE), {}), "has no build"),
         (lambda: find_space(SimpleNamespace(SPACE=1, build=print), {}), "has no SPACE"),
         (lambda: find_space(3, {}), "3 has no SPACE"),
-        (lambda: find_space(SimpleNamespace(SPACE=mlp.SPACE, build=lambda a: a), {}), "cannot be"),
+        (lambda: find_space(SimpleNamespace(SPACE=mlp.SPACE, build=lambda: 1), {}), "cannot be"),
         (lambda: find_task(Nothing(), {}), "needs a method 'load'"),
         (lambda: find_task(Nothing, {}), "needs a method 'load'"),
         (lambda: find_task(3, {}), "needs a method 'load'"),
-        (lambda: find_task(SimpleNamespace(load=print), {}), "a task needs name, recipe"),
+        (lambda: find_task(SimpleNamespace(load=3), {}), "needs a method 'load'"),
         (lambda: find_searcher(Nothing(), mlp.SPACE, {}), "needs a method 'propose'"),
         (lambda: find_searcher(lambda space: 4, mlp.SPACE, {}), "4 has none"),  # noqa: ARG005
         (lambda: find_searcher(Nothing, mlp.SPACE, {}), "'Nothing'.* 'space'"),
@@ -222,15 +222,17 @@ def test_what_is_installed_has_no_home_of_the_users():
 
 
 UNPACK = """
-import sys
-from raynas.execution.packing import Resources
-from raynas.execution.ray_tune.trainable import PackedContext
-from raynas.training.recipe import Recipe
+import pickle, sys
 for line in sys.stdin:
-    packed = PackedContext(bytes.fromhex(line), Recipe(), "cpu")
-    build = packed.unpacked(None, Resources(1, 0)).build
+    build = pickle.loads(bytes.fromhex(line)).unpacked()
     print(build({"op": "b"}, (4,), 7))
 """
+
+
+def sent(found):
+    """Return the ``build`` of a space as it is sent to a worker."""
+    homes = () if found.home is None else (found.home,)
+    return cloudpickle.dumps(Packed.of(found.build, *homes)).hex()
 
 
 def test_a_worker_that_cannot_import_the_users_module_can_build(folder, tmp_path):
@@ -239,7 +241,7 @@ def test_a_worker_that_cannot_import_the_users_module_can_build(folder, tmp_path
     packed = []
     for reference in ("my_space.py", "my_space:SOLE", "mine.inner.spaces"):
         found = find_space(reference, {})
-        packed.append(PackedContext.of(found.build, found.home, Recipe(), "cpu").build.hex())
+        packed.append(sent(found))
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     worker = subprocess.run(
@@ -293,7 +295,7 @@ def test_a_file_imports_what_lies_beside_it_here_and_where_nobody_sees_it(tmp_pa
     for name in ("left", "right"):
         found = find_space(project(tmp_path / name, name), {})
         built[name] = found.build
-        packed = PackedContext.of(found.build, found.home, Recipe(), "cpu").build.hex()
+        packed = sent(found)
     for name, build in built.items():
         assert build({}, (4,), 7) == [name, "mine", 7, 8, 9, True]
     assert sys.path == path

@@ -130,7 +130,7 @@ class SVHN(_VisionTask):
         return {"split": "train" if train else "test"}
 
     def _split(self, images: Any) -> Split:
-        return Split.of(images.data, images.targets)
+        return Split.of(images.data, images.labels)
 
     def _names(self, images: Any) -> Sequence[str]:  # noqa: ARG002 - torchvision has none
         return tuple(map(str, range(10)))

@@ -41,7 +41,6 @@ class LightningDigits:
         trainer.fit(Module(), train, valid, ckpt_path=context.checkpoint)
 
 
-
 class Reporting(lightning.Callback):
     def __init__(self, context):
         self.context = context

@@ -29,7 +29,6 @@ class TransformersDigits:
         trainer.train(resume_from_checkpoint=context.checkpoint and str(context.checkpoint))
 
 
-
 class Model(nn.Module):
     def __init__(self, child):
         super().__init__()
