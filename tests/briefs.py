@@ -2,7 +2,7 @@
 
 import torch
 
-IMAGES = {"input_shape": (1, 8, 8), "classes": 10}
+IMAGES = {"input_shape": (1, 8, 8), "outputs": 10}
 LANGUAGE = {"vocabulary": 11, "length": 8}
 BRIEFS = {
     "darts": IMAGES,
@@ -40,6 +40,4 @@ def outputs(name, batch):
     brief = BRIEFS[name]
     if "outputs" in brief:
         return batch, brief["outputs"]
-    if "classes" in brief:
-        return batch, brief["classes"]
     return batch, brief["length"], brief["vocabulary"]

@@ -28,22 +28,35 @@ def network(architecture: Architecture, input_shape: tuple[int, ...], outputs: i
         case _:
             own = Attention(decided, length, features, outputs)
     if architecture["linear"] == "none":
-        return own
-    return Forecast(own, nn.Linear(length, outputs) if architecture["linear"] == "layer" else None)
+        return Forecast(own)
+    return Changes(own, nn.Linear(length, outputs) if architecture["linear"] == "layer" else None)
 
 
 class Forecast(nn.Module):
+    """Forecast the values of feature 0."""
+
+    def __init__(self, own: nn.Module) -> None:
+        """Keep what reads the series."""
+        super().__init__()
+        self.own = own
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map ``[batch, length, features]`` to ``[batch, outputs]``."""
+        forecast: Tensor = self.own(x)
+        return forecast
+
+
+class Changes(Forecast):
     """Forecast how feature 0 will differ from its last value."""
 
     def __init__(self, own: nn.Module, linear: nn.Linear | None) -> None:
         """Keep the parts: ``own`` reads all features, ``linear`` only feature 0."""
-        super().__init__()
-        self.own = own
+        super().__init__(own)
         self.linear = linear
 
     def forward(self, x: Tensor) -> Tensor:
         """Map ``[batch, length, features]`` to ``[batch, outputs]``."""
         last = x[:, -1:, 0]
         changes = x[:, :, 0] - last
-        forecast: Tensor = self.own(torch.cat([changes.unsqueeze(-1), x[:, :, 1:]], -1)) + last
+        forecast = super().forward(torch.cat([changes.unsqueeze(-1), x[:, :, 1:]], -1)) + last
         return forecast if self.linear is None else forecast + self.linear(changes)
