@@ -5,6 +5,9 @@ from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from raynas.errors import ConfigError
+from raynas.experiment.resolve.briefs import builder
+from raynas.experiment.resolve.references import find_space
+from raynas.searchers.predictor.encoding import paths
 from search_spaces import textnas
 from search_spaces.textnas import published
 from search_spaces.textnas.layers import OPERATIONS, from_numbers, steps
@@ -130,3 +133,19 @@ def test_unusable_options_are_refused(options, says):
     architecture = textnas.SPACE.sample(np.random.default_rng(0))
     with pytest.raises(ConfigError, match=says):
         textnas.build(architecture, **{**BRIEF, **options})
+
+
+def test_all_layers_of_the_paper_are_built():
+    space, rng = published.SPACE, np.random.default_rng(0)
+    architecture = space.sample(rng)
+    for _ in range(3):
+        network = published.build(architecture, **BRIEF)
+        assert network(torch.randint(1, 11, (4, 8))).isfinite().all()
+        assert len(paths(space.graph(architecture))) == 24  # one ends with each layer
+        architecture = space.mutate(architecture, rng)
+
+
+def test_the_paper_is_found_by_name_and_told_what_a_task_offers():
+    found = find_space("search_spaces.textnas.published", {"width": 16})
+    build = builder(found.build, {"width": 16}, {**BRIEF, "input_shape": (8,)})
+    assert build(published.PUBLISHED["SST-5"]).outputs.weight.shape == (4, 16)
