@@ -6,11 +6,13 @@ import re
 from collections import OrderedDict
 from dataclasses import replace
 from functools import partial
+from importlib import import_module
 
 import numpy as np
 import pytest
 import strategies
 import torch
+from briefs import BRIEFS, IMAGES
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
@@ -22,7 +24,7 @@ from raynas.training.inherit import grouping, in_common, inherit
 from raynas.training.recipe import Recipe
 from raynas.training.sgd import SGD
 from raynas.training.train import Training
-from search_spaces import darts, mlp, mobile, nasbench201
+from search_spaces import mlp, mobile, nasbench201
 from search_spaces.mobile.network import Squeeze
 
 WIDTHS = st.integers(1, 7)
@@ -426,18 +428,23 @@ def test_training_knows_the_groups_of_its_convolutions(digits, known):
 
 # --- the shipped spaces -------------------------------------------------------------------------
 
-BUILDS = {
-    "search_spaces.nasbench201": partial(nasbench201.build, channels=4, cells=1),
-    "search_spaces.darts": partial(darts.build, channels=4, cells=3, drop_path=0.1),
-    "search_spaces.mobile": partial(mobile.build, width=0.1),
-    "search_spaces.mlp": mlp.build,
+OPTIONS = {
+    "nasbench201": {"channels": 4, "cells": 1},
+    "darts": {"channels": 4, "cells": 3, "drop_path": 0.1},
+    "mobile": {"width": 0.1},
 }
 SPACES = strategies.shipped_spaces()
+BUILDS = {
+    name: partial(import_module(name).build, **BRIEFS[short], **OPTIONS.get(short, {}))
+    for name in SPACES
+    if (short := name.rpartition(".")[2]) in BRIEFS
+}
+OF_IMAGES = [name for name in BUILDS if BRIEFS[name.rpartition(".")[2]] == IMAGES]
 
 
 def built(name, architecture, seed=0):
     seed_weights(seed)
-    return BUILDS[name](architecture, (1, 8, 8), 10)
+    return BUILDS[name](architecture)
 
 
 def names(network):
@@ -466,7 +473,7 @@ def digits():
     return TASKS["digits"]().load(Source(), seed=0)
 
 
-@pytest.mark.parametrize("name", BUILDS)
+@pytest.mark.parametrize("name", OF_IMAGES)
 def test_a_child_of_the_same_architecture_trains_on_as_its_parent(name, digits):
     valid = Examples.of(digits.valid, digits, torch.device("cpu"))
     examples = replace(valid, inputs=valid.inputs[:48], targets=valid.targets[:48])
@@ -504,6 +511,13 @@ CHANGES = {
     "layers": ("mlp", "layers", r"(linear|norm)_[123]\."),
     "a norm": ("mlp", "norm", r"norm_\d\.|linear_\d\.bias"),
     "dropout": ("mlp", "dropout", None),
+    "an operation on texts": ("textnas", "layer_3.operation", r"layers\.3\.operation\."),
+    "a skip": ("textnas", "layer_3.skip_1", r"layers\.3\.norm\."),
+    "a linear part": ("series", "linear", r"linear\."),
+    "columns": ("tabular", "numbers", r"0\.numbers\."),
+    "positions": ("decoder", "position", r"positions\."),
+    "layers of a decoder": ("decoder", "depth", r"layers\.[123]\."),
+    "a decoder's activation": ("decoder", "feed_forward.activation", r"layers\.\d\.feed\.gate\."),
 }
 
 
