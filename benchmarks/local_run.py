@@ -45,7 +45,7 @@ def _trained(experiment: Any, resolved: Any, conductor: Any, trial: Any) -> Iter
     from raynas.schedulers import Verdict
     from raynas.trial import Failed
 
-    context = TrainingContext(resolved.space.build, resolved.recipe, resolved.data, "cpu")
+    context = TrainingContext(resolved.build, resolved.recipe, resolved.data, "cpu")
     for event in train(context, trial_spec(experiment, conductor, trial)):
         if isinstance(event, Failed):
             conductor.fail(event.number, event.reason, detail=event.detail)
