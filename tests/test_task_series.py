@@ -50,17 +50,8 @@ def test_windows_stay_in_their_piece_and_in_order(path):
         np.testing.assert_array_equal(split.targets, first + 5 + np.arange(3))
 
 
-def test_relative_values_are_differences_from_the_last_known_one(path):
-    data = load(path, time="day", relative=True)
-    for split in data.parts:
-        assert {*map(tuple, split.inputs[:, :, 0])} == {(-4.0, -3.0, -2.0, -1.0, 0.0)}
-        assert {*map(tuple, split.targets)} == {(1.0, 2.0, 3.0)}
-    assert len(np.unique(data.train.inputs[:, :, 1])) > 5
-
-
-@pytest.mark.parametrize("relative", [False, True])
-def test_new_values_are_encoded_as_the_card_says(path, relative):
-    data = load(path, time="day", relative=relative)
+def test_new_values_are_encoded_as_the_card_says(path):
+    data = load(path, time="day")
     card = json.loads(json.dumps(network_card(data)))
     known = table().iloc[:5]
     assert np.array_equal(encode(known, card), data.train.inputs[:1])

@@ -54,9 +54,6 @@ class Series:
         horizon: How many steps it predicts.
         season: The steps of a season, for ``mase``; 1 for the last value. None for that of the
             embedded series, and for 1 with a file.
-        relative: Whether the target's values, past and future, are given as differences from the
-            last value that is known. This suits series with a trend. None for yes with ``co2``,
-            else no.
         embedded: The embedded series (``pip install 'raynas[series]'``): ``sunspots`` (309 years),
             ``co2`` (2,284 weeks on Mauna Loa) or ``elnino`` (732 months of sea temperature).
         valid: The fraction of the series for validation.
@@ -72,7 +69,6 @@ class Series:
     length: int = 24
     horizon: int = 6
     season: int | None = None
-    relative: bool | None = None
     embedded: str = "sunspots"
     valid: float = 0.2
     test: float = 0.2
@@ -98,11 +94,6 @@ class Series:
         """The steps of a season, whether it was given or not."""
         own = 1 if self.file else _SEASONS[self.embedded]
         return own if self.season is None else self.season
-
-    @property
-    def _relative(self) -> bool:
-        own = self.file is None and self.embedded == "co2"
-        return own if self.relative is None else self.relative
 
     def load(self, source: Source, seed: int) -> Data:  # noqa: ARG002 - the parts have an order
         """Return windows [windows, length, features] and the values that follow.
@@ -130,7 +121,6 @@ class Series:
                 "columns": columns,
                 "length": self.length,
                 "horizon": self.horizon,
-                "relative": self._relative,
             },
         )
 
@@ -154,11 +144,7 @@ class Series:
             )
         windows = np.lib.stride_tricks.sliding_window_view(values, whole, axis=0)
         past = windows[:, :, : self.length].transpose(0, 2, 1).copy()
-        future = windows[:, 0, self.length :].astype(np.float64)
-        if self._relative:
-            last = past[:, -1:, 0].copy()
-            past[:, :, 0] -= last
-            future = future - last
+        future = windows[:, 0, self.length :]
         return Split.of(past, future, images=False)
 
     def _scale(self, values: NDArray[np.float64]) -> float:
@@ -198,8 +184,8 @@ class ScaledError:
 def encode(values: Any, card: Mapping[str, Any]) -> NDArray[np.float32]:
     """Return the last steps of a series as a network of this task takes them.
 
-    The predictions are those of the next steps. If the card says ``"relative": true``, add the
-    last value of the target to them.
+    For example ``winner(encode(frame, winner.card))`` with ``winner`` of ``raynas.load_winner``
+    predicts the next steps.
 
     Args:
         values: A ``pandas.DataFrame``, or what makes one, with the columns of the training table
@@ -224,8 +210,6 @@ def encode(values: Any, card: Mapping[str, Any]) -> NDArray[np.float32]:
         raise DataError(f"there must be {length} rows or more: got {len(table)}")
     columns = [filled(table, name) for name in described["columns"]]
     window = np.stack(columns, axis=1)[-length:]
-    if described["relative"]:
-        window[:, 0] -= window[-1, 0]
     return window[np.newaxis].astype(np.float32)
 
 
