@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -78,3 +80,65 @@ def spend(
         if done(best) or spent >= budget:
             break
     return spent, best
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a search found, and its data.
+
+    Attributes:
+        metrics: The winner's test metrics.
+        epochs: How many epochs the search spent.
+        data: The task's data.
+        test: Trains another network like the winner, and returns its test metrics.
+    """
+
+    metrics: Any
+    epochs: int
+    data: Any
+    test: Callable[[Any], Any]
+
+
+def winner_of(**settings: Any) -> Found:
+    """Search to the end; train and test the winner as raynas does."""
+    from raynas.execution.conductor import Conductor
+    from raynas.experiment.experiment import experiment_from
+    from raynas.experiment.resolve.resolved import resolve
+    from raynas.experiment.run.folder import checkpoints
+    from raynas.trial import History
+
+    with TemporaryDirectory() as folder:
+        experiment = experiment_from({"output": Path(folder), **settings})
+        resolved = resolve(experiment)
+        experiment = resolved.completed(experiment)
+        history = History(experiment.objectives)
+        conductor = Conductor(resolved.plan, history, history.apply, lambda: 0.0)
+        checkpoints(experiment.output).folder.mkdir(parents=True)
+        spent = 0
+        while trial := conductor.next():
+            checkpoints(experiment.output).endow(trial, history)
+            spent += sum(1 for _ in _trained(experiment, resolved, conductor, trial))
+        chosen = conductor.recommendation
+        assert chosen is not None, "no trial finished"
+    tested = partial(_tested, resolved, experiment.epochs, experiment.seed)
+    found = tested(lambda: resolved.build(chosen.trial.architecture))
+    return Found(found, spent, resolved.data, tested)
+
+
+def _tested(resolved: Any, epochs: int, seed: int, make: Callable[[], Any]) -> Any:
+    """Train a network on training and validation data, and test it."""
+    import torch
+
+    from raynas.rng import seed_weights, winner_seed
+    from raynas.training.examples import Examples
+    from raynas.training.train import Training, evaluate
+
+    data, device = resolved.data, torch.device("cpu")
+    seed_weights(winner_seed(seed))
+    known = Examples.of(data.merged(), data, device)
+    training = Training(make(), known, resolved.recipe, epochs=epochs, seed=winner_seed(seed))
+    for _ in range(epochs):
+        training.step()
+    scores = evaluate(training.child, Examples.of(data.test, data, device))
+    params = sum(each.numel() for each in training.child.parameters())
+    return {**{f"test_{name}": value for name, value in scores.metrics.items()}, "params": params}

@@ -51,7 +51,7 @@ class LanguageModel:
 
     name: ClassVar[str] = "language_model"
     recipe: ClassVar[Mapping[str, object]] = MappingProxyType(
-        {"batch_size": 32, "label_smoothing": 0.0}
+        {"batch_size": 32, "lr": 0.5, "grad_clip": 1.0, "label_smoothing": 0.0}
     )
 
     file: Path | None = None

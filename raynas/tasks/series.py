@@ -61,7 +61,9 @@ class Series:
     """
 
     name: ClassVar[str] = "series"
-    recipe: ClassVar[Mapping[str, object]] = MappingProxyType({"batch_size": 32, "lr": 0.05})
+    recipe: ClassVar[Mapping[str, object]] = MappingProxyType(
+        {"batch_size": 32, "lr": 0.05, "grad_clip": 1.0}
+    )
 
     file: Path | None = None
     target: str | None = None

@@ -58,7 +58,9 @@ class Tabular:
     """
 
     name: ClassVar[str] = "tabular"
-    recipe: ClassVar[Mapping[str, object]] = MappingProxyType({"batch_size": 32, "lr": 0.05})
+    recipe: ClassVar[Mapping[str, object]] = MappingProxyType(
+        {"batch_size": 32, "lr": 0.02, "grad_clip": 1.0}
+    )
 
     file: Path | None = None
     target: str | None = None

@@ -54,7 +54,7 @@ class Text:
     """
 
     name: ClassVar[str] = "text"
-    recipe: ClassVar[Mapping[str, object]] = MappingProxyType({"batch_size": 32})
+    recipe: ClassVar[Mapping[str, object]] = MappingProxyType({"batch_size": 16, "grad_clip": 1.0})
 
     file: Path | None = None
     text: str = "text"
