@@ -7,6 +7,7 @@ the trials; so the comparisons here leave the cluster out.
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -99,8 +100,11 @@ class Found:
     test: Callable[[Any], Any]
 
 
-def winner_of(**settings: Any) -> Found:
-    """Search to the end; train and test the winner as raynas does."""
+def winner_of(seconds: float, **settings: Any) -> Found:
+    """Search for so many seconds of one core; train and test the winner as raynas does.
+
+    A trial that runs at the end is trained to its own end.
+    """
     from raynas.execution.conductor import Conductor
     from raynas.experiment.experiment import experiment_from
     from raynas.experiment.resolve.resolved import resolve
@@ -108,14 +112,14 @@ def winner_of(**settings: Any) -> Found:
     from raynas.trial import History
 
     with TemporaryDirectory() as folder:
-        experiment = experiment_from({"output": Path(folder), **settings})
+        experiment = experiment_from({"trials": 10**6, "output": Path(folder), **settings})
         resolved = resolve(experiment)
         experiment = resolved.completed(experiment)
         history = History(experiment.objectives)
         conductor = Conductor(resolved.plan, history, history.apply, lambda: 0.0)
         checkpoints(experiment.output).folder.mkdir(parents=True)
-        spent = 0
-        while trial := conductor.next():
+        spent, started = 0, time.process_time()
+        while time.process_time() - started < seconds and (trial := conductor.next()):
             checkpoints(experiment.output).endow(trial, history)
             spent += sum(1 for _ in _trained(experiment, resolved, conductor, trial))
         chosen = conductor.recommendation

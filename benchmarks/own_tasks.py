@@ -1,13 +1,13 @@
 """Tables, texts, language models and series: the search, a network made by hand, and a standard.
 
 One command per task. For each seed the search (default searcher and scheduler, in this process,
-its space the one for such data) is given about two minutes of one core. Its winner, a sensible
-network made by hand and scikit-learn's models (an n-gram with backoff for language models) are then
-trained on training and validation data and tested once on the same test data. The networks are
-trained by the same loop for the same epochs. A seed divides tables and texts anew; pieces of
-series and of the language model stay.
+its space the one for such data) is given two minutes of one core. Its winner, a sensible
+network made by hand and scikit-learn's models (an n-gram with backoff for language models) are
+then trained on training and validation data and tested once on the same test data. The networks
+are trained by the same loop for the same epochs. A seed divides tables and texts anew; the pieces
+of series and of the language model stay.
 
-    python benchmarks/own_tasks.py breast_cancer [--seeds 3] [--trials N] [--epochs N]
+    python benchmarks/own_tasks.py breast_cancer [--seeds 3] [--seconds 120]
 
 The tasks are the keys of ``CASES``. A table has a row for each model: the mean over the seeds, and
 the least and largest value.
@@ -16,9 +16,8 @@ the least and largest value.
 from __future__ import annotations
 
 import argparse
-import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -34,7 +33,6 @@ class Case:
     Attributes:
         task: The name of the task, and its options.
         space: The space that is searched.
-        trials: Networks of the search, as many as take about two minutes on one core.
         epochs: The full length of a training.
         made: Makes the network by hand, given what ``build`` is told.
         standards: Other models by name: functions of the data that return test metrics.
@@ -43,39 +41,36 @@ class Case:
 
     task: tuple[str, Mapping[str, Any]]
     space: str
-    trials: int
     epochs: int
     made: Callable[[Mapping[str, Any]], Any]
     standards: Mapping[str, Callable[[Any], Mapping[str, float]]]
     shown: tuple[str, ...]
-    space_options: Mapping[str, Any] = field(default_factory=dict)
 
 
-def _table(name: str, trials: int, *shown: str) -> Case:
+def _table(name: str, *shown: str) -> Case:
     models = standard.REGRESSORS if "rmse" in shown else standard.CLASSIFIERS
     tables = {each: partial(standard.table, make) for each, make in models.items()}
     task = "tabular", {"embedded": name}
-    return Case(task, "tabular", trials, 30, by_hand.perceptron, tables, shown)
+    return Case(task, "tabular", 30, by_hand.perceptron, tables, shown)
 
 
-def _series(name: str, season: int, trials: int, **options: int) -> Case:
+def _series(name: str, season: int, **options: int) -> Case:
     models = {
         "last season": partial(standard.repeated, season),
         "last value": partial(standard.repeated, 1),
         "gradient boosting": standard.boosted,
     }
     task = "series", {"embedded": name, **options}
-    return Case(task, "series", trials, 30, by_hand.forecaster, models, ("rmse", "mase"))
+    return Case(task, "series", 30, by_hand.forecaster, models, ("rmse", "mase"))
 
 
 CASES = {
-    "breast_cancer": _table("breast_cancer", 30, "accuracy", "roc_auc", "macro_f1"),
-    "wine": _table("wine", 40, "accuracy", "roc_auc", "macro_f1"),
-    "diabetes": _table("diabetes", 30, "rmse", "r2"),
+    "breast_cancer": _table("breast_cancer", "accuracy", "roc_auc", "macro_f1"),
+    "wine": _table("wine", "accuracy", "roc_auc", "macro_f1"),
+    "diabetes": _table("diabetes", "rmse", "r2"),
     "text": Case(
         ("text", {}),
         "textnas",
-        16,
         15,
         by_hand.text_cnn,
         {"TF-IDF + logistic regression": standard.tf_idf},
@@ -84,15 +79,14 @@ CASES = {
     "language_model": Case(
         ("language_model", {}),
         "recurrent_cells",
-        10,
         5,
         by_hand.lstm,
         {"n-gram with backoff": standard.n_gram},
         ("bits_per_token", "perplexity"),
     ),
-    "sunspots": _series("sunspots", 11, 30),
-    "co2": _series("co2", 52, 12, length=60),
-    "elnino": _series("elnino", 12, 20),
+    "sunspots": _series("sunspots", 11),
+    "co2": _series("co2", 52, length=60),
+    "elnino": _series("elnino", 12),
 }
 
 
@@ -100,29 +94,30 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("case", choices=CASES)
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--trials", type=int, help="networks of the search")
+    parser.add_argument("--seconds", type=float, default=120, help="of one core, for the search")
     parser.add_argument("--epochs", type=int, help="the full length of a training")
     parser.add_argument("--space", help="another space")
     told = parser.parse_args()
     case = CASES[told.case]
-    space, trials = told.space or case.space, told.trials or case.trials
-    epochs = told.epochs or case.epochs
+    settings = {
+        "space": told.space or case.space,
+        "epochs": told.epochs or case.epochs,
+        "seconds": told.seconds,
+    }
     rows: dict[str, list[Mapping[str, float]]] = {}
     for seed in range(told.seeds):
-        for name, metrics in _compared(case, space, trials, epochs, seed):
+        for name, metrics in _compared(case, {**settings, "seed": seed}):
             rows.setdefault(name, []).append(metrics)
             print(f"seed {seed}, {name}: {_said(metrics)}", flush=True)
     _print(case.shown, rows)
 
 
-def _compared(case: Case, space: str, trials: int, epochs: int, seed: int) -> Any:
+def _compared(case: Case, settings: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     """Yield the name and the test metrics of every model."""
     task, options = case.task
-    settings = {"task": task, "task_options": options, "epochs": epochs, "seed": seed}
-    started = time.perf_counter()
-    found = winner_of(space=space, trials=trials, **settings)
-    seconds = time.perf_counter() - started
-    yield f"search in {space}", {**found.metrics, "seconds": seconds, "epochs": found.epochs}
+    found = winner_of(task=task, task_options=options, **settings)
+    spent = {"search_epochs": found.epochs}
+    yield f"search in {settings['space']}", {**found.metrics, **spent}
     yield "network by hand", found.test(partial(case.made, found.data.told))
     for name, model in case.standards.items():
         yield name, model(found.data)

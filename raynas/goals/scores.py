@@ -38,7 +38,9 @@ def _area(scores: Tensor, member: Tensor) -> float:
 
     An equal score counts as half. The ranks of the members tell it (Mann and Whitney, 1947).
     """
-    _, place, counts = scores.unique(return_inverse=True, return_counts=True)
+    _, place, counts = scores.unique(  # type: ignore[no-untyped-call]
+        return_inverse=True, return_counts=True
+    )
     ranks = counts.cumsum(0) - (counts - 1) / 2  # equal scores share their mean rank
     members = int(member.sum())
     above = float(ranks[place][member].double().sum()) - members * (members + 1) / 2

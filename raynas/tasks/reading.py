@@ -35,13 +35,11 @@ def located(file: Path, source: Source) -> Path:
     Raises:
         DataError: It is in neither place.
     """
-    for place in (file, source.data_dir / file):
+    places = [*dict.fromkeys(place.absolute() for place in (file, source.data_dir / file))]
+    for place in places:
         if place.exists():
             return place
-    raise DataError(
-        f"the file {file} must be there: looked for {file.absolute()} and "
-        f"{(source.data_dir / file).absolute()}"
-    )
+    raise DataError(f"the file {file} must be there: looked for {' and '.join(map(str, places))}")
 
 
 def read_table(path: Path) -> pd.DataFrame:
