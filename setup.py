@@ -58,6 +58,10 @@ setup(
             "pandas-stubs>=3.1",
             "ruff>=0.17",
         ],
+        # The embedded data of the task "series".
+        "series": ["statsmodels>=0.14"],
+        # Tokenizer files in the tasks "text" and "language_model".
+        "text": ["tokenizers>=0.15"],
         "test": [
             "cmaes>=0.11",
             "hypothesis>=6.100",
@@ -65,6 +69,8 @@ setup(
             "pytest>=8.2",
             "pytest-xdist>=3.6",
             "setuptools>=77",
+            "statsmodels>=0.14",
+            "tokenizers>=0.15",
         ],
     },
     entry_points={"console_scripts": ["raynas=raynas.cli:main"]},

@@ -7,7 +7,10 @@ the trials; so the comparisons here leave the cluster out.
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -45,7 +48,7 @@ def _trained(experiment: Any, resolved: Any, conductor: Any, trial: Any) -> Iter
     from raynas.schedulers import Verdict
     from raynas.trial import Failed
 
-    context = TrainingContext(resolved.space.build, resolved.recipe, resolved.data, "cpu")
+    context = TrainingContext(resolved.build, resolved.recipe, resolved.data, "cpu")
     for event in train(context, trial_spec(experiment, conductor, trial)):
         if isinstance(event, Failed):
             conductor.fail(event.number, event.reason, detail=event.detail)
@@ -78,3 +81,68 @@ def spend(
         if done(best) or spent >= budget:
             break
     return spent, best
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a search found, and its data.
+
+    Attributes:
+        metrics: The winner's test metrics.
+        epochs: How many epochs the search spent.
+        data: The task's data.
+        test: Trains another network like the winner, and returns its test metrics.
+    """
+
+    metrics: Any
+    epochs: int
+    data: Any
+    test: Callable[[Any], Any]
+
+
+def winner_of(seconds: float, **settings: Any) -> Found:
+    """Search for so many seconds of one core; train and test the winner as raynas does.
+
+    A trial that runs at the end is trained to its own end.
+    """
+    from raynas.execution.conductor import Conductor
+    from raynas.experiment.experiment import experiment_from
+    from raynas.experiment.resolve.resolved import resolve
+    from raynas.experiment.run.folder import checkpoints
+    from raynas.trial import History
+
+    with TemporaryDirectory() as folder:
+        experiment = experiment_from({"trials": 10**6, "output": Path(folder), **settings})
+        resolved = resolve(experiment)
+        experiment = resolved.completed(experiment)
+        history = History(experiment.objectives)
+        conductor = Conductor(resolved.plan, history, history.apply, lambda: 0.0)
+        checkpoints(experiment.output).folder.mkdir(parents=True)
+        spent, started = 0, time.process_time()
+        while time.process_time() - started < seconds and (trial := conductor.next()):
+            checkpoints(experiment.output).endow(trial, history)
+            spent += sum(1 for _ in _trained(experiment, resolved, conductor, trial))
+        chosen = conductor.recommendation
+        assert chosen is not None, "no trial finished"
+    tested = partial(_tested, resolved, experiment.epochs, experiment.seed)
+    found = tested(lambda: resolved.build(chosen.trial.architecture))
+    return Found(found, spent, resolved.data, tested)
+
+
+def _tested(resolved: Any, epochs: int, seed: int, make: Callable[[], Any]) -> Any:
+    """Train a network on training and validation data, and test it."""
+    import torch
+
+    from raynas.rng import seed_weights, winner_seed
+    from raynas.training.examples import Examples
+    from raynas.training.train import Training, evaluate
+
+    data, device = resolved.data, torch.device("cpu")
+    seed_weights(winner_seed(seed))
+    known = Examples.of(data.merged(), data, device)
+    training = Training(make(), known, resolved.recipe, epochs=epochs, seed=winner_seed(seed))
+    for _ in range(epochs):
+        training.step()
+    scores = evaluate(training.child, Examples.of(data.test, data, device))
+    params = sum(each.numel() for each in training.child.parameters())
+    return {**{f"test_{name}": value for name, value in scores.metrics.items()}, "params": params}

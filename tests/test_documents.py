@@ -11,6 +11,7 @@ from inspect import signature
 from itertools import islice
 from pathlib import Path
 
+import in_process
 import numpy as np
 import pytest
 import torch
@@ -23,6 +24,7 @@ import raynas
 from raynas.experiment.bench import Bench, bench
 from raynas.experiment.experiment import Experiment, experiment_from, read_config
 from raynas.experiment.resolve.references import find_space, find_task
+from raynas.experiment.run import search as search_module
 from raynas.insight.summary import print_summary
 from raynas.proxies import NAMES as PROXIES
 from raynas.schedulers import SCHEDULERS
@@ -33,6 +35,16 @@ from raynas.yaml12 import parse
 
 TUTORIAL = "docs/tutorial.md"
 TINY = {"channels": 4, "cells": 1}  # cells that take milliseconds
+DOWNLOADED = {"mnist", "fashion_mnist", "cifar10", "cifar100", "svhn"}
+ROWS = range(120)
+FILES = {
+    "houses.csv": "size,town,floors,price\n"
+    + "".join(f"{60 + i},{('Rome', 'Oslo')[i % 2]},{i % 3},{9.5 * i}\n" for i in ROWS),
+    "reviews.csv": "review,stars\n"
+    + "".join(f"{('good tea', 'bad tea')[i % 2]} {i % 7},{i % 2}\n" for i in ROWS),
+    "book.txt": "Many owls fly at night. " * 60,
+    "sales.csv": "day,sold\n" + "".join(f"{i},{i % 7 + i / 9:.2f}\n" for i in ROWS),
+}
 BASH, PYTHON, TEXT = (
     [block for block in BLOCKS if block.language == language]
     for language in ("bash", "python", "text")
@@ -50,6 +62,8 @@ class Site:
                 (folder / block.name).write_text(block.text, encoding="utf-8")
         for name in ("benchmarks", "docs"):
             (folder / name).symlink_to(ROOT / name)
+        for name, text in FILES.items():
+            (folder / name).write_text(text, encoding="utf-8")
         pixels = np.random.default_rng(0).integers(0, 255, (16, 16, 3), np.uint8)
         for place in ("train/rose", "train/tulip", "test/rose", "test/tulip"):
             for number in range(10):
@@ -66,6 +80,11 @@ class Site:
             for words in block.commands
             if words[1] == "search"
         )
+        options = {"file": "houses.csv", "target": "price"}
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(search_module, "_execute", in_process.execute)
+            settings = {"trials": 1, "epochs": 2, "output": self.folder / "runs" / "houses"}
+            raynas.search(space="mlp", task="tabular", task_options=options, **settings)
         tiny = [word for name, n in TINY.items() for word in ("--set", f"space.{name}={n}")]
         self.said += done(*command[1:], *("--trials", "2", "--epochs", "2"), *tiny)
 
@@ -91,6 +110,8 @@ def test_programs_run(site, block, monkeypatch):  # noqa: ARG001 - where they ru
     exec(compile(block.text, block.page, "exec"), ran)
     if "result" in ran:
         assert ran["result"].winner.metrics["test_accuracy"] > 0
+    if "prices" in ran:
+        assert ran["prices"].shape == (2, 1)
     if "predicted" in ran:
         assert {*ran["predicted"]} <= {*map(str, range(10))}
     if "resources" in ran:
@@ -149,7 +170,7 @@ def _search(site, words, monkeypatch):
     monkeypatch.setattr("raynas.cli.session.follow", told.append)
     done(*words)
     (experiment,) = told
-    missing = experiment.task not in {"digits", "image_folder"} and ":" not in experiment.task
+    missing = experiment.task in DOWNLOADED
     assert not missing or experiment.download
     if not missing and words[0] == "search":
         several = len(experiment.objectives) > 1

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from raynas.data import Data, Division, check_divisible
+from raynas.data import Data, Division, Moments, check_divisible
 from raynas.errors import ConfigError
 from raynas.execution.worker import Repeats, TrainingContext, TrialSpec, train
 from raynas.searchers import make
@@ -22,7 +22,8 @@ from search_spaces import mlp
 
 NET = {"layers": 1, "layers.0.width": 16, "activation": "ReLU", "norm": "batch", "dropout": 0.1}
 DIGITS = Digits().load(Source(), seed=0)
-SMALL = replace(DIGITS, **{p: getattr(DIGITS, p).take(np.arange(60)) for p in ("train", "valid")})
+FEW = {part: getattr(DIGITS, part).take(np.arange(60)) for part in ("train", "valid")}
+SMALL = replace(DIGITS, **FEW, norm=None)
 
 
 def build(architecture):
@@ -63,6 +64,8 @@ def test_a_division_has_its_own_normalisation_and_depends_on_the_seed():
     assert numbers(one.valid) == numbers(Division(1).of(SMALL, 0).valid)
     assert len(one.valid) == len(SMALL.valid)
     assert Division().of(SMALL, 0) is SMALL
+    given = Moments((0.0,), (1.0,), 1)
+    assert Division(1).of(replace(SMALL, norm=given), 0).norm == given
 
 
 def test_data_that_cannot_be_divided_are_refused():

@@ -14,7 +14,7 @@ from raynas.errors import DataError, kind_of
 from raynas.goals import Classification, Goal
 from raynas.goals.inferred import inferred
 from raynas.rng import split_rng
-from raynas.trees import leaves, mapped, named_leaves
+from raynas.trees import mapped, named_leaves
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,8 @@ class Data:
         batched: Whether a data set gives whole batches, so that none are made of its examples.
         exchangeable: Whether training and validation examples may be divided anew, for folds and
             finalists; not if they have an order, such as time.
+        encoding: How rows or texts of the user's become inputs, as JSON-ready data. It goes to the
+            winner's card, so that new ones are encoded in the same way.
         workers: Processes that load the examples of a data set; none for as many as the trial has
             CPUs beside its own on a GPU, and for no other process on a CPU.
     """
@@ -52,20 +54,20 @@ class Data:
     collate: Callable[[Sequence[Any]], Any] | None = None
     batched: bool = False
     exchangeable: bool = True
+    encoding: Mapping[str, Any] = field(default_factory=dict)
     workers: int | None = None
-    _given: tuple[Goal | None, Sequence[Any]] = field(init=False, repr=False, compare=False)
+    _given: tuple[Goal | None, Sequence[Any], Any] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Check that the parts fit each other; adapt the goal and the targets to each other."""
         if self.arrays:
             self._check_arrays()
-            object.__setattr__(self, "_given", (self.goal, [part.targets for part in self.parts]))
-            goal, targets = (self.goal or inferred(self.train.targets)).fitted(
-                [part.targets for part in self.parts]
-            )
+            targets = [part.targets for part in self.parts]
+            object.__setattr__(self, "_given", (self.goal, targets, self.norm))
+            goal, fitted = (self.goal or inferred(self.train.targets)).fitted(targets)
             object.__setattr__(self, "goal", goal)
             for name, part, wanted in zip(
-                ("train", "valid", "test"), self.parts, targets, strict=True
+                ("train", "valid", "test"), self.parts, fitted, strict=True
             ):
                 if wanted is not part.targets:
                     object.__setattr__(self, name, replace(part, targets=wanted))
@@ -73,14 +75,9 @@ class Data:
                 object.__setattr__(self, "norm", moments(self.train))
         else:
             check_dataset(self.parts, self.goal)
-            object.__setattr__(self, "_given", (self.goal, ()))
+            object.__setattr__(self, "_given", (self.goal, (), self.norm))
         if self.norm is False:
             object.__setattr__(self, "norm", mapped(lambda _: None, self.example))
-
-    @property
-    def normalised(self) -> bool:
-        """Whether an input is normalised."""
-        return any(norm is not None for norm in leaves(self.norm))
 
     def _check_arrays(self) -> None:
         """Check that the three splits have the same types and shapes."""
@@ -212,13 +209,20 @@ class Data:
 
     def with_goal(self, goal: Goal) -> Data:
         """Return the same data with a goal, unless they were made with another one."""
-        given, targets = self._given
+        given, targets, norm = self._given
         if given is not None:
             return self
-        parts = zip(("train", "valid", "test"), self.parts, targets, strict=True)
-        return replace(
-            self, goal=goal, **{name: replace(part, targets=own) for name, part, own in parts}
-        )
+        named = zip(("train", "valid", "test"), self.parts, targets, strict=True)
+        parts = {name: replace(part, targets=own) for name, part, own in named}
+        return replace(self, goal=goal, norm=norm, **parts)
+
+    def divided(self, train: Split, valid: Split) -> Data:
+        """Return data with other training and validation examples.
+
+        They get a normalisation of their own, unless these data were made with one.
+        """
+        *_, norm = self._given
+        return replace(self, train=train, valid=valid, norm=norm)
 
     def merged(self) -> Any:
         """Return ``train`` and ``valid`` together; the winner may be trained on both."""

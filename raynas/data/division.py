@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,7 +55,7 @@ class Division:
             rows = rows[np.argsort(known.targets[rows], kind="stable")]
         taken = self._taken(len(rows), len(data.valid))
         train, valid = known.take(np.sort(rows[~taken])), known.take(np.sort(rows[taken]))
-        return replace(data, train=train, valid=valid, norm=None if data.normalised else False)
+        return data.divided(train, valid)
 
     def _taken(self, count: int, valid: int) -> NDArray[np.bool_]:
         """Return which of ``count`` rows, sorted by class, are validation examples."""

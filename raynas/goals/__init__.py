@@ -5,6 +5,7 @@ from raynas.goals.goal import Goal
 from raynas.goals.metric import Metric, OverAll, accuracy_error
 from raynas.goals.pixels import Pixels
 from raynas.goals.regression import Regression
+from raynas.goals.scores import macro_f1, roc_auc
 from raynas.goals.tokens import CTC, NextToken, SequenceTagging
 
 __all__ = [
@@ -19,4 +20,6 @@ __all__ = [
     "Regression",
     "SequenceTagging",
     "accuracy_error",
+    "macro_f1",
+    "roc_auc",
 ]

@@ -7,7 +7,11 @@ from types import MappingProxyType
 
 from raynas.tasks.digits import Digits
 from raynas.tasks.folder import ImageFolder
+from raynas.tasks.language_model import LanguageModel
+from raynas.tasks.series import Series
+from raynas.tasks.tabular import Tabular
 from raynas.tasks.task import Source, Task
+from raynas.tasks.text import Text
 from raynas.tasks.vision import CIFAR10, CIFAR100, MNIST, SVHN, FashionMNIST
 
 __all__ = ["TASKS", "Source", "Task"]
@@ -21,6 +25,10 @@ TASKS: Mapping[str, Callable[..., Task]] = MappingProxyType(
         "cifar100": CIFAR100,
         "svhn": SVHN,
         "image_folder": ImageFolder,
+        "tabular": Tabular,
+        "text": Text,
+        "language_model": LanguageModel,
+        "series": Series,
     }
 )
 """Every task by name: a function of its options (all have defaults) that returns a ``Task``."""

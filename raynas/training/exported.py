@@ -45,6 +45,8 @@ def network_card(data: Data | LoopData) -> dict[str, Any]:
             "goal": type(data.goal).__name__,
             "class_names": [*getattr(data.goal, "names", ())],
         }
+        if data.encoding:
+            card["encoding"] = dict(data.encoding)
     card["brief"] = {name: value for name, value in told.items() if _plain(value)}
     card |= {name: card["brief"][name] for name in ("input_shape", "classes") if name in told}
     return {**card, "input": input_card(data)}

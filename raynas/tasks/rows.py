@@ -1,0 +1,81 @@
+"""Divide rows or a text into parts before they are encoded, so that only training data count."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from raynas.data import Data, Split
+from raynas.errors import ConfigError, DataError
+from raynas.goals import Goal
+
+T = TypeVar("T", str, NDArray[np.float64])
+Rows = NDArray[np.int64]
+
+
+def divided(
+    targets: NDArray[Any], goal: Goal, seed: int, valid: float, test: float
+) -> tuple[Rows, Rows, Rows]:
+    """Return the rows of the training, validation and test data, as ``Data.split`` draws them.
+
+    Args:
+        targets: The targets of all rows.
+        goal: What is learnt.
+        seed: The run's seed.
+        valid: The fraction of all rows for validation.
+        test: The fraction of all rows for the test.
+
+    Raises:
+        DataError: A part would be empty.
+    """
+    known = Split(np.arange(len(targets))[:, np.newaxis], targets)
+    parts = Data.split(known, seed=seed, valid=valid, test=test, goal=goal).parts
+    train, held, tested = (part.inputs[:, 0] for part in parts)
+    return train, held, tested
+
+
+def pieces(whole: T, valid: float, test: float) -> dict[str, T]:
+    """Return the training, validation and test piece of a text or an array, in this order.
+
+    Args:
+        whole: The text or array.
+        valid: The fraction for validation.
+        test: The fraction for the test.
+    """
+    end = len(whole) - round(len(whole) * test)
+    middle = end - round(len(whole) * valid)
+    return {
+        "training": whole[:middle],
+        "validation": whole[middle:end],
+        "test": whole[end:],
+    }
+
+
+def check_pieces(valid: float, test: float) -> None:
+    """Check that fractions leave a piece for training.
+
+    Raises:
+        ConfigError: They do not.
+    """
+    if min(valid, test) <= 0 or valid + test >= 1:
+        raise ConfigError(
+            f"valid and test must be above 0, and less than 1 together: got {valid} and {test}"
+        )
+
+
+def labelled(values: Sequence[str], names: Sequence[str]) -> NDArray[np.int64]:
+    """Return the labels of classes by name, with the order of ``names``.
+
+    Raises:
+        DataError: There is one class only.
+    """
+    if len(names) < 2:
+        raise DataError(
+            f"the target must have two classes or more: all {len(values)} examples are "
+            f"{', '.join(map(repr, names)) or 'without one'}"
+        )
+    label = {name: number for number, name in enumerate(names)}
+    return np.array([label[value] for value in values], np.int64)
