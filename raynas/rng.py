@@ -100,3 +100,14 @@ def epoch_generator(seed: int, epoch: int, device: torch.device) -> torch.Genera
     generator = torch.Generator(device=device)
     generator.manual_seed((int(words[0]) << 31) | (int(words[1]) >> 1))
     return generator
+
+
+def host_rng(generator: torch.Generator) -> np.random.Generator:
+    """Return a generator of the host whose seed is drawn from one of torch.
+
+    It draws what decides on sizes and kinds of operations, which the host must know.
+    """
+    import torch  # noqa: PLC0415 - deciding must not load torch
+
+    drawn = torch.randint(2**62, (), generator=generator, device=generator.device)
+    return np.random.default_rng(int(drawn))

@@ -21,8 +21,10 @@ from raynas.rng import seed_weights
 from raynas.tasks import TASKS, Source
 from raynas.training.examples import Examples
 from raynas.training.inherit import grouping, in_common, inherit
+from raynas.training.optimizers import optimizer_of
+from raynas.training.optimizers.groups import Group
+from raynas.training.optimizers.sgd import SGD
 from raynas.training.recipe import Recipe
-from raynas.training.sgd import SGD
 from raynas.training.train import Training
 from search_spaces import mlp, mobile, nasbench201
 from search_spaces.mobile.network import Squeeze
@@ -358,7 +360,7 @@ def test_new_units_come_into_use():
     child, inputs = nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 2)), torch.rand(8, 3)
     heir(lived(nn.Sequential(nn.Linear(3, 2), nn.Tanh(), nn.Linear(2, 2))), child)
     fresh = child[0].weight[2:].clone()
-    optimizer = SGD(child.named_parameters(), Recipe(weight_decay=0.0))
+    optimizer = optimizer_of(child, Recipe(weight_decay=0.0))
     for _ in range(2):
         torch.autograd.backward((child(inputs) - 1).square().sum())
         optimizer.step(0.01)
@@ -375,13 +377,16 @@ def test_momentum_goes_with_the_weights_it_moved_and_what_is_new_is_at_rest():
     narrower = network(1)
     old = {name: torch.ones_like(tensor) for name, tensor in parent.items()}
     for one, kept in ((child, [[1, 1]] * 3 + [[0, 0]]), (narrower, [[1, 1]])):
-        own = SGD([*one.named_parameters(), ("new", torch.zeros(2, requires_grad=True))], Recipe())
-        own.inherit({**old, "gone": torch.ones(3)}, in_common(one, parent))
-        assert own.momentum["same.weight"].tolist() == [[1, 1], [1, 1]]
-        assert own.momentum["wider.weight"].tolist() == kept
-        assert own.momentum["new"].tolist() == [0, 0]
+        new = torch.zeros(2, requires_grad=True)
+        own = SGD([Group({**dict(one.named_parameters()), "new": new})], Recipe())
+        moments = {"momentum": {**old, "gone": torch.ones(3)}}
+        own.inherit(moments, in_common(one, parent))
+        momentum = own.moments["momentum"]
+        assert momentum["same.weight"].tolist() == [[1, 1], [1, 1]]
+        assert momentum["wider.weight"].tolist() == kept
+        assert momentum["new"].tolist() == [0, 0]
     old["same.weight"].zero_()
-    assert own.momentum["same.weight"].tolist() == [[1, 1], [1, 1]]
+    assert momentum["same.weight"].tolist() == [[1, 1], [1, 1]]
 
 
 def test_a_wider_child_takes_the_steps_its_parent_would_have_taken(digits):

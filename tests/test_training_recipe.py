@@ -5,6 +5,7 @@ import subprocess
 import sys
 from itertools import pairwise
 
+import cloudpickle
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -38,11 +39,50 @@ def test_overrides_replace_fields_and_leave_the_rest():
         ({"warmup": 1.0}, "warmup <= 0.9"),
         ({"schedule": "cosin"}, "did you mean 'cosine'"),
         ({"momentum": 0}, "nesterov needs a momentum"),
+        ({"optimizer": "adamv"}, "did you mean 'adamw'"),
+        ({"optimizer": 3}, "optimizer of the training recipe must be a name: got 3"),
+        ({"optimizer": "adamw", "momentum": 0.8}, "momentum .* means nothing for .* adamw"),
+        ({"optimizer": "Adam", "nesterov": True}, "nesterov .* means nothing for .* Adam"),
+        ({"optimizer_options": {"dampening": 0.1}}, "sgd takes no optimizer_options"),
+        ({"optimizer_options": 0.9}, "must be options by name: got 0.9"),
+        (
+            {"optimizer": "lion", "optimizer_options": {"eps": 1}},
+            "no option of .* lion",
+        ),
+        ({"optimizer": "adamw", "optimizer_options": {"eps": 0}}, "eps must be a number above 0"),
+        (
+            {"optimizer": "lion", "optimizer_options": {"betas": [0.9]}},
+            "betas must be two numbers",
+        ),
+        ({"optimizer": "lion", "optimizer_options": {"betas": [0.9, 1]}}, "from 0 to below 1"),
+        ({"precision": "float16"}, "did you mean 'bfloat16'"),
+        ({"ema": 1.0}, "0.0 <= ema <= 0.99999"),
+        ({"accumulate": 0}, "1 <= accumulate"),
+        ({"magnitude": 31}, "magnitude <= 30"),
     ],
 )
 def test_what_cannot_be_is_refused(overrides, message):
     with pytest.raises(ConfigError, match=message):
         Recipe().with_overrides(overrides)
+
+
+def test_another_optimizer_begins_with_its_usual_rate():
+    adamw = Recipe(lr=0.3, momentum=0.8).with_overrides({"optimizer": "adamw"})
+    assert (adamw.lr, adamw.weight_decay) == (1e-3, 0.05)
+    assert Recipe(lr=0.3).with_overrides({"optimizer": "sgd"}).lr == 0.3
+    lion = adamw.with_overrides({"optimizer_options": {"eps": 1e-6}}).with_overrides(
+        {"optimizer": "lion", "lr": 0.01}
+    )
+    assert (lion.lr, lion.weight_decay, lion.optimizer_options) == (0.01, 0.5, {})
+
+
+def test_a_recipe_is_a_value():
+    options = {"betas": [0.9, 0.95]}
+    recipe = Recipe().with_overrides({"optimizer": "adamw", "optimizer_options": options})
+    options["betas"] = None
+    assert recipe.options() == {"betas": [0.9, 0.95], "eps": 1e-8}
+    assert cloudpickle.loads(cloudpickle.dumps(recipe)) == recipe
+    assert len({recipe, recipe.with_overrides({}), Recipe()}) == 2
 
 
 @given(
@@ -63,7 +103,10 @@ def test_the_learning_rate_rises_to_its_peak_and_never_rises_again(lr, warmup, s
 
 def test_the_schedules_end_where_their_names_say():
     ends = {name: Recipe(schedule=name).lr_at(1.0) for name in SCHEDULES}
-    assert ends == pytest.approx({"cosine": 0.0, "linear": 0.0, "constant": 0.1})
+    expected = {"cosine": 0.0, "linear": 0.0, "constant": 0.1, "step": 0.001, "exponential": 0.001}
+    assert ends == pytest.approx(expected)
+    steps = Recipe(warmup=0.0, schedule="step")
+    assert [steps.lr_at(at) for at in (0.49, 0.5, 0.74)] == pytest.approx([0.1, 0.01, 0.01])
     assert Recipe(warmup=0.0).lr_at(0.5) == pytest.approx(0.05)
 
 

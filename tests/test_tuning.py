@@ -10,21 +10,44 @@ from raynas.training.recipe import Recipe
 from raynas.training.tuning import tuned
 from search_spaces import nasbench201
 
-TUNABLE = ("lr", "weight_decay", "batch_size", "momentum", "label_smoothing", "warmup", "schedule")
+BOTH = (
+    "lr",
+    "weight_decay",
+    "batch_size",
+    "label_smoothing",
+    "warmup",
+    "schedule",
+    "decay_norms",
+    "randaugment",
+    "magnitude",
+    "mixup",
+    "cutmix",
+)
 
 
-@given(strategies.seeds())
-def test_what_is_drawn_is_a_usable_recipe(seed):
+@pytest.mark.parametrize("one", ["momentum", "optimizer"])
+@given(seed=strategies.seeds())
+def test_what_is_drawn_is_a_usable_recipe(one, seed):
     rng = strategies.generator(seed)
     recipe = Recipe()
     for _ in range(3):  # around what was drawn, too
-        space = Space(tuned(recipe, TUNABLE))
+        space = Space(tuned(recipe, (*BOTH, one)))
         recipe = Recipe().with_overrides(dict(space.sample(rng)))
 
 
 def test_a_range_lies_around_the_recipes_value():
     node = tuned(Recipe(lr=0.2), ["lr"])["lr"]
     assert (node.low, node.high, node.log) == (pytest.approx(0.02), pytest.approx(2.0), True)
+
+
+def test_ranges_cover_the_rates_of_each_optimizer_that_can_be_chosen():
+    nodes = tuned(Recipe(), ["optimizer", "lr", "weight_decay"])
+    assert nodes["optimizer"].options == ("sgd", "adamw")
+    assert (nodes["lr"].low, nodes["lr"].high) == (pytest.approx(1e-4), pytest.approx(1.0))
+    decay = nodes["weight_decay"]
+    assert (decay.low, decay.high) == (pytest.approx(5e-5), pytest.approx(0.1))
+    with pytest.raises(ConfigError, match="tune optimizer or momentum"):
+        tuned(Recipe(), ["momentum", "optimizer"])
 
 
 def test_what_cannot_be_tuned_is_named():

@@ -29,7 +29,7 @@ def step_bytes(child: nn.Module, data: Data | LoopData, batch_size: int) -> int:
     import torch  # noqa: PLC0415 - deciding must not load torch
 
     from raynas.training.loading import batches_of, example  # noqa: PLC0415
-    from raynas.training.train import loss_of  # noqa: PLC0415
+    from raynas.training.step import loss_of  # noqa: PLC0415
 
     if isinstance(data, LoopData):
         return costs.training_bytes(child, lambda n: (example(data, n), ()), batch_size, _total)

@@ -93,10 +93,11 @@ def _retrained(context: TrainingContext, spec: TrialSpec) -> Iterator[WinnerEven
     elif saved := _saved(spec):
         training.load_state(saved)
     with closing(training):
-        while training.epoch < spec.epochs:
+        last = spec.until or spec.epochs
+        while training.epoch < last:
             training.step()
             save(Path(spec.checkpoint), {"winner": _key(spec), "training": training.state()})
-            yield WinnerEpoch(spec.number, training.epoch, spec.epochs)
+            yield WinnerEpoch(spec.number, training.epoch, last)
         metrics = training.test(partial(context.batches_named, "test"))
     yield Tested(metrics | measured.known, weights(training.child))
     with uncollected():  # the first export loads torch's compiler
@@ -110,6 +111,7 @@ def _key(spec: TrialSpec) -> dict[str, Any]:
     return {
         "number": spec.number,
         "epochs": spec.epochs,
+        "until": spec.until,
         "seed": spec.seed,
         "architecture": decided,
     }

@@ -60,6 +60,8 @@ class TrialSpec:
         keep: Whether to write a checkpoint also after the last epoch, for others to inherit.
         reported: The last epoch that is in the journal; 0 if the trial begins.
         division: The number of the division into training and validation data; 0 for the task's.
+        until: The epoch after which the winner's training ends, if its trial had its best one
+            before ``epochs``, by which the learning rate goes; 0 for ``epochs``.
         confirmed: Where in the code errors of networks are raised, as ``retries.place`` says it.
     """
 
@@ -73,6 +75,7 @@ class TrialSpec:
     keep: bool = False
     reported: int = 0
     division: int = 0
+    until: int = 0
     confirmed: Sequence[str] = ()
 
 

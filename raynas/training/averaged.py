@@ -16,9 +16,10 @@ from raynas.training.learner import Epoch, Learner
 class Averaged:
     """Trains several children side by side, one epoch of each per ``step``.
 
-    Metrics are the means over the children. A standard error by the sampling of validation
-    examples becomes smaller with the number of folds, which have different examples, but not with
-    the number of seeds.
+    Metrics are the means over the children; one that not all of them report, because not all have
+    ended early, is left out. A standard error by the sampling of validation examples becomes
+    smaller with the number of folds, which have different examples, but not with the number of
+    seeds.
 
     Attributes:
         child: The first child.
@@ -58,7 +59,7 @@ class Averaged:
         for learner in self._learners:
             self.notices += (one for one in learner.notices if one not in self.notices)
             learner.notices.clear()
-        names = epochs[0].metrics
+        names = [n for n in epochs[0].metrics if all(n in one.metrics for one in epochs)]
         errors = epochs[0].errors
         return Epoch(
             self.epoch,

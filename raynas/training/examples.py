@@ -16,7 +16,9 @@ from torch.nn import functional
 from raynas.data import Data, Moments, Split
 from raynas.errors import ConfigError
 from raynas.goals import Goal
+from raynas.rng import host_rng
 from raynas.training.batches import Norm
+from raynas.training.randaugment import randomly_changed
 from raynas.training.recipe import Recipe
 from raynas.trees import first, leaves, mapped
 
@@ -94,15 +96,27 @@ class Examples:
     def training(self, recipe: Recipe, generator: torch.Generator) -> Iterator[tuple[Any, Any]]:
         """Yield the batches of an epoch in random order, augmented and normalised."""
         order = torch.randperm(len(self), generator=generator, device=self.device)
-        augments = recipe.crop or recipe.flip
+        rng = host_rng(generator) if recipe.randaugment else None
         for rows in order.tensor_split(self.steps(recipe.batch_size)):
             inputs, targets = self.take(rows)
-            if augments:
+            if recipe.crop or recipe.flip:
                 inputs = augmented(inputs, recipe, generator)
+            if rng:
+                inputs = self._randomly_changed(inputs, recipe, rng)
             inputs = self.normalised(inputs)
             if recipe.cutout:
                 inputs = cut_out(inputs, recipe.cutout, generator)
             yield inputs, targets
+
+    def _randomly_changed(
+        self, images: Tensor, recipe: Recipe, rng: np.random.Generator
+    ) -> Tensor:
+        """Return images after RandAugment, for which black is the least value in the data."""
+        low, high = self.inputs.aminmax()
+        span = (high.float() - low).clamp(min=1e-6)
+        unit = (images - low.float()) / span
+        changed = randomly_changed(unit, recipe.randaugment, recipe.magnitude, rng)
+        return changed.mul_(span).add_(low)
 
     def scoring(self) -> Iterator[tuple[Any, Any]]:
         """Yield all batches in their order, normalised."""
@@ -129,11 +143,11 @@ class Examples:
             ConfigError: The recipe augments images, and the examples are not images.
         """
         images = isinstance(self.inputs, Tensor) and self.inputs.ndim == 4
-        if not images and (recipe.crop or recipe.flip or recipe.cutout):
+        if not images and (used := recipe.changes + recipe.mixes):
             shapes = ", ".join(str(tuple(tensor.shape)) for tensor in leaves(self.inputs))
             raise ConfigError(
-                "crop, flip and cutout need images [examples, channels, height, width]: "
-                f"got examples {shapes}; set them to 0 and false"
+                f"{' and '.join(used)} need images [examples, channels, height, width]: got "
+                f"examples {shapes}; leave {' and '.join(used)} out"
             )
 
 

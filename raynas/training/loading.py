@@ -17,6 +17,7 @@ from raynas.data import Data, LoopData
 from raynas.data.dataset import length
 from raynas.errors import ConfigError, DataError
 from raynas.goals import Goal
+from raynas.goals.outputs import described
 from raynas.training.batches import Batches, Norm
 from raynas.training.examples import Examples
 from raynas.training.recipe import Recipe
@@ -93,12 +94,19 @@ class Loaded:
         """Check that the recipe's augmentation can be used.
 
         Raises:
-            ConfigError: The recipe augments images.
+            ConfigError: The recipe changes images, or mixes what are no images.
         """
-        if recipe.crop or recipe.flip or recipe.cutout:
-            raise ConfigError(
-                "a data set augments its examples itself: set crop, flip and cutout to 0 and false"
-            )
+        if used := " and ".join(recipe.changes):
+            raise ConfigError(f"a data set changes its images itself: leave {used} out")
+        if used := " and ".join(recipe.mixes):
+            inputs = self.some(2)[0]
+            if not (
+                isinstance(inputs, Tensor) and inputs.ndim == 4 and inputs.is_floating_point()
+            ):
+                raise ConfigError(
+                    f"{used} need images [batch, channels, height, width] of real numbers: got "
+                    f"{described(inputs)}; leave {used} out"
+                )
 
     def steps(self, batch_size: int) -> int:
         """Return the number of steps of an epoch; 0 if it is unknown."""

@@ -13,8 +13,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -22,17 +22,21 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from raynas.errors import SpaceError, TrialError
+from raynas.errors import TrialError
 from raynas.goals import Goal
 from raynas.goals.metric import Mean, value_of
-from raynas.goals.outputs import described
-from raynas.rng import epoch_generator, seed_dropout
+from raynas.rng import epoch_generator, host_rng, seed_dropout
 from raynas.training.batches import Batches
+from raynas.training.ema import Ema
 from raynas.training.inherit import grouping, in_common, inherit
 from raynas.training.learner import Epoch
 from raynas.training.memory import memory_fails
+from raynas.training.mixing import mixed
+from raynas.training.optimizers import moments_in, optimizer_of
+from raynas.training.precision import precision_of
 from raynas.training.recipe import Recipe
-from raynas.training.sgd import SGD
+from raynas.training.step import TrainingStep
+from raynas.training.stopping import EarlyStopping
 from raynas.trees import first, mapped
 
 __all__ = ["Epoch", "Training", "evaluate", "memory_fails"]
@@ -79,7 +83,9 @@ class Training:
             valid: The examples that the child is scored on after every epoch, if any.
 
         Raises:
-            ConfigError: The recipe augments images, and the examples are not images.
+            ConfigError: The recipe augments images, and the examples are not images; or torch
+                refuses the options of the optimizer.
+            SpaceError: The child has no parameter to train.
         """
         examples.check(recipe)
         self.device = examples.device
@@ -93,82 +99,128 @@ class Training:
         self.valid = valid
         self.notices: list[str] = []
         self._lr = recipe.lr
-        self._optimizer = SGD(self.child.named_parameters(), recipe)
+        self._optimizer = optimizer_of(self.child, recipe)
+        self._train = TrainingStep(self.child, self.goal, self._optimizer, self.device)
+        self._ema = Ema(self.child, recipe.ema) if recipe.ema else None
+        self._stopping = EarlyStopping(recipe.patience)
 
     @memory_fails()
     def step(self) -> Epoch:
         """Train for one epoch, then score the child on ``valid`` if there is such data.
+
+        After the training has ended early, return the results of its best epoch.
 
         Raises:
             TrialError: A loss is not finite, or memory ran out.
             SpaceError: The child's output has the wrong shape.
         """
         started = time.perf_counter()
+        if self._stopping.ended:
+            self.epoch += 1
+            return self._stopping.again(self.epoch, time.perf_counter() - started)
         metrics = {"train_loss": self._fit(), "lr": self._lr}
         self.epoch += 1
         errors: dict[str, float] = {}
         if self.valid is not None:
-            scores = evaluate(self.child, self.valid)
+            scores = evaluate(self.child, self.valid, self.recipe.precision)
             metrics |= {f"val_{name}": value for name, value in scores.metrics.items()}
             errors = {f"val_{name}": value for name, value in scores.errors.items()}
         for name, value in metrics.items():
             if not math.isfinite(value):
                 raise TrialError(f"training diverged: {name} is {value} after epoch {self.epoch}")
-        return Epoch(self.epoch, metrics, time.perf_counter() - started, errors)
+        epoch = Epoch(self.epoch, metrics, time.perf_counter() - started, errors)
+        return self._stopping.after(epoch, self._weights, self._put)
 
     def _fit(self) -> float:
         """Train on all examples once; return the mean loss."""
-        recipe, device = self.recipe, self.device
-        generator = epoch_generator(self.seed, self.epoch, device)
+        every = self.recipe.accumulate
+        steps = math.ceil(self.examples.steps(self.recipe.batch_size) / every)
+        count, total = 0, torch.zeros((), device=self.device)
         seed_dropout(self.seed, self.epoch)
-        steps = self.examples.steps(recipe.batch_size)
-        count, total = 0, torch.zeros((), device=device)
-        precision = precision_of(device)
-        self.child.train()
-        for step, (inputs, targets) in enumerate(self.examples.training(recipe, generator)):
-            self._lr = recipe.lr_at((self.epoch + (step + 0.5) / steps) / self.epochs)
-            with precision:
-                loss = loss_of(self.goal, self.child(inputs), targets)
-            torch.autograd.backward(loss)
-            if recipe.grad_clip:
-                nn.utils.clip_grad_norm_(self.child.parameters(), recipe.grad_clip)
-            self._optimizer.step(self._lr)
-            size = len(first(targets))
-            count += size
-            total += loss.detach() * size
+        with self._ema.training() if self._ema else nullcontext():
+            self.child.train()
+            left = 0  # batches since the last change of the weights
+            for at, (inputs, targets) in enumerate(self._batches()):
+                self._lr = self._rate(at // every, steps)
+                left = (at + 1) % every
+                loss = self._train(inputs, targets, None if left else self._lr)
+                if not left:
+                    self._average()
+                size = len(first(targets))
+                count += size
+                total += loss * size
+            if left:
+                self._train.change(self._lr)
+                self._average()
         return total.item() / count
+
+    def _batches(self) -> Iterator[tuple[Any, Any]]:
+        """Return the batches of the next epoch."""
+        generator = epoch_generator(self.seed, self.epoch, self.device)
+        batches = self.examples.training(self.recipe, generator)
+        return mixed(batches, self.recipe, host_rng(generator)) if self.recipe.mixes else batches
+
+    def _rate(self, step: int, steps: int) -> float:
+        """Return the learning rate of a step of this epoch, which is that of its middle.
+
+        An iterable may not know the number of its steps, 0; then all have the same rate.
+        """
+        share = (step + 0.5) / steps if steps else 0.5
+        return self.recipe.lr_at(min(1.0, (self.epoch + share) / self.epochs))
+
+    def _average(self) -> None:
+        if self._ema:
+            self._ema.update()
 
     def state(self) -> dict[str, Any]:
         """Return the state for ``load_state``; the next step changes its tensors, so save it."""
         return {
             "epoch": self.epoch,
-            "child": self.child.state_dict(),
-            "passing": self._passing(),
+            **self._weights(),
             "groups": grouping(self.child),
-            "momentum": self._optimizer.momentum,
+            "optimizer": {"name": self.recipe.optimizer, "moments": self._optimizer.moments},
+            "ema": self._ema and self._ema.state(),
+            "stopping": self._stopping.state(),
         }
 
     def load_state(self, state: Mapping[str, Any]) -> None:
         """Continue from a state of the same architecture; recipe, seed and length stay."""
         self.epoch = state["epoch"]
-        self.child.load_state_dict(state["child"])
-        for name, buffer in state.get("passing", {}).items():
+        self._put(state)
+        self._optimizer.load(moments_in(state, self.recipe))
+        if self._ema:
+            self._ema.begin()
+            if state.get("ema"):
+                self._ema.load(state["ema"])
+        if "stopping" in state:
+            self._stopping.load(state["stopping"])
+
+    def _weights(self) -> dict[str, Any]:
+        """Return the tensors of the child.
+
+        Training may change the buffers that a ``state_dict`` leaves out; they are ``passing``.
+        """
+        kept = self.child.state_dict()
+        buffers = self.child.named_buffers()
+        return {
+            "child": kept,
+            "passing": {name: part for name, part in buffers if name not in kept},
+        }
+
+    def _put(self, weights: Mapping[str, Any]) -> None:
+        """Give the child the tensors of ``_weights``."""
+        self.child.load_state_dict(weights["child"])
+        for name, buffer in weights.get("passing", {}).items():
             layer, _, own = name.rpartition(".")
             setattr(self.child.get_submodule(layer), own, buffer.to(self.device, copy=True))
-        self._optimizer.load(state["momentum"])
 
     def test(self, examples: Callable[[], Batches]) -> dict[str, float]:
         """Return the child's scores on the test data, with the prefix ``test_``."""
-        scores = evaluate(self.child, examples())
+        scores = evaluate(self.child, examples(), self.recipe.precision)
         return {f"test_{name}": value for name, value in scores.metrics.items()}
 
     def close(self) -> None:
         """Do nothing: nothing is held but memory."""
-
-    def _passing(self) -> dict[str, Tensor]:
-        """Return the buffers that the ``state_dict`` leaves out; training may change them."""
-        kept = self.child.state_dict()
-        return {name: part for name, part in self.child.named_buffers() if name not in kept}
 
     def inherit(self, state: Mapping[str, Any]) -> float:
         """Inherit the weights and momentum of another architecture, as far as they fit.
@@ -184,14 +236,22 @@ class Training:
         """
         given = state["child"], state.get("groups")
         share = inherit(self.child, *given)
-        self._optimizer.inherit(state["momentum"], in_common(self.child, *given))
+        moments = moments_in(state, self.recipe)
+        self._optimizer.inherit(moments, in_common(self.child, *given))
+        if self._ema:
+            self._ema.begin()
         return share
 
 
 @memory_fails()
 @torch.inference_mode()
-def evaluate(child: nn.Module, examples: Batches) -> Scores:
+def evaluate(child: nn.Module, examples: Batches, precision: str = "auto") -> Scores:
     """Return the scores of a child on examples that it was not trained on.
+
+    Args:
+        child: The network.
+        examples: The examples.
+        precision: As in the recipe.
 
     Raises:
         TrialError: Memory ran out.
@@ -200,10 +260,10 @@ def evaluate(child: nn.Module, examples: Batches) -> Scores:
     """
     goal = examples.goal
     metrics: dict[str, Any] = {"loss": Mean(partial(_losses, goal)), **goal.metrics()}
-    precision = precision_of(examples.device)
+    computing = precision_of(examples.device, precision)
     child.eval()
     for inputs, targets in examples.scoring():
-        with precision:
+        with computing:
             outputs = child(inputs)
             metrics["loss"].update(outputs, targets)
         predictions = _full_precision(goal.predictions(outputs))
@@ -229,21 +289,6 @@ def _losses(goal: Goal, outputs: Any, targets: Any) -> Tensor:
     return goal.loss(outputs, targets) if each is None else each
 
 
-def loss_of(goal: Goal, outputs: Any, targets: Any) -> Tensor:
-    """Return the loss of a batch in training.
-
-    Raises:
-        SpaceError: It is not one number with a gradient.
-    """
-    loss: Any = goal.loss(outputs, targets)
-    if not isinstance(loss, Tensor) or loss.ndim or not loss.requires_grad:
-        raise SpaceError(
-            f"the loss of {type(goal).__name__} must be a tensor with one number and a gradient: "
-            f"got {described(loss)}"
-        )
-    return loss
-
-
 def _full_precision(predictions: Any) -> Any:
     """Return predictions as float32, because metrics do not compute in bfloat16."""
     return mapped(
@@ -252,9 +297,3 @@ def _full_precision(predictions: Any) -> Any:
         ),
         predictions,
     )
-
-
-def precision_of(device: torch.device) -> AbstractContextManager[None]:
-    """Return the context of mixed precision: bfloat16 on a GPU that supports it."""
-    bfloat16 = device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
-    return torch.autocast(device.type, torch.bfloat16, enabled=bfloat16)

@@ -97,7 +97,7 @@ def resolve(experiment: Experiment) -> ResolvedExperiment:
     """
     space = find_space(experiment.space, experiment.space_options)
     task = find_task(experiment.task, experiment.task_options)
-    recipe = Recipe().with_overrides({**recipe_of(task), **experiment.training})
+    recipe = Recipe().with_overrides(recipe_of(task)).with_overrides(experiment.training)
     if experiment.tune:
         space = replace(space, space=joined(space.space, TRAINING, tuned(recipe, experiment.tune)))
     if experiment.priors:

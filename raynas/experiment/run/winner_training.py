@@ -92,13 +92,15 @@ class WinnerTraining:
         epochs, weights = experiment.winner_epochs or experiment.epochs, ""
         if chosen.started.inherits:  # a training from new weights would not reach its score
             epochs, weights = chosen.epoch, str(files.of(chosen.donor))
+        whole = weights or self.resolved.loop
+        until = 0 if whole else _best_epoch(chosen, epochs / experiment.epochs)
         if self._tested:
             _LOG.info("exporting the winner, trial %d: it is trained and tested already", number)
         elif weights:
             _LOG.info("testing the winner, trial %d, with the weights of its trial", number)
         else:
             _LOG.info("training the winner, trial %d, on training and validation data", number)
-            self._begin(number, epochs)
+            self._begin(number, until or epochs)
         return TrialSpec(
             number,
             dict(chosen.architecture),
@@ -106,6 +108,7 @@ class WinnerTraining:
             winner_seed(experiment.seed),
             checkpoint=str(files.winner),
             parent=weights,
+            until=until,
         )
 
     def _begin(self, number: int, epochs: int) -> None:
@@ -198,6 +201,12 @@ class WinnerTraining:
         if event.detail:
             error.add_note(event.detail)
         return error
+
+
+def _best_epoch(chosen: Trial, scale: float) -> int:
+    """Return the best epoch of a trial that ended early, in a longer training; 0 if it did not."""
+    best = chosen.metrics.get("best_epoch", 0.0)
+    return max(1, round(best * scale)) if best else 0
 
 
 def _said_missing(name: str, exported: Exported) -> list[str]:

@@ -1,0 +1,97 @@
+"""One step of training."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from raynas.errors import SpaceError
+from raynas.goals import Goal
+from raynas.goals.outputs import described
+from raynas.training.mixing import Mixed
+from raynas.training.optimizers import Optimizer
+from raynas.training.optimizers.optimizer import Rate
+from raynas.training.precision import precision_of
+from raynas.trees import first
+
+
+class TrainingStep:
+    """Computes the loss and its gradients, and changes the weights.
+
+    Nothing here waits for the device, and the learning rate may be a tensor.
+    """
+
+    def __init__(
+        self, child: nn.Module, goal: Goal, optimizer: Optimizer, device: torch.device
+    ) -> None:
+        """Prepare.
+
+        Args:
+            child: The network, on the device.
+            goal: What is learnt.
+            optimizer: The optimizer of its parameters; its recipe is that of the training.
+            device: The training device.
+        """
+        self._child = child
+        self._goal = goal
+        self._optimizer = optimizer
+        self._recipe = optimizer.recipe
+        self._forward: Any = torch.compile(child) if self._recipe.compile else child
+        self._precision = precision_of(device, self._recipe.precision)
+        self._waiting = 0  # batches whose gradients were added since the last change
+
+    def __call__(self, inputs: Any, targets: Any, lr: Rate | None) -> Tensor:
+        """Train on a batch; return its mean loss.
+
+        Args:
+            inputs: The inputs of the batch.
+            targets: Its targets.
+            lr: The learning rate; none to keep the gradients for the next batch.
+
+        Raises:
+            SpaceError: The loss is not one number with a gradient.
+        """
+        with self._precision:
+            loss = loss_of(self._goal, self._forward(inputs), targets)
+        if self._recipe.accumulate == 1:
+            torch.autograd.backward(loss)
+        else:
+            size = len(first(targets))
+            torch.autograd.backward(loss * size)
+            self._waiting += size
+        if lr is not None:
+            self.change(lr)
+        return loss.detach()
+
+    def change(self, lr: Rate) -> None:
+        """Change the weights by the gradients so far; do nothing if there are none."""
+        parameters = [one for one in self._child.parameters() if one.grad is not None]
+        if not parameters:
+            return
+        if self._waiting:
+            gradients = [one.grad for one in parameters if one.grad is not None]
+            torch._foreach_div_(gradients, self._waiting)
+            self._waiting = 0
+        if self._recipe.grad_clip:
+            nn.utils.clip_grad_norm_(parameters, self._recipe.grad_clip)
+        self._optimizer.step(lr)
+
+
+def loss_of(goal: Goal, outputs: Any, targets: Any) -> Tensor:
+    """Return the loss of a batch in training.
+
+    Raises:
+        SpaceError: It is not one number with a gradient.
+    """
+    if isinstance(targets, Mixed):
+        one, other = (loss_of(goal, outputs, part) for part in targets[:2])
+        return targets.share * one + (1.0 - targets.share) * other
+    loss: Any = goal.loss(outputs, targets)
+    if not isinstance(loss, Tensor) or loss.ndim or not loss.requires_grad:
+        raise SpaceError(
+            f"the loss of {type(goal).__name__} must be a tensor with one number and a gradient: "
+            f"got {described(loss)}"
+        )
+    return loss
