@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from raynas.data import Data, Loop, LoopData
 from raynas.goals import Goal
@@ -24,6 +24,7 @@ class Source:
     download: bool = False
 
 
+@runtime_checkable
 class Task(Protocol):
     """Data, and what is learnt from them.
 
