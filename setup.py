@@ -60,17 +60,30 @@ setup(
         ],
         # The embedded data of the task "series".
         "series": ["statsmodels>=0.14"],
+        # The training loops that the documents show.
+        "loops": [
+            "accelerate>=1.2",
+            "gymnasium>=1.0",
+            "lightning>=2.5",
+            "stable-baselines3>=2.4",
+            "transformers>=4.50",
+        ],
         # Tokenizer files in the tasks "text" and "language_model".
         "text": ["tokenizers>=0.15"],
         "test": [
+            "accelerate>=1.2",
             "cmaes>=0.11",
+            "gymnasium>=1.0",
             "hypothesis>=6.100",
+            "lightning>=2.5",
             "pyte>=0.8.2",
             "pytest>=8.2",
             "pytest-xdist>=3.6",
             "setuptools>=77",
+            "stable-baselines3>=2.4",
             "statsmodels>=0.14",
             "tokenizers>=0.15",
+            "transformers>=4.50",
         ],
     },
     entry_points={"console_scripts": ["raynas=raynas.cli:main"]},
