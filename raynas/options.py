@@ -38,19 +38,19 @@ def plain(value: Any) -> Any:
     return {name: plain(one) for name, one in value.items()} if type(value) is dict else value
 
 
-def local_path(what: str, given: Path | str) -> Path:
+def local_path(what: str, given: Path | str | None) -> Path:
     """Return a path that is on this machine, or mounted here; ``~`` is the home folder.
 
     Args:
         what: Its name in messages, such as ``"output"``.
-        given: The path as written.
+        given: The path as written; some versions of typer give none if an argument is missing.
 
     Raises:
         ConfigError: It is empty, or the address of something elsewhere, such as ``s3://…``.
     """
-    text = str(given)
+    text = "" if given is None else str(given)
     if not text.strip():
-        raise ConfigError(f"{what} must name a file or a folder, got {text!r}")
+        raise ConfigError(f"{what} must name a file or a folder, got {given!r}")
     if _ADDRESS.match(text):
         raise ConfigError(
             f"{what} must be a path on this machine, or mounted on it, got {text!r}: addresses "
