@@ -29,6 +29,7 @@ def play(**settings: Any) -> Iterator[tuple[int, Any]]:
     with TemporaryDirectory() as folder:
         experiment = experiment_from({"trials": 10**6, "output": Path(folder), **settings})
         resolved = resolve(experiment)
+        experiment = resolved.completed(experiment)
         history = History(experiment.objectives)
         conductor = Conductor(resolved.plan, history, history.apply, lambda: 0.0)
         files = checkpoints(experiment.output)
@@ -43,13 +44,22 @@ def play(**settings: Any) -> Iterator[tuple[int, Any]]:
 
 def _trained(experiment: Any, resolved: Any, conductor: Any, trial: Any) -> Iterator[None]:
     """Train a trial until it ends or is stopped; yield after every new epoch."""
-    from raynas.execution.worker import TrainingContext, train
+    from raynas.execution.worker import Notice, TrainingContext, train
     from raynas.experiment.run.search import trial_spec
     from raynas.schedulers import Verdict
     from raynas.trial import Failed
 
-    context = TrainingContext(resolved.build, resolved.recipe, resolved.data, "cpu")
+    context = TrainingContext(
+        resolved.build,
+        resolved.recipe,
+        resolved.data,
+        "cpu",
+        loop=resolved.loop,
+        repeats=resolved.repeats,
+    )
     for event in train(context, trial_spec(experiment, conductor, trial)):
+        if isinstance(event, Notice):
+            continue
         if isinstance(event, Failed):
             conductor.fail(event.number, event.reason, detail=event.detail)
             return

@@ -217,7 +217,10 @@ def number(name, kind, typed, given):
 MISUSED = {
     "unknown option": (["search", "--trails", "3"], "no such option:? '?--trails.*--trials"),
     "no value": (["search", "--set"], "option '--set' requires an argument"),
-    "no argument": (["show"], "(missing argument 'output'. See 'raynas show --help'|the run folder must name)"),
+    "no argument": (
+        ["show"],
+        "(missing argument 'output'. See 'raynas show --help'|the run folder must name)",
+    ),
     "one argument too many": (["show", "a", "b"], "got unexpected extra argument.*b"),
     "unknown command": (["serach"], "no such command 'serach'. .*See 'raynas --help'"),
     "whole": (["search", "--trials", "abc"], number("trials", "a whole number", "integer", "abc")),
