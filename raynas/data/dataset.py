@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from raynas.errors import DataError, kind_of
@@ -12,7 +12,7 @@ from raynas.goals import Classification, Goal
 def is_dataset(part: Any) -> bool:
     """Return whether an object gives examples, by number or one after another."""
     if isinstance(part, list | tuple):
-        return len(part) > 0
+        return True
     if isinstance(part, str | bytes | Mapping) or hasattr(part, "dtype"):
         return False
     return _numbered(part) or isinstance(part, Iterable)
@@ -44,6 +44,11 @@ def check_dataset(parts: Iterable[Any], goal: Goal | None) -> None:
     for name, part in zip(("train", "valid", "test"), parts, strict=True):
         if length(part) == 0:
             raise DataError(f"every split must hold examples: {name} is empty")
+        if isinstance(part, Iterator):
+            raise DataError(
+                f"a data set is read in every epoch, and {name} is {kind_of(part)}, which can be "
+                "read once only: give a list, or an object with __iter__"
+            )
     if goal is None:
         raise DataError(
             "data sets need a goal, such as Data(train, valid, test, "

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from ray import cloudpickle
 
+from raynas.errors import ConfigError
 from raynas.user_sources import Source, install, installed
 
 
@@ -42,6 +43,9 @@ class Packed:
             value: The value.
             homes: The user's modules that define parts of it, if they were given by name: they are
                 pickled by value, and so are the imported modules in the same folders.
+
+        Raises:
+            ConfigError: The value cannot be pickled.
         """
         buffers: list[pickle.PickleBuffer] = []
         modules = {id(module): module for home in homes for module in _beside(home)}
@@ -49,6 +53,11 @@ class Packed:
             cloudpickle.register_pickle_by_value(module)
         try:
             content = cloudpickle.dumps(value, protocol=5, buffer_callback=buffers.append)
+        except (TypeError, pickle.PicklingError) as error:  # a generator, an open file, a lock
+            raise ConfigError(
+                "the space, the task and its data are sent to the workers, so they must be "
+                f"picklable: {error}"
+            ) from error
         finally:
             for module in modules.values():
                 cloudpickle.unregister_pickle_by_value(module)
