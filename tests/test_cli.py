@@ -334,6 +334,7 @@ def test_the_command_line_wins_over_the_file_and_the_file_over_the_defaults(tmp_
     }
     assert changed == {
         **given,
+        "objective": "val_accuracy",  # that of the task
         "trials": 6,
         "training": {"lr": 0.25, "momentum": 0.8, "warmup": 0.2},
     }
