@@ -11,11 +11,12 @@ def mapped(function: Callable[[Any], Any], tree: Any) -> Any:
 
     A leaf is anything that is not a list, tuple or dictionary.
     """
+    # In parentheses, because torch.export before 2.7 cannot trace a union of types.
     if isinstance(tree, Mapping):
         return {name: mapped(function, part) for name, part in tree.items()}
     if isinstance(tree, tuple) and hasattr(tree, "_fields"):
         return type(tree)(*(mapped(function, part) for part in tree))
-    if isinstance(tree, tuple | list):
+    if isinstance(tree, (tuple, list)):
         return type(tree)(mapped(function, part) for part in tree)
     return function(tree)
 
@@ -25,7 +26,7 @@ def leaves(tree: Any) -> Iterator[Any]:
     if isinstance(tree, Mapping):
         for part in tree.values():
             yield from leaves(part)
-    elif isinstance(tree, tuple | list):
+    elif isinstance(tree, (tuple, list)):
         for part in tree:
             yield from leaves(part)
     else:
@@ -36,7 +37,7 @@ def named_leaves(tree: Any, name: str = "") -> Iterator[tuple[str, Any]]:
     """Yield the leaves of a tree with their paths, such as ``image`` or ``0.mask``."""
     if isinstance(tree, Mapping):
         parts: Any = tree.items()
-    elif isinstance(tree, tuple | list):
+    elif isinstance(tree, (tuple, list)):
         parts = enumerate(tree)
     else:
         yield name, tree

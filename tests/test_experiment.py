@@ -153,7 +153,7 @@ def test_a_file_that_cannot_be_read_says_so(tmp_path, name):
         ({"training": {"lr": float("nan")}}, "lr of the training recipe must be a finite number"),
         ({"training": {"lr": -1.0}}, "lr"),
         ({"scheduler_options": {"grace_epochs": 5}}, "grace_epochs <= epochs"),
-        ({"space_options": {"depth": 5}}, "unexpected keyword argument 'depth'"),
+        ({"space_options": {"depth": 5}}, "no option of the space 'depth'"),
         ({"task_options": {"valid": 2.0}}, "valid|fraction"),
     ],
 )
