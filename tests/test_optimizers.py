@@ -145,7 +145,7 @@ def test_unusual_parameters_are_trained(name, kind):
     optimizer = optimizer_of(child, recipe(name))
     for _ in range(2):
         child(torch.rand(4, 1, 8, 8)).square().sum().backward()
-        optimizer.step(0.01)
+        optimizer.step(0.1)  # bfloat16 rounds small steps away
     changed = {n for n, t in child.state_dict().items() if not torch.equal(t, before[n])}
     still = {n for n, p in child.named_parameters() if n in ("frozen", "idle")}
     assert changed == before.keys() - still
