@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from local_runs import Run, learn, timeless
 
 from raynas.execution.plan import Plan
-from raynas.schedulers import make
+from raynas.schedulers import Resume, make
 from raynas.schedulers.asha import ASHA, PromotingASHA
 from raynas.schedulers.brackets import Hyperband, SuccessiveHalving
 from raynas.schedulers.extrapolation import chance_below
@@ -72,6 +73,49 @@ def test_brackets_are_the_same_whoever_is_faster(scheduler, workers, seed):
     assert {n: (t.epoch, t.losses) for n, t in alone.trials.items()} == {
         n: (t.epoch, t.losses) for n, t in among.trials.items()
     }
+
+
+@pytest.mark.parametrize("scheduler", [SuccessiveHalving(), Hyperband()])
+def test_a_trial_pauses_at_the_rungs_of_its_bracket_and_nowhere_else(scheduler):
+    plan = Plan(SPACE, make_searcher("random", SPACE), scheduler, 40, 9, seed=0)
+    rungs = [dict(shape.rungs) for shape in scheduler.shapes(9) for _ in range(shape.size)]
+    for event, after in pairwise(Run(plan).to_end().events):
+        if isinstance(event, Report) and event.epoch < 9:
+            at_rung = event.epoch in rungs[event.number % len(rungs)]
+            assert isinstance(after, Finished) == at_rung
+
+
+def test_the_best_go_on_once_their_rung_is_full_and_the_others_are_kept_until_then():
+    scheduler, history = SuccessiveHalving(), History()
+
+    def next_up():
+        return scheduler.direct(history, SPACE, strategies.generator(0), closed=False)
+
+    losses = (0.5, 0.1, 0.9, 0.3, 0.8, 0.2, 0.6, 0.7, 0.4)
+
+    def pause(number, epoch):
+        history.apply(Report(number, epoch, {"val_accuracy": -losses[number]}))
+        history.apply(Finished(number, stopped=True))
+        return {*scheduler.keeps(history)}
+
+    for number in range(9):
+        history.apply(Started(number, Architecture({}), str(number), 9, seed=0))
+        assert next_up() is None
+        kept = pause(number, 1)
+        assert kept == ({*range(number + 1)} if number < 8 else {1, 5, 3})
+    for number, kept in ((1, {5, 3, 1}), (5, {3, 1, 5}), (3, {1})):
+        assert next_up() == Resume(number)
+        history.apply(Resumed(number, 0.0))
+        assert pause(number, 3) == kept
+    assert next_up() == Resume(1)
+
+
+def test_what_a_bracket_that_is_too_small_has_paused_is_kept_for_more_trials():
+    scheduler = SuccessiveHalving()
+    history = played(scheduler, 4, 9).history
+    assert sorted(trial.epoch for trial in history.finished) == [1, 1, 1, 9]
+    paused = {trial.number for trial in history.finished if trial.resumable}
+    assert {*scheduler.keeps(history)} == {*SuccessiveHalving().keeps(history)} == paused
 
 
 # Promotion

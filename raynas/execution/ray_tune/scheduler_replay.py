@@ -77,7 +77,6 @@ class SchedulerReplay:
         """
         self._scheduler = scheduler
         self._controller = Controller(scheduler)
-        self._controller.add(0)
         self._begun = 0
         self._reports: dict[int, int] = {}  # reports passed so far, of trials that may have more
 
