@@ -275,7 +275,7 @@ def test_a_space_whose_networks_all_fail_comes_to_an_end():
     assert run.history.trained == 3
 
 
-def failing(run, reason="no layer {} there", **more):
+def all_fail(run, reason="no layer {} there", **more):
     """Let all trials fail, each with its number in the reason; return how many there are."""
     while trial := run.conductor.next():
         run.conductor.fail(trial.number, reason.format(trial.number), **more)
@@ -286,23 +286,23 @@ def test_a_run_whose_first_ten_trials_fail_alike_says_so_and_ends():
     run = Run(plan())
     says = "the first 10 trials all failed for the same reason: no layer [0-9]+ there"
     with pytest.raises(ConfigError, match=says):
-        failing(run)
+        all_fail(run)
     assert run.history.trained == 10
 
 
 def test_a_run_goes_on_if_its_failures_say_less_than_that():
     begun = Run(plan())
     begun.conductor.report(next(learn(begun.conductor.next())))
-    assert failing(begun) == 13
+    assert all_fail(begun) == 13
     various = Run(plan())
     various.conductor.fail(various.conductor.next().number, "no kernel")
-    assert failing(various) == 14
-    assert failing(Run(plan()), cause="part") == 14
+    assert all_fail(various) == 14
+    assert all_fail(Run(plan()), cause="part") == 14
 
 
 def test_how_many_may_fail_alike_is_as_asked():
     run = Run(replace(plan(), limits=Limits(max_failures=12)))
-    assert failing(run) == 12
+    assert all_fail(run) == 12
     assert run.conductor.limit == "max_failures"
 
 

@@ -75,6 +75,13 @@ def test_brackets_are_the_same_whoever_is_faster(scheduler, workers, seed):
     }
 
 
+def test_each_bracket_of_hyperband_leaves_as_many_as_its_shape_says():
+    history = played(Hyperband(), 34, 9).history
+    for first in (0, 17):  # of two rounds
+        for begin, end, expected in ((0, 9, [9, 3, 1]), (9, 14, [5, 5, 1]), (14, 17, [3, 3, 3])):
+            assert reached(history, range(first + begin, first + end), (1, 3, 9)) == expected
+
+
 @pytest.mark.parametrize("scheduler", [SuccessiveHalving(), Hyperband()])
 def test_a_trial_pauses_at_the_rungs_of_its_bracket_and_nowhere_else(scheduler):
     plan = Plan(SPACE, make_searcher("random", SPACE), scheduler, 40, 9, seed=0)

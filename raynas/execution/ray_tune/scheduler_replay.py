@@ -22,6 +22,9 @@ _News = Started | Report | Finished | Failed
 class Controller:
     """A stub of Tune's controller, with the methods that Tune's schedulers call.
 
+    Ended trials are kept, at about 16 kB each: Tune's ``get_trials`` returns them, too, and a
+    scheduler may use them. ``HyperBandScheduler`` and ``MedianStoppingRule`` keep them anyway.
+
     Attributes:
         scheduler: The scheduler.
         stubs: Tune's trials, by the trial numbers of raynas.
