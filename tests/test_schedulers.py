@@ -198,6 +198,13 @@ def test_unusable_options_are_refused_before_anything_starts(make_it, says):
         make_it()
 
 
+@pytest.mark.parametrize("name", SCHEDULERS)
+def test_a_scheduler_is_its_options_and_nothing_it_remembers(name):
+    made = make(name)
+    assert made == make(name)
+    assert "Memo" not in repr(made)
+
+
 def test_options_are_read_from_text():
     assert make("asha", {"grace_epochs": "2", "eta": 4}) == ASHA(grace_epochs=2, eta=4)
 
