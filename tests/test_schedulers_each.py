@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from local_runs import Run, learn, timeless
 
 from raynas.execution.plan import Plan
-from raynas.schedulers import Resume, make
+from raynas.schedulers import Resume, Verdict, make
 from raynas.schedulers.asha import ASHA, PromotingASHA
 from raynas.schedulers.brackets import Hyperband, SuccessiveHalving
 from raynas.schedulers.extrapolation import chance_below
@@ -162,6 +162,36 @@ def test_promotion_is_that_of_the_paper(seed, eta):
         losses[there][number] = -score[number, there]
     for rung in (*rungs, epochs):
         assert set(history.at(rung)) == set(losses[rung])
+
+
+def test_promotion_pauses_who_must_wait_and_begins_with_the_highest_rung():
+    scheduler, history = PromotingASHA(eta=2), History()
+
+    def decided(number, epoch, loss):
+        if epoch == 1:
+            history.apply(Started(number, Architecture({}), str(number), 9, seed=0))
+        report = Report(number, epoch, {"val_accuracy": -loss})
+        history.apply(report)
+        verdict = scheduler.decide(report, history)
+        if verdict is Verdict.STOP:
+            history.apply(Finished(number, stopped=True))
+        return verdict
+
+    def next_up():
+        return scheduler.direct(history, SPACE, strategies.generator(0), closed=False)
+
+    assert decided(0, 1, 0.1) is Verdict.STOP  # half of one is none
+    assert decided(1, 1, 0.5) is Verdict.STOP
+    assert next_up() == Resume(0)
+    history.apply(Resumed(0, 0.0))
+    assert decided(0, 2, 0.1) is Verdict.STOP
+    assert decided(2, 1, 0.05) is Verdict.GO  # the best of three
+    assert decided(2, 2, 0.2) is Verdict.STOP
+    for number, loss in ((3, 0.3), (4, 0.4), (5, 0.6)):
+        assert decided(number, 1, loss) is Verdict.STOP
+    assert next_up() == Resume(0)  # the best of two at the second rung
+    history.apply(Resumed(0, 0.0))
+    assert next_up() == Resume(3)  # the third of six at the first
 
 
 # Several objectives
