@@ -3,10 +3,12 @@
 import socketserver
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from http.server import SimpleHTTPRequestHandler
 from tempfile import TemporaryDirectory
 from threading import Thread
 
+import grpc
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,6 +18,7 @@ from ray_runs import PATIENCE, cli, completed, members, process
 from raynas.errors import ResourceError
 from raynas.execution.ray_tune.cluster import Share, connected, settle
 from raynas.execution.ray_tune.lean_start import HELPERS, lean, loading
+from raynas.execution.ray_tune.named_cluster import check_joinable
 
 TENTHS = st.integers(0, 40).map(lambda tenths: tenths / 10)
 
@@ -175,6 +178,17 @@ def test_what_listens_and_is_no_cluster_is_refused_at_once():
         ):
             pass
         server.shutdown()
+
+
+def test_another_server_of_the_same_protocol_is_no_cluster():
+    server = grpc.server(ThreadPoolExecutor(1))
+    address = f"127.0.0.1:{server.add_insecure_port('0.0.0.0:0')}"
+    server.start()
+    try:
+        with pytest.raises(ResourceError, match=f"the server at {address!r} is not a Ray cluster"):
+            check_joinable(address)
+    finally:
+        server.stop(None).wait()
 
 
 def test_only_a_lean_ray_does_without_its_helpers():

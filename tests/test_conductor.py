@@ -3,6 +3,7 @@
 import itertools
 import math
 from dataclasses import dataclass, replace
+from signal import SIGTERM
 
 import numpy as np
 import pytest
@@ -10,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from local_runs import Run, learn, stumble, timeless
 
-from raynas.errors import SearcherError, SpaceError
+from raynas.errors import ConfigError, SearcherError, SpaceError
+from raynas.execution.interruption import Interruption
 from raynas.execution.limits import Limits
 from raynas.execution.plan import Plan
 from raynas.rng import training_seed
@@ -273,6 +275,37 @@ def test_a_space_whose_networks_all_fail_comes_to_an_end():
     assert run.history.trained == 3
 
 
+def all_fail(run, reason="no layer {} there", **more):
+    """Let all trials fail, each with its number in the reason; return how many there are."""
+    while trial := run.conductor.next():
+        run.conductor.fail(trial.number, reason.format(trial.number), **more)
+    return sum(trial.trained for trial in run.history.failed)
+
+
+def test_a_run_whose_first_ten_trials_fail_alike_says_so_and_ends():
+    run = Run(plan())
+    says = "the first 10 trials all failed for the same reason: no layer [0-9]+ there"
+    with pytest.raises(ConfigError, match=says):
+        all_fail(run)
+    assert run.history.trained == 10
+
+
+def test_a_run_goes_on_if_its_failures_say_less_than_that():
+    begun = Run(plan())
+    begun.conductor.report(next(learn(begun.conductor.next())))
+    assert all_fail(begun) == 13
+    various = Run(plan())
+    various.conductor.fail(various.conductor.next().number, "no kernel")
+    assert all_fail(various) == 14
+    assert all_fail(Run(plan()), cause="part") == 14
+
+
+def test_how_many_may_fail_alike_is_as_asked():
+    run = Run(replace(plan(), limits=Limits(max_failures=12)))
+    assert all_fail(run) == 12
+    assert run.conductor.limit == "max_failures"
+
+
 def test_what_is_answered_leaves_the_trials_to_others():
     run = Run(replace(scripted(of("a"), of("a"), of("a"), of("b"), of("c")), trials=2)).to_end()
     trained = [trial.number for trial in run.history.trials.values() if trial.trained]
@@ -380,3 +413,18 @@ def test_a_trial_that_a_limit_ends_in_mid_epoch_goes_on_when_the_run_is_resumed(
     resumed = Run(run.plan, run.events)
     assert {resumed.conductor.next().number for _ in range(2)} == {reported, silent}
     assert isinstance(resumed.events[-1], Resumed)
+
+
+def test_a_signal_ends_the_run_and_what_it_ends_goes_on_when_the_run_is_resumed():
+    run = Run(scripted(of("a"), of("b")))
+    assert run.conductor.recommended is None
+    run.conductor.interruption = asked = Interruption()
+    trial = run.conductor.next()
+    asked.signal = SIGTERM
+    assert run.conductor.limit == "interruption"
+    assert run.conductor.finished
+    assert run.conductor.next() is None
+    assert run.conductor.report(next(learn(trial))) is Verdict.STOP
+    assert [type(event) for event in run.events] == [Started, Report]
+    resumed = Run(run.plan, run.events)
+    assert [resumed.conductor.next().number for _ in range(2)] == [0, 1]

@@ -1,5 +1,7 @@
 """What a run's folder keeps, and which experiments it refuses; nothing trains."""
 
+import json
+import os
 import sys
 from dataclasses import dataclass, replace
 from types import ModuleType, SimpleNamespace
@@ -13,7 +15,7 @@ from raynas import journal
 from raynas.errors import ConfigError, JournalError
 from raynas.experiment.experiment import Experiment
 from raynas.experiment.resolve.references import find_space
-from raynas.experiment.run.folder import checkpoints
+from raynas.experiment.run.folder import checkpoints, keep_winner
 from raynas.experiment.run.search import recorded
 from raynas.journal import Journal
 from raynas.searchers.random import RandomSearch
@@ -284,3 +286,27 @@ def test_an_object_among_the_options_must_be_given_again(experiment):
     with pytest.raises(ConfigError, match="searcher_options as an object"):
         recorded(experiment.output, {"searcher": Own})
     opened(recorded(experiment.output, {"searcher": Own, "searcher_options": {"depth": Digits()}}))
+
+
+def test_the_winners_files_are_on_the_disk_before_anything_says_so(tmp_path, monkeypatch):
+    """What is flushed is seen: a power cut cannot be tried here."""
+    flushed = []
+
+    def fsync(descriptor):
+        found = os.fstat(descriptor)
+        flushed.append((found.st_ino, found.st_size))
+
+    def now(*paths):
+        return [(path.stat().st_ino, path.stat().st_size) for path in paths]
+
+    monkeypatch.setattr("os.fsync", fsync)
+    folder = tmp_path / "winner"
+    keep_winner(tmp_path, {"weights.safetensors": b"w" * 9}, {"trial": 3})
+    assert json.loads((folder / "architecture.json").read_text()) == {"trial": 3}
+    *files, _, _ = flushed
+    assert sorted(files) == sorted(now(*folder.iterdir()))
+    assert flushed[-2:] == now(folder, tmp_path)
+    keep_winner(tmp_path, {"network.pt2": b"p" * 99})
+    assert flushed[-3:] == now(folder / "network.pt2", folder, tmp_path)
+    keep_winner(tmp_path, {"weights.safetensors": b"w"}, {"trial": 4})
+    assert {path.name for path in folder.iterdir()} == {"architecture.json", "weights.safetensors"}

@@ -170,6 +170,31 @@ def test_what_is_no_verdict_is_a_fault():
     assert failed.number == 1
 
 
+@dataclass(frozen=True)
+class Raises(RunToEnd):
+    """A scheduler that raises at every report but those of each ``period``-th trial."""
+
+    period: int
+
+    def decide(self, report, history):  # noqa: ARG002 - by contract
+        if (report.number + 1) % self.period:
+            raise ZeroDivisionError("no rungs")
+        return Verdict.GO
+
+
+def test_one_whose_verdicts_all_raise_is_given_up():
+    run = Run(plan(Raises(period=99)))
+    with pytest.raises(SchedulerError, match=r"no rungs \(6 times in succession\): correct"):
+        run.to_end()
+    assert len(run.history.failed) == len(run.history.trials) == 6
+
+
+def test_one_with_a_verdict_between_its_faults_is_asked_again():
+    run = Run(plan(Raises(period=6))).to_end()
+    assert [trial.number for trial in run.history.finished] == [5, 11]
+    assert len(run.history.failed) == 10
+
+
 class Forgetful(WithoutRungs):
     def decide(self, report, history):  # noqa: ARG002 - by contract
         return Verdict.STOP if report.number % 2 else Verdict.GO

@@ -122,6 +122,17 @@ def test_time_is_what_processes_worked_not_what_lay_between():
     assert seconds[0] >= 20
 
 
+def test_time_passes_while_nothing_is_reported():
+    run, now = Run(plan(time=50)), 1000.0
+    run.conductor.clock = lambda: now
+    assert run.opened().conductor.next().number == 0
+    now += 49
+    assert run.conductor.limit == ""
+    now += 1
+    assert run.conductor.limit == "time"
+    assert run.conductor.next() is None
+
+
 def test_gpu_hours_are_those_of_all_workers():
     run = Run(plan(gpu_hours=0.01), gpus=0.5).opened(4).to_end(workers=4)
     assert run.conductor.limit == "gpu_hours"

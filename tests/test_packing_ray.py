@@ -1,6 +1,7 @@
 """Trials that share devices, on a real Ray of four CPUs and one GPU that is only counted."""
 
 import json
+import os
 from itertools import pairwise
 
 import pytest
@@ -181,6 +182,34 @@ def test_until_memory_was_measured_auto_gives_whole_devices(mine):
     order = sorted(ran.values())
     assert len(order) == 3
     assert all(end <= begin for (_, end), (begin, _) in pairwise(order))
+
+
+# What workers with a GPU would report of its memory, and a note of how much of the GPU each got.
+MEASURED = """
+import ray
+
+from raynas.execution import worker
+
+unmeasured = build
+
+
+def build(architecture, input_shape, classes):
+    if ray.is_initialized() and os.getpid() != {driver}:
+        worker.peak = lambda device: {{"peak_memory": 2**20, "device_memory": 2**36}}
+        with (HERE / "gpus").open("a") as file:
+            file.write(f"{{ray.get_runtime_context().get_assigned_resources()['GPU']}}\\n")
+    return unmeasured(architecture, input_shape, classes)
+"""
+
+
+@pytest.mark.slow
+def test_once_memory_was_measured_auto_gives_parts_of_devices(mine):
+    text = (mine / "space.py").read_text().replace("def resources", "def unused")
+    (mine / "space.py").write_text(text + MEASURED.format(driver=os.getpid()))
+    search(mine, *["small"] * 8, gpus_per_trial="auto", epochs=1)
+    *gpus, _ = map(float, (mine / "gpus").read_text().split())  # the last is the winner's
+    assert gpus[:3] == [1, 1, 1]
+    assert gpus[-1] == 1 / 16
 
 
 def test_what_no_node_has_fails_with_the_reason_and_nonsense_before_anything_starts(mine):

@@ -184,6 +184,13 @@ def test_asha_finds_the_best_for_a_part_of_the_epochs():
         (lambda: make("asha", {"eta": "three"}), "'eta' .* must be a whole number, got 'three'"),
         (lambda: make("asha", {"eta": math.nan}), "must be a whole number, got nan"),
         (lambda: make("asha", {"grace_epochs": 10}).check(9), "10 epochs for trials of 9"),
+        (lambda: make("asha_promotion", {"eta": 1}), "asha_promotion needs .* got 1 and 1"),
+        (lambda: make("asha_promotion", {"spare": -1}), "spare >= 0, got -1"),
+        (lambda: make("asha_promotion", {"grace_epochs": 10}).check(9), "10 epochs for trials"),
+        (lambda: make("halving", {"eta": 1}), "halving needs .* eta >= 2, got 1 and 1"),
+        (lambda: make("halving", {"grace_epochs": 10}).check(9), "10 epochs for trials of 9"),
+        (lambda: make("hyperband", {"eta": 1}), "hyperband needs eta >= 2, got 1"),
+        (lambda: make("hyperband", {"eta": 10}).check(9), "trials of 9 epochs and eta 10"),
     ],
 )
 def test_unusable_options_are_refused_before_anything_starts(make_it, says):
@@ -191,6 +198,20 @@ def test_unusable_options_are_refused_before_anything_starts(make_it, says):
         make_it()
 
 
+@pytest.mark.parametrize("name", SCHEDULERS)
+def test_a_scheduler_is_its_options_and_nothing_it_remembers(name):
+    made = make(name)
+    assert made == make(name)
+    assert "Memo" not in repr(made)
+
+
 def test_options_are_read_from_text():
     assert make("asha", {"grace_epochs": "2", "eta": 4}) == ASHA(grace_epochs=2, eta=4)
-    make("asha", {"grace_epochs": 9}).check(9)
+
+
+def test_the_least_and_the_most_that_may_be_asked_is_accepted():
+    for name in ("asha", "asha_promotion", "halving"):
+        make(name, {"grace_epochs": 9, "eta": 2}).check(9)
+    make("asha", {"recent": 1}).check(1)
+    make("asha_promotion", {"spare": 0}).check(1)
+    make("hyperband", {"eta": 2}).check(2)

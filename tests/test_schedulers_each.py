@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from local_runs import Run, learn, timeless
 
 from raynas.execution.plan import Plan
-from raynas.schedulers import make
+from raynas.schedulers import Resume, Verdict, make
 from raynas.schedulers.asha import ASHA, PromotingASHA
 from raynas.schedulers.brackets import Hyperband, SuccessiveHalving
 from raynas.schedulers.extrapolation import chance_below
@@ -74,6 +75,56 @@ def test_brackets_are_the_same_whoever_is_faster(scheduler, workers, seed):
     }
 
 
+def test_each_bracket_of_hyperband_leaves_as_many_as_its_shape_says():
+    history = played(Hyperband(), 34, 9).history
+    for first in (0, 17):  # of two rounds
+        for begin, end, expected in ((0, 9, [9, 3, 1]), (9, 14, [5, 5, 1]), (14, 17, [3, 3, 3])):
+            assert reached(history, range(first + begin, first + end), (1, 3, 9)) == expected
+
+
+@pytest.mark.parametrize("scheduler", [SuccessiveHalving(), Hyperband()])
+def test_a_trial_pauses_at_the_rungs_of_its_bracket_and_nowhere_else(scheduler):
+    plan = Plan(SPACE, make_searcher("random", SPACE), scheduler, 40, 9, seed=0)
+    rungs = [dict(shape.rungs) for shape in scheduler.shapes(9) for _ in range(shape.size)]
+    for event, after in pairwise(Run(plan).to_end().events):
+        if isinstance(event, Report) and event.epoch < 9:
+            at_rung = event.epoch in rungs[event.number % len(rungs)]
+            assert isinstance(after, Finished) == at_rung
+
+
+def test_the_best_go_on_once_their_rung_is_full_and_the_others_are_kept_until_then():
+    scheduler, history = SuccessiveHalving(), History()
+
+    def next_up():
+        return scheduler.direct(history, SPACE, strategies.generator(0), closed=False)
+
+    losses = (0.5, 0.1, 0.9, 0.3, 0.8, 0.2, 0.6, 0.7, 0.4)
+
+    def pause(number, epoch):
+        history.apply(Report(number, epoch, {"val_accuracy": -losses[number]}))
+        history.apply(Finished(number, stopped=True))
+        return {*scheduler.keeps(history)}
+
+    for number in range(9):
+        history.apply(Started(number, Architecture({}), str(number), 9, seed=0))
+        assert next_up() is None
+        kept = pause(number, 1)
+        assert kept == ({*range(number + 1)} if number < 8 else {1, 5, 3})
+    for number, kept in ((1, {5, 3, 1}), (5, {3, 1, 5}), (3, {1})):
+        assert next_up() == Resume(number)
+        history.apply(Resumed(number, 0.0))
+        assert pause(number, 3) == kept
+    assert next_up() == Resume(1)
+
+
+def test_what_a_bracket_that_is_too_small_has_paused_is_kept_for_more_trials():
+    scheduler = SuccessiveHalving()
+    history = played(scheduler, 4, 9).history
+    assert sorted(trial.epoch for trial in history.finished) == [1, 1, 1, 9]
+    paused = {trial.number for trial in history.finished if trial.resumable}
+    assert {*scheduler.keeps(history)} == {*SuccessiveHalving().keeps(history)} == paused
+
+
 # Promotion
 
 
@@ -111,6 +162,36 @@ def test_promotion_is_that_of_the_paper(seed, eta):
         losses[there][number] = -score[number, there]
     for rung in (*rungs, epochs):
         assert set(history.at(rung)) == set(losses[rung])
+
+
+def test_promotion_pauses_who_must_wait_and_begins_with_the_highest_rung():
+    scheduler, history = PromotingASHA(eta=2), History()
+
+    def decided(number, epoch, loss):
+        if epoch == 1:
+            history.apply(Started(number, Architecture({}), str(number), 9, seed=0))
+        report = Report(number, epoch, {"val_accuracy": -loss})
+        history.apply(report)
+        verdict = scheduler.decide(report, history)
+        if verdict is Verdict.STOP:
+            history.apply(Finished(number, stopped=True))
+        return verdict
+
+    def next_up():
+        return scheduler.direct(history, SPACE, strategies.generator(0), closed=False)
+
+    assert decided(0, 1, 0.1) is Verdict.STOP  # half of one is none
+    assert decided(1, 1, 0.5) is Verdict.STOP
+    assert next_up() == Resume(0)
+    history.apply(Resumed(0, 0.0))
+    assert decided(0, 2, 0.1) is Verdict.STOP
+    assert decided(2, 1, 0.05) is Verdict.GO  # the best of three
+    assert decided(2, 2, 0.2) is Verdict.STOP
+    for number, loss in ((3, 0.3), (4, 0.4), (5, 0.6)):
+        assert decided(number, 1, loss) is Verdict.STOP
+    assert next_up() == Resume(0)  # the best of two at the second rung
+    history.apply(Resumed(0, 0.0))
+    assert next_up() == Resume(3)  # the third of six at the first
 
 
 # Several objectives

@@ -6,11 +6,12 @@ from local_runs import Run, learn, stumble, timeless
 
 from raynas.errors import ConfigError
 from raynas.execution.plan import Plan
+from raynas.execution.ray_tune.scheduler_replay import SchedulerReplay, number_of
 from raynas.experiment.resolve.references import find_scheduler
 from raynas.schedulers import Verdict
 from raynas.searchers.random import RandomSearch
 from raynas.space import Float, Space
-from raynas.trial import Failed, Finished, Proposal, Report, Resumed, Started
+from raynas.trial import Failed, Finished, History, Proposal, Report, Resumed, Started
 
 from ray.tune.schedulers import (  # isort: skip - raynas sets how quiet it is
     ASHAScheduler,
@@ -133,6 +134,106 @@ def test_runs_killed_amid_several_workers_end(scheduler):
         resumed.to_end(4, np.random.default_rng(3), child=learn)
         assert ended_once(resumed)
         assert not resumed.history.failed
+
+
+def noting():
+    """Return a scheduler, and the list of what it is told: what, the trial, and its status.
+
+    It pauses trials 0 and 1 after their last and their first epoch, stops trial 2 after its first,
+    and resumes what is paused when it has seen trial 4.
+    """
+    told = []
+
+    class Noting(FIFOScheduler):
+        def on_trial_add(self, controller, trial):  # noqa: ARG002 - Tune's
+            self._note("add", trial)
+
+        def on_trial_result(self, controller, trial, result):
+            epoch = result["epoch"]
+            self._note(f"result {epoch}", trial)
+            ended = {number for what, number, _ in told if what[:5] in ("compl", "error")}
+            live = {number_of(one) for one in controller.get_live_trials()}
+            assert live == {number_of(one) for one in controller.get_trials()} - ended
+            paused = (number_of(trial), epoch) in {(0, EPOCHS), (1, 1)}
+            stopped = number_of(trial) == 2
+            return self.PAUSE if paused else self.STOP if stopped else self.CONTINUE
+
+        def on_trial_complete(self, controller, trial, result):  # noqa: ARG002 - Tune's
+            self._note(f"complete {result['epoch']}", trial)
+
+        def on_trial_remove(self, controller, trial):  # noqa: ARG002 - Tune's
+            self._note("remove", trial)
+
+        def on_trial_error(self, controller, trial):  # noqa: ARG002 - Tune's
+            self._note("error", trial)
+
+        def choose_trial_to_run(self, controller):
+            trials = controller.get_trials()
+            paused = [one for one in trials if one.status == one.PAUSED and len(trials) > 4]
+            waiting = [one for one in trials if one.status == one.PENDING]
+            return next(iter([*paused, *waiting]), None)
+
+        def _note(self, what, trial):
+            told.append((what, number_of(trial), trial.status))
+
+    return find_scheduler(Noting(), {}), told
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_scheduler_is_told_what_tune_would_tell_it_and_again_on_resume(workers):
+    def child(trial):
+        if trial.number == 3:
+            yield Failed(3, "it cannot be built")
+        yield from climb(trial)
+
+    def heard(events=()):
+        made, told = noting()
+        todo = Plan(SPACE, RandomSearch(SPACE), made, 5, EPOCHS, 0)
+        return Run(todo, list(events)).to_end(workers, child=child).events, told
+
+    events, told = heard()
+    full = [f"result {epoch}" for epoch in range(1, EPOCHS + 1)]
+    expected = {
+        0: ["add", *full, "complete 9"],
+        1: ["add", *full, "complete 9"],
+        2: ["add", "result 1", "complete 1"],
+        3: ["add", "error"],
+        4: ["add", *full, "complete 9"],
+        5: ["add", "remove"],
+    }
+    assert {n: [what for what, number, _ in told if number == n] for n in range(6)} == expected
+    alive = {"add": "PENDING", "remove": "PENDING"}
+    assert all(status == alive.get(what, "RUNNING") for what, _, status in told)
+    for length in range(0, len(events), 3):
+        assert sorted(heard(events[:length])[1]) == sorted(told), f"after {length} events"
+
+
+def test_a_trial_that_a_limit_ends_after_it_was_resumed_goes_on_in_the_next_process():
+    def planned():
+        made, told = noting()
+        return Plan(SPACE, RandomSearch(SPACE), made, 5, EPOCHS, 0), told
+
+    run = Run(planned()[0])
+    while (trial := run.conductor.next()) and not isinstance(run.events[-1], Resumed):
+        for report in climb(trial):
+            if run.conductor.report(report) is Verdict.STOP:
+                break
+    assert (trial.number, trial.epoch) == (1, 1)
+    run.conductor.cut(1)
+    stubs = SchedulerReplay(planned()[0].scheduler.scheduler).follow(run.history)
+    assert stubs[1].status == "RUNNING"  # or others of its bracket would not wait for it
+    again, told = planned()
+    resumed = Run(again, run.events).to_end(child=climb)
+    assert resumed.history.trials[1].epoch == EPOCHS
+    assert ("complete 9", 1, "RUNNING") in told
+
+
+def test_the_next_trial_is_known_only_while_there_is_one():
+    made, told = noting()
+    history, rng = History(), np.random.default_rng(0)
+    for closed in (False, True, True, False):
+        assert made.direct(history, SPACE, rng, closed=closed) is None
+    assert [what for what, _, _ in told] == ["add", "remove", "add"]
 
 
 def test_one_scheduler_serves_several_runs_and_stays_as_it_was():

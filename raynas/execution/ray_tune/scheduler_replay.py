@@ -22,6 +22,9 @@ _News = Started | Report | Finished | Failed
 class Controller:
     """A stub of Tune's controller, with the methods that Tune's schedulers call.
 
+    Ended trials are kept, at about 16 kB each: Tune's ``get_trials`` returns them, too, and a
+    scheduler may use them. ``HyperBandScheduler`` and ``MedianStoppingRule`` keep them anyway.
+
     Attributes:
         scheduler: The scheduler.
         stubs: Tune's trials, by the trial numbers of raynas.
@@ -77,7 +80,6 @@ class SchedulerReplay:
         """
         self._scheduler = scheduler
         self._controller = Controller(scheduler)
-        self._controller.add(0)
         self._begun = 0
         self._reports: dict[int, int] = {}  # reports passed so far, of trials that may have more
 

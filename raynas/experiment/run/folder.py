@@ -20,7 +20,7 @@ from raynas.experiment.run.checkpoints import Checkpoints
 from raynas.experiment.run.places import paths_now
 from raynas.journal import Journal, exists, read
 from raynas.space.codec import to_data
-from raynas.storage import writing
+from raynas.storage import flush, writing
 from raynas.training.exported import FILES
 from raynas.trial import History
 
@@ -81,24 +81,29 @@ def clear_partial(output: Path) -> None:
 def keep_winner(
     output: Path, files: Mapping[str, bytes], card: Mapping[str, Any] | None = None
 ) -> None:
-    """Write files of the winner.
+    """Write files of the winner; when this returns, they survive a power cut.
 
     Args:
         output: The run folder.
         files: The contents, by file name.
         card: The contents of ``architecture.json``, which describes the winner. If it is given,
             the files of an earlier winner are deleted first.
+
+    Raises:
+        StorageError: A file cannot be written.
     """
-    folder = output / WINNER
+    folder, contents = output / WINNER, dict(files)
     with writing(folder):
         folder.mkdir(exist_ok=True)
         if card is not None:
             for name in FILES:
                 (folder / name).unlink(missing_ok=True)
-            text = json.dumps(card, indent=2) + "\n"
-            (folder / "architecture.json").write_text(text, encoding="utf-8")
-        for name, content in files.items():
+            contents["architecture.json"] = (json.dumps(card, indent=2) + "\n").encode()
+        for name, content in contents.items():
             (folder / name).write_bytes(content)
+    # The journal says next that they are there, and it may reach the disk first.
+    for path in (*(folder / name for name in contents), folder, output):
+        flush(path)
 
 
 def _described(experiment: Experiment, resolved: ResolvedExperiment) -> dict[str, Any]:
