@@ -31,9 +31,9 @@ from typing import Any
 import numpy as np
 from scipy.special import ndtri
 
+from raynas.goals import accuracy_error
 from raynas.space import Architecture, Choice, Space
 from raynas.tables import Recorded, Scores
-from raynas.goals import accuracy_error
 
 EFFECTS = {1: 0.35, 2: 0.35, 3: 0.15}  # shares of the variance of worth, by the layers involved
 SHARES = {"example": 0.65, "alike": 0.1, "own": 0.1, "training": 0.15}

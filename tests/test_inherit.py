@@ -403,7 +403,7 @@ def test_a_wider_child_takes_the_steps_its_parent_would_have_taken(digits):
         parent.step()
     state = copy.deepcopy(parent.state())
     child.inherit(state)
-    idle.inherit({**state, "momentum": {}})
+    idle.inherit({**state, "optimizer": {"name": "sgd", "moments": {}}})
     for heir_of in (child, idle):
         heir_of.epoch = 3
         heir_of.step()
