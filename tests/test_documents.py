@@ -216,6 +216,8 @@ def execute(site, words, monkeypatch):
             _bench(words[1:], monkeypatch)
         case [".venv/bin/tensorboard", "--logdir", run]:
             assert [*Path(run).rglob("events.out.tfevents.*")]
+        case [".venv/bin/python", program]:
+            runpy.run_path(program)
         case ["bash", script]:
             assert (ROOT / script).stat().st_mode & 0o100
         case ["python", script, *arguments]:
