@@ -1,10 +1,12 @@
 """A run as users start it, but trials and the winner are trained in this process, without Ray."""
 
+import json
 from dataclasses import replace
 from types import MappingProxyType
 
 import numpy as np
 
+import raynas
 from raynas.execution.packing import Resources
 from raynas.execution.ray_tune.trainable import as_config, as_told
 from raynas.execution.winner import retrain
@@ -17,6 +19,8 @@ from raynas.journal import Journal
 from raynas.schedulers import Verdict
 from raynas.tasks.digits import Digits
 from raynas.tasks.task import Source
+from raynas.training.export import program, weights
+from raynas.training.exported import network_card
 from raynas.trial import Failed
 
 
@@ -63,3 +67,12 @@ def opened(experiment):
         return open_run(resolved.completed(experiment), resolved, writer)
     finally:
         writer.close()
+
+
+def kept(folder, child, data):
+    """Write a trained child as a run does, and load it as users do."""
+    folder.mkdir(exist_ok=True)
+    for name, content in {**weights(child).files, **program(child, data).files}.items():
+        (folder / name).write_bytes(content)
+    (folder / "architecture.json").write_text(json.dumps(network_card(data)))
+    return raynas.load_winner(folder)

@@ -1,8 +1,8 @@
 """What a winner's card says, and what is checked by it; nothing trains."""
 
-import json
 import warnings
 
+import in_process
 import numpy as np
 import pytest
 import torch
@@ -17,23 +17,11 @@ from raynas.space import Architecture
 from raynas.tasks.digits import Digits
 from raynas.tasks.task import Source
 from raynas.training.examples import Examples
-from raynas.training.export import program, weights
-from raynas.training.exported import input_card
-
-
-def kept(folder, child, data):
-    """Write a winner as a run does."""
-    folder.mkdir(exist_ok=True)
-    for name, content in {**weights(child).files, **program(child, data).files}.items():
-        (folder / name).write_bytes(content)
-    card = {"classes": data.classes, "class_names": data.names, "input": input_card(data)}
-    (folder / "architecture.json").write_text(json.dumps(card))
-    return raynas.load_winner(folder)
 
 
 def test_a_winner_names_classes_and_warns_once_of_another_scale(tmp_path):
     data = Digits().load(Source(), 0)
-    winner = kept(tmp_path, nn.Sequential(nn.Flatten(), nn.Linear(64, 10)), data)
+    winner = in_process.kept(tmp_path, nn.Sequential(nn.Flatten(), nn.Linear(64, 10)), data)
     assert (winner.card["input"]["min"], winner.card["input"]["max"]) == ([0], [16])
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -74,7 +62,7 @@ def test_ids_stay_whole_numbers_from_the_task_to_the_export(tmp_path):
     assert not said.tracebacks
     assert {*said.refusals} <= {"jacob_cov", "zen", "naswot", "fisher"}
     child = Tokens()
-    winner = kept(tmp_path, child, data)
+    winner = in_process.kept(tmp_path, child, data)
     given = torch.from_numpy(data.test.inputs)
     assert torch.allclose(winner(data.test.inputs), child(given))
     with pytest.raises(DataError, match=r"must be ids .whole numbers.: got float64"):

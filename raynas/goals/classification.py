@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from raynas.errors import DataError, kind_of
 from raynas.goals.goal import Goal
-from raynas.goals.metric import Metric, Share, new_metrics
+from raynas.goals.metric import Share
 from raynas.goals.outputs import main_output, require_shape
 
 if TYPE_CHECKING:
@@ -64,9 +64,9 @@ class Classification(Goal):
             logits, targets, reduction=reduction, label_smoothing=self.label_smoothing
         )
 
-    def metrics(self) -> Mapping[str, Metric]:
+    def metrics(self) -> Mapping[str, Any]:
         """Return the accuracy and the extra metrics."""
-        return {"accuracy": Share(_right), **new_metrics(self.extra)}
+        return {"accuracy": Share(_right), **self.extra}
 
     def predictions(self, outputs: Any) -> Tensor:
         """Return the logits."""
@@ -165,12 +165,12 @@ class MultiLabel(Goal):
         """Return the mean binary cross-entropy."""
         return self.losses(outputs, targets).mean()
 
-    def metrics(self) -> Mapping[str, Metric]:
+    def metrics(self) -> Mapping[str, Any]:
         """Return ``accuracy``, ``exact`` and the extra metrics."""
         return {
             "accuracy": Share(_right_labels),
             "exact": Share(lambda logits, targets: _right_labels(logits, targets).all(1)),
-            **new_metrics(self.extra),
+            **self.extra,
         }
 
     def predictions(self, outputs: Any) -> Tensor:

@@ -9,8 +9,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from raynas.goals.metric import Metric
-
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -46,10 +44,11 @@ class Goal(ABC):
         """
         return None
 
-    def metrics(self) -> Mapping[str, Metric]:
-        """Return new objects that compute the metrics, by name.
+    def metrics(self) -> Mapping[str, Any]:
+        """Return the metrics by name: objects, or functions.
 
-        Each is updated with ``predictions`` and targets of every batch. The metric ``loss`` is
+        An object, a ``Metric``, is copied for each use; the copy is updated with ``predictions``
+        and targets of every batch. A function is called as in ``OverAll``. The metric ``loss`` is
         always reported, so it need not be here.
         """
         return {}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from raynas.errors import ConfigError
@@ -51,6 +51,13 @@ class OverAll:
     def compute(self) -> Any:
         """Call the function."""
         return self._function(*joined(self._seen))
+
+
+def stacked(numbers: Sequence[Tensor]) -> Tensor:
+    """Return several numbers on a device as one tensor, which stays there."""
+    import torch  # noqa: PLC0415 - deciding must not load torch
+
+    return torch.stack([*numbers])
 
 
 def joined(parts: list[Any]) -> Any:
@@ -112,31 +119,58 @@ def accuracy_error(accuracy: float, examples: float) -> float:
 
 
 class Share:
-    """The share of right answers, with its standard error."""
+    """The share of right answers, with its standard error.
 
-    def __init__(self, right: Callable[[Any, Any], Tensor]) -> None:
-        """Keep the function that says which answers are right.
+    An example may have several answers, such as those of its pixels, which are often right or
+    wrong together. So the error comes from the number of examples, not of answers: it is that of a
+    ratio of two sums over examples (Cochran, Sampling Techniques, 1977, chapter 6).
+    """
+
+    def __init__(
+        self,
+        right: Callable[[Any, Any], Tensor],
+        scored: Callable[[Any], Tensor] | None = None,
+    ) -> None:
+        """Keep the functions.
 
         Args:
-            right: Returns a tensor of truth values for predictions and targets.
+            right: Returns for predictions and targets which answers are right: truth values
+                ``[batch, ...]``.
+            scored: Returns for targets which answers count, likewise; none for all.
         """
         self._of = right
-        self._right: Any = 0
-        self._count: Any = 0
+        self._scored = scored
+        self._examples = 0
+        self._sums: Any = 0  # of right answers, of all, of their squares and of their products
 
     def update(self, predictions: Any, targets: Any) -> None:
         """Add a batch; nothing is copied from the device."""
         right = self._of(predictions, targets)
-        self._right = self._right + right.sum()
-        self._count += right.numel()
+        there = right.new_ones(right.shape) if self._scored is None else self._scored(targets)
+        count = len(right)
+        rights = (right & there).reshape(count, -1).sum(1)
+        each = there.reshape(count, -1).sum(1)
+        products = (rights, each, rights**2, each**2, rights * each)
+        self._examples += count
+        self._sums = self._sums + stacked([product.sum() for product in products])
 
     def compute(self) -> float:
         """Return the share, a fraction."""
-        return float(self._right) / float(self._count)
+        right, count, *_ = self._sums.tolist()
+        return float(right / count)
 
     def standard_error(self) -> float:
-        """Return the standard error of the share."""
-        return accuracy_error(self.compute(), self._count)
+        """Return the standard error of the share.
+
+        Two examples of mean size are added, one right and one wrong, as in ``accuracy_error``,
+        which is the same if each example has one answer.
+        """
+        right, count, rights, counts, products = self._sums.tolist()
+        size = count / self._examples
+        share = (right + size) / (count + 2 * size)
+        added = ((1 - share) ** 2 + share**2) * size**2
+        squares = rights - 2 * share * products + share**2 * counts + added
+        return math.sqrt(squares / (self._examples + 2) / self._examples) / size
 
 
 def value_of(name: str, metric: Metric) -> float:
@@ -163,13 +197,10 @@ def new_metrics(given: Mapping[str, Any]) -> dict[str, Metric]:
     """
     made: dict[str, Metric] = {}
     for name, metric in given.items():
-        if isinstance(metric, Metric) and not isinstance(metric, type):
-            made[name] = copy.deepcopy(metric)
-        elif callable(metric):
-            made[name] = OverAll(metric)
-        else:
+        if isinstance(metric, type) or not (isinstance(metric, Metric) or callable(metric)):
             raise ConfigError(
                 f"the metric {name} must be a function of predictions and targets, or an object "
                 f"with update and compute: got {metric!r}"
             )
+        made[name] = copy.deepcopy(metric) if isinstance(metric, Metric) else OverAll(metric)
     return made

@@ -10,7 +10,7 @@ import numpy as np
 
 from raynas.errors import DataError, kind_of
 from raynas.goals.goal import Goal
-from raynas.goals.metric import Metric, Share, new_metrics
+from raynas.goals.metric import Share
 from raynas.goals.outputs import main_output, require_shape
 
 if TYPE_CHECKING:
@@ -48,10 +48,13 @@ class Pixels(Goal):
         logits = require_shape(self.predictions(outputs), shape, "one logit per class and pixel")
         return functional.cross_entropy(logits, targets, ignore_index=IGNORED)
 
-    def metrics(self) -> Mapping[str, Metric]:
+    def metrics(self) -> Mapping[str, Any]:
         """Return ``miou``, ``accuracy`` and the extra metrics."""
-        own: dict[str, Metric] = {"miou": Overlap(self.classes), "accuracy": Share(_right)}
-        return {**own, **new_metrics(self.extra)}
+        own: dict[str, Any] = {
+            "miou": Overlap(self.classes),
+            "accuracy": Share(_right, _scored),
+        }
+        return {**own, **self.extra}
 
     def predictions(self, outputs: Any) -> Tensor:
         """Return the logits; torchvision's networks call them ``out``."""
@@ -82,8 +85,11 @@ def _keys(outputs: Any) -> Any:
 
 
 def _right(logits: Tensor, targets: Tensor) -> Tensor:
-    right: Tensor = (logits.argmax(1) == targets)[targets != IGNORED]
-    return right
+    return logits.argmax(1) == targets
+
+
+def _scored(targets: Tensor) -> Tensor:
+    return targets != IGNORED
 
 
 class Overlap:

@@ -10,7 +10,7 @@ import numpy as np
 
 from raynas.errors import DataError, kind_of
 from raynas.goals.goal import Goal
-from raynas.goals.metric import Mean, Metric, new_metrics
+from raynas.goals.metric import Mean
 from raynas.goals.outputs import main_output, require_shape
 
 if TYPE_CHECKING:
@@ -53,13 +53,13 @@ class Regression(Goal):
         """Return the mean of ``losses``."""
         return self.losses(outputs, targets).mean()
 
-    def metrics(self) -> Mapping[str, Metric]:
+    def metrics(self) -> Mapping[str, Any]:
         """Return ``rmse``, ``mae``, ``r2`` and the extra metrics."""
         return {
             "rmse": RootMeanSquare(),
             "mae": Mean(lambda found, wanted: (found - wanted).abs().mean(1)),
             "r2": Determination(),
-            **new_metrics(self.extra),
+            **self.extra,
         }
 
     def predictions(self, outputs: Any) -> Tensor:

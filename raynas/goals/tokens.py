@@ -11,7 +11,7 @@ import numpy as np
 
 from raynas.errors import DataError, kind_of
 from raynas.goals.goal import Goal
-from raynas.goals.metric import Metric, Share, new_metrics
+from raynas.goals.metric import Share
 from raynas.goals.outputs import main_output, require_shape
 
 if TYPE_CHECKING:
@@ -46,9 +46,9 @@ class SequenceTagging(Goal):
         """Return the mean cross-entropy of the tokens that are scored."""
         return token_loss(self.predictions(outputs), targets, self.tags, self.label_smoothing)
 
-    def metrics(self) -> Mapping[str, Metric]:
+    def metrics(self) -> Mapping[str, Any]:
         """Return the accuracy and the extra metrics."""
-        return {"accuracy": Share(_right), **new_metrics(self.extra)}
+        return {"accuracy": Share(_right, _scored), **self.extra}
 
     def predictions(self, outputs: Any) -> Tensor:
         """Return the logits."""
@@ -96,13 +96,13 @@ class NextToken(Goal):
         logits = self.predictions(outputs)
         return token_loss(logits, targets, self.vocabulary, self.label_smoothing)
 
-    def metrics(self) -> Mapping[str, Metric]:
+    def metrics(self) -> Mapping[str, Any]:
         """Return ``bits_per_token``, ``perplexity``, ``accuracy`` and the extra metrics."""
         return {
             "bits_per_token": TokenEntropy(lambda nats: nats / math.log(2.0)),
             "perplexity": TokenEntropy(_exponential),
-            "accuracy": Share(_right),
-            **new_metrics(self.extra),
+            "accuracy": Share(_right, _scored),
+            **self.extra,
         }
 
     def predictions(self, outputs: Any) -> Tensor:
@@ -158,7 +158,7 @@ class CTC(Goal):
             zero_infinity=True,  # a target that is longer than the input has no path
         )
 
-    def metrics(self) -> Mapping[str, Metric]:
+    def metrics(self) -> Mapping[str, Any]:
         """Return ``error_rate``."""
         return {"error_rate": ErrorRate()}
 
@@ -188,9 +188,11 @@ def token_loss(logits: Tensor, targets: Tensor, tokens: int, label_smoothing: fl
 
 
 def _right(logits: Tensor, targets: Tensor) -> Tensor:
-    scored = targets != PADDING
-    right: Tensor = (logits.argmax(-1) == targets)[scored]
-    return right
+    return logits.argmax(-1) == targets
+
+
+def _scored(targets: Tensor) -> Tensor:
+    return targets != PADDING
 
 
 class TokenEntropy:

@@ -24,7 +24,7 @@ from torch import Tensor, nn
 
 from raynas.errors import TrialError
 from raynas.goals import Goal
-from raynas.goals.metric import Mean, value_of
+from raynas.goals.metric import Mean, new_metrics, value_of
 from raynas.rng import epoch_generator, host_rng, seed_dropout
 from raynas.training.batches import Batches
 from raynas.training.ema import Ema
@@ -259,7 +259,7 @@ def evaluate(child: nn.Module, examples: Batches, precision: str = "auto") -> Sc
         ConfigError: A metric is not one number.
     """
     goal = examples.goal
-    metrics: dict[str, Any] = {"loss": Mean(partial(_losses, goal)), **goal.metrics()}
+    metrics: dict[str, Any] = {"loss": Mean(partial(_losses, goal)), **new_metrics(goal.metrics())}
     computing = precision_of(examples.device, precision)
     child.eval()
     for inputs, targets in examples.scoring():

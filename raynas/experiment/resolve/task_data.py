@@ -16,6 +16,7 @@ from raynas.experiment.resolve.data_notes import unusual
 from raynas.experiment.resolve.machine import may_use_gpus
 from raynas.experiment.resolve.user_code import blamed
 from raynas.goals.inferred import Undecided
+from raynas.goals.metric import new_metrics
 from raynas.tasks import Source, Task
 from raynas.tasks.task import goal_of, loop_of, name_of
 
@@ -121,5 +122,5 @@ def _reported(task: Task, data: Data | LoopData) -> Sequence[str]:
     more = getattr(task, "metrics", ())
     if isinstance(data, LoopData) or loop_of(task):
         return [*more, *costs] if more else ()
-    own = [f"val_{name}" for name in data.goal.metrics()]
+    own = [f"val_{name}" for name in new_metrics(data.goal.metrics())]
     return [*own, "val_loss", "train_loss", "lr", *costs, *more]
