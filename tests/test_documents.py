@@ -222,11 +222,10 @@ def execute(site, words, monkeypatch):
             assert (ROOT / script).stat().st_mode & 0o100
         case ["python", script, *arguments]:
             _script(script, arguments)
-        case ["ray", "up" | "down", file]:
+        case ["ray", _, file, *commands]:
             assert (ROOT / file).exists()
-        case ["ray", "exec", file, command]:
-            assert (ROOT / file).exists()
-            execute(site, [".venv/bin/raynas", *command.split()[4:]], monkeypatch)
+            for command in commands:
+                execute(site, [".venv/bin/raynas", *command.split()[4:]], monkeypatch)
         case _:
             pytest.fail(f"nobody knows how to execute {words}")
 

@@ -170,7 +170,7 @@ class Share:
         share = (right + size) / (count + 2 * size)
         added = ((1 - share) ** 2 + share**2) * size**2
         squares = rights - 2 * share * products + share**2 * counts + added
-        return math.sqrt(squares / (self._examples + 2) / self._examples) / size
+        return float(math.sqrt(squares / (self._examples + 2) / self._examples) / size)
 
 
 def value_of(name: str, metric: Metric) -> float:
