@@ -203,17 +203,24 @@ def _bench(words, monkeypatch):
     done(*words)
 
 
+def _raynas(site, words, monkeypatch):
+    """Execute a raynas command."""
+    match words:
+        case ["search" | "resume", *_]:
+            _search(site, words, monkeypatch)
+        case ["show", *_]:
+            assert done(*words)
+        case ["check", *_]:
+            site.said += done(*words, "--sample", "2", "--time-limit", "1")
+        case ["bench", *_]:
+            _bench(words, monkeypatch)
+
+
 def execute(site, words, monkeypatch):
     """Execute one command of a document."""
     match words:
-        case [".venv/bin/raynas", "search" | "resume", *_]:
-            _search(site, words[1:], monkeypatch)
-        case [".venv/bin/raynas", "show", *_]:
-            assert done(*words[1:])
-        case [".venv/bin/raynas", "check", *_]:
-            site.said += done(*words[1:], "--sample", "2", "--time-limit", "1")
-        case [".venv/bin/raynas", "bench", *_]:
-            _bench(words[1:], monkeypatch)
+        case [".venv/bin/raynas", "search" | "resume" | "show" | "check" | "bench", *_]:
+            _raynas(site, words[1:], monkeypatch)
         case [".venv/bin/tensorboard", "--logdir", run]:
             assert [*Path(run).rglob("events.out.tfevents.*")]
         case [".venv/bin/python", program]:
@@ -222,10 +229,11 @@ def execute(site, words, monkeypatch):
             assert (ROOT / script).stat().st_mode & 0o100
         case ["python", script, *arguments]:
             _script(script, arguments)
-        case ["ray", _, file, *commands]:
+        case ["ray", "up" | "down", file]:
             assert (ROOT / file).exists()
-            for command in commands:
-                execute(site, [".venv/bin/raynas", *command.split()[4:]], monkeypatch)
+        case ["ray", "exec", file, command]:
+            assert (ROOT / file).exists()
+            _raynas(site, command.split()[4:], monkeypatch)
         case _:
             pytest.fail(f"nobody knows how to execute {words}")
 
