@@ -257,10 +257,7 @@ def test_the_metrics_of_ones_own_goal_are_functions_and_objects():
             self.count = max(self.count, float((found - wanted).abs().max()))
 
     own = Largest()
-    data, child = (
-        own_data(given={"mae": functional.l1_loss, "most": own}),
-        Near(),
-    )
+    data, child = own_data(given={"mae": functional.l1_loss, "most": own}), Near()
     with torch.no_grad():
         wrong = child.layer(torch.from_numpy(data.valid.inputs)).numpy() - data.valid.targets
     for _ in range(2):

@@ -43,8 +43,9 @@ class Split:
         for array in leaves(self.targets):
             if str(getattr(array, "dtype", "")) not in _DTYPES:
                 raise self._unusable()
-        lengths = [len(array) if np.ndim(array) else 0 for array in self._arrays()]
-        if not lengths or len({*lengths}) > 1 or not lengths[0]:
+        lengths = {len(array) if np.ndim(array) else 0 for array in self._arrays()}
+        empty = first(self.inputs) is None or first(self.targets) is None
+        if empty or len(lengths) > 1 or 0 in lengths:
             raise DataError(
                 "a split must have one target for each example, and at least one example: "
                 f"got {self._count(self.inputs)} examples and {self._count(self.targets)} targets"
@@ -178,9 +179,16 @@ def _each(what: str, tree: Any, convert: Any) -> Any:
     """Convert each array of a dictionary or tuple; a list is one array."""
     if isinstance(tree, dict):
         return {name: _each(f"{what}[{name!r}]", part, convert) for name, part in tree.items()}
-    if isinstance(tree, tuple) and all(np.ndim(part) for part in tree):
+    if isinstance(tree, tuple) and tree and all(map(_is_input, tree)):
         return tuple(_each(f"{what}[{at}]", part, convert) for at, part in enumerate(tree))
     return convert(what, tree)
+
+
+def _is_input(part: Any) -> bool:
+    """Return whether a part of a tuple is an input, and not a row of numbers."""
+    if isinstance(part, tuple):
+        return bool(part) and all(map(_is_input, part))
+    return isinstance(part, dict) or hasattr(part, "shape")
 
 
 def _described(tree: Any) -> str:

@@ -55,7 +55,9 @@ def builder(
         del parameters[0]  # the architecture
     asked = [one for one in parameters if one.name not in options]
     old = _positional(asked, offered)
-    named = {one.name: offered[one.name] for one in asked if one.name in offered and not old}
+    given = [one for one in asked if one.name in offered and not old]
+    first = tuple(offered[one.name] for one in given if one.kind is Parameter.POSITIONAL_ONLY)
+    named = {one.name: offered[one.name] for one in given[len(first) :]}
     lacking = [
         one.name
         for one in asked
@@ -69,7 +71,7 @@ def builder(
             f"the space needs {', '.join(lacking)}, which the task does not offer: its build asks "
             f"for {', '.join(one.name for one in asked)}, and the task offers {', '.join(offered)}"
         )
-    return Builder(build, old, {**named, **options})
+    return Builder(build, old or first, {**named, **options})
 
 
 def _positional(asked: list[Parameter], offered: Mapping[str, Any]) -> tuple[Any, ...]:
