@@ -72,7 +72,7 @@ class Split:
         """Convert arrays of any number type to the form that training needs.
 
         Args:
-            inputs: An array, or a list or dictionary of arrays, if a leaf of it is one array:
+            inputs: An array, or a dictionary or tuple of arrays. Each array is
                 ``[examples, channels, height, width]``, ``[examples, height, width]`` (grey
                 images), ``[examples, features]`` or ``[examples, length]`` (ids). In two
                 dimensions, whole numbers are ids, such as those of tokens: they become int64 and
