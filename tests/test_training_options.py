@@ -22,7 +22,7 @@ from raynas.training.ema import Ema
 from raynas.training.examples import Examples
 from raynas.training.loading import batches_of
 from raynas.training.recipe import Recipe
-from raynas.training.train import Training, evaluate
+from raynas.training.train import Training, evaluate, scored
 
 CPU = torch.device("cpu")
 
@@ -242,13 +242,13 @@ def scripted(digits, monkeypatch, patience):
     one = training(digits, epochs=6, patience=patience)
     seen = []
 
-    def scored(child, examples, precision):
-        scores = evaluate(child, examples, precision)
+    def changed(child, step, examples):
+        scores = scored(child, step, examples)
         seen.append(copy.deepcopy(child.state_dict()))
         loss = LOSSES[len(seen) - 1]
         return type(scores)({**scores.metrics, "loss": loss}, scores.errors)
 
-    monkeypatch.setattr("raynas.training.train.evaluate", scored)
+    monkeypatch.setattr("raynas.training.train.scored", changed)
     return [one.step() for _ in range(6)], one, seen
 
 
@@ -277,11 +277,11 @@ def test_folds_that_end_at_different_epochs_have_a_mean(digits, monkeypatch):
     ones = [training(digits, epochs=6, patience=2) for _ in range(2)]
     losses = iter([3.0, 3.0, 4.0, 2.0, 4.0, 1.0, 9.0, 9.0])
 
-    def scored(child, examples, precision):
-        scores = evaluate(child, examples, precision)
+    def changed(child, step, examples):
+        scores = scored(child, step, examples)
         return type(scores)({**scores.metrics, "loss": next(losses)}, scores.errors)
 
-    monkeypatch.setattr("raynas.training.train.evaluate", scored)
+    monkeypatch.setattr("raynas.training.train.scored", changed)
     both = Averaged(ones, 2)
     epochs = [both.step() for _ in range(3)]  # the first ends after 3 epochs
     assert [epoch.metrics["val_loss"] for epoch in epochs] == [3.0, 3.0, 2.0]

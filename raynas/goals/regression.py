@@ -86,8 +86,12 @@ class Regression(Goal):
 
 
 def _like(tensor: Tensor, numbers: tuple[float, ...]) -> Tensor | float:
-    """Return numbers for a computation with a tensor; one number is not copied to its device."""
-    return numbers[0] if len(numbers) == 1 else tensor.new_tensor(numbers)
+    """Return numbers for a computation with a tensor; nothing is copied to its device."""
+    import torch  # noqa: PLC0415 - deciding must not load torch
+
+    if len(numbers) == 1:
+        return numbers[0]
+    return torch.stack([tensor.new_full((), number) for number in numbers])
 
 
 def _columns(targets: Any) -> Any:

@@ -23,6 +23,7 @@ from raynas.training.inherit import grouping, inherit
 from raynas.training.learner import Epoch
 from raynas.training.loop_context import LoopContext, Restored
 from raynas.training.loop_thread import in_thread
+from raynas.training.recording import not_recorded
 
 _ENDED: Final = "ended_after"  # the number of epochs after which a loop ended by itself
 
@@ -49,6 +50,7 @@ class OwnLoop:
         self.child = child.to(context.device)
         self.epoch = context.epoch
         self.notices: list[str] = []
+        self._noted = False
         self._loop = loop
         self._context = context
         self._reports: Iterator[Mapping[str, Any]] | None = None
@@ -83,7 +85,10 @@ class OwnLoop:
         return in_thread(self._loop.fit, self.child, self._context)
 
     def _note(self) -> None:
-        """Note that the loop uses nothing of the checkpoint, once."""
+        """Note, once, that a step is not recorded, and that the checkpoint is not used."""
+        if self._context.unrecorded and not self._noted:
+            self._noted = True
+            self.notices.append(not_recorded(self._context.unrecorded))
         if self._context.ignored:
             self._context.restored = None
             self.notices.append(
@@ -142,6 +147,7 @@ class OwnLoop:
             if close:
                 close()
         finally:
+            self._context.release()
             shutil.rmtree(self._context.folder, ignore_errors=True)
 
 

@@ -20,6 +20,7 @@ from raynas.rng import seed_dropout, training_seed
 from raynas.space import Architecture
 from raynas.training.batches import Batches
 from raynas.training.recipe import Recipe
+from raynas.training.recording import Recorded, recorder_for
 
 _LOG = logging.getLogger("raynas")
 _STEP: Final = ("params",)  # of an optimizer's group: what is not a hyper-parameter
@@ -68,6 +69,7 @@ class LoopContext:
     inherited: float = 0.0
     restored: Restored | None = None
     _tracked: dict[str, Any] = field(default_factory=dict)
+    _recorded: list[Recorded] = field(default_factory=list)
     _kept: Path | None = None
     _used: bool = False
     _reporter: Callable[[Mapping[str, Any]], bool] | None = None
@@ -86,7 +88,35 @@ class LoopContext:
         self._used = True
         for epoch in range(self.epoch, self.last_epoch):
             _seed_all(self.seed, epoch)
+            for step in self._recorded:
+                step.begin()
             yield epoch
+
+    def recorded(self, step: Callable[..., Any], *parts: Any) -> Callable[..., Any]:
+        """Return a step that a GPU records as a CUDA graph and then replays, which is faster.
+
+        The first calls run the step itself. On a CPU, all calls do. If the step cannot be
+        recorded, it runs as it is, and the trial says why. All that changes from call to call must
+        be in its arguments: tensors on the device, or real numbers, which the step gets as
+        tensors. See ``benchmarks/on_gpu.py`` for what it brings.
+
+        Args:
+            step: Computes with trees of tensors; usually a step of the optimizer.
+            parts: All networks and optimizers that it uses. The learning rate of an optimizer must
+                be a tensor on the device.
+        """
+        self._recorded.append(Recorded(step, parts, recorder_for(self.device)))
+        return self._recorded[-1]
+
+    @property
+    def unrecorded(self) -> str:
+        """Why a step is not recorded; empty if all are."""
+        return next((step.reason for step in self._recorded if step.reason), "")
+
+    def release(self) -> None:
+        """Release the memory of what was recorded."""
+        for step in self._recorded:
+            step.forget()
 
     def track(self, **objects: Any) -> None:
         """Register objects with ``state_dict`` and ``load_state_dict``: optimizers, schedules.

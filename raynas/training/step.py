@@ -1,4 +1,4 @@
-"""One step of training."""
+"""One step of training, and one of scoring."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from raynas.training.mixing import Mixed
 from raynas.training.optimizers import Optimizer
 from raynas.training.optimizers.optimizer import Rate
 from raynas.training.precision import precision_of
-from raynas.trees import first
+from raynas.trees import first, mapped
 
 
 class TrainingStep:
@@ -95,3 +95,38 @@ def loss_of(goal: Goal, outputs: Any, targets: Any) -> Tensor:
             f"got {described(loss)}"
         )
     return loss
+
+
+class ScoringStep:
+    """Computes the losses and the predictions of a batch in evaluation; nothing waits."""
+
+    def __init__(
+        self, child: nn.Module, goal: Goal, device: torch.device, precision: str = "auto"
+    ) -> None:
+        """Prepare.
+
+        Args:
+            child: The network, on the device.
+            goal: What was learnt.
+            device: The device.
+            precision: As in the recipe.
+        """
+        self._child = child
+        self._goal = goal
+        self._precision = precision_of(device, precision)
+
+    def __call__(self, inputs: Any, targets: Any) -> tuple[Tensor, Any]:
+        """Return the loss of each example, or the mean loss, and the predictions.
+
+        Predictions are float32, because metrics do not compute in bfloat16.
+        """
+        with self._precision:
+            outputs = self._child(inputs)
+            losses = self._goal.losses(outputs, targets)
+            if losses is None:
+                losses = self._goal.loss(outputs, targets)
+        return losses, mapped(_full_precision, self._goal.predictions(outputs))
+
+
+def _full_precision(part: Any) -> Any:
+    return part.float() if isinstance(part, Tensor) and part.dtype == torch.bfloat16 else part

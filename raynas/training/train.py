@@ -16,15 +16,13 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from raynas.errors import TrialError
-from raynas.goals import Goal
-from raynas.goals.metric import Mean, new_metrics, value_of
+from raynas.goals.metric import Mean, Metric, new_metrics, value_of
 from raynas.rng import epoch_generator, host_rng, seed_dropout
 from raynas.training.batches import Batches
 from raynas.training.ema import Ema
@@ -33,11 +31,11 @@ from raynas.training.learner import Epoch
 from raynas.training.memory import memory_fails
 from raynas.training.mixing import mixed
 from raynas.training.optimizers import moments_in, optimizer_of
-from raynas.training.precision import precision_of
 from raynas.training.recipe import Recipe
-from raynas.training.step import TrainingStep
+from raynas.training.recording import Recorded, not_recorded, recorder_for
+from raynas.training.step import ScoringStep, TrainingStep
 from raynas.training.stopping import EarlyStopping
-from raynas.trees import first, mapped
+from raynas.trees import first
 
 __all__ = ["Epoch", "Training", "evaluate", "memory_fails"]
 
@@ -98,11 +96,27 @@ class Training:
         self.epoch = 0
         self.valid = valid
         self.notices: list[str] = []
+        self._noted = False
         self._lr = recipe.lr
         self._optimizer = optimizer_of(self.child, recipe)
-        self._train = TrainingStep(self.child, self.goal, self._optimizer, self.device)
+        self._step = TrainingStep(self.child, self.goal, self._optimizer, self.device)
+        self._train, self._score = self._recorded()
         self._ema = Ema(self.child, recipe.ema) if recipe.ema else None
         self._stopping = EarlyStopping(recipe.patience)
+
+    def _recorded(self) -> tuple[Recorded, Recorded]:
+        """Return the steps of training and scoring, recorded where that is possible.
+
+        Batches whose gradients are added up, and what torch has compiled, are not recorded.
+        """
+        recipe, child, goal = self.recipe, self.child, self.examples.goal
+        recorder = recorder_for(self.device) if recipe.cuda_graphs else None
+        training = None if recipe.compile or recipe.accumulate > 1 else recorder
+        score = ScoringStep(child, goal, self.device, recipe.precision)
+        return (
+            Recorded(self._step, (child, self.goal, self._optimizer), training),
+            Recorded(score, (child, goal), recorder),
+        )
 
     @memory_fails()
     def step(self) -> Epoch:
@@ -122,12 +136,13 @@ class Training:
         self.epoch += 1
         errors: dict[str, float] = {}
         if self.valid is not None:
-            scores = evaluate(self.child, self.valid, self.recipe.precision)
+            scores = scored(self.child, self._score, self.valid)
             metrics |= {f"val_{name}": value for name, value in scores.metrics.items()}
             errors = {f"val_{name}": value for name, value in scores.errors.items()}
         for name, value in metrics.items():
             if not math.isfinite(value):
                 raise TrialError(f"training diverged: {name} is {value} after epoch {self.epoch}")
+        self._note()
         epoch = Epoch(self.epoch, metrics, time.perf_counter() - started, errors)
         return self._stopping.after(epoch, self._weights, self._put)
 
@@ -139,6 +154,7 @@ class Training:
         seed_dropout(self.seed, self.epoch)
         with self._ema.training() if self._ema else nullcontext():
             self.child.train()
+            self._train.begin()
             left = 0  # batches since the last change of the weights
             for at, (inputs, targets) in enumerate(self._batches()):
                 self._lr = self._rate(at // every, steps)
@@ -150,9 +166,16 @@ class Training:
                 count += size
                 total += loss * size
             if left:
-                self._train.change(self._lr)
+                self._step.change(self._lr)
                 self._average()
         return total.item() / count
+
+    def _note(self) -> None:
+        """Note, once, why a step is not recorded."""
+        reason = self._train.reason or self._score.reason
+        if reason and not self._noted:
+            self._noted = True
+            self.notices.append(not_recorded(reason))
 
     def _batches(self) -> Iterator[tuple[Any, Any]]:
         """Return the batches of the next epoch."""
@@ -216,11 +239,13 @@ class Training:
 
     def test(self, examples: Callable[[], Batches]) -> dict[str, float]:
         """Return the child's scores on the test data, with the prefix ``test_``."""
-        scores = evaluate(self.child, examples(), self.recipe.precision)
+        scores = scored(self.child, self._score, examples())
         return {f"test_{name}": value for name, value in scores.metrics.items()}
 
     def close(self) -> None:
-        """Do nothing: nothing is held but memory."""
+        """Release the memory of what was recorded."""
+        self._train.forget()
+        self._score.forget()
 
     def inherit(self, state: Mapping[str, Any]) -> float:
         """Inherit the weights and momentum of another architecture, as far as they fit.
@@ -243,8 +268,6 @@ class Training:
         return share
 
 
-@memory_fails()
-@torch.inference_mode()
 def evaluate(child: nn.Module, examples: Batches, precision: str = "auto") -> Scores:
     """Return the scores of a child on examples that it was not trained on.
 
@@ -258,21 +281,27 @@ def evaluate(child: nn.Module, examples: Batches, precision: str = "auto") -> Sc
         SpaceError: The child's output has the wrong shape.
         ConfigError: A metric is not one number.
     """
-    goal = examples.goal
-    metrics: dict[str, Any] = {"loss": Mean(partial(_losses, goal)), **new_metrics(goal.metrics())}
-    computing = precision_of(examples.device, precision)
+    step = ScoringStep(child, examples.goal, examples.device, precision)
+    return scored(child, Recorded(step, (), None), examples)
+
+
+@memory_fails()
+@torch.inference_mode()
+def scored(child: nn.Module, step: Recorded, examples: Batches) -> Scores:
+    """Return the scores of a child by its scoring step, as ``evaluate`` does."""
+    losses = Mean(lambda losses, _: losses)
+    metrics = new_metrics(examples.goal.metrics())
     child.eval()
+    step.begin()
     for inputs, targets in examples.scoring():
-        with computing:
-            outputs = child(inputs)
-            metrics["loss"].update(outputs, targets)
-        predictions = _full_precision(goal.predictions(outputs))
-        for name, metric in metrics.items():
-            if name != "loss":
-                metric.update(predictions, targets)
-    errors = {name: standard_error(metric) for name, metric in metrics.items()}
+        of_each, predictions = step(inputs, targets)
+        losses.update(of_each, targets)
+        for metric in metrics.values():
+            metric.update(predictions, targets)
+    everything: dict[str, Metric] = {"loss": losses, **metrics}
+    errors = {name: standard_error(metric) for name, metric in everything.items()}
     return Scores(
-        {name: value_of(name, metric) for name, metric in metrics.items()},
+        {name: value_of(name, metric) for name, metric in everything.items()},
         {name: error for name, error in errors.items() if error is not None},
     )
 
@@ -281,19 +310,3 @@ def standard_error(metric: Any) -> float | None:
     """Return the standard error of a metric's value; none if it is unknown."""
     known = getattr(metric, "standard_error", None)
     return known() if callable(known) else None
-
-
-def _losses(goal: Goal, outputs: Any, targets: Any) -> Tensor:
-    """Return the loss of each example, or the mean loss if the goal has no losses."""
-    each = goal.losses(outputs, targets)
-    return goal.loss(outputs, targets) if each is None else each
-
-
-def _full_precision(predictions: Any) -> Any:
-    """Return predictions as float32, because metrics do not compute in bfloat16."""
-    return mapped(
-        lambda part: (
-            part.float() if isinstance(part, Tensor) and part.dtype == torch.bfloat16 else part
-        ),
-        predictions,
-    )

@@ -98,6 +98,10 @@ def _made(groups: Sequence[Group], recipe: Recipe) -> torch.optim.Optimizer:
             f"the optimizer {recipe.optimizer} has no weight decay: set weight_decay to 0, not to "
             f"{recipe.weight_decay}"
         )
+    # On a GPU nothing of a step may wait for the device.
+    on_gpu = any(one.is_cuda for group in groups for one in group.parameters.values())
+    capturable = on_gpu and "capturable" in inspect.signature(kind).parameters
+    options = {"capturable": True} if capturable else {}
     given = [
         {
             "params": [*group.parameters.values()],
@@ -106,7 +110,9 @@ def _made(groups: Sequence[Group], recipe: Recipe) -> torch.optim.Optimizer:
         for group in groups
     ]
     try:
-        made: torch.optim.Optimizer = kind(given, lr=recipe.lr, **recipe.optimizer_options)
+        made: torch.optim.Optimizer = kind(
+            given, lr=recipe.lr, **{**options, **recipe.optimizer_options}
+        )
     except (TypeError, ValueError) as error:
         raise ConfigError(
             f"torch refuses optimizer_options of {recipe.optimizer}: {error}"

@@ -84,6 +84,8 @@ class Optimization:
             ``float32``, or ``bfloat16`` (mixed precision: the weights stay float32).
         compile: Whether to train with ``torch.compile``. The first steps of every trial then take
             seconds to minutes, which short trials do not win back.
+        cuda_graphs: Whether a GPU records the steps of training and scoring and replays them. A
+            network that cannot be recorded trains as usual, and its trial says so.
     """
 
     optimizer: str = "sgd"
@@ -95,6 +97,7 @@ class Optimization:
     grad_clip: float = 0.0
     precision: str = "auto"
     compile: bool = False
+    cuda_graphs: bool = True
 
     def check_optimization(self) -> None:
         """Check the fields.
