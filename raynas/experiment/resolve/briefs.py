@@ -6,9 +6,11 @@ import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from inspect import Parameter
+from pathlib import Path
 from typing import Any, Final
 
 from raynas.errors import ConfigError
+from raynas.execution.sent_file import SentFile
 from raynas.space import Architecture
 
 _OLD: Final = ("input_shape", "classes")
@@ -39,6 +41,9 @@ def builder(
 ) -> Builder:
     """Return a space's ``build`` with all that it needs but the architecture.
 
+    An option whose parameter has the type ``Path`` is a path. If it is a file, it is sent to the
+    workers, and ``build`` gets the path of the copy there.
+
     ``build(architecture, shape, number)``, whose second and third parameters have no default and
     names that no task offers, gets ``input_shape`` and ``classes`` by position.
 
@@ -48,7 +53,8 @@ def builder(
         offered: What the task offers, by name.
 
     Raises:
-        ConfigError: It asks for something that the task does not offer.
+        ConfigError: It asks for something that the task does not offer, or for a path that is not
+            there.
     """
     parameters = [*inspect.signature(build).parameters.values()]
     if parameters and parameters[0].kind in _BY_POSITION:
@@ -71,7 +77,31 @@ def builder(
             f"the space needs {', '.join(lacking)}, which the task does not offer: its build asks "
             f"for {', '.join(one.name for one in asked)}, and the task offers {', '.join(offered)}"
         )
-    return Builder(build, old or first, {**named, **options})
+    paths = {one.name: _path(one.name, options) for one in parameters if _is_path(one, options)}
+    return Builder(build, old or first, {**named, **options, **paths})
+
+
+def _is_path(parameter: Parameter, options: Mapping[str, Any]) -> bool:
+    """Return whether an option is given and has the type ``Path``, which may be a text."""
+    if not isinstance(options.get(parameter.name), str | Path):
+        return False
+    kinds = str(getattr(parameter.annotation, "__name__", parameter.annotation))
+    return any(kind.strip().rpartition(".")[2] == "Path" for kind in kinds.split("|"))
+
+
+def _path(name: str, options: Mapping[str, Any]) -> Path:
+    """Return the path of an option, absolute.
+
+    Raises:
+        ConfigError: Nothing is there.
+    """
+    path = Path(options[name]).expanduser().absolute()
+    if not path.exists():
+        raise ConfigError(
+            f"the option {name} of the space must be the path of a file, and there is none: "
+            f"{path}; a relative path begins in the folder where the command is started"
+        )
+    return SentFile(path) if path.is_file() else path
 
 
 def _positional(asked: list[Parameter], offered: Mapping[str, Any]) -> tuple[Any, ...]:
