@@ -9,9 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import raynas
 from raynas.data import Data, Division, Moments, check_divisible
 from raynas.errors import ConfigError
 from raynas.execution.worker import Repeats, TrainingContext, TrialSpec, train
+from raynas.experiment.experiment import Experiment
+from raynas.experiment.resolve.resolved import resolve
 from raynas.searchers import make
 from raynas.searchers.finalists import Finalists
 from raynas.tasks import Source
@@ -111,6 +114,86 @@ def test_killed_after_an_epoch_it_goes_on_bit_for_bit(repeats, spec, tmp_path):
     whole = told(train(context(**repeats), replace(spec, checkpoint=str(tmp_path / "b.pt"))))
     told(islice(train(context(**repeats), spec), 1))
     assert told(train(context(**repeats), spec)) == whole
+
+
+# --- one after another, as a fidelity -----------------------------------------------------------
+
+
+def test_trainings_in_turn_are_the_same_as_alone_and_their_mean_is_told(tmp_path):
+    spec = TrialSpec(0, NET, epochs=4, seed=5, checkpoint=str(tmp_path / "a.pt"))
+    reports = list(train(context(folds=2, seeds=2, epochs=3), spec))
+    repeats, singles = Repeats(folds=2, seeds=2), []
+    for number in range(4):
+        division, seed = repeats.one(spec, number)
+        alone = replace(spec, epochs=3, seed=seed, checkpoint=str(tmp_path / str(number)))
+        data = division.of(SMALL, 0)
+        singles.append(list(train(TrainingContext(build, Recipe(), data, "cpu"), alone))[-1])
+    assert [report.epoch for report in reports] == [1, 2, 3, 4]
+    for count, report in enumerate(reports, 1):
+        for name in ("val_accuracy", "val_loss"):
+            expected = fmean(one.metrics[name] for one in singles[:count])
+            assert report.metrics[name] == pytest.approx(expected)
+        squares = fmean(one.errors["val_loss"] ** 2 for one in singles[:count])
+        different = min(count, 2)
+        assert report.errors["val_loss"] == pytest.approx((squares / different) ** 0.5)
+
+
+def test_killed_after_a_training_the_next_ones_are_the_same(tmp_path):
+    def told(events):
+        return [(event.epoch, dict(event.metrics)) for event in events]
+
+    spec = TrialSpec(0, NET, epochs=3, seed=5, checkpoint=str(tmp_path / "a.pt"))
+    turns = context(folds=3, epochs=2)
+    whole = told(train(turns, replace(spec, checkpoint=str(tmp_path / "b.pt"))))
+    told(islice(train(turns, spec), 2))
+    assert told(train(turns, spec)) == whole
+
+
+def test_a_trial_in_turn_cannot_inherit(tmp_path):
+    spec = TrialSpec(0, NET, epochs=2, seed=5, checkpoint=str(tmp_path / "a.pt"), keep=True)
+    list(train(context(folds=2), spec))
+    heir = replace(spec, checkpoint=str(tmp_path / "b.pt"), parent=spec.checkpoint)
+    (failed,) = train(context(folds=2, epochs=1), heir)
+    assert "cannot inherit weights" in failed.reason
+
+
+def test_the_full_length_of_a_trial_is_that_of_its_fidelity():
+    assert Experiment(folds=5, epochs=9).length == 9
+    assert Experiment(folds=5, seeds=2, epochs=9, fidelity="repeats").length == 10
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"fidelity": "folds"}, "did you mean|known"),
+        ({"fidelity": "repeats"}, "set folds or seeds above 1"),
+        ({"fidelity": "repeats", "folds": 5, "scheduler": "pbt"}, "the scheduler 'pbt' cannot"),
+        (
+            {"fidelity": "repeats", "folds": 2, "searcher": "evolution", "inherit_weights": True},
+            "inherit_weights cannot pass weights on",
+        ),
+    ],
+)
+def test_a_fidelity_that_cannot_be_is_refused(settings, message):
+    with pytest.raises(ConfigError, match=message):
+        resolve(Experiment(**settings))
+
+
+def test_a_search_saves_folds(tmp_path):
+    result = raynas.search(
+        space="mlp",
+        trials=9,
+        epochs=2,
+        folds=4,
+        fidelity="repeats",
+        searcher="random",
+        scheduler="asha",
+        scheduler_options={"eta": 2},
+        output=tmp_path / "run",
+    )
+    trained = [len(trial.reports) for trial in result.history.trials.values()]
+    assert {max(trained), min(trained)} == {4, 1}
+    assert result.winner is not None
 
 
 def test_an_heir_inherits_every_child(spec, tmp_path):

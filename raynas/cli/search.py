@@ -68,6 +68,7 @@ def search(  # noqa: PLR0913 - a command's arguments are its options
     ] = None,
     folds: s.Folds = None,
     seeds: s.Seeds = None,
+    fidelity: s.Fidelity = None,
     finalists: s.Finalists = None,
     seed: Annotated[
         int | None,
@@ -120,6 +121,7 @@ def search(  # noqa: PLR0913 - a command's arguments are its options
         epochs=epochs,
         folds=folds,
         seeds=seeds,
+        fidelity=fidelity,
         finalists=finalists,
         seed=seed,
         objective=objective or None,  # without the option, typer gives an empty list

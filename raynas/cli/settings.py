@@ -35,6 +35,13 @@ Seeds = Annotated[
         show_default="1",
     ),
 ]
+Fidelity = Annotated[
+    str | None,
+    typer.Option(
+        help="What the scheduler saves: 'epochs', or 'repeats', the folds and seeds of a trial.",
+        show_default="epochs",
+    ),
+]
 Finalists = Annotated[
     float | None,
     typer.Option(

@@ -88,17 +88,24 @@ class Repeats:
             is in the validation data of one of them; 1 for the task's own division only.
         seeds: How many trainings there are on each division, with different training seeds.
         seed: The run's seed, by which data are divided.
+        epochs: The length of each training if they follow one another, and what counts as an epoch
+            of the trial is one of them; 0 if they go side by side.
     """
 
     folds: int = 1
     seeds: int = 1
     seed: int = 0
+    epochs: int = 0
 
     def of(self, spec: TrialSpec) -> Iterator[tuple[Division, int]]:
         """Yield the division and the training seed of each training of a trial."""
         for number in range(self.folds * self.seeds):
-            fold = Division(spec.division, number // self.seeds, self.folds)
-            yield fold, training_seed(spec.seed, number) if number else spec.seed
+            yield self.one(spec, number)
+
+    def one(self, spec: TrialSpec, number: int) -> tuple[Division, int]:
+        """Return the division and the seed of one training; the first ones have other folds."""
+        fold = Division(spec.division, number % self.folds, self.folds)
+        return fold, training_seed(spec.seed, number) if number else spec.seed
 
 
 ONCE = Repeats()
@@ -320,17 +327,23 @@ def learner_of(context: TrainingContext, spec: TrialSpec) -> tuple[Learner, cost
         ConfigError: As for ``begin``, or the data cannot be divided into folds.
     """
     from raynas.training.averaged import Averaged  # noqa: PLC0415 - see the module's docstring
+    from raynas.training.in_turn import InTurn  # noqa: PLC0415
 
-    begun: list[tuple[Learner, costs.Costs]] = []
-    for division, seed in context.repeats.of(spec):
+    repeats = context.repeats
+
+    def begun(number: int) -> tuple[Learner, costs.Costs]:
+        division, seed = repeats.one(spec, number)
         own = context.divided(division)
         parts = Parts()
         if not context.loop:
             parts = Parts(own.examples("train"), own.examples("valid"))
-        begun.append(begin(own, replace(spec, seed=seed), parts))
-    if len(begun) == 1:
-        return begun[0]
-    return Averaged([learner for learner, _ in begun], context.repeats.folds), begun[0][1]
+        return begin(own, replace(spec, seed=seed, epochs=repeats.epochs or spec.epochs), parts)
+
+    first, measured = begun(0)
+    if repeats.epochs:
+        return InTurn(first, lambda n: begun(n)[0], repeats.epochs, repeats.folds), measured
+    others = [begun(number)[0] for number in range(1, repeats.folds * repeats.seeds)]
+    return (Averaged([first, *others], repeats.folds) if others else first), measured
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,12 +8,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from raynas.errors import ConfigError
+from raynas.errors import ConfigError, unknown
 from raynas.execution.packing import Resources
 from raynas.experiment import amounts
 from raynas.options import local_path
 from raynas.trial import Objective
 
+FIDELITIES: Final = ("epochs", "repeats")
 _TRIALS: Final = 40  # where nothing else says how much
 
 
@@ -44,6 +45,8 @@ class Parts:
         folds: How many divisions of the data a trial trains its architecture on, as in
             cross-validation; its score is the mean.
         seeds: How many times a trial trains it on each division, with different training seeds.
+        fidelity: What a scheduler saves: ``epochs`` (folds and seeds are trained side by side) or
+            ``repeats`` (they are trained one after another, each in full, and it counts them).
         seed: The seed of everything.
 
     Raises:
@@ -69,6 +72,7 @@ class Parts:
     epochs: int = 9
     folds: int = 1
     seeds: int = 1
+    fidelity: str = "epochs"
     seed: int = 0
 
     def check_parts(self) -> None:
@@ -88,7 +92,24 @@ class Parts:
         if self.seed < 0:
             raise ConfigError(f"seed must not be negative, got {self.seed}")
         _at_least_one(self, "epochs", "folds", "seeds")
+        if self.fidelity not in FIDELITIES:
+            raise ConfigError(unknown("fidelity", str(self.fidelity), FIDELITIES))
+        if self.fidelity == "repeats" and self.repeats == 1:
+            raise ConfigError(
+                "the fidelity 'repeats' needs several trainings of each architecture: set folds "
+                "or seeds above 1"
+            )
         self.objectives  # noqa: B018 - raises on what is malformed
+
+    @property
+    def repeats(self) -> int:
+        """How many times a trial trains its architecture."""
+        return self.folds * self.seeds
+
+    @property
+    def length(self) -> int:
+        """The full length of a trial, as schedulers and searchers count it."""
+        return self.repeats if self.fidelity == "repeats" else self.epochs
 
     @property
     def objectives(self) -> tuple[Objective, ...]:

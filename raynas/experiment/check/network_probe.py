@@ -99,7 +99,7 @@ class NetworkProbe:
             gpu=experiment.gpus_per_trial != 0,
             lengths=_lengths(data),
             seed=training_seed(resolved.plan.seed, 0),
-            epochs=resolved.plan.epochs,
+            epochs=experiment.epochs,
         )
 
     def __call__(self, question: tuple[str, Any]) -> Any:

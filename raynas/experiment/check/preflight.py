@@ -105,7 +105,9 @@ def preflight(
         _train_some(seen, looking, started + limits.seconds)
     name, gpus = _called(experiment.scheduler), _gpus(experiment)
     workers = workers or _fitting(experiment, here)
-    cast = forecast(resolved.plan, name, workers, seen.pace, gpus)
+    trained = experiment.epochs * experiment.repeats // experiment.length  # in what counts as one
+    pace = [trained * seconds for seconds in seen.pace]
+    cast = forecast(resolved.plan, name, workers, pace, gpus)
     return Preflight(
         space=_called(experiment.space),
         size=resolved.space.space.size,

@@ -27,7 +27,7 @@ from raynas.experiment.resolve.references import (
     find_task,
 )
 from raynas.experiment.resolve.starting_points import starting_points
-from raynas.experiment.resolve.suitability import check_parents, check_scheduler
+from raynas.experiment.resolve.suitability import check_inheritance, check_scheduler
 from raynas.experiment.resolve.task_data import check_metrics, loaded, objective_of
 from raynas.experiment.resolve.user_code import blamed, home_of
 from raynas.options import build
@@ -108,9 +108,8 @@ def resolve(experiment: Experiment) -> ResolvedExperiment:
     start = starting_points(experiment.start_from, space.space) if experiment.start_from else ()
     scheduler = find_scheduler(experiment.scheduler, experiment.scheduler_options)
     asked, trials = experiment.scheduler, experiment.most_trials
-    check_scheduler(scheduler, asked, searcher, experiment.epochs, trials)
-    if experiment.inherit_weights:
-        check_parents(searcher)
+    check_scheduler(scheduler, asked, searcher, experiment.length, trials)
+    check_inheritance(experiment, scheduler, searcher)
     for path in space.space.decisions:
         part, _, name = path.partition(".")
         if part == TRAINING:
@@ -131,7 +130,7 @@ def resolve(experiment: Experiment) -> ResolvedExperiment:
         dressed(assess),
         scheduler,
         experiment.most_trials,
-        experiment.epochs,
+        experiment.length,
         experiment.seed,
         experiment.limits,
     )
@@ -142,7 +141,12 @@ def resolve(experiment: Experiment) -> ResolvedExperiment:
         loop=loop_of(task),
         homes=homes,
         objective=experiment.objective or (),
-        repeats=Repeats(experiment.folds, experiment.seeds, experiment.seed),
+        repeats=Repeats(
+            experiment.folds,
+            experiment.seeds,
+            experiment.seed,
+            experiment.epochs if experiment.fidelity == "repeats" else 0,
+        ),
         recipe=recipe,
         plan=plan,
         start=start,
@@ -152,7 +156,7 @@ def resolve(experiment: Experiment) -> ResolvedExperiment:
 
 def _requirements(experiment: Experiment, scheduler: Scheduler) -> Requirements:
     """Return what the run requires of its searcher."""
-    required = Requirements(experiment.objectives, experiment.epochs)
+    required = Requirements(experiment.objectives, experiment.length)
     if isinstance(scheduler, Director):
         return replace(required, paused=scheduler.keeps)
     return required

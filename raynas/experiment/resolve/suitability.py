@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any, Final
 
 from raynas.errors import ConfigError
+from raynas.experiment.experiment import Experiment
 from raynas.experiment.resolve.user_code import blamed
 from raynas.schedulers import Scheduler, TrialsWanted
+from raynas.schedulers.pbt import PBT
 from raynas.searchers import SEARCHERS, Searcher
 
 _METHODS: Final = ("check", "decide")
@@ -42,6 +44,24 @@ def check_scheduler(
         raise ConfigError(
             f"scheduler {called!r} decides how long trials are trained, and with fidelities so "
             "does the searcher: leave fidelities out, or use the scheduler 'none' or 'asha'"
+        )
+
+
+def check_inheritance(experiment: Experiment, scheduler: Scheduler, searcher: Searcher) -> None:
+    """See that weights can be inherited where they are asked for.
+
+    Raises:
+        ConfigError: They cannot.
+    """
+    if experiment.inherit_weights:
+        check_parents(searcher)
+    if experiment.fidelity == "repeats" and (
+        experiment.inherit_weights or isinstance(scheduler, PBT)
+    ):
+        who = "inherit_weights" if experiment.inherit_weights else "the scheduler 'pbt'"
+        raise ConfigError(
+            f"with the fidelity 'repeats', a trial has several networks, one after another, so "
+            f"{who} cannot pass weights on: leave it out, or use the fidelity 'epochs'"
         )
 
 
