@@ -66,16 +66,14 @@ class TrainingStep:
         return loss.detach()
 
     def change(self, lr: Rate) -> None:
-        """Change the weights by the gradients so far; do nothing if there are none."""
-        parameters = [one for one in self._child.parameters() if one.grad is not None]
-        if not parameters:
-            return
+        """Change the weights by the gradients so far; parameters without one stay."""
         if self._waiting:
-            gradients = [one.grad for one in parameters if one.grad is not None]
-            torch._foreach_div_(gradients, self._waiting)
+            gradients = [one.grad for one in self._child.parameters() if one.grad is not None]
+            if gradients:
+                torch._foreach_div_(gradients, self._waiting)
             self._waiting = 0
         if self._recipe.grad_clip:
-            nn.utils.clip_grad_norm_(parameters, self._recipe.grad_clip)
+            nn.utils.clip_grad_norm_(self._child.parameters(), self._recipe.grad_clip)
         self._optimizer.step(lr)
 
 

@@ -45,6 +45,15 @@ class Functional(Optimizer):
             }
             for kind in self.kinds
         }
+        # In every step, finding these again would cost small networks some percent.
+        self._rows = [
+            [
+                (parameter, *(self._moments[kind][name] for kind in self.kinds))
+                for name, parameter in group.parameters.items()
+            ]
+            for group in groups
+        ]
+        self._complex = any(row[0].is_complex() for rows in self._rows for row in rows)
 
     def _begin(self, kind: str, parameter: Tensor) -> Tensor:  # noqa: ARG002
         return torch.zeros_like(parameter)
@@ -57,17 +66,15 @@ class Functional(Optimizer):
     @torch.no_grad()
     def step(self, lr: Rate) -> None:
         """Update every parameter that has a gradient, and delete the gradients."""
-        for group in self.groups:
-            moved = [
-                (parameter, parameter.grad, *(self._moments[kind][name] for kind in self.kinds))
-                for name, parameter in group.parameters.items()
-                if parameter.grad is not None
-            ]
+        for group, rows in zip(self.groups, self._rows, strict=True):
+            moved = [(row[0], row[0].grad, *row[1:]) for row in rows if row[0].grad is not None]
             if moved:
-                columns = [[*map(_real, column)] for column in zip(*moved, strict=True)]
+                columns = [[*column] for column in zip(*moved, strict=True)]
+                if self._complex:
+                    columns = [[*map(_real, column)] for column in columns]
                 self._update(group, lr * group.lr_scale, *columns)
-            for parameter in group.parameters.values():
-                parameter.grad = None
+            for row in rows:
+                row[0].grad = None
 
     @abstractmethod
     def _update(self, group: Group, lr: Rate, *columns: list[Tensor]) -> None:
