@@ -12,6 +12,7 @@ from torch.nn import functional
 from raynas.data import Data, Split
 from raynas.errors import DataError, SpaceError
 from raynas.goals import CTC, Goal, NextToken, Pixels, SequenceTagging
+from raynas.goals.pixels import IGNORED
 from raynas.goals.tokens import PADDING, collapsed, edit_distance
 from raynas.training.examples import Examples
 from raynas.training.train import evaluate
@@ -29,7 +30,9 @@ def scores(child, found):
     return evaluate(child, Examples.of(found.valid, found, torch.device("cpu"))).metrics
 
 
-def test_the_next_token_is_scored_over_all_tokens_whatever_the_batches_are():
+@pytest.mark.parametrize("at_once", [4, 7, 200])
+def test_the_next_token_is_scored_over_all_tokens_whatever_the_batches_are(at_once, monkeypatch):
+    monkeypatch.setattr("raynas.training.examples._AT_ONCE_CPU", at_once)
     targets = IDS.copy()
     targets[:25, 2:] = PADDING
     found = data(IDS, targets, NextToken())
@@ -39,6 +42,7 @@ def test_the_next_token_is_scored_over_all_tokens_whatever_the_batches_are():
     measured = scores(child, found)
     assert found.told == {"input_shape": (7,), "vocabulary": 5, "outputs": 5}
     assert measured["bits_per_token"] == pytest.approx(nats / np.log(2))
+    assert measured["loss"] == pytest.approx(nats)
     assert measured["perplexity"] == pytest.approx(np.exp(nats))
     right = (logits.argmax(1) == wanted)[wanted != PADDING]
     assert measured["accuracy"] == pytest.approx(right.float().mean().item())
@@ -54,6 +58,20 @@ def test_tags_are_counted_and_padding_is_not_scored():
             return functional.one_hot(ids, 5)[..., :4].float()
 
     assert scores(Copy(), found)["accuracy"] == 1.0
+
+
+def test_the_loss_of_pixels_is_over_all_scored_ones_whatever_the_batches_are(monkeypatch):
+    targets = GENERATOR.integers(0, 2, (6, 3, 3))
+    targets[:4, 1:] = IGNORED
+    images = GENERATOR.normal(size=(6, 2, 3, 3)).astype(np.float32)
+    found = data(images, targets, Pixels(2))
+    losses = []
+    for at_once in (1, 4, 200):
+        monkeypatch.setattr("raynas.training.examples._AT_ONCE_CPU", at_once)
+        losses.append(scores(nn.Identity(), found)["loss"])
+    normal = Examples.of(found.valid, found, torch.device("cpu")).some(6)[0]
+    expected = functional.cross_entropy(normal, torch.from_numpy(targets), ignore_index=IGNORED)
+    assert losses == pytest.approx([expected.item()] * 3)
 
 
 def test_segmentation_agrees_with_scikit_learn():

@@ -9,6 +9,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from raynas.trees import first
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -43,6 +45,14 @@ class Goal(ABC):
         It is used for the standard error of the validation loss.
         """
         return None
+
+    def weight(self, targets: Any) -> Tensor | int:
+        """Return how much the mean loss of a batch counts in that of all batches.
+
+        By default this is the number of examples; a goal whose mean goes over parts of examples,
+        such as tokens, returns the number of these.
+        """
+        return len(first(targets))
 
     def metrics(self) -> Mapping[str, Any]:
         """Return the metrics by name: objects, or functions.

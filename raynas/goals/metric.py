@@ -75,15 +75,22 @@ def joined(parts: list[Any]) -> Any:
 class Mean:
     """The mean of one number per example, with its standard error."""
 
-    def __init__(self, values: Callable[[Any, Any], Tensor | None]) -> None:
-        """Keep the function that returns the number of each example.
+    def __init__(
+        self,
+        values: Callable[[Any, Any], Tensor | None],
+        weight: Callable[[Any], Tensor | int] | None = None,
+    ) -> None:
+        """Keep the functions.
 
         Args:
             values: Returns ``[batch]`` for predictions and targets, or the mean of the batch, a
                 scalar; with scalars there is no standard error.
+            weight: Returns for targets what the mean of a batch counts; none for the number of
+                examples.
         """
         self._values = values
-        self._count = 0
+        self._weight = weight
+        self._count: Any = 0
         self._sum: Any = 0.0
         self._squares: Any = 0.0
         self._each = True
@@ -91,7 +98,9 @@ class Mean:
     def update(self, predictions: Any, targets: Any) -> None:
         """Add a batch; nothing is copied from the device."""
         values: Any = self._values(predictions, targets)
-        count = len(first(targets))
+        count: Any = len(first(targets))
+        if self._weight and not values.ndim:
+            count = self._weight(targets)
         self._each = self._each and values.ndim == 1
         self._count += count
         self._sum = self._sum + (values.sum() if values.ndim else values * count)
@@ -99,7 +108,7 @@ class Mean:
 
     def compute(self) -> float:
         """Return the mean."""
-        return float(self._sum) / self._count
+        return float(self._sum) / float(self._count)
 
     def standard_error(self) -> float | None:
         """Return the standard error of the mean; none if it is unknown."""

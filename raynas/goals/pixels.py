@@ -48,6 +48,10 @@ class Pixels(Goal):
         logits = require_shape(self.predictions(outputs), shape, "one logit per class and pixel")
         return functional.cross_entropy(logits, targets, ignore_index=IGNORED)
 
+    def weight(self, targets: Tensor) -> Tensor:
+        """Return the number of pixels that are scored."""
+        return _scored(targets).sum()
+
     def metrics(self) -> Mapping[str, Any]:
         """Return ``miou``, ``accuracy`` and the extra metrics."""
         own: dict[str, Any] = {

@@ -46,6 +46,10 @@ class SequenceTagging(Goal):
         """Return the mean cross-entropy of the tokens that are scored."""
         return token_loss(self.predictions(outputs), targets, self.tags, self.label_smoothing)
 
+    def weight(self, targets: Tensor) -> Tensor:
+        """Return the number of tokens that are scored."""
+        return _scored(targets).sum()
+
     def metrics(self) -> Mapping[str, Any]:
         """Return the accuracy and the extra metrics."""
         return {"accuracy": Share(_right, _scored), **self.extra}
@@ -95,6 +99,10 @@ class NextToken(Goal):
         """Return the mean cross-entropy of the tokens that are scored."""
         logits = self.predictions(outputs)
         return token_loss(logits, targets, self.vocabulary, self.label_smoothing)
+
+    def weight(self, targets: Tensor) -> Tensor:
+        """Return the number of tokens that are scored."""
+        return _scored(targets).sum()
 
     def metrics(self) -> Mapping[str, Any]:
         """Return ``bits_per_token``, ``perplexity``, ``accuracy`` and the extra metrics."""

@@ -289,7 +289,7 @@ def evaluate(child: nn.Module, examples: Batches, precision: str = "auto") -> Sc
 @torch.inference_mode()
 def scored(child: nn.Module, step: Recorded, examples: Batches) -> Scores:
     """Return the scores of a child by its scoring step, as ``evaluate`` does."""
-    losses = Mean(lambda losses, _: losses)
+    losses = Mean(lambda losses, _: losses, examples.goal.weight)
     metrics = new_metrics(examples.goal.metrics())
     child.eval()
     step.begin()
