@@ -58,6 +58,12 @@ def test_trials_end_stopped_or_at_their_full_length(name):
         assert trial.stopped == (trial.epoch < 9)
 
 
+@pytest.mark.parametrize("name", sorted({*SCHEDULERS} - {"moasha"}))
+def test_of_several_objectives_the_first_decides(name):
+    one = search(name, epochs=9)
+    assert search(name, epochs=9, objectives=strategies.ACCURACY_AND_SIZE).run() == one.run()
+
+
 def test_without_a_scheduler_nothing_is_stopped():
     run = search("none", epochs=4)
     run.run()
