@@ -221,3 +221,16 @@ def test_the_least_and_the_most_that_may_be_asked_is_accepted():
     make("asha", {"recent": 1}).check(1)
     make("asha_promotion", {"spare": 0}).check(1)
     make("hyperband", {"eta": 2}).check(2)
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("asha", {"grace_epochs": 1, "eta": 3, "recent": 4}),
+        ("asha_promotion", {"grace_epochs": 1, "eta": 3, "spare": 16}),
+        ("halving", {"grace_epochs": 1, "eta": 3}),
+        ("hyperband", {"eta": 3}),
+    ],
+)
+def test_one_of_three_goes_on_unless_something_else_is_asked(name, options):
+    assert make(name) == make(name, options)
