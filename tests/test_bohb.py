@@ -224,6 +224,24 @@ def test_its_share_of_random_networks_is_as_asked():
     assert (good.log(rows) > bad.log(rows)).all()
 
 
+def test_it_draws_from_the_widened_density_of_the_good_ones():
+    """With one draw nothing is compared: what is drawn is proposed, unless it is known."""
+    history = history_of([1] * 30)
+    options = {"random_fraction": 0.0, "samples": 1, "bandwidth_factor": 2.0}
+    model = make("bohb", LETTERS, options)
+    good, _ = model._split(model._ranked(history), history)
+    wide = Density.around(Axes(LETTERS), good).wider(2.0)
+    known, new = {trial.architecture for trial in history.trials.values()}, 0
+    for seed in range(20):
+        rng = strategies.generator(seed)
+        rng.random()  # whether to draw from the prior
+        (drawn,) = wide.draw(1, rng)
+        if drawn not in known:
+            new += 1
+            assert model.propose(history, strategies.generator(seed)).architecture == drawn
+    assert new > 10
+
+
 def test_a_share_in_between_is_random_as_often_as_asked():
     history = history_of([1] * 30)
     chance, some, model = (
@@ -242,11 +260,30 @@ def test_a_share_in_between_is_random_as_often_as_asked():
     [
         ("samples", 0, "samples and min_points >= 1, got 0"),
         ("min_points", 0, "got 64 and 0"),
+        ("top_share", 0.0, "top_share between 0 and 1"),
         ("top_share", 1.0, "top_share between 0 and 1"),
+        ("random_fraction", -0.5, r"in \[0, 1\], got 0.15 and -0.5"),
         ("random_fraction", 1.5, r"in \[0, 1\], got 0.15 and 1.5"),
         ("bandwidth_factor", 0.0, "bandwidth_factor > 0, got 0.0"),
+        ("bandwidth_factor", math.inf, "bandwidth_factor > 0, got inf"),
     ],
 )
 def test_unusable_options_are_refused(option, value, message):
     with pytest.raises(ConfigError, match=message):
         make("bohb", LETTERS, {option: value})
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [("samples", 1), ("min_points", 1), ("top_share", 0.01), ("bandwidth_factor", 0.5)],
+)
+def test_the_least_that_may_be_asked_still_proposes(option, value):
+    history = history_of([1] * 30)
+    model = make("bohb", LETTERS, {"random_fraction": 0.0, option: value})
+    proposal = model.propose(history, strategies.generator(0))
+    assert LETTERS.architecture(proposal.architecture) == proposal.architecture
+
+
+def test_its_options_are_those_of_the_authors_code_unless_others_are_asked_for():
+    published = {"top_share": 0.15, "samples": 64, "random_fraction": 1 / 3, "bandwidth_factor": 3}
+    assert make("bohb", LETTERS) == make("bohb", LETTERS, published)

@@ -168,6 +168,26 @@ def test_a_cluster_that_does_not_answer_is_refused_at_once(address, says):
         pass
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("RAY_TMPDIR", "/proc/none", "No such file or directory: '/proc/none'"),
+        # The raylet refuses such a threshold and ends. Ray waits for it, then raises Exception.
+        pytest.param("RAY_memory_usage_threshold", "5", "timed out", marks=pytest.mark.slow),
+    ],
+)
+def test_a_ray_that_does_not_start_ends_the_search_with_one_line(tmp_path, name, value, says):
+    command = cli("search", "--task", "digits", "--trials", 1, "--output", tmp_path / "run")
+    status, _, errors = completed(*command, **{name: value})
+    assert (status, errors.count("\n")) == (2, 1)
+    assert errors.startswith("raynas: Ray must start on this machine, and it did not: ")
+    assert says in errors
+    assert errors.endswith(
+        "Try again when the machine has more free memory, disk space and "
+        "processor time; --verbose shows Ray's output\n"
+    )
+
+
 def test_what_listens_and_is_no_cluster_is_refused_at_once():
     with socketserver.TCPServer(("", 0), SimpleHTTPRequestHandler) as server:
         Thread(target=server.serve_forever, daemon=True).start()

@@ -105,6 +105,19 @@ def test_once_no_more_begin_the_one_stopped_last_fails_and_the_others_go_on():
     assert sum(trial.epoch == 9 for trial in run.history.finished) == 1
 
 
+class Silent:
+    """A searcher that has nothing to propose."""
+
+    def propose(self, history, rng):
+        pass
+
+
+def test_for_a_fault_no_network_begins_that_the_searcher_did_not_propose():
+    run = Run(plan(Faulty(SCHEDULERS["pbt"](), lambda _: True), searcher=Silent())).to_end()
+    assert not run.history.trials
+    assert run.conductor.finished
+
+
 def test_one_that_always_raises_is_given_up_and_mended_the_run_goes_on():
     run = Run(plan(Faulty(SCHEDULERS["pbt"](), lambda _: True)))
     says = r"no rungs \(6 times in succession\): correct"

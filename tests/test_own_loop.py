@@ -175,6 +175,16 @@ def test_the_winner_is_tested_by_the_task(spec):
     assert [*exported.files] == ["network.pt2"]
 
 
+def test_only_the_training_of_the_winner_is_final(spec):
+    def told(child, context):  # noqa: ARG001 - the interface
+        yield {"final": float(context.final)}
+
+    (report,) = train(context(told), replace(spec, epochs=1))
+    assert report.metrics["final"] == 0
+    *_, tested, _ = retrain(context(told), replace(spec, epochs=1))
+    assert tested.metrics["final"] == 1
+
+
 def test_without_a_test_the_last_metrics_count(spec):
     *_, tested, _ = retrain(context(yielding), spec)
     assert set(tested.metrics) == {"val_loss", "rate", "params", "flops"}
@@ -238,6 +248,10 @@ BAD = {
         "f1 must be a number",
     ),
     "not finite": (lambda _, context: context.report({"f1": np.nan}), "diverged: f1 is nan"),
+    "batches of data without any": (
+        lambda _, context: context.batches("train"),
+        "LoopData has no batches: the loop finds what it needs in context.data.content",
+    ),
     "no file": (
         lambda _, context: context.report({"f1": 1.0}, checkpoint="gone.pt"),
         "checkpoint of the loop must be there: gone.pt is not",

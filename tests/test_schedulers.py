@@ -58,6 +58,12 @@ def test_trials_end_stopped_or_at_their_full_length(name):
         assert trial.stopped == (trial.epoch < 9)
 
 
+@pytest.mark.parametrize("name", sorted({*SCHEDULERS} - {"moasha"}))
+def test_of_several_objectives_the_first_decides(name):
+    one = search(name, epochs=9)
+    assert search(name, epochs=9, objectives=strategies.ACCURACY_AND_SIZE).run() == one.run()
+
+
 def test_without_a_scheduler_nothing_is_stopped():
     run = search("none", epochs=4)
     run.run()
@@ -215,3 +221,16 @@ def test_the_least_and_the_most_that_may_be_asked_is_accepted():
     make("asha", {"recent": 1}).check(1)
     make("asha_promotion", {"spare": 0}).check(1)
     make("hyperband", {"eta": 2}).check(2)
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("asha", {"grace_epochs": 1, "eta": 3, "recent": 4}),
+        ("asha_promotion", {"grace_epochs": 1, "eta": 3, "spare": 16}),
+        ("halving", {"grace_epochs": 1, "eta": 3}),
+        ("hyperband", {"eta": 3}),
+    ],
+)
+def test_one_of_three_goes_on_unless_something_else_is_asked(name, options):
+    assert make(name) == make(name, options)

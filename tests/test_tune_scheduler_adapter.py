@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import strategies
 from local_runs import Run, learn, stumble, timeless
 
 from raynas.errors import ConfigError
@@ -226,6 +227,23 @@ def test_a_trial_that_a_limit_ends_after_it_was_resumed_goes_on_in_the_next_proc
     resumed = Run(again, run.events).to_end(child=climb)
     assert resumed.history.trials[1].epoch == EPOCHS
     assert ("complete 9", 1, "RUNNING") in told
+
+
+def test_of_several_objectives_tune_minimises_the_first():
+    losses = []
+
+    class Noting(FIFOScheduler):
+        def on_trial_result(self, controller, trial, result):  # noqa: ARG002 - Tune's
+            losses.append(result["loss"])
+            return self.CONTINUE
+
+    events = [
+        Started(0, SPACE.architecture({"end": 0.5}), "0", EPOCHS, seed=0),
+        Report(0, 1, {"val_accuracy": 0.75, "params": 7.0}),
+    ]
+    history = strategies.replay(events, strategies.ACCURACY_AND_SIZE)
+    SchedulerReplay(Noting()).follow(history)
+    assert losses == [-0.75]
 
 
 def test_the_next_trial_is_known_only_while_there_is_one():

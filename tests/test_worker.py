@@ -4,12 +4,17 @@ from dataclasses import replace
 from itertools import islice
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
+from torch.utils.data import Dataset, get_worker_info
 
+from raynas.data import Data
+from raynas.errors import StorageError
 from raynas.execution.retries import place
 from raynas.execution.worker import TrainingContext, TrialSpec, UnexplainedFailureError, train
 from raynas.experiment.resolve.briefs import builder
+from raynas.goals import Classification
 from raynas.tasks import Source
 from raynas.tasks.digits import Digits
 from raynas.training.recipe import Recipe
@@ -256,6 +261,12 @@ def test_a_child_that_does_not_fit_is_a_failure(context, spec, make, says):
     assert says in failed.reason
 
 
+def test_a_checkpoint_that_cannot_be_written_is_no_trials_fault(context, spec, tmp_path):
+    (tmp_path / "checkpoints").write_text("a file where the folder should be")
+    with pytest.raises(StorageError, match="cannot be written"):
+        list(train(context, spec))
+
+
 def test_divergence_is_a_failure_and_leaves_no_checkpoint(context, spec, tmp_path):
     recipe = replace(context.recipe, lr=1e9, warmup=0.0, label_smoothing=0.0)
     plain = replace(spec, architecture={**NET, "norm": "none"})
@@ -337,6 +348,27 @@ def test_trials_share_the_data_and_keep_to_their_threads(context, spec):
         assert two.examples("valid").inputs is not train_inputs
     finally:
         torch.set_num_threads(before)
+
+
+class Loaders(Dataset):
+    """Examples that say which process loaded them; 0 is this one."""
+
+    def __len__(self):
+        return 8
+
+    def __getitem__(self, number):
+        loader = get_worker_info()
+        return np.array([loader.id + 1 if loader else 0], np.float32), number % 2
+
+
+def test_other_processes_load_examples_only_for_a_network_on_a_gpu():
+    part = Loaders()
+    data = Data(part, part, part, goal=Classification(classes=2))
+    context = TrainingContext(bound(mlp.build), Recipe(), data, "cpu", threads=3)
+    loaded = [inputs for inputs, _ in context.batches(part).scoring()]
+    assert loaded
+    assert not torch.cat(loaded).any()
+    assert replace(context, device="cuda").batches(part).workers == 2  # one thread is for torch
 
 
 def test_what_the_architecture_decides_of_the_training_wins(context, spec):

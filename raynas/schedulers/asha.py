@@ -20,7 +20,7 @@ import numpy as np
 from raynas.errors import ConfigError
 from raynas.schedulers.memo import Memo
 from raynas.schedulers.rung_ranking import RungRanking, RungRankings
-from raynas.schedulers.rungs import Rungs, place
+from raynas.schedulers.rungs import Rungs
 from raynas.schedulers.verdict import Resume, Verdict
 from raynas.space import Space
 from raynas.trial import History, Report
@@ -78,8 +78,8 @@ class ASHA:
             return rung.better(report.number), len(rung)
         reached = history.at(report.epoch)
         last = [*reached.since(len(reached) - self.recent * self.eta)]
-        own = place(report.number, reached[report.number])[:2]
-        return sum(place(*other)[:2] < own for other in last), len(last)
+        own = reached[report.number][0]
+        return sum(losses[0] < own for _, losses in last), len(last)
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,7 +47,7 @@ class RungRanking:
 
     def __getitem__(self, at: int) -> int:
         """Return the number of the trial at a place, counted from 0."""
-        return self._all[at][2]
+        return self._all[at][1]
 
     def of(self, number: int) -> int:
         """Return a trial's place, counted from 0."""
@@ -55,7 +55,7 @@ class RungRanking:
 
     def better(self, number: int) -> int:
         """Return how many trials have a lower loss than a trial."""
-        return bisect_left(self._all, place(number, self._reached[number])[:2])
+        return bisect_left(self._all, place(number, self._reached[number])[:1])
 
     def waiting(self, history: History) -> Iterator[int]:
         """Yield the contenders that were stopped here and can continue, best first.
@@ -65,9 +65,9 @@ class RungRanking:
         """
         trials = history.trials
         if len(self._open) >= self._most:
-            self._open = [one for one in self._open if not _gone(history, one[2], self._epoch)]
+            self._open = [one for one in self._open if not _gone(history, one[1], self._epoch)]
             self._most = 2 * len(self._open) + 1
-        for *_, number in self._open:
+        for _, number in self._open:
             if trials[number].resumable and trials[number].epoch == self._epoch:
                 yield number
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from raynas.errors import ConfigError
 from raynas.trial import Losses
 
-Place = tuple[bool, float, int]
-"""The sort key of trials: NaN comes last; of equal losses, the earlier trial comes first."""
+Place = tuple[float, int]
+"""The sort key of trials: of equal losses, the earlier trial comes first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +53,7 @@ class Rungs:
 
 def place(number: int, losses: Losses) -> Place:
     """Return a trial's sort key by its first loss."""
-    loss = losses[0]
-    return (True, 0.0, number) if math.isnan(loss) else (False, loss, number)
+    return losses[0], number
 
 
 def best_first(losses: Mapping[int, Losses]) -> list[int]:

@@ -14,9 +14,8 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 import ray
-from ray.exceptions import RayError
 
-from raynas.errors import ResourceError
+from raynas.errors import RaynasError, ResourceError
 from raynas.execution.packing import Resources
 from raynas.execution.ray_tune.lean_start import lean, loading
 
@@ -70,7 +69,8 @@ def connected(share: Share) -> Iterator[Slots]:
     If the process is connected already, that connection is used and stays open.
 
     Raises:
-        ResourceError: The cluster cannot be reached, or no node has enough for a trial.
+        ResourceError: Ray cannot start, the cluster cannot be reached, or no node has enough for
+            a trial.
     """
     own = not ray.is_initialized()
     try:
@@ -140,11 +140,23 @@ def _start(share: Share) -> None:
                 log_to_driver=share.verbose,
                 logging_level=logging.INFO if share.verbose else logging.ERROR,
             )
-    except (OSError, ValueError, RuntimeError, RayError) as error:
-        raise ResourceError(
-            f"Ray could not be started: {error}"
-            if address == "local"
-            else f"no Ray cluster could be reached at {address!r}: {error}. Give the address that "
-            "'ray start --head' printed; or, to search on this machine, give no --address and "
-            "unset RAY_ADDRESS"
-        ) from error
+    except RaynasError:
+        raise
+    except Exception as error:  # Ray raises plain exceptions, too: if its start takes too long
+        raise ResourceError(_failure(address, error)) from error
+
+
+def _failure(address: str, error: Exception) -> str:
+    """Return why there is no Ray, and what to do: one line, though Ray may say many."""
+    reason = " ".join((str(error) or type(error).__name__).split()).split(". ")[0].rstrip(".")
+    if address == "local":
+        return (
+            f"Ray must start on this machine, and it did not: {reason}. Try again when the "
+            "machine has more free memory, disk space and processor time; --verbose shows Ray's "
+            "output"
+        )
+    return (
+        f"no Ray cluster could be reached at {address!r}: {reason}. Give the address that "
+        "'ray start --head' printed; or, to search on this machine, give no --address and unset "
+        "RAY_ADDRESS"
+    )

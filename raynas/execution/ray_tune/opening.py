@@ -24,7 +24,8 @@ def opened(share: Share, work: Work) -> Iterator[RaySession]:
         work: What trials do.
 
     Raises:
-        ResourceError: The cluster cannot be reached, or no node has enough for a trial.
+        ResourceError: Ray cannot start, the cluster cannot be reached, or no node has enough for
+            a trial.
     """
     with connected(share) as slots:
         from raynas.execution.ray_tune.session import RaySession  # noqa: PLC0415 - loads Tune

@@ -143,8 +143,7 @@ class SchedulerReplay:
             case Report():
                 self._reports[trial.number] += 1
                 if not stub.is_finished():
-                    result = _result(news, history.objectives[0], trial)
-                    self._report(stub, result, last=news.epoch >= trial.started.epochs)
+                    self._report(stub, _result(news, history.objectives[0], trial))
             case Finished() if stub.status != TuneTrial.PAUSED:
                 self._controller.stop_trial(stub)
             case Failed() if not stub.is_finished():
@@ -159,13 +158,13 @@ class SchedulerReplay:
             self._controller.stubs[trial.number].set_status(TuneTrial.RUNNING)
         self._controller.add(trial.number + 1)
 
-    def _report(self, stub: TuneTrial, result: dict[str, Any], *, last: bool) -> None:
+    def _report(self, stub: TuneTrial, result: dict[str, Any]) -> None:
         stub.set_status(TuneTrial.RUNNING)
         decision = self._scheduler.on_trial_result(self._controller, stub, result)
         stub.update_last_result(result)
         if decision == TrialScheduler.PAUSE:
             self._controller.pause_trial(stub)
-        elif decision == TrialScheduler.STOP or last:
+        elif decision == TrialScheduler.STOP:
             self._controller.stop_trial(stub)
 
 
