@@ -13,7 +13,7 @@ from raynas.trees import mapped
 if TYPE_CHECKING:
     from torch import nn
 
-_LARGE: Final = 16 * 2**20  # bytes of a layer's output; below, computing is faster than its shapes
+_LARGE: Final = 64 * 2**20  # bytes of a layer's output; with less, computing is the faster way
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,8 @@ def _counted_without_numbers(child: nn.Module, inputs: Any) -> int:
 
     meta = torch.device("meta")
     with meta:  # for tensors that the child makes as it runs
-        return _counted(without_numbers(child), _moved(inputs, meta))
+        shapes = without_numbers(child, lambda tensor: tensor.to(meta))
+        return _counted(shapes, _moved(inputs, meta))
 
 
 def _counted(child: nn.Module, inputs: Any, largest: float = float("inf")) -> int:
