@@ -60,11 +60,13 @@ def test_as_many_trials_run_as_can_be_placed_and_no_more_than_asked_for(nodes, c
 
 @pytest.mark.parametrize(
     ("gpus", "given"),
-    [([], 0), ([0], 0), ([4], 1), ([0, 2], 1)],
+    [([], 0), ([0], 0), ([4], 4), ([0, 2], 2)],
 )
-def test_a_trial_gets_a_gpu_where_there_is_any(gpus, given):
+def test_a_trial_gets_a_part_of_a_gpu_where_there_is_any(gpus, given):
     slots = settle(Share(), [{"CPU": 8.0, "GPU": float(count)} for count in gpus] or [{"CPU": 8}])
-    assert slots.usual.gpus == given
+    assert slots.predicted == bool(given)
+    assert bool(slots.usual.gpus) == slots.usual.shared == bool(given)
+    assert slots.count * slots.gpus_held == given  # the search holds all GPUs
 
 
 def test_what_is_there_and_what_was_asked_is_said():

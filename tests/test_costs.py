@@ -3,12 +3,17 @@
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from torch import nn
+from torch.nn.utils.rnn import pack_sequence
 from torch.utils.flop_counter import FlopCounterMode
 
-from raynas.costs import Costs, measure
+from raynas.costs import Costs, count, measure
+from search_spaces import darts, mlp, mobile, nasbench201
 
 # Each with its input and, written out, its parameters and its multiply-adds.
 LAYERS = {
@@ -23,6 +28,16 @@ LAYERS = {
     "linear on rows": (nn.Linear(7, 5, bias=False), (4, 7), 35, 35 * 4),
     "norm": (nn.BatchNorm2d(4), (4, 3, 3), 8, 0),
     "nothing": (nn.Flatten(), (4, 3, 3), 0, 0),
+    # Three gates; weights for 5 inputs and for 4 hidden values, a bias for each of both; 6 steps.
+    "gru": (nn.GRU(5, 4, batch_first=True), (6, 5), 12 * (5 + 4 + 2), 6 * 12 * (5 + 4 + 2)),
+    # Two layers in two directions; the second layer reads both directions of the first.
+    "lstm": (
+        nn.LSTM(5, 4, 2, bias=False, bidirectional=True, batch_first=True),
+        (6, 5),
+        2 * 16 * (5 + 4) + 2 * 16 * (8 + 4),
+        6 * (2 * 16 * (5 + 4) + 2 * 16 * (8 + 4)),
+    ),
+    "rnn cell": (nn.RNNCell(5, 4), (5,), 4 * (5 + 4 + 2), 4 * (5 + 4 + 2)),
 }
 
 
@@ -46,6 +61,115 @@ def test_agrees_with_torch_which_counts_two_per_multiply_add_and_no_biases(child
     with FlopCounterMode(display=False) as counter:
         child(torch.zeros(1, *shape))
     assert 2 * measure(child, torch.zeros(1, *shape)).flops == counter.get_total_flops()
+
+
+class Attended(nn.Module):
+    """Attention of 7 queries on 5 keys with values of other sizes."""
+
+    def __init__(self, **options):
+        super().__init__()
+        self.attention = nn.MultiheadAttention(8, 2, batch_first=True, **options)
+        self.kdim, self.vdim = self.attention.kdim, self.attention.vdim
+
+    def forward(self, queries):
+        keys, values = (queries.new_ones(1, 5, size) for size in (self.kdim, self.vdim))
+        return self.attention(queries, key=keys, value=values)[0]
+
+
+def test_attention_costs_its_projections():
+    queries = torch.zeros(1, 7, 8)
+    weights, biases = 7 * 8 * 8 * 2 + 5 * 8 * 8 * 2, 7 * 8 * 2 + 5 * 8 * 2
+    assert measure(Attended(), queries).flops == weights + biases
+    assert measure(Attended(bias=False), queries).flops == weights
+    other = Attended(bias=False, kdim=3, vdim=4)
+    assert measure(other, queries).flops == 7 * 8 * 8 * 2 + 5 * 3 * 8 + 5 * 4 * 8
+
+
+def test_attention_agrees_with_torch_except_for_the_products_without_weights():
+    child, queries = Attended(bias=False), torch.zeros(1, 7, 8)
+    with FlopCounterMode(display=False) as counter:
+        child(queries)
+    by_operation = counter.get_flop_counts()["Global"]
+    without_weights = sum(n for name, n in by_operation.items() if "bmm" in str(name))
+    assert without_weights == 2 * 2 * 7 * 5 * 8  # queries with keys, and attention with values
+    total = counter.get_total_flops() - without_weights
+    assert 2 * measure(child, queries).flops == total
+
+
+def test_recurrent_layers_agree_with_torch():
+    for kind in (nn.RNN, nn.GRU, nn.LSTM):
+        # On a CPU an LSTM is one operation of oneDNN, of which torch's counter knows nothing.
+        layer = kind(5, 4, 2, bias=False, bidirectional=True, device="meta")
+        with FlopCounterMode(display=False) as counter:
+            layer(torch.zeros(6, 3, 5, device="meta"))
+        assert 2 * measure(layer, torch.zeros(6, 3, 5)).flops == counter.get_total_flops()
+
+
+def test_a_packed_sequence_has_as_many_steps_as_it_holds():
+    class Packed(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer = nn.GRU(5, 4)
+
+        def forward(self, x):
+            return self.layer(pack_sequence([x[0], x[0, :2]]))[1]
+
+    assert measure(Packed(), torch.zeros(1, 6, 5)).flops == 8 * 12 * (5 + 4 + 2)
+
+
+def test_the_layers_of_a_transformer_are_all_called():
+    layer = nn.TransformerEncoderLayer(8, 2, 16, batch_first=True)
+    attention, forward = 4 * (8 * 8 + 8), 8 * 16 + 16 + 16 * 8 + 8
+    assert measure(layer, torch.zeros(1, 7, 8)).flops == 7 * (attention + forward)
+
+
+SPACES = {
+    "mlp": (mlp, {}, (1, 8, 8)),
+    "nasbench201": (nasbench201, {"channels": 4, "cells": 1}, (3, 16, 16)),
+    "darts": (darts, {"channels": 4, "cells": 3}, (1, 8, 8)),
+    "mobile": (mobile, {"width": 0.25}, (1, 8, 8)),
+}
+
+
+@pytest.mark.parametrize("space", SPACES)
+@settings(max_examples=5, deadline=None)
+@given(seed=st.integers(0, 10**6))
+def test_shapes_alone_give_the_same_numbers(space, seed):
+    module, options, shape = SPACES[space]
+    child = module.build(module.SPACE.sample(np.random.default_rng(seed)), shape, 10, **options)
+    inputs = torch.zeros(1, *shape)
+    assert count._counted_without_numbers(child, inputs) == count._counted(child, inputs) > 0
+
+
+def test_a_large_child_is_counted_without_memory_for_its_activations():
+    class Vast(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.wide = nn.utils.weight_norm(nn.Conv2d(1, 2**20, 1, bias=False))
+            self.seen = []
+
+        def forward(self, x):
+            self.seen.append(x.device.type)
+            return self.wide(x) + torch.zeros(1, 2**20, 1, 1)
+
+    with pytest.warns(FutureWarning):
+        child = Vast()
+    side = 2**14  # a petabyte of activations
+    vast = torch.zeros(1, 1, 1, 1).expand(1, 1, side, side)
+    assert measure(child, vast).flops == 2**20 * side**2
+    assert child.seen == ["cpu"]  # the copy ran on, not the child
+
+
+def test_a_large_child_that_looks_at_numbers_runs_itself():
+    class Looking(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer = nn.Linear(1, 2**13, bias=False)
+
+        def forward(self, x):
+            return self.layer(x) * float(x.sum())
+
+    assert measure(Looking(), torch.ones(1, 2**10, 1)).flops == 2**23
 
 
 def test_counts_every_call_of_a_shared_layer_but_its_parameters_once():

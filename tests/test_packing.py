@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from raynas.data import Data, Split
 from raynas.errors import ConfigError, ResourceError
+from raynas.execution.gpu_device import GPUDevice
 from raynas.execution.memory_prediction import MemoryPredictor, estimator
 from raynas.execution.packing import Admission, Resources, Room, Shares, read_resources
 from raynas.experiment.resolve.briefs import builder
@@ -233,17 +234,28 @@ def part(size, history):
     return PREDICTOR(Architecture({"size": size}), history)
 
 
-def test_the_first_trials_get_a_whole_device():
-    for peaks in ([], [(1, 1)] * 2, [(1, None)] * 9 + [(1, 1)] * 2):
+def test_the_first_trials_get_parts_of_a_device_that_is_known():
+    architecture = lambda size: Architecture({"size": size})  # noqa: E731
+    predictor = MemoryPredictor(PREDICTOR.estimate, GPUDevice(80 * GIB))
+    parts = [predictor(architecture(size), History()) for size in (1, 8, 15, 31, 32, 1000)]
+    # A quarter more than the estimate, and CUDA's context of 640 MiB, must fit.
+    assert parts == [1 / 8, 1 / 4, 1 / 4, 1 / 2, 1.0, 1.0]
+    assert predictor(architecture(7), measured((1, 1))) == 1 / 8
+    assert predictor(architecture(7), measured((1, 3))) == 1 / 2  # by the only measurement
+    assert predictor(architecture(7), measured((1, 1), device=20 * GIB)) == 1 / 2
+
+
+def test_the_first_trials_get_a_device_that_is_not_known():
+    for peaks in ([], [(1, None)] * 9):
         assert part(1, measured(*peaks)) == 1.0
-    assert part(1, measured(*[(1, 1)] * 3)) == 0.0625
+    assert part(1, measured((1, 1))) == 1 / 8
 
 
 def test_larger_children_get_larger_parts_of_the_grid():
     history = measured((1, 2), (2, 4), (4, 8))
     parts = [part(size, history) for size in (1, 2, 3, 6, 12, 30, 1000)]
-    assert parts == [0.0625, 0.125, 0.125, 0.25, 0.5, 1.0, 1.0]
-    assert part(3, measured((1, 2), (2, 4), (4, 8), device=40 * GIB)) == 0.25
+    assert parts == [1 / 8, 1 / 8, 1 / 8, 1 / 4, 1 / 2, 1.0, 1.0]
+    assert part(3, measured((1, 2), (2, 4), (4, 8), device=40 * GIB)) == 1 / 4
 
 
 def test_what_took_more_than_thought_makes_all_larger():
@@ -260,10 +272,10 @@ def test_shipped_children_are_estimated_without_memory_and_grow_with_the_batch(s
     data, rng = Digits().load(Source(), 0), np.random.default_rng(0)
     resident = sum(part.inputs.nbytes + part.targets.nbytes for part in (data.train, data.valid))
     build = builder(space.build, {}, data.told)
-    small, large = (estimator(build, Recipe(batch_size=n), data) for n in (32, 64))
+    small, large = (estimator(build, Recipe(batch_size=n), data) for n in (32, 2048))
     for _ in range(3):
         architecture = space.SPACE.sample(rng)
-        assert resident < small(architecture) < large(architecture) < GIB
+        assert resident < small(architecture) < large(architecture) < 2 * GIB
 
 
 def test_a_child_that_cannot_be_estimated_has_no_bounds(caplog):
@@ -274,4 +286,4 @@ def test_a_child_that_cannot_be_estimated_has_no_bounds(caplog):
         raise ValueError("no such child")
 
     assert estimator(build, Recipe(), data)(Architecture({"n": 1})) == float("inf")
-    assert "cannot be estimated: no such child" in caplog.text
+    assert "cannot be estimated: the network cannot be built: no such child" in caplog.text

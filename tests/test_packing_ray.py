@@ -8,6 +8,8 @@ import pytest
 
 import raynas
 from raynas.errors import ConfigError, RunError
+from raynas.execution.gpu_device import GPUDevice
+from raynas.execution.ray_tune import devices
 from raynas.space import Architecture
 from raynas.trial import Proposal, Retried
 
@@ -175,13 +177,32 @@ def test_with_a_device_to_itself_there_is_no_second_try(mine):
 
 
 @pytest.mark.slow
-def test_until_memory_was_measured_auto_gives_whole_devices(mine):
+@pytest.mark.parametrize("share", [{}, {"gpus_per_trial": "auto"}])
+def test_where_the_device_is_not_known_trials_get_whole_ones(mine, share):
     text = (mine / "space.py").read_text().replace("def resources", "def unused")
     (mine / "space.py").write_text(text)
-    ran = spans(search(mine, "small", "small", "small", gpus_per_trial="auto").history)
+    ran = spans(search(mine, "small", "small", "small", **share).history)
     order = sorted(ran.values())
     assert len(order) == 3
     assert all(end <= begin for (_, end), (begin, _) in pairwise(order))
+
+
+@pytest.mark.slow
+def test_trials_share_a_device_that_is_known_from_the_first(mine, monkeypatch):
+    known = GPUDevice(2**36)
+    monkeypatch.setattr(devices, "first_device", lambda elsewhere: known)  # noqa: ARG005
+    text = (mine / "space.py").read_text().replace("def resources", "def unused")
+    (mine / "space.py").write_text(text)
+    history = search(mine, *["small"] * 4).history
+    assert len(history.finished) == 4
+    ran = spans(history)
+    assert max(begin for begin, _ in ran.values()) < min(end for _, end in ran.values())
+    assert sum(session.opened.gpus * session.opened.slots for session in history.sessions) == 1
+
+
+@pytest.mark.slow
+def test_nodes_that_have_no_real_gpu_tell_nothing(mine):  # noqa: ARG001 - needs the cluster
+    assert devices.first_device(elsewhere=True) is None
 
 
 # What workers with a GPU would report of its memory, and a note of how much of the GPU each got.
@@ -208,8 +229,8 @@ def test_once_memory_was_measured_auto_gives_parts_of_devices(mine):
     (mine / "space.py").write_text(text + MEASURED.format(driver=os.getpid()))
     search(mine, *["small"] * 8, gpus_per_trial="auto", epochs=1)
     *gpus, _ = map(float, (mine / "gpus").read_text().split())  # the last is the winner's
-    assert gpus[:3] == [1, 1, 1]
-    assert gpus[-1] == 1 / 16
+    assert gpus[0] == 1
+    assert gpus[-1] == 1 / 8
 
 
 def test_what_no_node_has_fails_with_the_reason_and_nonsense_before_anything_starts(mine):

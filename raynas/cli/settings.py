@@ -102,7 +102,7 @@ Gpus = Annotated[
         help="GPUs of a trial, at least 0; fractions allowed. auto: as many trials on a GPU as "
         "fit into its memory.",
         metavar="FLOAT|auto",
-        show_default="1 if there is a GPU, else 0",
+        show_default="auto if there is a GPU, else 0",
     ),
 ]
 Concurrent = Annotated[

@@ -13,48 +13,86 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor, nn
 
+    from raynas.costs.gpu_training import GPUTraining
+
     Batch = Callable[[int], tuple[Any, Any]]
     Made = Callable[[], tuple[Any, Any]]
     Loss = Callable[[Any, Any], Tensor]
 
 
-def training_bytes(child: nn.Module, some: Batch, batch_size: int, loss: Loss) -> int:
-    """Return the peak memory of all tensors while a child is trained, in bytes.
+def training_bytes(
+    child: nn.Module,
+    some: Batch,
+    batch_size: int,
+    loss: Loss,
+    gpu: GPUTraining | None = None,
+) -> int:
+    """Return the memory of training a child, in bytes.
 
     This includes parameters, their momentum and gradients, running statistics, the examples, what
-    the forward pass keeps for the backward pass, and temporary tensors of both passes.
+    the forward pass keeps for the backward pass, and temporary tensors of both passes. There are
+    three ways:
 
-    On a GPU the peak is measured on a real step, in the precision of training. On a CPU all
-    tensors are tracked through a step with two examples and one with three. At each moment, the
-    memory in use grows by the same amount with every further example; from this the peak of the
-    whole batch is computed. It is for float32, so for a child that trains in bfloat16 on a GPU it
-    is an upper bound. Memory of the libraries (workspaces, some hundred MB of CUDA) is not
-    included.
+    - With ``gpu``, for a child that is not on a GPU, it is what the allocator of torch will
+      reserve on a GPU, in the precision of training there, with workspaces of libraries. A model
+      of the allocator follows two steps and a batch of scoring, of which only the shapes are
+      computed. A child that looks at numbers cannot be followed in this way; for it, the peak of
+      all tensors is computed as on a CPU, in float32, and the workspaces are added.
+    - For a child on a GPU, the peak of all tensors is measured on a real step, in the precision of
+      training.
+    - For a child on a CPU, all tensors are tracked through a step with two examples and one with
+      three. At each moment, the memory in use grows by the same amount with every further example;
+      from this the peak of the whole batch is computed.
 
-    The child is not changed.
+    The context of CUDA, some hundred megabytes, is not included. The child is not changed.
 
     Args:
-        child: The network.
+        child: The network. With ``gpu`` it may be on the device ``meta``.
         some: Returns the inputs and targets of a number of examples.
         batch_size: Examples per step, at least two.
         loss: Returns the loss of outputs and targets.
+        gpu: How the child will be trained on a GPU; none to look at its own device.
     """
     import torch  # noqa: PLC0415 - deciding must not load torch
 
     device = next((parameter.device for parameter in child.parameters()), torch.device("cpu"))
-    on_gpu = device.type == "cuda"
+    with torch.random.fork_rng([device] if device.type == "cuda" else []):  # dropout draws
+        if device.type == "cuda":
+            return _measured(copied(child), _batch(some, batch_size, device), loss)
+        if gpu is None:
+            return _tracked(child, some, batch_size, loss)
+        try:
+            return _reserved(child, some, batch_size, loss, gpu)
+        except Exception:
+            if device.type == "meta":
+                raise
+            peak = _tracked(child, some, batch_size, loss)
+            return peak + 2 * gpu.workspace + gpu.beside
 
-    def batch(count: int) -> Made:
-        # Copied when the step begins, because the examples also need memory.
-        given = some(count)
-        return lambda: mapped(lambda tensor: tensor.to(device, copy=True), given)
 
-    with torch.random.fork_rng([device] if on_gpu else []):  # dropout draws
-        if on_gpu:
-            return _measured(copied(child), batch(batch_size), loss)
-        two, three = (_moments(child, batch(count), loss) for count in (2, 3))
-        if len(two) != len(three):  # the operations depend on the number of examples
-            return max(_moments(child, batch(batch_size), loss))
+def _batch(some: Batch, count: int, device: torch.device) -> Made:
+    """Return a function that copies examples; a step calls it, because they also need memory."""
+    given = some(count)
+    return lambda: mapped(lambda tensor: tensor.to(device, copy=True), given)
+
+
+def _reserved(child: nn.Module, some: Batch, batch_size: int, loss: Loss, gpu: GPUTraining) -> int:
+    """Return what the allocator will reserve on a GPU."""
+    from raynas.costs.reserved import after_training  # noqa: PLC0415 - loads torch
+
+    return after_training(child, some(2), batch_size, loss, gpu).reserved + gpu.beside
+
+
+def _tracked(child: nn.Module, some: Batch, batch_size: int, loss: Loss) -> int:
+    """Return the peak of all tensors by steps of few examples."""
+    import torch  # noqa: PLC0415 - deciding must not load torch
+
+    def moments(count: int) -> list[int]:
+        return _moments(child, _batch(some, count, torch.device("cpu")), loss)
+
+    two, three = moments(2), moments(3)
+    if len(two) != len(three):  # the operations depend on the number of examples
+        return max(moments(batch_size))
     more = batch_size - 2
     return max(now + more * (then - now) for now, then in zip(two, three, strict=True))
 

@@ -14,6 +14,7 @@ from raynas.trial import History, Trial
 
 _UNIT: Final = 10_000  # parts of a CPU or GPU; the resolution of Ray
 _WAITING: Final = 2  # at most so many proposed trials wait; later proposals use more results
+SMALLEST: Final = 1 / 8  # of a GPU, where shares are predicted; more processes gain little
 _OVERTAKEN: Final = 8  # at most so many trials start before one that waits for a large share
 
 

@@ -1,16 +1,21 @@
-"""The memory of a training step on a task's data; this module can be imported without torch."""
+"""The memory of training on a task's data; this module can be imported without torch."""
 
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from raynas import costs
 from raynas.data import Data, LoopData
+from raynas.data.dataset import length
+from raynas.training.recipe import Recipe
 from raynas.trees import leaves
 
 if TYPE_CHECKING:
     from torch import nn
+
+_SCORED: Final = 1000  # examples that are scored at once on a GPU, if they are arrays
+_MOMENTS: Final = {"sgd": 1, "lion": 1}  # tensors per parameter; most other optimizers keep two
 
 
 def resident_bytes(data: Data | LoopData) -> int:
@@ -20,11 +25,21 @@ def resident_bytes(data: Data | LoopData) -> int:
     return sum(split.nbytes for split in (data.train, data.valid))
 
 
-def step_bytes(child: nn.Module, data: Data | LoopData, batch_size: int) -> int:
-    """Return the peak memory of a training step, as ``costs.training_bytes`` does.
+def step_bytes(
+    child: nn.Module,
+    data: Data | LoopData,
+    batch_size: int,
+    gpu: costs.GPUTraining | None = None,
+) -> int:
+    """Return the memory of training, as ``costs.training_bytes`` does.
 
     For a task with its own loop, the loss is the sum of the outputs.
 
+    Args:
+        child: The network.
+        data: The data.
+        batch_size: Examples per step.
+        gpu: How the child will be trained on a GPU; none to look at its own device.
     """
     import torch  # noqa: PLC0415 - deciding must not load torch
 
@@ -32,9 +47,30 @@ def step_bytes(child: nn.Module, data: Data | LoopData, batch_size: int) -> int:
     from raynas.training.step import loss_of  # noqa: PLC0415
 
     if isinstance(data, LoopData):
-        return costs.training_bytes(child, lambda n: (example(data, n), ()), batch_size, _total)
+        some = lambda count: (example(data, count), ())  # noqa: E731
+        return costs.training_bytes(child, some, batch_size, _total, gpu)
     batches = batches_of(data.train, data, torch.device("cpu"), batch_size)
-    return costs.training_bytes(child, batches.some, batch_size, partial(loss_of, batches.goal))
+    loss = partial(loss_of, batches.goal)
+    return costs.training_bytes(child, batches.some, batch_size, loss, gpu)
+
+
+def on_gpu(recipe: Recipe, data: Data | LoopData, *, bfloat16: bool) -> costs.GPUTraining:
+    """Return how a recipe trains on a GPU.
+
+    Args:
+        recipe: The recipe.
+        data: The data.
+        bfloat16: Whether the GPU supports bfloat16.
+    """
+    half = recipe.precision == "bfloat16" or (recipe.precision == "auto" and bfloat16)
+    moments = _MOMENTS.get(recipe.optimizer, 2) + bool(recipe.ema)
+    return costs.GPUTraining(half, moments, _scored(recipe, data))
+
+
+def _scored(recipe: Recipe, data: Data | LoopData) -> int:
+    if isinstance(data, LoopData):
+        return 0
+    return min(length(data.valid) or 1, _SCORED) if data.arrays else recipe.batch_size
 
 
 def _total(outputs: Any, _targets: Any) -> Any:

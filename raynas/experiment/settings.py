@@ -184,7 +184,7 @@ class Compute:
     Attributes:
         cpus_per_trial: Processor cores of a trial; fractions allowed.
         gpus_per_trial: GPUs of a trial; fractions allowed; ``auto`` for the part that it is
-            predicted to need; none for one GPU where there is any.
+            predicted to need; none for ``auto`` where there is any GPU, and 0 elsewhere.
         max_concurrent: Trials at once; none for as many as fit.
         address: A Ray cluster to join; none for ``RAY_ADDRESS``, or else a new local one.
         verbose: Whether Ray may speak.

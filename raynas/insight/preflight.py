@@ -90,9 +90,10 @@ class Preflight:
         params: The number of trainable parameters.
         flops: The multiply-adds of one example.
         memory: The memory of a training step, in bytes.
-        epoch_seconds: The time of an epoch, including the validation.
+        epoch_seconds: The time of an epoch, including the validation; none if the number of
+            examples is unknown.
         loss: The loss of the first training step, in nats.
-        forecast: The estimated costs of the search.
+        forecast: The estimated costs of the search; none if the time of an epoch is unknown.
         seconds: The time that the check took.
     """
 
@@ -108,9 +109,9 @@ class Preflight:
     params: Spread
     flops: Spread
     memory: Spread
-    epoch_seconds: Spread
+    epoch_seconds: Spread | None
     loss: float
-    forecast: Forecast
+    forecast: Forecast | None
     seconds: float
 
     @property
@@ -143,13 +144,16 @@ def print_preflight(console: Console, found: Preflight) -> None:
     for column in ("least", "median", "most", "measured on"):
         table.add_column(column, justify="right", no_wrap=True)
     memory = "measured" if found.memory_measured else "estimated"
-    rows: tuple[tuple[str, Spread, Callable[[float], str]], ...] = (
+    rows: tuple[tuple[str, Spread | None, Callable[[float], str]], ...] = (
         ("parameters", found.params, count),
         ("FLOPs of an example", found.flops, count),
         (f"memory of a step, {memory}", found.memory, _size),
         ("time of an epoch", found.epoch_seconds, _time),
     )
     for name, spread, words in rows:
+        if spread is None:
+            table.add_row(name, *["unknown"] * 3, "")
+            continue
         numbers = (words(spread.least), words(spread.median), words(spread.most))
         table.add_row(name, *numbers, str(spread.measured))
     console.print()
@@ -197,6 +201,12 @@ def _failures(found: Preflight) -> str:
 
 def _ending(found: Preflight) -> Iterator[str]:
     cast = found.forecast
+    if cast is None:
+        yield (
+            "the time of the search is unknown, because the training or validation data do not "
+            f"tell their length (this check took {duration(found.seconds)})"
+        )
+        return
     trials = "trials" if cast.trials is None else _many(cast.trials, "trial")
     bound = "" if cast.time is None else f" for at most {span(round(cast.time))}"
     yield f"{trials} of {_many(cast.epochs, 'epoch')}{bound}, {_many(cast.workers, 'worker')}:"

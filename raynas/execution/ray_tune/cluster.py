@@ -16,7 +16,7 @@ from typing import Literal
 import ray
 
 from raynas.errors import RaynasError, ResourceError
-from raynas.execution.packing import Resources
+from raynas.execution.packing import SMALLEST, Resources
 from raynas.execution.ray_tune.lean_start import lean, loading
 
 
@@ -27,7 +27,7 @@ class Share:
     Attributes:
         cpus: The CPU cores of a trial; fractions are allowed.
         gpus: The GPUs of a trial; fractions are allowed. ``auto`` predicts the fraction that the
-            trial needs; none is one GPU if a node has any, otherwise 0.
+            trial needs; none is ``auto`` if a node has a GPU, otherwise 0.
         concurrent: The most trials that run at once; none for as many as fit.
         address: The address of the cluster to join; none for a new local Ray.
         verbose: Whether to show Ray's own output.
@@ -50,16 +50,25 @@ class Slots:
     """The resources of the cluster, and how many trials run at once.
 
     Attributes:
-        usual: The default resources of a trial.
+        usual: The default resources of a trial; if they are predicted, the least.
         count: The number of trials with the default resources that run at once.
         nodes: The resources of each node that is alive.
+        predicted: Whether the fraction of a GPU is predicted for each trial.
         lasting: Whether Ray continues to run after the search.
     """
 
     usual: Resources
     count: int
     nodes: tuple[Resources, ...]
+    predicted: bool = False
     lasting: bool = False
+
+    @property
+    def gpus_held(self) -> float:
+        """The GPUs that the search holds, for each of ``count`` trials."""
+        if self.predicted:
+            return sum(node.gpus for node in self.nodes) / self.count
+        return self.usual.gpus
 
 
 @contextmanager
@@ -95,8 +104,9 @@ def settle(share: Share, nodes: list[Mapping[str, float]]) -> Slots:
     """
     has = tuple(Resources(node.get("CPU", 0.0), node.get("GPU", 0.0)) for node in nodes)
     most_gpus = max((node.gpus for node in has), default=0.0)
-    whole = min(1.0, most_gpus) if share.gpus is None else 1.0
-    usual = Resources(share.cpus, share.gpus if isinstance(share.gpus, float | int) else whole)
+    predicted = share.gpus == "auto" or (share.gpus is None and most_gpus > 0)
+    least = SMALLEST if predicted else 0.0
+    usual = Resources(share.cpus, share.gpus if isinstance(share.gpus, float | int) else least)
     fitting = sum(_fitting(node, usual) for node in has)
     if not fitting:
         raise ResourceError(
@@ -104,7 +114,7 @@ def settle(share: Share, nodes: list[Mapping[str, float]]) -> Slots:
             f"have {'; '.join(map(str, has)) or 'nothing'}: ask for less with --cpus-per-trial "
             "and --gpus-per-trial"
         )
-    return Slots(usual, min(fitting, share.concurrent or fitting), has)
+    return Slots(usual, min(fitting, share.concurrent or fitting), has, predicted)
 
 
 def _fitting(node: Resources, share: Resources) -> int:
@@ -118,7 +128,12 @@ def _fitting(node: Resources, share: Resources) -> int:
 
 def joins(share: Share) -> bool:
     """Return whether raynas joins a running Ray, which may have more than this machine."""
-    return ray.is_initialized() or _address(share) != "local"
+    return ray.is_initialized() or named(share)
+
+
+def named(share: Share) -> bool:
+    """Return whether an address names the Ray to join."""
+    return _address(share) != "local"
 
 
 def _address(share: Share) -> str:

@@ -20,7 +20,7 @@ from raynas.execution.ray_tune.bridge import Bridge
 from raynas.execution.ray_tune.trainable import as_config, as_final_config
 from raynas.execution.retries import may_retry
 from raynas.execution.worker import TrialSpec
-from raynas.trial import History, Remedy, Retried, Trial
+from raynas.trial import Remedy, Retried, Trial
 
 
 class ConductorSearchAlgorithm(SearchAlgorithm):  # type: ignore[misc]  # Ray ships no types
@@ -85,7 +85,8 @@ class ConductorSearchAlgorithm(SearchAlgorithm):  # type: ignore[misc]  # Ray sh
             self._final = _Final.of(spec, bridge.conductor.history.trials[spec.number])
         if self._final is None:
             return None
-        share = bridge.shares.of(self._final.trial, History())  # no history: a whole GPU for auto
+        # With the share of its trial, a worker that is there already can train it.
+        share = bridge.shares.of(self._final.trial, bridge.conductor.history)
         return self._as_told(self._final.trial, share, as_final_config(self._final.spec, share))
 
     def _as_told(self, trial: Trial, share: Resources, config: dict[str, Any]) -> TuneTrial:

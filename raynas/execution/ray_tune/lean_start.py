@@ -50,6 +50,11 @@ def loading(module: str) -> Iterator[None]:
     thread.join()
 
 
+def load_ahead(module: str) -> None:
+    """Import a module in another thread; who imports it meanwhile waits for that."""
+    Thread(target=_load, args=(module,), name=f"raynas loads {module}", daemon=True).start()
+
+
 def _load(module: str) -> None:
     with suppress(Exception):  # the next import of the module raises the error again
         import_module(module)

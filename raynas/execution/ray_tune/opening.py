@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 
 from raynas.execution.memory_prediction import MemoryPredictor, estimator
 from raynas.execution.packing import Shares
-from raynas.execution.ray_tune.cluster import Share, connected
+from raynas.execution.ray_tune import devices
+from raynas.execution.ray_tune.cluster import Share, connected, named
+from raynas.execution.ray_tune.lean_start import load_ahead
 from raynas.execution.work import Work
 
 if TYPE_CHECKING:
@@ -32,8 +34,11 @@ def opened(share: Share, work: Work) -> Iterator[RaySession]:
         from raynas.execution.ray_tune.trainable import PackedContext  # noqa: PLC0415
 
         fraction = None
-        if share.gpus == "auto":
-            fraction = MemoryPredictor(estimator(work.build, work.recipe, work.data))
+        if slots.predicted:
+            load_ahead("torch._dynamo")  # computing shapes loads it, which takes seconds
+            device = devices.first_device(elsewhere=slots.lasting or named(share))
+            estimate = estimator(work.build, work.recipe, work.data, device)
+            fraction = MemoryPredictor(estimate, device)
         shares = Shares(slots.usual, slots.nodes, work.resources, fraction)
         packed = PackedContext.of(work, "cuda")
         yield RaySession(slots, shares, packed, share)

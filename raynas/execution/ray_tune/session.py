@@ -66,7 +66,7 @@ class RaySession:
         timeouts = Timeouts(self.asked.trial_timeout, self.asked.grace)
         bridge = Bridge(conductor, assign, final, self.shares, room, timeouts)
         if not conductor.finished:
-            conductor.open(self.slots.count, self.slots.usual.gpus)
+            conductor.open(self.slots.count, self.slots.gpus_held)
         with (
             conductor.interruption.graceful(self.asked.grace),
             self._quiet(),

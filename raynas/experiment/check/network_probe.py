@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
@@ -53,11 +54,12 @@ class Trained:
     """The measurements of a few training steps.
 
     Attributes:
-        seconds: The estimated time of an epoch on all examples, including the validation.
+        seconds: The estimated time of an epoch on all examples, including the validation; none if
+            the number of examples is unknown.
         losses: The loss of each step; with a task's own loop, its first metric.
     """
 
-    seconds: float
+    seconds: float | None
     losses: tuple[float, ...]
 
 
@@ -71,7 +73,8 @@ class NetworkProbe:
         recipe: The training recipe.
         threads: The CPU threads of a trial.
         gpu: Whether a trial uses a GPU if the machine has one.
-        lengths: The number of all training examples and of all validation examples.
+        lengths: The number of all training examples and of all validation examples, or of their
+            batches if the data come in batches; none for what is unknown.
         seed: The training seed.
         epochs: The full length of a trial.
     """
@@ -80,7 +83,7 @@ class NetworkProbe:
     recipe: Recipe
     threads: int
     gpu: bool
-    lengths: tuple[int, int]
+    lengths: tuple[int | None, int | None]
     seed: int
     epochs: int
     _context: TrainingContext | None = field(init=False, default=None)
@@ -183,17 +186,26 @@ class NetworkProbe:
                 before = time.perf_counter()
                 evaluate(training.child, valid)
                 scorings.append(time.perf_counter() - before)
-        shares = (self._share(architecture), self.lengths[1] / (length(self._data.valid) or 1))
-        return Trained(min(steps) * shares[0] + min(scorings) * shares[1], tuple(losses))
+        return Trained(self._epoch(architecture, min(steps), min(scorings)), tuple(losses))
 
-    def _share(self, architecture: Architecture) -> float:
-        """Return how many times an epoch on all examples is longer than that of a few steps."""
-        return self.lengths[0] / len(self._step(architecture))
+    def _epoch(self, architecture: Architecture, step: float, scoring: float) -> float | None:
+        """Return the time of an epoch on all examples; none if their number is unknown.
+
+        Args:
+            architecture: The network.
+            step: The seconds of an epoch of one step.
+            scoring: The seconds of scoring the validation examples that are here.
+        """
+        train, valid = self.lengths
+        if train is None or valid is None:
+            return None
+        scored = length(self._data.valid) or 1
+        return step * train / len(self._step(architecture)) + scoring * valid / scored
 
     def _step(self, architecture: Architecture) -> Any:
         """Return the examples of one step."""
         recipe = self.context.recipe.with_overrides(architecture.under(TRAINING))
-        return _first(self._data.train, recipe.batch_size)
+        return _first(self._data.train, _count(self._data, recipe.batch_size, recipe.batch_size))
 
     @property
     def _data(self) -> Any:
@@ -220,16 +232,21 @@ def _part(data: Data | LoopData, batch_size: int) -> Data | LoopData:
         return data
     return replace(
         data,
-        train=_first(data.train, _BATCHES * batch_size),
-        valid=_first(data.valid, _SCORED),
+        train=_first(data.train, _count(data, _BATCHES * batch_size, batch_size)),
+        valid=_first(data.valid, _count(data, _SCORED, batch_size)),
         test=_first(data.test, 1),
     )
 
 
-def _lengths(data: Data | LoopData) -> tuple[int, int]:
+def _count(data: Data, examples: int, batch_size: int) -> int:
+    """Return how many items of a part contain a number of examples."""
+    return math.ceil(examples / batch_size) if data.batched else examples
+
+
+def _lengths(data: Data | LoopData) -> tuple[int | None, int | None]:
     if isinstance(data, LoopData):
-        return 1, 1
-    return length(data.train) or 1, length(data.valid) or 1
+        return None, None
+    return length(data.train), length(data.valid)
 
 
 def _first(part: Any, count: int) -> Any:
@@ -240,22 +257,30 @@ def _first(part: Any, count: int) -> Any:
     return First(part, count if known is None else min(count, known))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class First:
-    """The first examples of a data set."""
+    """The first examples of a data set; those of a stream are read once."""
 
     part: Any
     count: int
+    _read: list[Any] = field(init=False, repr=False, default_factory=list)
 
     def __len__(self) -> int:
-        return self.count
+        return self.count if self._numbered else len(self._stream())
 
     def __getitem__(self, at: int) -> Any:
-        if not 0 <= at < self.count:
+        if not 0 <= at < len(self):
             raise IndexError(at)
-        if hasattr(self.part, "__getitem__"):
-            return self.part[at]
-        return next(islice(self.part, at, None))
+        return self.part[at] if self._numbered else self._stream()[at]
+
+    @property
+    def _numbered(self) -> bool:
+        return hasattr(self.part, "__getitem__") and length(self.part) is not None
+
+    def _stream(self) -> list[Any]:
+        if not self._read:
+            self._read = [*islice(self.part, self.count)]
+        return self._read
 
 
 def _or_why(look: Callable[[], T]) -> T | str:

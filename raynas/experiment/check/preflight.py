@@ -67,8 +67,8 @@ class _Seen:
 
     @property
     def pace(self) -> list[float]:
-        """The time of an epoch of each trained architecture, in seconds."""
-        return [one.seconds for one in self.trained]
+        """The time of an epoch of each trained architecture, in seconds, where it is known."""
+        return [one.seconds for one in self.trained if one.seconds is not None]
 
 
 def preflight(
@@ -107,7 +107,7 @@ def preflight(
     workers = workers or _fitting(experiment, here)
     trained = experiment.epochs * experiment.repeats // experiment.length  # in what counts as one
     pace = [trained * seconds for seconds in seen.pace]
-    cast = forecast(resolved.plan, name, workers, pace, gpus)
+    cast = forecast(resolved.plan, name, workers, pace, gpus) if pace else None
     return Preflight(
         space=_called(experiment.space),
         size=resolved.space.space.size,
@@ -139,7 +139,7 @@ def _spreads(seen: _Seen) -> dict[str, Any]:
         "params": Spread.of([built.costs.params for _, built in seen.built]),
         "flops": Spread.of([built.costs.flops or 0 for _, built in seen.built]),
         "memory": Spread.of([built.memory for _, built in seen.built]),
-        "epoch_seconds": Spread.of(seen.pace),
+        "epoch_seconds": Spread.of(seen.pace) if seen.pace else None,
         "loss": seen.trained[0].losses[0],
     }
 

@@ -1,0 +1,127 @@
+"""Predict, without a GPU, what torch's allocator reserves while a child is trained there.
+
+Loads torch.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, Final
+
+import torch
+from torch import Tensor, nn
+
+from raynas.costs.allocator import Block, CachingAllocator
+from raynas.costs.copied import without_numbers
+from raynas.costs.cuda_autocast import CUDAAutocast
+from raynas.costs.gpu_training import GPUTraining
+from raynas.costs.intercept import Intercept
+from raynas.costs.unwritten import Shapes, blank
+from raynas.trees import mapped
+
+_STEPS: Final = 2  # the second one uses blocks that the first one has left
+_BLAS: Final = frozenset(f"aten::{name}" for name in ("mm", "addmm", "bmm", "baddbmm"))
+
+Pair = tuple[Any, Any]
+Loss = Callable[[Any, Any], Tensor]
+
+
+def after_training(
+    child: nn.Module, examples: Pair, batch_size: int, loss: Loss, gpu: GPUTraining
+) -> CachingAllocator:
+    """Return the allocator after two steps of training, and the scoring of a batch.
+
+    Nothing is computed, and tensors take no memory. Whatever fails without numbers raises.
+
+    Args:
+        child: The network, on any device, also ``meta``; it is not changed.
+        examples: The inputs and targets of a few examples.
+        batch_size: Examples per step.
+        loss: Returns the loss of outputs and targets.
+        gpu: How the child is trained.
+    """
+    child = without_numbers(child, blank)
+    memory = _Memory(gpu.workspace)
+    trained = [one for one in child.parameters() if one.requires_grad]
+    moments = [blank(one) for one in trained for _ in range(gpu.moments)]
+    memory.hold((*child.parameters(), *child.buffers(), *moments))
+    with Intercept(memory.compute):
+        for _ in range(_STEPS):
+            _step(child, _batch(examples, batch_size), loss, memory, gpu)
+        if gpu.scored:
+            child.eval()
+            with torch.no_grad(), _precision(gpu):
+                child(_batch(examples, gpu.scored)[0])
+    return memory.allocator
+
+
+def _step(child: nn.Module, batch: Pair, loss: Loss, memory: _Memory, gpu: GPUTraining) -> None:
+    inputs, targets = batch
+    with _precision(gpu):
+        found = loss(child.train()(inputs), targets)
+    memory.thread = "backward"
+    torch.autograd.backward(found)
+    memory.thread = "forward"
+    for parameter in child.parameters():
+        parameter.grad = None
+
+
+@contextmanager
+def _precision(gpu: GPUTraining) -> Iterator[None]:
+    """Compute in mixed precision, if it is used."""
+    if not gpu.bfloat16:
+        yield
+        return
+    with torch.autocast("cpu", torch.bfloat16), CUDAAutocast():
+        yield
+
+
+def _batch(examples: Pair, count: int) -> Pair:
+    """Return a batch of the form of a few examples; it is allocated where this is intercepted."""
+    return mapped(lambda part: blank(part, count if part.ndim else None), examples)  # type: ignore[no-any-return]
+
+
+class _Memory:
+    """Computes the shapes of operations, and allocates the tensors that they make.
+
+    Attributes:
+        allocator: Where tensors are allocated.
+        thread: The thread that computes; each has a workspace of cuBLAS of its own.
+    """
+
+    def __init__(self, workspace: int) -> None:
+        """Begin without a tensor.
+
+        Args:
+            workspace: The bytes of a workspace of cuBLAS.
+        """
+        self.allocator = CachingAllocator()
+        self.thread = "forward"
+        self._shapes = Shapes()
+        self._blocks: dict[int, Block] = {}  # by storage
+        self._workspace = workspace
+        self._workspaces: dict[str, Block] = {}
+
+    def compute(self, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+        """Return the result of an operation, allocated but not written."""
+        name = func._schema.name  # noqa: SLF001 - torch offers no other way to ask
+        if name in _BLAS and self._workspace and self.thread not in self._workspaces:
+            self._workspaces[self.thread] = self.allocator.allocate(self._workspace)
+        made = self._shapes(func, args, kwargs)
+        self.hold(made if isinstance(made, tuple | list) else (made,))
+        return made
+
+    def hold(self, tensors: Iterable[Any]) -> None:
+        """Allocate the memory of tensors, until they are gone."""
+        for tensor in tensors:
+            if isinstance(tensor, Tensor) and (size := tensor.untyped_storage().nbytes()):
+                storage = tensor.untyped_storage()
+                name = int(storage._cdata)  # noqa: SLF001 - the address of the storage itself
+                if name not in self._blocks:
+                    self._blocks[name] = self.allocator.allocate(size)
+                    weakref.finalize(storage, self._release, name)
+
+    def _release(self, name: int) -> None:
+        self.allocator.release(self._blocks.pop(name))
