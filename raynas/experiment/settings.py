@@ -35,14 +35,15 @@ class Parts:
         screen_options: How strictly they choose.
         inherit_weights: Whether a mutated child begins with its parent's weights.
         start_from: What to try first: a run folder (its ten best), a JSON file, or a list.
-        scheduler: A scheduler's name, reference or instance.
+        scheduler: A scheduler's name, reference or instance; none for what suits the task, mostly
+            ``asha``.
         scheduler_options: Its options.
         objective: The metric to optimise, with ``:min`` or ``:max`` where it is not plain; none
             for that of the task. With several, the leaderboard is ranked by the first, and so is
             the winner chosen, unless the searcher recommends another trial.
-        epochs: The full length of a trial.
+        epochs: The full length of a trial; none for what suits the task, mostly 9.
         folds: How many divisions of the data a trial trains its architecture on, as in
-            cross-validation; its score is the mean.
+            cross-validation; its score is the mean. None for what suits the task, mostly 1.
         seeds: How many times a trial trains it on each division, with different training seeds.
         seed: The seed of everything.
 
@@ -63,18 +64,19 @@ class Parts:
     screen_options: Mapping[str, Any] = field(default_factory=dict)
     inherit_weights: bool = False
     start_from: Any = None
-    scheduler: Any = "asha"
+    scheduler: Any = None
     scheduler_options: Mapping[str, Any] = field(default_factory=dict)
     objective: str | tuple[str, ...] | None = None
-    epochs: int = 9
-    folds: int = 1
+    epochs: int | None = None
+    folds: int | None = None
     seeds: int = 1
     seed: int = 0
 
     def check_parts(self) -> None:
         """Bring lists into one form, and check what needs nothing looked up."""
         for name in ("space", "task", "searcher", "scheduler"):
-            if isinstance(given := getattr(self, name), bool | int | float | None):
+            given = getattr(self, name)
+            if isinstance(given, bool | int | float) or (given is None and name != "scheduler"):
                 raise ConfigError(
                     f"{name} must be a name, a reference or an object, got {given!r}"
                 )

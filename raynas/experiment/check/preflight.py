@@ -103,7 +103,7 @@ def preflight(
         started = time.monotonic()
         _build_sample(seen, looking, resolved, limits, started)
         _train_some(seen, looking, started + limits.seconds)
-    name, gpus = _called(experiment.scheduler), _gpus(experiment)
+    name, gpus = _called(resolved.suited.scheduler), _gpus(experiment)
     workers = workers or _fitting(experiment, here)
     cast = forecast(resolved.plan, name, workers, seen.pace, gpus)
     return Preflight(

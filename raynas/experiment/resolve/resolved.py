@@ -28,6 +28,7 @@ from raynas.experiment.resolve.references import (
 )
 from raynas.experiment.resolve.starting_points import starting_points
 from raynas.experiment.resolve.suitability import check_parents, check_scheduler
+from raynas.experiment.resolve.suited import Suited
 from raynas.experiment.resolve.task_data import check_metrics, loaded, objective_of
 from raynas.experiment.resolve.user_code import blamed, home_of
 from raynas.options import build
@@ -59,6 +60,7 @@ class ResolvedExperiment:
         loop: The task's own training loop, if it has one.
         homes: The user's own modules that workers cannot import.
         objective: What is optimised, as in ``Experiment``.
+        suited: What suits the task, where the user does not say it.
         repeats: How often a trial trains its architecture.
         recipe: How children are trained, before their own decisions.
         plan: What the conductor needs; proxies, if any, are asked in this process.
@@ -72,6 +74,7 @@ class ResolvedExperiment:
     loop: Loop | None
     homes: tuple[ModuleType, ...]
     objective: str | tuple[str, ...]
+    suited: Suited
     repeats: Repeats
     recipe: Recipe
     plan: Plan
@@ -79,12 +82,19 @@ class ResolvedExperiment:
     dressed: Callable[[Assess], Searcher]
 
     def completed(self, experiment: Experiment) -> Experiment:
-        """Return the experiment with its objective and the architectures to begin with.
+        """Return the experiment with what the task decides, and the architectures to begin with.
 
         The journal keeps the architectures themselves, because their file may change.
         """
         start = [dict(one) for one in self.start] or experiment.start_from
-        return replace(experiment, objective=self.objective, start_from=start)
+        return replace(
+            experiment,
+            objective=self.objective,
+            scheduler=self.suited.scheduler,
+            epochs=self.suited.epochs,
+            folds=self.suited.folds,
+            start_from=start,
+        )
 
 
 def resolve(experiment: Experiment) -> ResolvedExperiment:
@@ -106,22 +116,20 @@ def resolve(experiment: Experiment) -> ResolvedExperiment:
         experiment.searcher, space.space, experiment.searcher_options, experiment.seed
     )
     start = starting_points(experiment.start_from, space.space) if experiment.start_from else ()
-    scheduler = find_scheduler(experiment.scheduler, experiment.scheduler_options)
-    asked, trials = experiment.scheduler, experiment.most_trials
-    check_scheduler(scheduler, asked, searcher, experiment.epochs, trials)
+    data = loaded(experiment, task)
+    suited = Suited.of(experiment, task, data)
+    scheduler = find_scheduler(suited.scheduler, experiment.scheduler_options)
+    trials, epochs = experiment.most_trials, suited.epochs
+    check_scheduler(scheduler, suited.scheduler, searcher, epochs, trials)
     if experiment.inherit_weights:
         check_parents(searcher)
-    for path in space.space.decisions:
-        part, _, name = path.partition(".")
-        if part == TRAINING:
-            recipe.with_overrides({name: getattr(recipe, name, None)})  # raises on unknown names
-    data = loaded(experiment, task)
+    _check_training(space.space, recipe)
     experiment = replace(experiment, objective=objective_of(experiment, task, data))
     check_metrics(experiment, task, data)
-    if experiment.folds > 1 or experiment.finalists:
-        check_divisible(data, experiment.folds)
+    if suited.folds > 1 or experiment.finalists:
+        check_divisible(data, suited.folds)
     with blamed("the searcher's check"):
-        check(searcher, _requirements(experiment, scheduler))
+        check(searcher, _requirements(experiment, scheduler, epochs))
     build_child = builder(space.build, experiment.space_options, data.told)
     homes = tuple(home for home in (space.home, home_of(type(task))) if home is not None)
     dressed = partial(_dressed, experiment, searcher, start)
@@ -130,8 +138,8 @@ def resolve(experiment: Experiment) -> ResolvedExperiment:
         space.space,
         dressed(assess),
         scheduler,
-        experiment.most_trials,
-        experiment.epochs,
+        trials,
+        epochs,
         experiment.seed,
         experiment.limits,
     )
@@ -142,7 +150,8 @@ def resolve(experiment: Experiment) -> ResolvedExperiment:
         loop=loop_of(task),
         homes=homes,
         objective=experiment.objective or (),
-        repeats=Repeats(experiment.folds, experiment.seeds, experiment.seed),
+        suited=suited,
+        repeats=Repeats(suited.folds, experiment.seeds, experiment.seed),
         recipe=recipe,
         plan=plan,
         start=start,
@@ -150,9 +159,21 @@ def resolve(experiment: Experiment) -> ResolvedExperiment:
     )
 
 
-def _requirements(experiment: Experiment, scheduler: Scheduler) -> Requirements:
+def _check_training(space: Space, recipe: Recipe) -> None:
+    """Check that what a space decides about training are fields of the recipe.
+
+    Raises:
+        ConfigError: One is not.
+    """
+    for path in space.decisions:
+        part, _, name = path.partition(".")
+        if part == TRAINING:
+            recipe.with_overrides({name: getattr(recipe, name, None)})  # raises on unknown names
+
+
+def _requirements(experiment: Experiment, scheduler: Scheduler, epochs: int) -> Requirements:
     """Return what the run requires of its searcher."""
-    required = Requirements(experiment.objectives, experiment.epochs)
+    required = Requirements(experiment.objectives, epochs)
     if isinstance(scheduler, Director):
         return replace(required, paused=scheduler.keeps)
     return required
