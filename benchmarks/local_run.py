@@ -29,7 +29,7 @@ def play(**settings: Any) -> Iterator[tuple[int, Any]]:
     with TemporaryDirectory() as folder:
         experiment = experiment_from({"trials": 10**6, "output": Path(folder), **settings})
         resolved = resolve(experiment)
-        experiment = resolved.completed(experiment)
+        experiment = resolved.experiment
         history = History(experiment.objectives)
         conductor = Conductor(resolved.plan, history, history.apply, lambda: 0.0)
         files = checkpoints(experiment.output)
@@ -124,7 +124,7 @@ def winner_of(seconds: float, **settings: Any) -> Found:
     with TemporaryDirectory() as folder:
         experiment = experiment_from({"trials": 10**6, "output": Path(folder), **settings})
         resolved = resolve(experiment)
-        experiment = resolved.completed(experiment)
+        experiment = resolved.experiment
         history = History(experiment.objectives)
         conductor = Conductor(resolved.plan, history, history.apply, lambda: 0.0)
         checkpoints(experiment.output).folder.mkdir(parents=True)

@@ -64,7 +64,7 @@ def opened(experiment):
     writer = Journal(experiment.output)
     try:
         resolved = resolve(experiment)
-        return open_run(resolved.completed(experiment), resolved, writer)
+        return open_run(resolved.experiment, resolved, writer)
     finally:
         writer.close()
 

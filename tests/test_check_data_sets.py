@@ -97,6 +97,6 @@ def test_one_step_of_batches_is_one_batch(tmp_path):
     looked(tmp_path, item=BATCH, kind="Known", more={"batched": True})
     experiment = Experiment(space=str(tmp_path / "space.py"), task=str(tmp_path / "task.py"))
     resolved = resolve(experiment)
-    probe = NetworkProbe.of(experiment, resolved)
+    probe = NetworkProbe.of(resolved)
     architecture = resolved.space.space.sample(np.random.default_rng(0))
     assert len(probe._step(architecture)) == 1

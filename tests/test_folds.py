@@ -158,8 +158,10 @@ def test_a_trial_in_turn_cannot_inherit(tmp_path):
 
 
 def test_the_full_length_of_a_trial_is_that_of_its_fidelity():
-    assert Experiment(folds=5, epochs=9).length == 9
-    assert Experiment(folds=5, seeds=2, epochs=9, fidelity="repeats").length == 10
+    settings = {"space": "mlp", "folds": 5, "seeds": 2, "epochs": 9}
+    assert resolve(Experiment(**settings)).plan.epochs == 9
+    resolved = resolve(Experiment(**settings, fidelity="repeats"))
+    assert (resolved.plan.epochs, resolved.epochs) == (10, 9)
 
 
 @pytest.mark.parametrize(

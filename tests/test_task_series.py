@@ -12,6 +12,7 @@ from raynas.goals import Regression
 from raynas.goals.metric import value_of
 from raynas.tasks import Source, series
 from raynas.tasks.series import Series, encode
+from raynas.training.examples import Examples
 from raynas.training.exported import network_card
 
 STEPS = 100
@@ -36,18 +37,28 @@ def path(tmp_path):
     return file
 
 
-def test_windows_stay_in_their_piece_and_in_order(path):
+def test_what_is_predicted_stays_in_its_piece_and_in_order(path):
     data = load(path, time="day")
     assert data.input_shape == (5, 2)
     assert {"outputs", "length", "horizon"} <= {*data.told}
     assert not data.exchangeable
     ends = (0, 60, 80, 100)
-    for split, start, end in zip(data.parts, ends, ends[1:], strict=False):
+    for split, begin, end in zip(data.parts, ends, ends[1:], strict=False):
+        start = max(0, begin - 5)  # the past may lie in the piece before
         assert len(split) == end - start - 7
         first = np.arange(start, end - 7)[:, None]
         np.testing.assert_array_equal(split.inputs[:, :, 0], first + np.arange(5))
         np.testing.assert_array_equal(split.inputs[:, :, 1], -(first + np.arange(5)))
         np.testing.assert_array_equal(split.targets, first + 5 + np.arange(3))
+
+
+def test_past_and_future_are_normalised_alike(path):
+    """A network that repeats the last value it gets does so in the units of the series."""
+    data = load(path, time="day")
+    examples = Examples.of(data.test, data, torch.device("cpu"))
+    last = examples.normalised(examples.inputs)[:, -1:, 0].expand(-1, 3)
+    expected = data.test.inputs[:, -1:, 0].repeat(3, axis=1)
+    np.testing.assert_allclose(data.goal.predictions(last), expected, rtol=1e-5)
 
 
 def test_new_values_are_encoded_as_the_card_says(path):
@@ -91,7 +102,7 @@ def test_mase_is_in_units_of_the_repeated_value(path, season, error):
 def test_embedded_series(name, steps, season):
     sm = pytest.importorskip("statsmodels.datasets")
     data = Series(embedded=name).load(Source(), 0)
-    assert sum(len(part) + 29 for part in data.parts) == steps
+    assert sum(len(part) + 5 for part in data.parts) == steps - 24
     if name == "sunspots":
         values = sm.sunspots.load_pandas().data["SUNACTIVITY"].to_numpy()
         assert np.array_equal(data.train.inputs[0, :, 0], values[:24].astype(np.float32))
@@ -127,9 +138,9 @@ def changed(**cells):
         (table().assign(sold=np.nan), {"time": "day"}, "all its cells are empty"),
         (table().assign(sold=4.0), {"time": "day"}, "the target must change"),
         (
-            table().iloc[:30],
+            table().iloc[:10],
             {"time": "day"},
-            "length . horizon = 8 .*: the validation piece has 6",
+            "length . horizon = 8 .*: the training piece has 6",
         ),
         (table(), {"season": 60}, "longer than a season of 60 steps: it has 60"),
     ],

@@ -184,6 +184,17 @@ def test_the_decay_grows_in_the_first_steps():
         assert child.weight.item() == pytest.approx(expected)
 
 
+def test_what_is_infinite_has_no_average():
+    child = nn.Linear(1, 1)
+    child.register_buffer("mask", torch.tensor([0.0, -math.inf]))
+    average = Ema(child, 0.5)
+    with average.training():
+        nn.init.constant_(child.weight, 1.0)
+        average.update()
+    assert child.mask.tolist() == [0.0, -math.inf]
+    assert child.weight.isfinite().all()
+
+
 def test_the_average_is_what_others_see(digits):
     plain, averaged = training(digits), training(digits, ema=0.99)
     for _ in range(2):

@@ -27,7 +27,8 @@ def check(  # noqa: PLR0913 - a command's arguments are its options
     time: s.Time = None,
     gpu_hours: s.GpuHours = None,
     epochs: Annotated[
-        int | None, typer.Option(help="Full length of a trial, at least 1.", show_default="9")
+        int | None,
+        typer.Option(help="Full length of a trial, at least 1.", show_default="9 for most tasks"),
     ] = None,
     workers: Annotated[
         int | None,

@@ -21,7 +21,10 @@ def search(  # noqa: PLR0913 - a command's arguments are its options
     ] = None,
     space: Annotated[
         str | None,
-        typer.Option(help="Shipped space, package.module or file.py.", show_default="nasbench201"),
+        typer.Option(
+            help="Shipped space, package.module or file.py.",
+            show_default="that of the task, mostly nasbench201",
+        ),
     ] = None,
     task: Annotated[
         str | None,
@@ -64,7 +67,8 @@ def search(  # noqa: PLR0913 - a command's arguments are its options
     target: s.Target = None,
     max_failures: s.MaxFailures = None,
     epochs: Annotated[
-        int | None, typer.Option(help="Full length of a trial, at least 1.", show_default="9")
+        int | None,
+        typer.Option(help="Full length of a trial, at least 1.", show_default="9 for most tasks"),
     ] = None,
     folds: s.Folds = None,
     seeds: s.Seeds = None,

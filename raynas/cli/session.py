@@ -30,7 +30,7 @@ def follow(experiment: Experiment) -> None:
         with INTERRUPTION.blamed():
             resolved = prepared(experiment)  # before the view: data sets show progress bars
             with _watcher(experiment.most_trials) as watcher:
-                result = run_resolved(experiment, resolved, [watcher], INTERRUPTION)
+                result = run_resolved(resolved, [watcher], INTERRUPTION)
     except Interrupted as error:
         if exists(experiment.output):
             error.add_note(f"To continue: raynas resume {output}")

@@ -17,7 +17,7 @@ Scheduler = Annotated[
     str | None,
     typer.Option(
         help=f"{', '.join(SCHEDULERS)}, or a reference.",
-        show_default="asha",
+        show_default="asha for most tasks",
     ),
 ]
 Folds = Annotated[
@@ -25,7 +25,7 @@ Folds = Annotated[
     typer.Option(
         help="Divisions of the data that a trial trains its architecture on; its score is the "
         "mean.",
-        show_default="1",
+        show_default="1 for most tasks",
     ),
 ]
 Seeds = Annotated[

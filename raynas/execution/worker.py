@@ -97,9 +97,14 @@ class Repeats:
     seed: int = 0
     epochs: int = 0
 
+    @property
+    def count(self) -> int:
+        """How many trainings a trial has."""
+        return self.folds * self.seeds
+
     def of(self, spec: TrialSpec) -> Iterator[tuple[Division, int]]:
         """Yield the division and the training seed of each training of a trial."""
-        for number in range(self.folds * self.seeds):
+        for number in range(self.count):
             yield self.one(spec, number)
 
     def one(self, spec: TrialSpec, number: int) -> tuple[Division, int]:
@@ -342,7 +347,7 @@ def learner_of(context: TrainingContext, spec: TrialSpec) -> tuple[Learner, cost
     first, measured = begun(0)
     if repeats.epochs:
         return InTurn(first, lambda n: begun(n)[0], repeats.epochs, repeats.folds), measured
-    others = [begun(number)[0] for number in range(1, repeats.folds * repeats.seeds)]
+    others = [begun(number)[0] for number in range(1, repeats.count)]
     return (Averaged([first, *others], repeats.folds) if others else first), measured
 
 

@@ -62,7 +62,7 @@ class Experiment(Storage, Compute, Budget, Parts):
         """Return what keeps this experiment from taking up a recorded one, a sentence each."""
         mine = self.described()
         # What a run was begun without, by an older raynas, was as it is by default.
-        known = {**Experiment().described(), **recorded}
+        known = {**Experiment(folds=1).described(), **recorded}
         return [
             f"{item.name} is {known[item.name]!r} there and {mine[item.name]!r} here"
             for item in fields(Parts)

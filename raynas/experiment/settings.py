@@ -23,7 +23,8 @@ class Parts:
     """What is searched, on what data, by which searcher and scheduler.
 
     Attributes:
-        space: A shipped space's name, ``package.module``, a file's path or module.
+        space: A shipped space's name, ``package.module``, a file's path or module; none for that
+            of the task, mostly ``nasbench201``.
         space_options: Keyword arguments of the space's ``build``, such as ``channels``.
         priors: Which options are likely to be good, as for ``raynas.space.with_priors``.
         task: A shipped task's name, ``package.module:attribute``, ``file.py:Class``, or a task.
@@ -36,14 +37,15 @@ class Parts:
         screen_options: How strictly they choose.
         inherit_weights: Whether a mutated child begins with its parent's weights.
         start_from: What to try first: a run folder (its ten best), a JSON file, or a list.
-        scheduler: A scheduler's name, reference or instance.
+        scheduler: A scheduler's name, reference or instance; none for what suits the task, mostly
+            ``asha``.
         scheduler_options: Its options.
         objective: The metric to optimise, with ``:min`` or ``:max`` where it is not plain; none
             for that of the task. With several, the leaderboard is ranked by the first, and so is
             the winner chosen, unless the searcher recommends another trial.
-        epochs: The full length of a trial.
+        epochs: The full length of a trial; none for what suits the task, mostly 9.
         folds: How many divisions of the data a trial trains its architecture on, as in
-            cross-validation; its score is the mean.
+            cross-validation; its score is the mean. None for what suits the task, mostly 1.
         seeds: How many times a trial trains it on each division, with different training seeds.
         fidelity: What a scheduler saves: ``epochs`` (folds and seeds are trained side by side) or
             ``repeats`` (they are trained one after another, each in full, and it counts them).
@@ -53,7 +55,7 @@ class Parts:
         ConfigError: A value is out of range.
     """
 
-    space: Any = "nasbench201"
+    space: Any = None
     space_options: Mapping[str, Any] = field(default_factory=dict)
     priors: Mapping[str, Mapping[Any, float]] = field(default_factory=dict)
     task: Any = "digits"
@@ -66,11 +68,11 @@ class Parts:
     screen_options: Mapping[str, Any] = field(default_factory=dict)
     inherit_weights: bool = False
     start_from: Any = None
-    scheduler: Any = "asha"
+    scheduler: Any = None
     scheduler_options: Mapping[str, Any] = field(default_factory=dict)
     objective: str | tuple[str, ...] | None = None
-    epochs: int = 9
-    folds: int = 1
+    epochs: int | None = None
+    folds: int | None = None
     seeds: int = 1
     fidelity: str = "epochs"
     seed: int = 0
@@ -78,7 +80,9 @@ class Parts:
     def check_parts(self) -> None:
         """Bring lists into one form, and check what needs nothing looked up."""
         for name in ("space", "task", "searcher", "scheduler"):
-            if isinstance(given := getattr(self, name), bool | int | float | None):
+            given = getattr(self, name)
+            needed = name in {"task", "searcher"}  # the task decides the others
+            if isinstance(given, bool | int | float) or (given is None and needed):
                 raise ConfigError(
                     f"{name} must be a name, a reference or an object, got {given!r}"
                 )
@@ -94,22 +98,7 @@ class Parts:
         _at_least_one(self, "epochs", "folds", "seeds")
         if self.fidelity not in FIDELITIES:
             raise ConfigError(unknown("fidelity", str(self.fidelity), FIDELITIES))
-        if self.fidelity == "repeats" and self.repeats == 1:
-            raise ConfigError(
-                "the fidelity 'repeats' needs several trainings of each architecture: set folds "
-                "or seeds above 1"
-            )
         self.objectives  # noqa: B018 - raises on what is malformed
-
-    @property
-    def repeats(self) -> int:
-        """How many times a trial trains its architecture."""
-        return self.folds * self.seeds
-
-    @property
-    def length(self) -> int:
-        """The full length of a trial, as schedulers and searchers count it."""
-        return self.repeats if self.fidelity == "repeats" else self.epochs
 
     @property
     def objectives(self) -> tuple[Objective, ...]:

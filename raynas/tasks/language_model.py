@@ -50,6 +50,7 @@ class LanguageModel:
     """
 
     name: ClassVar[str] = "language_model"
+    space: ClassVar[str] = "recurrent_cells"
     recipe: ClassVar[Mapping[str, object]] = MappingProxyType(
         {"batch_size": 32, "lr": 0.5, "grad_clip": 1.0, "label_smoothing": 0.0}
     )

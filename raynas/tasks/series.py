@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from raynas.data import Data, Split
+from raynas.data import Data, Moments, Split
 from raynas.errors import ConfigError, DataError, unknown
 from raynas.goals import Regression
 from raynas.goals.metric import Mean
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 _SEASONS: Final[Mapping[str, int]] = MappingProxyType({"co2": 52, "elnino": 12, "sunspots": 11})
+_SMALL: Final = 2000  # windows of training and validation data
 _VALUE: Final = "value"  # the column of the embedded series
 _LOG = logging.getLogger("raynas")
 
@@ -36,9 +37,9 @@ class Series:
 
     Networks get windows of the last ``length`` steps, ``[length, features]``: first the target
     column, then the other columns of numbers. They predict the next ``horizon`` values of the
-    target. Training, validation and test data are pieces of the series, in this order, and no
-    window crosses from one piece into another. Empty cells are filled on a straight line between
-    their neighbours.
+    target. Training, validation and test data are pieces of the series, in this order. What is
+    predicted of a window lies in one piece; its past may lie in the pieces before. Empty cells are
+    filled on a straight line between their neighbours.
 
     ``mase`` is reported, too: the mean absolute error, divided by the mean absolute error on the
     training piece of a forecast that repeats the value of one season before (``season`` steps).
@@ -61,8 +62,16 @@ class Series:
     """
 
     name: ClassVar[str] = "series"
+    space: ClassVar[str] = "series"
     recipe: ClassVar[Mapping[str, object]] = MappingProxyType(
-        {"batch_size": 32, "lr": 0.05, "grad_clip": 1.0}
+        {
+            "optimizer": "adamw",
+            "lr": 5e-3,
+            "batch_size": 32,
+            "grad_clip": 1.0,
+            "ema": 0.98,
+            "patience": 8,  # short series are soon known by heart
+        }
     )
 
     file: Path | None = None
@@ -110,13 +119,19 @@ class Series:
         columns = [target, *(name for name in table.columns if name != target)]
         values = np.stack([filled(table, name) for name in columns], axis=1)
         parts = pieces(values, self.valid, self.test)
-        train, valid, test = (self._windows(name, piece) for name, piece in parts.items())
+        train, valid, test = (
+            self._windows(name, piece) for name, piece in self._with_past(values, parts)
+        )
         error = Mean(ScaledError(self._scale(parts["training"][:, 0])))
+        norm = _moments(parts["training"])
+        # Past and future have the same units, so that a network can add the last value.
+        mean, std = ((of[0],) * self.horizon for of in (norm.mean, norm.std))
         return Data(
             train,
             valid,
             test,
-            goal=Regression(extra={"mase": error}),
+            goal=Regression(extra={"mase": error}, mean=mean, std=std),
+            norm=norm,
             brief={"length": self.length, "horizon": self.horizon},
             exchangeable=False,
             encoding={
@@ -125,6 +140,14 @@ class Series:
                 "horizon": self.horizon,
             },
         )
+
+    def suited(self, data: Data) -> Mapping[str, object]:
+        """Return settings: with a short series, nothing is stopped.
+
+        An epoch of a short series has so few steps that the first ones say nothing.
+        """
+        small = len(data.train) + len(data.valid) <= _SMALL
+        return {"epochs": 30, **({"scheduler": "none"} if small else {})}
 
     def _read(self, source: Source) -> pd.DataFrame:
         """Return the columns of numbers of the file, sorted by time."""
@@ -137,12 +160,22 @@ class Series:
             _LOG.warning("these columns hold texts and are left out: %s", ", ".join(others))
         return table.drop(columns=others)
 
+    def _with_past(
+        self, values: NDArray[np.float64], parts: Mapping[str, NDArray[np.float64]]
+    ) -> Iterator[tuple[str, NDArray[np.float64]]]:
+        """Yield the pieces, each but the first with the ``length`` steps before it."""
+        end = 0
+        for name, piece in parts.items():
+            start, end = end, end + len(piece)
+            yield name, values[max(0, start - self.length) : end]
+
     def _windows(self, piece: str, values: NDArray[np.float64]) -> Split:
         whole = self.length + self.horizon
         if len(values) < whole:
             raise DataError(
-                f"each piece of the series must have length + horizon = {whole} steps or more: "
-                f"the {piece} piece has {len(values)}; give a longer series, or smaller numbers"
+                f"each piece of the series, with the {self.length} steps before it, must have "
+                f"length + horizon = {whole} steps or more: the {piece} piece has {len(values)}; "
+                "give a longer series, or smaller numbers"
             )
         windows = np.lib.stride_tricks.sliding_window_view(values, whole, axis=0)
         past = windows[:, :, : self.length].transpose(0, 2, 1).copy()
@@ -213,6 +246,13 @@ def encode(values: Any, card: Mapping[str, Any]) -> NDArray[np.float32]:
     columns = [filled(table, name) for name in described["columns"]]
     window = np.stack(columns, axis=1)[-length:]
     return window[np.newaxis].astype(np.float32)
+
+
+def _moments(values: NDArray[np.float64]) -> Moments:
+    """Return the normalisation of the columns of the training piece."""
+    std = values.std(0)
+    std[std == 0.0] = 1.0
+    return Moments(tuple(values.mean(0).tolist()), tuple(std.tolist()), 2)
 
 
 def _is_text(cells: pd.Series) -> bool:

@@ -46,6 +46,9 @@ class Task(Protocol):
 
     - ``name``: The name of the task; the name of the class in lower case.
     - ``recipe``: Fields of ``raynas.training.Recipe`` that differ from the defaults.
+    - ``space``: The name of a search space, which is used unless the user gives one.
+    - ``suited(data)``: Returns settings that suit the data, unless the user gives them: a mapping
+      of ``epochs``, ``scheduler`` and ``folds``. Otherwise they are 9, ``asha`` and 1.
     - ``goal``: A ``raynas.goals.Goal``: the loss, the metrics, the objective. By default, labels
       are classified, and real numbers are predicted by regression.
     - ``fit(child, context)``: A training loop of its own; see ``raynas.data.Loop``.
@@ -78,6 +81,19 @@ def recipe_of(task: Task) -> Mapping[str, object]:
     """Return the fields of the training recipe that a task sets."""
     fields: Mapping[str, object] = getattr(task, "recipe", {})
     return fields
+
+
+def space_of(task: Task) -> str | None:
+    """Return the space that a task names; none if it names none."""
+    space: str | None = getattr(task, "space", None)
+    return space
+
+
+def suited_of(task: Task, data: Data | LoopData) -> Mapping[str, object]:
+    """Return the settings that suit a task's data, if it names some."""
+    suited = getattr(task, "suited", None)
+    found: Mapping[str, object] = {} if suited is None else suited(data)
+    return found
 
 
 def goal_of(task: Task) -> Goal | None:

@@ -54,7 +54,17 @@ class Text:
     """
 
     name: ClassVar[str] = "text"
-    recipe: ClassVar[Mapping[str, object]] = MappingProxyType({"batch_size": 16, "grad_clip": 1.0})
+    space: ClassVar[str] = "textnas"
+    recipe: ClassVar[Mapping[str, object]] = MappingProxyType(
+        {
+            "optimizer": "adamw",
+            "lr": 5e-3,
+            "weight_decay": 0.2,
+            "batch_size": 32,
+            "grad_clip": 1.0,
+            "ema": 0.98,
+        }
+    )
 
     file: Path | None = None
     text: str = "text"
@@ -100,6 +110,10 @@ class Text:
             brief={"vocabulary": size, "length": self.length},
             encoding={**tokens.card(), "length": self.length},
         )
+
+    def suited(self, data: Data) -> Mapping[str, object]:  # noqa: ARG002 - by contract
+        """Return settings: embeddings of words need more epochs than images."""
+        return {"epochs": 15}
 
     def _read(self, source: Source) -> tuple[Sequence[str], Sequence[str]]:
         """Return the texts and their classes."""

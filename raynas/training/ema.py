@@ -37,7 +37,11 @@ class Ema:
     def begin(self) -> None:
         """Begin anew with the weights that the child has now."""
         self._steps = 0
-        self._other = {name: tensor.clone() for name, tensor in _changing(self._child).items()}
+        self._other = {
+            name: tensor.clone()
+            for name, tensor in _changing(self._child).items()
+            if tensor.isfinite().all()  # such as no mask of minus infinity, whose average is nan
+        }
 
     @contextmanager
     def training(self) -> Iterator[None]:

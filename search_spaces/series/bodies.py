@@ -1,4 +1,4 @@
-"""What reads the series: convolutions, recurrence or attention."""
+"""What reads the series: linear layers, convolutions, recurrence or attention."""
 
 from __future__ import annotations
 
@@ -10,6 +10,27 @@ import torch.nn.functional as F  # noqa: N812 - as everyone writes it
 from torch import Tensor, nn
 
 from search_spaces.series.decisions import parts
+
+
+class Dense(nn.Module):
+    """Linear layers over all places at once."""
+
+    def __init__(self, decided: Mapping[str, Any], entering: int, outputs: int) -> None:
+        """Make the layers; ``entering`` is the length times the features."""
+        super().__init__()
+        width, dropout = decided["width"], nn.Dropout(decided["dropout"])
+        layers: list[nn.Module] = [nn.Flatten()]
+        for part in parts(decided):
+            activation = nn.ReLU() if part["activation"] == "relu" else nn.Tanh()
+            layers += [nn.Linear(entering, width), activation, dropout]
+            entering = width
+        self.layers = nn.Sequential(*layers)
+        self.outputs = nn.Linear(entering, outputs)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map ``[batch, length, features]`` to ``[batch, outputs]``."""
+        outputs: Tensor = self.outputs(self.layers(x))
+        return outputs
 
 
 class Convolution(nn.Module):

@@ -11,6 +11,11 @@ from raynas.space.graph import Graph, Layer, chain
 _FEATURES: Final = 4  # assumed features of a series, for the masses of layers
 _DROPOUT: Final = Choice((0.0, 0.1, 0.2))
 
+_DENSE: Final[Mapping[str, Node]] = {
+    "width": Choice((16, 32, 64, 128)),
+    "dropout": _DROPOUT,
+    "layers": Repeat({"activation": Choice(("relu", "tanh"))}, 1, 3),
+}
 _CONVOLUTION: Final[Mapping[str, Node]] = {
     "width": Choice((16, 32, 64)),
     "dropout": _DROPOUT,
@@ -47,6 +52,8 @@ def graph(architecture: Architecture) -> Graph:
         )
     for part in parts(decided):
         match kind:
+            case "dense":
+                layers.append(Layer(f"dense {dropout}", square, part["activation"]))
             case "convolution":
                 layers.append(
                     Layer(f"conv {dropout}", 2 * part["kernel"] * square, part["kernel"])
@@ -64,7 +71,12 @@ SPACE: Final = Space(
     {
         "linear": Choice(("none", "last", "layer")),
         "body": Choice(
-            {"convolution": _CONVOLUTION, "recurrence": _RECURRENCE, "attention": _ATTENTION}
+            {
+                "dense": _DENSE,
+                "convolution": _CONVOLUTION,
+                "recurrence": _RECURRENCE,
+                "attention": _ATTENTION,
+            }
         ),
     },
     graph=graph,

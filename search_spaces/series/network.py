@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import torch
 from torch import Tensor, nn
 
 from raynas.errors import ConfigError
 from raynas.space import Architecture
-from search_spaces.series.bodies import Attention, Convolution, Recurrence
+from search_spaces.series.bodies import Attention, Convolution, Dense, Recurrence
 from search_spaces.series.decisions import body
+
+_LEAST: Final = 1e-3  # of the deviation of a window, which may be constant
 
 
 def network(architecture: Architecture, input_shape: tuple[int, ...], outputs: int) -> nn.Module:
@@ -21,6 +25,8 @@ def network(architecture: Architecture, input_shape: tuple[int, ...], outputs: i
     length, features = input_shape
     own: nn.Module
     match kind:
+        case "dense":
+            own = Dense(decided, length * features, outputs)
         case "convolution":
             own = Convolution(decided, features, outputs)
         case "recurrence":
@@ -47,7 +53,11 @@ class Forecast(nn.Module):
 
 
 class Changes(Forecast):
-    """Forecast how feature 0 will differ from its last value."""
+    """Forecast how feature 0 will differ from its last value, in deviations of its window.
+
+    So a network can forecast values, and swings, that are larger than all in training (reversible
+    instance normalisation: Kim et al., 2022, ICLR).
+    """
 
     def __init__(self, own: nn.Module, linear: nn.Linear | None) -> None:
         """Keep the parts: ``own`` reads all features, ``linear`` only feature 0."""
@@ -56,7 +66,11 @@ class Changes(Forecast):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map ``[batch, length, features]`` to ``[batch, outputs]``."""
-        last = x[:, -1:, 0]
-        changes = x[:, :, 0] - last
-        forecast = super().forward(torch.cat([changes.unsqueeze(-1), x[:, :, 1:]], -1)) + last
-        return forecast if self.linear is None else forecast + self.linear(changes)
+        series = x[:, :, 0]
+        last = series[:, -1:]
+        scale = series.std(1, keepdim=True, correction=0).clamp(min=_LEAST)
+        changes = (series - last) / scale
+        forecast = super().forward(torch.cat([changes.unsqueeze(-1), x[:, :, 1:]], -1))
+        if self.linear is not None:
+            forecast = forecast + self.linear(changes)
+        return forecast * scale + last

@@ -1,8 +1,9 @@
-"""Networks for tables: embeddings of the columns, then a residual MLP or a small transformer.
+"""Networks for tables: a linear layer, a residual MLP or a small transformer on the columns.
 
 Numbers are embedded as in Gorishniy et al. (2022, arXiv:2203.05556): not at all, piecewise linear
-or periodic. The residual MLP and the transformer, which reads one token per column, are the ResNet
-and the FT-Transformer of Gorishniy et al. (2021, arXiv:2106.11959).
+or periodic. The linear layer reads the features of all columns side by side; it suits small
+tables. The residual MLP and the transformer, which reads one token per column, are the ResNet and
+the FT-Transformer of Gorishniy et al. (2021, arXiv:2106.11959).
 """
 
 from __future__ import annotations

@@ -32,6 +32,8 @@ def graph(architecture: Architecture) -> Graph:
     feed-forward part of the transformer are layers of one kind.
     """
     kind, decided = backbone(architecture)
+    if kind == "linear":
+        return chain([Layer("linear", float(_COLUMNS), numbers(architecture))])
     width: int = decided["width"]
     columns = float(_COLUMNS * decided.get("embedding", width))
     layers = [Layer("embedding", columns, numbers(architecture))]
@@ -57,7 +59,7 @@ SPACE: Final = Space(
                 },
             }
         ),
-        "backbone": Choice({"resnet": _RESNET, "transformer": _TRANSFORMER}),
+        "backbone": Choice({"linear": None, "resnet": _RESNET, "transformer": _TRANSFORMER}),
     },
     graph=graph,
 )
@@ -77,7 +79,7 @@ def blocks(decided: Mapping[str, Any]) -> list[Mapping[str, Any]]:
             for name in ("heads", *_FEED)
             if f"blocks.{i}.{name}" in decided
         }
-        for i in range(decided["blocks"])
+        for i in range(decided.get("blocks", 0))
     ]
 
 
@@ -92,7 +94,7 @@ def draw(architecture: Architecture) -> str:
     """Return one line for the embedding of numbers, one for the sizes, and one per block."""
     kind, decided = backbone(architecture)
     sizes = [f"{name} {decided[name]}" for name in ("embedding", "width") if name in decided]
-    lines = [f"numbers {numbers(architecture)}", f"{kind} {', '.join(sizes)}"]
+    lines = [f"numbers {numbers(architecture)}", f"{kind} {', '.join(sizes)}".strip()]
     for block in blocks(decided):
         within = ", ".join(f"{name} {value}" for name, value in block.items())
         lines.append(f"  block {within}")

@@ -26,10 +26,15 @@ def network(
     _check(input_shape, numerical, categories, outputs)
     kind, decided = backbone(architecture)
     how = str(architecture["numbers"])
+    made = features(how, architecture.under(f"numbers.{how}"), numerical)
+    if kind == "linear":
+        one_hot = nn.Identity() if categories else None
+        columns = Columns(numerical, made if numerical else None, one_hot)
+        entering = numerical * made.made + sum(categories)
+        return nn.Sequential(columns, Flat(), nn.Linear(entering, outputs))
     width: int = decided.get("embedding", decided["width"])
     # The residual MLP reads plain numbers as they are; a token needs as many as its width.
     raw = kind == "resnet" and how == "plain"
-    made = features(how, architecture.under(f"numbers.{how}"), numerical)
     numbers: nn.Module | None = None
     if numerical:
         rectified = kind == "resnet"

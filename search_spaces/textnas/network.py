@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Final
 
 import torch
 from torch import Tensor, nn
@@ -11,6 +12,8 @@ from raynas.errors import ConfigError
 from raynas.space import Architecture
 from search_spaces.textnas.layers import Step, steps
 from search_spaces.textnas.operations import HEADS, Convolution, operation
+
+_SPREAD: Final = 0.1  # of the first embeddings; larger ones outweigh what rare words teach
 
 
 def network(architecture: Architecture, sizes: Mapping[str, int], dropout: float) -> nn.Module:
@@ -35,6 +38,7 @@ class Network(nn.Module):
         super().__init__()
         width = sizes["width"]
         self.words = nn.Embedding(sizes["vocabulary"], width, padding_idx=0)
+        nn.init.normal_(self.words.weight[1:], 0.0, _SPREAD)
         self.dropout = nn.Dropout(dropout)
         self.first = Convolution(width, 1, dropout)
         self.layers = nn.ModuleList(Layer(step, width, dropout) for step in layout)

@@ -25,7 +25,6 @@ from raynas.training.recipe import Recipe
 
 if TYPE_CHECKING:
     from raynas.execution.ray_tune.packing_code import Packed
-    from raynas.experiment.experiment import Experiment
     from raynas.experiment.resolve.resolved import ResolvedExperiment
     from raynas.training.learner import Learner
 
@@ -89,7 +88,7 @@ class NetworkProbe:
     _context: TrainingContext | None = field(init=False, default=None)
 
     @classmethod
-    def of(cls, experiment: Experiment, resolved: ResolvedExperiment) -> NetworkProbe:
+    def of(cls, resolved: ResolvedExperiment) -> NetworkProbe:
         """Return the probe for an experiment."""
         from raynas.execution.ray_tune.packing_code import Packed  # noqa: PLC0415 - loads Ray
 
@@ -98,11 +97,11 @@ class NetworkProbe:
         return cls(
             packed=Packed.of((resolved.build, part, resolved.loop), *resolved.homes),
             recipe=resolved.recipe,
-            threads=max(1, int(experiment.cpus_per_trial)),
-            gpu=experiment.gpus_per_trial != 0,
+            threads=max(1, int(resolved.experiment.cpus_per_trial)),
+            gpu=resolved.experiment.gpus_per_trial != 0,
             lengths=_lengths(data),
             seed=training_seed(resolved.plan.seed, 0),
-            epochs=experiment.epochs,
+            epochs=resolved.epochs,
         )
 
     def __call__(self, question: tuple[str, Any]) -> Any:

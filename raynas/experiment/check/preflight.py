@@ -96,16 +96,17 @@ def preflight(
     if workers is not None and workers < 1:
         raise ConfigError(f"workers must be at least 1, got {workers}")
     resolved = resolve(experiment)
+    experiment = resolved.experiment
     check_machine(experiment, resolved.space)
     seen = _Seen()
-    with IsolatedProcess(NetworkProbe.of(experiment, resolved)) as looking:
+    with IsolatedProcess(NetworkProbe.of(resolved)) as looking:
         here: int = looking.ask(("gpus", ()))
         started = time.monotonic()
         _build_sample(seen, looking, resolved, limits, started)
         _train_some(seen, looking, started + limits.seconds)
     name, gpus = _called(experiment.scheduler), _gpus(experiment)
     workers = workers or _fitting(experiment, here)
-    trained = experiment.epochs * experiment.repeats // experiment.length  # in what counts as one
+    trained = resolved.repeats.epochs or resolved.repeats.count  # epochs in what counts as one
     pace = [trained * seconds for seconds in seen.pace]
     cast = forecast(resolved.plan, name, workers, pace, gpus) if pace else None
     return Preflight(

@@ -27,7 +27,8 @@ from raynas.experiment.resolve.references import (
     find_task,
 )
 from raynas.experiment.resolve.starting_points import starting_points
-from raynas.experiment.resolve.suitability import check_inheritance, check_scheduler
+from raynas.experiment.resolve.suitability import check_fidelity, check_scheduler
+from raynas.experiment.resolve.suited import with_space, with_suited
 from raynas.experiment.resolve.task_data import check_metrics, loaded, objective_of
 from raynas.experiment.resolve.user_code import blamed, home_of
 from raynas.options import build
@@ -52,39 +53,35 @@ class ResolvedExperiment:
     """An experiment, looked up.
 
     Attributes:
+        experiment: The experiment with every setting, also those that the task decides. It has the
+            architectures to begin with themselves, because their file may change.
         space: The space.
         build: Makes the child of an architecture: the space's ``build`` with its options and with
             what the task offers.
         data: The task's data, loaded and divided.
         loop: The task's own training loop, if it has one.
         homes: The user's own modules that workers cannot import.
-        objective: What is optimised, as in ``Experiment``.
         repeats: How often a trial trains its architecture.
         recipe: How children are trained, before their own decisions.
         plan: What the conductor needs; proxies, if any, are asked in this process.
-        start: The architectures to begin with.
         dressed: Makes the searcher, given who asks the proxies.
     """
 
+    experiment: Experiment
     space: SpaceModule
     build: Builder
     data: Data | LoopData
     loop: Loop | None
     homes: tuple[ModuleType, ...]
-    objective: str | tuple[str, ...]
     repeats: Repeats
     recipe: Recipe
     plan: Plan
-    start: Sequence[Architecture]
     dressed: Callable[[Assess], Searcher]
 
-    def completed(self, experiment: Experiment) -> Experiment:
-        """Return the experiment with its objective and the architectures to begin with.
-
-        The journal keeps the architectures themselves, because their file may change.
-        """
-        start = [dict(one) for one in self.start] or experiment.start_from
-        return replace(experiment, objective=self.objective, start_from=start)
+    @property
+    def epochs(self) -> int:
+        """The full length of one training."""
+        return self.repeats.epochs or self.plan.epochs
 
 
 def resolve(experiment: Experiment) -> ResolvedExperiment:
@@ -95,8 +92,9 @@ def resolve(experiment: Experiment) -> ResolvedExperiment:
         SpaceError: The searcher cannot express the space.
         DataError: The data are not there.
     """
-    space = find_space(experiment.space, experiment.space_options)
     task = find_task(experiment.task, experiment.task_options)
+    experiment = with_space(experiment, task)
+    space = find_space(experiment.space, experiment.space_options)
     recipe = Recipe().with_overrides(recipe_of(task)).with_overrides(experiment.training)
     if experiment.tune:
         space = replace(space, space=joined(space.space, TRAINING, tuned(recipe, experiment.tune)))
@@ -106,21 +104,20 @@ def resolve(experiment: Experiment) -> ResolvedExperiment:
         experiment.searcher, space.space, experiment.searcher_options, experiment.seed
     )
     start = starting_points(experiment.start_from, space.space) if experiment.start_from else ()
-    scheduler = find_scheduler(experiment.scheduler, experiment.scheduler_options)
-    asked, trials = experiment.scheduler, experiment.most_trials
-    check_scheduler(scheduler, asked, searcher, experiment.length, trials)
-    check_inheritance(experiment, scheduler, searcher)
-    for path in space.space.decisions:
-        part, _, name = path.partition(".")
-        if part == TRAINING:
-            recipe.with_overrides({name: getattr(recipe, name, None)})  # raises on unknown names
     data = loaded(experiment, task)
+    experiment = with_suited(experiment, task, data)
+    scheduler = find_scheduler(experiment.scheduler, experiment.scheduler_options)
+    repeats, epochs = _lengths(experiment)
+    trials, asked = experiment.most_trials, experiment.scheduler
+    check_scheduler(scheduler, asked, searcher, epochs, trials)
+    check_fidelity(experiment, scheduler, searcher)
+    _check_training(space.space, recipe)
     experiment = replace(experiment, objective=objective_of(experiment, task, data))
     check_metrics(experiment, task, data)
-    if experiment.folds > 1 or experiment.finalists:
-        check_divisible(data, experiment.folds)
+    if repeats.folds > 1 or experiment.finalists:
+        check_divisible(data, repeats.folds)
     with blamed("the searcher's check"):
-        check(searcher, _requirements(experiment, scheduler))
+        check(searcher, _requirements(experiment, scheduler, epochs))
     build_child = builder(space.build, experiment.space_options, data.told)
     homes = tuple(home for home in (space.home, home_of(type(task))) if home is not None)
     dressed = partial(_dressed, experiment, searcher, start)
@@ -129,34 +126,51 @@ def resolve(experiment: Experiment) -> ResolvedExperiment:
         space.space,
         dressed(assess),
         scheduler,
-        experiment.most_trials,
-        experiment.length,
+        trials,
+        epochs,
         experiment.seed,
         experiment.limits,
     )
     return ResolvedExperiment(
+        experiment=replace(
+            experiment, start_from=[dict(one) for one in start] or experiment.start_from
+        ),
         space=space,
         build=build_child,
         data=data,
         loop=loop_of(task),
         homes=homes,
-        objective=experiment.objective or (),
-        repeats=Repeats(
-            experiment.folds,
-            experiment.seeds,
-            experiment.seed,
-            experiment.epochs if experiment.fidelity == "repeats" else 0,
-        ),
+        repeats=repeats,
         recipe=recipe,
         plan=plan,
-        start=start,
         dressed=dressed,
     )
 
 
-def _requirements(experiment: Experiment, scheduler: Scheduler) -> Requirements:
+def _lengths(experiment: Experiment) -> tuple[Repeats, int]:
+    """Return how often a trial trains its architecture, and its length as schedulers count it."""
+    epochs, folds = int(experiment.epochs or 1), int(experiment.folds or 1)
+    side_by_side = Repeats(folds, experiment.seeds, experiment.seed)
+    if experiment.fidelity == "repeats":
+        return replace(side_by_side, epochs=epochs), side_by_side.count
+    return side_by_side, epochs
+
+
+def _check_training(space: Space, recipe: Recipe) -> None:
+    """Check that what a space decides about training are fields of the recipe.
+
+    Raises:
+        ConfigError: One is not.
+    """
+    for path in space.decisions:
+        part, _, name = path.partition(".")
+        if part == TRAINING:
+            recipe.with_overrides({name: getattr(recipe, name, None)})  # raises on unknown names
+
+
+def _requirements(experiment: Experiment, scheduler: Scheduler, epochs: int) -> Requirements:
     """Return what the run requires of its searcher."""
-    required = Requirements(experiment.objectives, experiment.length)
+    required = Requirements(experiment.objectives, epochs)
     if isinstance(scheduler, Director):
         return replace(required, paused=scheduler.keeps)
     return required

@@ -47,17 +47,22 @@ def check_scheduler(
         )
 
 
-def check_inheritance(experiment: Experiment, scheduler: Scheduler, searcher: Searcher) -> None:
-    """See that weights can be inherited where they are asked for.
+def check_fidelity(experiment: Experiment, scheduler: Scheduler, searcher: Searcher) -> None:
+    """See that folds and seeds can be a fidelity, and weights be inherited, where asked for.
 
     Raises:
         ConfigError: They cannot.
     """
     if experiment.inherit_weights:
         check_parents(searcher)
-    if experiment.fidelity == "repeats" and (
-        experiment.inherit_weights or isinstance(scheduler, PBT)
-    ):
+    if experiment.fidelity != "repeats":
+        return
+    if experiment.folds == experiment.seeds == 1:
+        raise ConfigError(
+            "the fidelity 'repeats' needs several trainings of each architecture: set folds or "
+            "seeds above 1"
+        )
+    if experiment.inherit_weights or isinstance(scheduler, PBT):
         who = "inherit_weights" if experiment.inherit_weights else "the scheduler 'pbt'"
         raise ConfigError(
             f"with the fidelity 'repeats', a trial has several networks, one after another, so "

@@ -51,7 +51,7 @@ def quick_check(
 
     space, seed = resolved.space.space, resolved.plan.seed
     sample = [space.sample(proposal_rng(seed, number)) for number in range(_SAMPLE)]
-    with IsolatedProcess(NetworkProbe.of(experiment, resolved)) as process:
+    with IsolatedProcess(NetworkProbe.of(resolved)) as process:
         process.send(("failures", (sample, not trains_elsewhere(experiment))))
         yield partial(_check, process, time.monotonic() + _PATIENCE)
 

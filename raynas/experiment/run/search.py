@@ -116,7 +116,7 @@ def run(
         Interrupted: A signal has ended the run.
         RaynasError: As for ``search``.
     """
-    return run_resolved(experiment, prepared(experiment), watchers, interruption)
+    return run_resolved(prepared(experiment), watchers, interruption)
 
 
 def prepared(experiment: Experiment) -> ResolvedExperiment:
@@ -130,7 +130,6 @@ def prepared(experiment: Experiment) -> ResolvedExperiment:
 
 
 def run_resolved(
-    experiment: Experiment,
     resolved: ResolvedExperiment,
     watchers: Iterable[Watcher] = (),
     interruption: Interruption = UNINTERRUPTED,
@@ -138,8 +137,7 @@ def run_resolved(
     """Run a prepared experiment, as ``run`` does.
 
     Args:
-        experiment: The experiment.
-        resolved: The objects that it names, and its data.
+        resolved: The experiment, the objects that it names, and its data.
         watchers: As for ``search``.
         interruption: Knows whether a signal asks the run to end.
 
@@ -147,7 +145,7 @@ def run_resolved(
         Interrupted: A signal has ended the run.
         RaynasError: As for ``search``.
     """
-    experiment = resolved.completed(experiment)
+    experiment = resolved.experiment
     check_machine(experiment, resolved.space)
     others = Watchers([*watchers])
     with ExitStack() as stack:

@@ -89,11 +89,12 @@ class WinnerTraining:
             raise RunError(_why_none(conductor.history))
         chosen = recommended.trial
         number, files = chosen.number, checkpoints(experiment.output)
-        epochs, weights = experiment.winner_epochs or experiment.epochs, ""
+        full = self.resolved.epochs
+        epochs, weights = experiment.winner_epochs or full, ""
         if chosen.started.inherits:  # a training from new weights would not reach its score
             epochs, weights = chosen.epoch, str(files.of(chosen.donor))
         whole = weights or self.resolved.loop
-        until = 0 if whole else _best_epoch(chosen, epochs / experiment.epochs)
+        until = 0 if whole else _best_epoch(chosen, epochs / full)
         if self._tested:
             _LOG.info("exporting the winner, trial %d: it is trained and tested already", number)
         elif weights:
