@@ -287,3 +287,4 @@ def test_the_least_that_may_be_asked_still_proposes(option, value):
 def test_its_options_are_those_of_the_authors_code_unless_others_are_asked_for():
     published = {"top_share": 0.15, "samples": 64, "random_fraction": 1 / 3, "bandwidth_factor": 3}
     assert make("bohb", LETTERS) == make("bohb", LETTERS, published)
+    assert "_axes" not in repr(make("bohb", LETTERS))

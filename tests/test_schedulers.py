@@ -183,6 +183,7 @@ def test_asha_finds_the_best_for_a_part_of_the_epochs():
             lambda: make("asha", {"grace_epoch": 1}),
             "no option of scheduler 'asha' 'grace_epoch': did you mean",
         ),
+        (lambda: make("asha", {"_rankings": 3}), "no option of scheduler 'asha' '_rankings'"),
         (lambda: make("none", {"eta": 3}), "scheduler 'none' takes no options, got 'eta'"),
         (lambda: make("asha", {"eta": 1}), "eta >= 2, got 1 and 1"),
         (lambda: make("asha", {"grace_epochs": 0}), "grace_epochs >= 1"),
