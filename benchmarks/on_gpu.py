@@ -7,7 +7,7 @@ Parts, all by default:
     epochs     the recorded epoch against the eager one and a bare loop, NAS-Bench-201 networks
     agreement  weights after 20 steps: recorded, eager, and eager again
     spaces     which networks of every shipped space are recorded, and what it brings
-    memory     what a training step is predicted to reserve on the CPU, and what it reserves
+    memory     what training is predicted to reserve, without a GPU, and what it reserves
     shares     launch/digits.yaml with a GPU each, an eighth each, and with automatic shares
 
 With ``--device cpu --small`` everything but the recording is tried on a CPU.
@@ -32,7 +32,7 @@ from child import bare
 from torch import nn
 
 from raynas.data import Data, Split
-from raynas.execution.step_memory import step_bytes
+from raynas.execution.step_memory import on_gpu, step_bytes
 from raynas.experiment.resolve.briefs import builder
 from raynas.goals import Classification
 from raynas.rng import seed_weights
@@ -145,30 +145,40 @@ def spaces(args: argparse.Namespace) -> None:
 
 
 def memory(args: argparse.Namespace) -> None:
-    """Print predicted over reserved bytes of a training at its largest."""
+    """Print predicted over reserved bytes of a training at its largest, eager and recorded."""
+    recipe = Recipe(batch_size=128)
     for space, task in SPACES.items():
         data = TASKS[task]().load(Source(), seed=0)
         if space in {"nasbench201", "darts", "mobile"}:
             data = noise(512)
         for number in range(1 if args.small else NETWORKS):
             made = network_of(space, data, number)
-            predicted = step_bytes(made(), data, 128)
-            if args.device.type != "cuda":
-                print(f"  {space} {number}: predicted {predicted / 2**20:.1f} MiB", flush=True)
-                continue
-            torch.cuda.empty_cache()
-            torch.cuda.reset_peak_memory_stats(args.device)
-            train = batches_of(data.train, data, args.device, 128)
-            resident = torch.cuda.memory_allocated(args.device)
-            training = trained(made().to(args.device), train, Recipe(batch_size=128))
-            training.step()
-            reserved = torch.cuda.max_memory_reserved(args.device) - resident
-            training.close()
-            print(
-                f"  {space} {number}: predicted {predicted / 2**20:.1f} MiB, reserved "
-                f"{reserved / 2**20:.1f} MiB, predicted / reserved = {predicted / reserved:.2f}",
-                flush=True,
-            )
+            on_cuda = args.device.type == "cuda"
+            bfloat16 = on_cuda and torch.cuda.is_bf16_supported(including_emulation=False)
+            gpu = on_gpu(recipe, data, bfloat16=bfloat16)
+            predicted = step_bytes(made(), data, recipe.batch_size, gpu)
+            line = f"  {space} {number}: predicted {predicted / 2**20:.1f} MiB"
+            for label, one in (("eager", eager(recipe)), ("recorded", recipe)) * on_cuda:
+                taken = reserved(made, data, one, args.device)
+                line += f", {label} {taken / 2**20:.1f} MiB, ratio {predicted / taken:.2f}"
+            print(line, flush=True)
+
+
+def reserved(
+    made: Callable[[], nn.Module], data: Data, recipe: Recipe, device: torch.device
+) -> int:
+    """Return the bytes that the allocator reserves for a training, without the examples."""
+    torch.cuda.empty_cache()
+    torch.cuda.reset_peak_memory_stats(device)
+    train, valid = (
+        batches_of(part, data, device, recipe.batch_size) for part in (data.train, data.valid)
+    )
+    resident = torch.cuda.memory_reserved(device)
+    training = Training(made(), train, recipe, epochs=2, seed=0, valid=valid)
+    training.step()
+    taken = torch.cuda.max_memory_reserved(device) - resident
+    training.close()
+    return taken
 
 
 def shares(args: argparse.Namespace) -> None:
