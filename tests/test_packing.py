@@ -1,8 +1,12 @@
 """Shares of a cluster: what a trial gets, what fits beside it, and which one starts."""
 
+from itertools import pairwise
+
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch import nn
 
 from raynas.data import Data, Split
 from raynas.errors import ConfigError, ResourceError
@@ -276,6 +280,61 @@ def test_shipped_children_are_estimated_without_memory_and_grow_with_the_batch(s
     for _ in range(3):
         architecture = space.SPACE.sample(rng)
         assert resident < small(architecture) < large(architecture) < 2 * GIB
+
+
+def rows():
+    part = Split.of([[0.0] * 4] * 8, [0, 1] * 4)
+    return Data(part, part, part)
+
+
+def test_a_child_that_is_larger_than_this_machine_is_estimated():
+    def build(_):
+        sizes = [4, *[2**15] * 17, 2]
+        return nn.Sequential(*(nn.Linear(one, other) for one, other in pairwise(sizes)))
+
+    estimated = estimator(build, Recipe(), rows())(Architecture({"n": 1}))
+    assert 16 * 3 * 4 * GIB < estimated < 16 * 5 * 4 * GIB  # weights, momentum and gradients
+
+
+def test_a_build_that_looks_at_numbers_is_done_with_numbers(caplog):
+    def child(rate):
+        return nn.Sequential(nn.Linear(4, 64), nn.Dropout(rate), nn.Linear(64, 2))
+
+    looking = lambda _: child(torch.linspace(0.1, 0.5, 3)[1].item())  # noqa: E731
+    plain = lambda _: child(0.3)  # noqa: E731
+    one, other = (
+        estimator(one, Recipe(), rows())(Architecture({"n": 1})) for one in (looking, plain)
+    )
+    assert one == other < 2 * GIB
+    assert not caplog.text
+
+
+def test_weights_from_a_file_and_lazy_layers_are_estimated(tmp_path, caplog):
+    torch.save(nn.Linear(4, 64).state_dict(), tmp_path / "weights.pt")
+
+    def build(_):
+        first = nn.Linear(4, 64)
+        first.load_state_dict(torch.load(tmp_path / "weights.pt"))
+        return nn.Sequential(first, nn.LazyLinear(2))
+
+    assert estimator(build, Recipe(), rows())(Architecture({"n": 1})) < 2 * GIB
+    assert not caplog.text
+
+
+def test_precision_optimizer_and_averages_are_in_it():
+    def build(_):
+        return nn.Sequential(nn.Linear(4, 2**13), nn.Linear(2**13, 2**13), nn.Linear(2**13, 2))
+
+    weights = 4 * 2**26
+
+    def needed(device=None, **recipe):
+        return estimator(build, Recipe(**recipe), rows(), device)(Architecture({"n": 1}))
+
+    usual = needed()
+    assert needed(optimizer="adamw") - usual >= weights
+    assert needed(ema=0.99) - usual >= weights
+    assert needed(precision="float32") < usual  # without copies of the weights in bfloat16
+    assert needed(GPUDevice(GIB, bfloat16=False)) == needed(precision="float32")
 
 
 def test_a_child_that_cannot_be_estimated_has_no_bounds(caplog):

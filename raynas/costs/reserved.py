@@ -18,7 +18,7 @@ from raynas.costs.copied import without_numbers
 from raynas.costs.cuda_autocast import CUDAAutocast
 from raynas.costs.gpu_training import GPUTraining
 from raynas.costs.intercept import Intercept
-from raynas.costs.unwritten import Shapes, blank
+from raynas.costs.unwritten import blank, shaped
 from raynas.trees import mapped
 
 _STEPS: Final = 2  # the second one uses blocks that the first one has left
@@ -99,7 +99,6 @@ class _Memory:
         """
         self.allocator = CachingAllocator()
         self.thread = "forward"
-        self._shapes = Shapes()
         self._blocks: dict[int, Block] = {}  # by storage
         self._workspace = workspace
         self._workspaces: dict[str, Block] = {}
@@ -109,7 +108,7 @@ class _Memory:
         name = func._schema.name  # noqa: SLF001 - torch offers no other way to ask
         if name in _BLAS and self._workspace and self.thread not in self._workspaces:
             self._workspaces[self.thread] = self.allocator.allocate(self._workspace)
-        made = self._shapes(func, args, kwargs)
+        made = shaped(func, args, kwargs)
         self.hold(made if isinstance(made, tuple | list) else (made,))
         return made
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
 import torch
@@ -37,41 +38,23 @@ def blank(tensor: Tensor, count: int | None = None) -> Tensor:
     return torch.empty(shape, dtype=tensor.dtype, device="cpu", memory_format=layout)
 
 
-class Shapes:
-    """Gives operations results of the right shapes, without numbers.
+def shaped(func: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+    """Return what an operation returns, with the right shapes and without numbers.
 
-    What an operation returns is remembered, because networks repeat themselves.
+    Raises:
+        LooksAtNumbersError: The result is no tensor.
     """
-
-    def __init__(self) -> None:
-        """Begin without memory of any operation."""
-        self._known: dict[Any, Any] = {}
-
-    def __call__(self, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
-        """Return the result of an operation.
-
-        Raises:
-            LooksAtNumbersError: The result is no tensor.
-        """
-        schema = func._schema  # noqa: SLF001 - torch offers no other way to ask
-        if any("Tensor" not in str(one.type) for one in schema.returns):
-            raise LooksAtNumbersError(str(func))
-        aliases = [one.alias_info for one in schema.returns]
-        written = [one for one in aliases if one is not None and one.is_write]
-        if (any(aliases) and not written) or torch.Tag.inplace_view in func.tags:
-            return func(*args, **kwargs)  # a view, or a change of the shape itself
-        if written:
-            return kwargs.get("out", args[0] if args else None)
-        return self._new(func, args, kwargs)
-
-    def _new(self, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
-        key = func, _described(args), _described(kwargs)
-        if key not in self._known:
-            self._known[key] = _computed(func, args, kwargs)
-        made = self._known[key]
-        if made is _VIEW:
-            return func(*args, **kwargs)
-        return mapped(_unwritten, made)
+    schema = func._schema  # noqa: SLF001 - torch offers no other way to ask
+    if any("Tensor" not in str(one.type) for one in schema.returns):
+        raise LooksAtNumbersError(str(func))
+    aliases = [one.alias_info for one in schema.returns]
+    written = [one for one in aliases if one is not None and one.is_write]
+    if (any(aliases) and not written) or torch.Tag.inplace_view in func.tags:
+        return func(*args, **kwargs)  # a view, or a change of the shape itself
+    if written:
+        return kwargs.get("out", args[0] if args else None)
+    made = _computed(func, _described(tuple(args)), _described(kwargs))
+    return func(*args, **kwargs) if made is _VIEW else mapped(_unwritten, made)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +70,14 @@ class _Shape:
         return torch.empty_strided(self.size, self.strides, dtype=self.dtype, device=device)
 
 
+@dataclass(frozen=True, slots=True)
+class _Value:
+    """A value that is no tensor; with its type, because True equals 1, and 1 equals 1.0."""
+
+    kind: type
+    value: Any
+
+
 def _described(value: Any) -> Any:
     """Return what decides the shape of a result, as a key of a dictionary."""
     if isinstance(value, Tensor):
@@ -95,24 +86,25 @@ def _described(value: Any) -> Any:
         return tuple(map(_described, value))
     if isinstance(value, Mapping):
         return tuple((name, _described(part)) for name, part in value.items())
-    return type(value), value  # True equals 1, and 1.0 too
+    return _Value(type(value), value)
 
 
-def _computed(func: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+@lru_cache(maxsize=2**14)  # networks repeat themselves, and are like others of their space
+def _computed(func: Any, args: tuple[Any, ...], kwargs: tuple[tuple[str, Any], ...]) -> Any:
     """Return the shapes of what an operation returns; ``_VIEW`` if it is a view."""
     seen: set[int] = set()
 
-    def meta(value: Any) -> Any:
-        if not isinstance(value, Tensor):
-            return value
-        tensor = _described(value).tensor(_META)
+    def meta(part: _Shape | _Value) -> Any:
+        if isinstance(part, _Value):
+            return part.value
+        tensor = part.tensor(_META)
         seen.add(_storage(tensor))
         return tensor
 
-    given = mapped(meta, dict(kwargs))
+    named = {name: mapped(meta, part) for name, part in kwargs}
     if any(one.name == "device" for one in func._schema.arguments):  # noqa: SLF001
-        given["device"] = _META
-    made = func(*mapped(meta, tuple(args)), **given)
+        named["device"] = _META
+    made = func(*mapped(meta, args), **named)
     if isinstance(made, Tensor) and _storage(made) in seen:  # the schema says it is none
         return _VIEW
     return mapped(lambda part: _described(part) if isinstance(part, Tensor) else None, made)
