@@ -100,59 +100,91 @@ class Found:
     Attributes:
         metrics: The winner's test metrics.
         epochs: How many epochs the search spent.
+        seconds: Of one core, for the search and the winner.
         data: The task's data.
-        test: Trains another network like the winner, and returns its test metrics.
+        test: Trains another network as a trial and as a winner; returns its test metrics.
     """
 
     metrics: Any
     epochs: int
+    seconds: float
     data: Any
     test: Callable[[Any], Any]
 
 
-def winner_of(seconds: float, **settings: Any) -> Found:
-    """Search for so many seconds of one core; train and test the winner as raynas does.
-
-    A trial that runs at the end is trained to its own end.
-    """
+def winner_of(**settings: Any) -> Found:
+    """Search, train and test the winner as raynas does; there are 40 trials if nothing is said."""
     from raynas.execution.conductor import Conductor
     from raynas.experiment.experiment import experiment_from
     from raynas.experiment.resolve.resolved import resolve
     from raynas.experiment.run.folder import checkpoints
     from raynas.trial import History
 
+    started = time.process_time()
     with TemporaryDirectory() as folder:
-        experiment = experiment_from({"trials": 10**6, "output": Path(folder), **settings})
+        experiment = experiment_from({**settings, "output": Path(folder)})
         resolved = resolve(experiment)
         experiment = resolved.experiment
         history = History(experiment.objectives)
         conductor = Conductor(resolved.plan, history, history.apply, lambda: 0.0)
         checkpoints(experiment.output).folder.mkdir(parents=True)
-        spent, started = 0, time.process_time()
-        while time.process_time() - started < seconds and (trial := conductor.next()):
+        spent = 0
+        while trial := conductor.next():
             checkpoints(experiment.output).endow(trial, history)
             spent += sum(1 for _ in _trained(experiment, resolved, conductor, trial))
         chosen = conductor.recommendation
         assert chosen is not None, "no trial finished"
-    tested = partial(_tested, resolved, experiment.epochs, experiment.seed)
-    found = tested(lambda: resolved.build(chosen.trial.architecture))
-    return Found(found, spent, resolved.data, tested)
+    make = partial(resolved.build, chosen.trial.architecture)
+    until = chosen.trial.metrics.get("best_epoch", resolved.plan.epochs)
+    metrics = _tested(resolved, experiment.seed, make, int(until))
+    seconds = time.process_time() - started
+    return Found(
+        metrics, spent, seconds, resolved.data, partial(_alike, resolved, experiment.seed)
+    )
 
 
-def _tested(resolved: Any, epochs: int, seed: int, make: Callable[[], Any]) -> Any:
+def _alike(resolved: Any, seed: int, make: Callable[[], Any]) -> Any:
+    """Train a network as a trial, which says for how many epochs, and then as a winner."""
+    data = resolved.data
+    training = _training(resolved, seed, make, data.train, valid=data.valid)
+    until = resolved.plan.epochs
+    for _ in range(resolved.plan.epochs):
+        until = training.step().metrics.get("best_epoch", until)
+    return _tested(resolved, seed, make, int(until))
+
+
+def _tested(resolved: Any, seed: int, make: Callable[[], Any], until: int) -> Any:
     """Train a network on training and validation data, and test it."""
+    data = resolved.data
+    training = _training(resolved, seed, make, data.merged())
+    for _ in range(until):
+        training.step()
+    scores = training.test(lambda: _examples(data.test, data))
+    params = sum(each.numel() for each in training.child.parameters())
+    return {**scores, "params": params}
+
+
+def _training(
+    resolved: Any, seed: int, make: Callable[[], Any], part: Any, valid: Any = None
+) -> Any:
+    from raynas.rng import seed_weights, winner_seed
+    from raynas.training.train import Training
+
+    data = resolved.data
+    seed_weights(winner_seed(seed))
+    return Training(
+        make(),
+        _examples(part, data),
+        resolved.recipe,
+        epochs=resolved.plan.epochs,
+        seed=winner_seed(seed),
+        valid=valid and _examples(valid, data),
+    )
+
+
+def _examples(part: Any, data: Any) -> Any:
     import torch
 
-    from raynas.rng import seed_weights, winner_seed
     from raynas.training.examples import Examples
-    from raynas.training.train import Training, evaluate
 
-    data, device = resolved.data, torch.device("cpu")
-    seed_weights(winner_seed(seed))
-    known = Examples.of(data.merged(), data, device)
-    training = Training(make(), known, resolved.recipe, epochs=epochs, seed=winner_seed(seed))
-    for _ in range(epochs):
-        training.step()
-    scores = evaluate(training.child, Examples.of(data.test, data, device))
-    params = sum(each.numel() for each in training.child.parameters())
-    return {**{f"test_{name}": value for name, value in scores.metrics.items()}, "params": params}
+    return Examples.of(part, data, torch.device("cpu"))

@@ -1,24 +1,27 @@
 """Tables, texts, language models and series: the search, a network made by hand, and a standard.
 
-One command per task. For each seed the search (default searcher and scheduler, in this process,
-its space the one for such data) is given two minutes of one core. Its winner, a sensible
-network made by hand and scikit-learn's models (an n-gram with backoff for language models) are
-then trained on training and validation data and tested once on the same test data. The networks
-are trained by the same loop for the same epochs. A seed divides tables and texts anew; the pieces
-of series and of the language model stay.
+For each seed, the search has 16 trials and the defaults of raynas and of the task: searcher,
+scheduler, recipe, epochs and folds; only the space for such data is named. It runs in this process
+on one core. Its winner, a network made by hand and scikit-learn's models (an n-gram for language
+models) are trained on training and validation data and tested once on the same test data. The
+network made by hand has the same recipe and epochs as the winner. A seed divides tables and texts
+anew; the pieces of series and of the language model stay.
 
-    python benchmarks/own_tasks.py breast_cancer [--seeds 3] [--seconds 120]
+    python benchmarks/own_tasks.py                           # all tasks, five seeds
+    python benchmarks/own_tasks.py --tasks wine,co2 --seeds 3
 
-The tasks are the keys of ``CASES``. A table has a row for each model: the mean over the seeds, and
-the least and largest value.
+Each row has the mean over the seeds with its standard error, and the paired difference of the
+search to the model of the row. In the last column a + says by how much the search is better.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterator, Mapping
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from statistics import fmean, stdev
 from typing import Any
 
 import own_tasks_by_hand as by_hand
@@ -33,25 +36,23 @@ class Case:
     Attributes:
         task: The name of the task, and its options.
         space: The space that is searched.
-        epochs: The full length of a training.
         made: Makes the network by hand, given what ``build`` is told.
         standards: Other models by name: functions of the data that return test metrics.
-        shown: The metrics in the table, without ``test_``.
+        metric: The test metric in the table.
     """
 
     task: tuple[str, Mapping[str, Any]]
     space: str
-    epochs: int
     made: Callable[[Mapping[str, Any]], Any]
     standards: Mapping[str, Callable[[Any], Mapping[str, float]]]
-    shown: tuple[str, ...]
+    metric: str
 
 
-def _table(name: str, *shown: str) -> Case:
-    models = standard.REGRESSORS if "rmse" in shown else standard.CLASSIFIERS
+def _table(name: str, metric: str) -> Case:
+    models = standard.REGRESSORS if metric == "rmse" else standard.CLASSIFIERS
     tables = {each: partial(standard.table, make) for each, make in models.items()}
     task = "tabular", {"embedded": name}
-    return Case(task, "tabular", 30, by_hand.perceptron, tables, shown)
+    return Case(task, "tabular", by_hand.perceptron, tables, metric)
 
 
 def _series(name: str, season: int, **options: int) -> Case:
@@ -59,30 +60,29 @@ def _series(name: str, season: int, **options: int) -> Case:
         "last season": partial(standard.repeated, season),
         "last value": partial(standard.repeated, 1),
         "gradient boosting": standard.boosted,
+        "ridge on lags": standard.ridge_on_lags,
     }
     task = "series", {"embedded": name, **options}
-    return Case(task, "series", 30, by_hand.forecaster, models, ("rmse", "mase"))
+    return Case(task, "series", by_hand.forecaster, models, "rmse")
 
 
 CASES = {
-    "breast_cancer": _table("breast_cancer", "accuracy", "roc_auc", "macro_f1"),
-    "wine": _table("wine", "accuracy", "roc_auc", "macro_f1"),
-    "diabetes": _table("diabetes", "rmse", "r2"),
+    "breast_cancer": _table("breast_cancer", "accuracy"),
+    "wine": _table("wine", "accuracy"),
+    "diabetes": _table("diabetes", "rmse"),
     "text": Case(
         ("text", {}),
         "textnas",
-        15,
         by_hand.text_cnn,
         {"TF-IDF + logistic regression": standard.tf_idf},
-        ("accuracy", "macro_f1"),
+        "accuracy",
     ),
     "language_model": Case(
         ("language_model", {}),
         "recurrent_cells",
-        5,
         by_hand.lstm,
         {"n-gram with backoff": standard.n_gram},
-        ("bits_per_token", "perplexity"),
+        "bits_per_token",
     ),
     "sunspots": _series("sunspots", 11),
     "co2": _series("co2", 52, length=60),
@@ -92,51 +92,49 @@ CASES = {
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("case", choices=CASES)
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--seconds", type=float, default=120, help="of one core, for the search")
-    parser.add_argument("--epochs", type=int, help="the full length of a training")
-    parser.add_argument("--space", help="another space")
+    parser.add_argument("--tasks", default=",".join(CASES), help="some of them, with commas")
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--trials", type=int, default=16)
     told = parser.parse_args()
-    case = CASES[told.case]
-    settings = {
-        "space": told.space or case.space,
-        "epochs": told.epochs or case.epochs,
-        "seconds": told.seconds,
-    }
-    rows: dict[str, list[Mapping[str, float]]] = {}
-    for seed in range(told.seeds):
-        for name, metrics in _compared(case, {**settings, "seed": seed}):
-            rows.setdefault(name, []).append(metrics)
-            print(f"seed {seed}, {name}: {_said(metrics)}", flush=True)
-    _print(case.shown, rows)
+    print("| task | model | score | the search is better by |\n|---|---|---|---|")
+    for name in told.tasks.split(","):
+        rows: dict[str, list[float]] = {}
+        spent: list[float] = []
+        for seed in range(told.seeds):
+            for model, value in _compared(CASES[name], told.trials, seed, spent):
+                rows.setdefault(model, []).append(value)
+                print(f"{name}, seed {seed}, {model}: {value:.4g}", file=sys.stderr, flush=True)
+        print("\n".join(_table_of(name, CASES[name].metric, rows)), flush=True)
+        print(f"| | | {fmean(spent):.0f} s of one core | |", flush=True)
 
 
-def _compared(case: Case, settings: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Yield the name and the test metrics of every model."""
+def _compared(
+    case: Case, trials: int, seed: int, spent: list[float]
+) -> Iterator[tuple[str, float]]:
+    """Yield the name and the test score of every model; note the seconds of the search."""
     task, options = case.task
-    found = winner_of(task=task, task_options=options, **settings)
-    spent = {"search_epochs": found.epochs}
-    yield f"search in {settings['space']}", {**found.metrics, **spent}
-    yield "network by hand", found.test(partial(case.made, found.data.told))
+    metric = f"test_{case.metric}"
+    chosen = {"task": task, "task_options": options, "space": case.space}
+    found = winner_of(**chosen, trials=trials, seed=seed)
+    spent.append(found.seconds)
+    yield "search", found.metrics[metric]
+    yield "network by hand", found.test(partial(case.made, found.data.told))[metric]
     for name, model in case.standards.items():
-        yield name, model(found.data)
+        yield name, model(found.data)[metric]
 
 
-def _said(metrics: Mapping[str, float]) -> str:
-    return "  ".join(f"{name} {value:.4g}" for name, value in metrics.items())
+def _table_of(task: str, metric: str, rows: Mapping[str, Sequence[float]]) -> Iterator[str]:
+    sign = 1.0 if metric == "accuracy" else -1.0
+    unit, digits = (100.0, 1) if metric == "accuracy" else (1.0, 3)
+    for name, values in rows.items():
+        gaps = [sign * (one - other) for one, other in zip(rows["search"], values, strict=True)]
+        gap = "" if name == "search" else f"{_mean(gaps, unit, digits, '+')}"
+        yield f"| {task}, {metric} | {name} | {_mean(values, unit, digits)} | {gap} |"
 
 
-def _print(shown: tuple[str, ...], rows: Mapping[str, list[Mapping[str, float]]]) -> None:
-    print("\n| model | " + " | ".join(shown) + " |\n|---|" + "---|" * len(shown))
-    for name, runs in rows.items():
-        cells = []
-        for metric in shown:
-            values = [run[f"test_{metric}"] for run in runs if f"test_{metric}" in run]
-            mean = sum(values) / len(values) if values else float("nan")
-            spread = f" ({min(values):.4g} to {max(values):.4g})" if values else ""
-            cells.append(f"{mean:.4g}{spread}")
-        print(f"| {name} | {' | '.join(cells)} |")
+def _mean(values: Sequence[float], unit: float, digits: int, sign: str = "") -> str:
+    error = stdev(values) / len(values) ** 0.5 if len(values) > 1 else float("nan")
+    return f"{unit * fmean(values):{sign}.{digits}f} ± {unit * error:.{digits}f}"
 
 
 if __name__ == "__main__":

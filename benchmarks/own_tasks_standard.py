@@ -54,10 +54,10 @@ def table(make: Callable[[], Any], data: Any) -> Mapping[str, float]:
 
 def scores(goal: Any, predictions: Any, targets: Any) -> Mapping[str, float]:
     """Return the metrics of the task's own goal."""
-    from raynas.goals.metric import value_of
+    from raynas.goals.metric import new_metrics, value_of
 
     found = {}
-    for name, metric in goal.metrics().items():
+    for name, metric in new_metrics(goal.metrics()).items():
         metric.update(torch.from_numpy(predictions).double(), torch.from_numpy(targets))
         found[f"test_{name}"] = value_of(name, metric)
     return found
@@ -125,9 +125,19 @@ def repeated(period: int, data: Any) -> Mapping[str, float]:
 
 
 def boosted(data: Any) -> Mapping[str, float]:
-    """Gradient boosting on the window, a model for each step; differences from the last value."""
+    """Gradient boosting on the window, a model for each step."""
     from sklearn.multioutput import MultiOutputRegressor
 
+    return _on_lags(MultiOutputRegressor(_hgb_regressor()), data)
+
+
+def ridge_on_lags(data: Any) -> Mapping[str, float]:
+    """Ridge regression on the window."""
+    return _on_lags(_ridge(), data)
+
+
+def _on_lags(model: Any, data: Any) -> Mapping[str, float]:
+    """Fit a model to differences from the last value of each window."""
     known = data.merged()
 
     def columns(split: Any) -> tuple[Any, Any]:
@@ -136,6 +146,6 @@ def boosted(data: Any) -> Mapping[str, float]:
         return np.concatenate([series - level, level], 1), level
 
     past, level = columns(known)
-    model = MultiOutputRegressor(_hgb_regressor()).fit(past, known.targets - level)
+    model.fit(past, known.targets - level)
     past, level = columns(data.test)
     return scores(data.goal, model.predict(past) + level, data.test.targets)
