@@ -52,7 +52,14 @@ class LanguageModel:
     name: ClassVar[str] = "language_model"
     space: ClassVar[str] = "recurrent_cells"
     recipe: ClassVar[Mapping[str, object]] = MappingProxyType(
-        {"batch_size": 32, "lr": 0.5, "grad_clip": 1.0, "label_smoothing": 0.0}
+        {
+            "optimizer": "adamw",
+            "lr": 5e-3,
+            "weight_decay": 0.01,
+            "batch_size": 16,
+            "grad_clip": 1.0,
+            "label_smoothing": 0.0,
+        }
     )
 
     file: Path | None = None

@@ -30,7 +30,7 @@ def build(
     *,
     vocabulary: int,
     length: int,
-    width: int = 64,
+    width: int = 128,
     layers: int = 1,
     dropout: float = 0.1,
 ) -> nn.Module:
