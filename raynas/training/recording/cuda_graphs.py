@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cached_property
@@ -17,20 +18,20 @@ _WAITS = "called a synchronizing CUDA operation"  # torch's warning
 
 
 class CudaGraphs:
-    """Records calls on a GPU, in one pool of memory, because only one of them runs at a time."""
+    """Records calls on a GPU.
+
+    All recordings that are held at a time have one pool of memory, because only one of them runs.
+    """
 
     def __init__(self, device: torch.device) -> None:
         """Prepare for a device."""
         self._device = device
+        self._last: Callable[[], torch.cuda.CUDAGraph | None] = lambda: None
 
     @cached_property
     def _stream(self) -> Any:
         # Autograd works on the stream of the forward pass, and the default one cannot be recorded.
         return torch.cuda.Stream(self._device)  # type: ignore[no-untyped-call]  # torch's own
-
-    @cached_property
-    def _pool(self) -> Any:
-        return torch.cuda.graph_pool_handle()
 
     def warmed(self, call: Call) -> Any:
         """Call on the stream of the recordings; return the result."""
@@ -55,12 +56,13 @@ class CudaGraphs:
 
     def record(self, call: Call) -> Call:
         """Record the call without running it; the result replays it."""
-        graph = torch.cuda.CUDAGraph()
+        graph, held = torch.cuda.CUDAGraph(), self._last()
+        pool = held.pool() if held else None  # torch refuses a pool whose recordings are all gone
         try:
             # Other threads, such as those that load data, may use the device in the meantime.
             with torch.cuda.graph(
                 graph,
-                pool=self._pool,
+                pool=pool,
                 stream=self._stream,
                 capture_error_mode="thread_local",
             ):
@@ -68,6 +70,8 @@ class CudaGraphs:
         except BaseException:
             self._renew_generator()
             raise
+
+        self._last = weakref.ref(graph)
 
         def replay() -> Any:
             graph.replay()
