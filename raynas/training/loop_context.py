@@ -102,8 +102,8 @@ class LoopContext:
 
         Args:
             step: Computes with trees of tensors; usually a step of the optimizer.
-            parts: All networks and optimizers that it uses. The learning rate of an optimizer must
-                be a tensor on the device.
+            parts: All networks and optimizers that it uses. An optimizer needs ``fused=True`` or
+                ``capturable=True``, and a learning rate that is a tensor on the device.
         """
         self._recorded.append(Recorded(step, parts, recorder_for(self.device)))
         return self._recorded[-1]
