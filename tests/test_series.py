@@ -46,13 +46,13 @@ def test_a_shift_of_feature_0_shifts_the_forecast(body, linear):
         assert not torch.allclose(network(shifted), network(x) + 7, atol=1e-4)
 
 
-def test_the_linear_part_alone_is_nlinear():
+def test_the_linear_part_alone_is_nlinear_in_deviations_of_the_window():
     network = built(next(sampled(linear="layer"))).eval()
     for parameter in network.own.parameters():
         parameter.data.zero_()
     x = torch.randn(4, 20, 2)
-    last = x[:, -1:, 0]
-    expected = network.linear(x[:, :, 0] - last) + last
+    last, scale = x[:, -1:, 0], x[:, :, 0].std(1, keepdim=True, correction=0)
+    expected = network.linear((x[:, :, 0] - last) / scale) * scale + last
     assert torch.allclose(network(x), expected, atol=1e-5)
 
 
