@@ -334,7 +334,9 @@ def test_the_command_line_wins_over_the_file_and_the_file_over_the_defaults(tmp_
     }
     assert changed == {
         **given,
-        "objective": "val_accuracy",  # that of the task
+        "objective": "val_accuracy",  # the task decides this and the next two
+        "scheduler": "asha",
+        "folds": 1,
         "trials": 6,
         "training": {"lr": 0.25, "momentum": 0.8, "warmup": 0.2},
     }
