@@ -94,13 +94,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tasks", default=",".join(CASES), help="some of them, with commas")
     parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--first-seed", type=int, default=0)
     parser.add_argument("--trials", type=int, default=16)
     told = parser.parse_args()
     print("| task | model | score | the search is better by |\n|---|---|---|---|")
     for name in told.tasks.split(","):
         rows: dict[str, list[float]] = {}
         spent: list[float] = []
-        for seed in range(told.seeds):
+        for seed in range(told.first_seed, told.first_seed + told.seeds):
             for model, value in _compared(CASES[name], told.trials, seed, spent):
                 rows.setdefault(model, []).append(value)
                 print(f"{name}, seed {seed}, {model}: {value:.4g}", file=sys.stderr, flush=True)
