@@ -8,7 +8,7 @@ from search_spaces.series.bodies import CausalBlock, Convolution
 from search_spaces.series.decisions import body as body_of
 
 CONVOLUTION = {
-    "linear": "none",
+    "linear": "mean",
     "body": "convolution",
     "body.convolution.width": 16,
     "body.convolution.dropout": 0.0,
@@ -31,16 +31,19 @@ def sampled(**wanted):
             yield architecture
 
 
-@pytest.mark.parametrize("body", ["convolution", "recurrence", "attention"])
-@pytest.mark.parametrize("linear", ["last", "layer"])
-def test_a_shift_of_feature_0_shifts_the_forecast(body, linear):
-    """This is what subtracting the last value is for: levels never seen in training."""
+@pytest.mark.parametrize("body", ["dense", "convolution", "recurrence", "attention"])
+@pytest.mark.parametrize("linear", ["mean", "last", "layer"])
+def test_a_shift_of_feature_0_shifts_the_forecast_and_a_factor_scales_it(body, linear):
+    """This is what the normalisation of windows is for: levels never seen in training."""
     for architecture, _ in zip(sampled(body=body, linear=linear), range(3), strict=False):
         network = built(architecture).eval()
         x = torch.randn(4, 20, 2)
         shifted = x.clone()
         shifted[:, :, 0] += 7
         assert torch.allclose(network(shifted), network(x) + 7, atol=1e-4)
+        scaled = x.clone()
+        scaled[:, :, 0] *= 3
+        assert torch.allclose(network(scaled), network(x) * 3, atol=1e-4)
         shifted = x.clone()
         shifted[:, :, 1] += 7
         assert not torch.allclose(network(shifted), network(x) + 7, atol=1e-4)
@@ -88,7 +91,7 @@ def test_lengths_that_no_patch_divides(length):
 
 @pytest.mark.parametrize("body", ["convolution", "recurrence", "attention"])
 def test_the_last_value_matters(body):
-    network = built(next(sampled(body=body, linear="none"))).eval()
+    network = built(next(sampled(body=body, linear="mean"))).eval()
     x = torch.randn(2, 20, 2)
     changed = x.clone()
     changed[:, -1] += 1

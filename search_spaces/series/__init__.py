@@ -2,9 +2,9 @@
 
 A dense network reads all places at once; it suits short series. The convolutions are those of a
 TCN (Bai et al., 2018, arXiv:1803.01271), attention reads patches as in PatchTST (Nie et al., 2023,
-arXiv:2211.14730), recurrence is a GRU or an LSTM. The last value of feature 0 can be subtracted
-from this feature and added to the forecast, alone or with a linear layer on this feature, as in
-NLinear (Zeng et al., 2023, arXiv:2205.13504).
+arXiv:2211.14730), recurrence is a GRU or an LSTM. Each window of feature 0 is normalised by its
+deviation and by its mean or its last value, and the forecast is scaled back; the last value comes
+alone or with a linear layer on this feature, as in NLinear (Zeng et al., 2023, arXiv:2205.13504).
 """
 
 from __future__ import annotations

@@ -69,7 +69,7 @@ def graph(architecture: Architecture) -> Graph:
 
 SPACE: Final = Space(
     {
-        "linear": Choice(("none", "last", "layer")),
+        "linear": Choice(("mean", "last", "layer")),
         "body": Choice(
             {
                 "dense": _DENSE,
@@ -100,7 +100,7 @@ def draw(architecture: Architecture) -> str:
     """Return one line for the linear part, one for the sizes, and one per block or layer."""
     kind, decided = body(architecture)
     linear = {
-        "none": "outputs = network(series)",
+        "mean": "outputs = network(series - mean) + mean",
         "last": "outputs = network(series - last value) + last value",
         "layer": "outputs = network(series - last value) + linear(same) + last value",
     }

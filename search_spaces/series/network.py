@@ -33,44 +33,38 @@ def network(architecture: Architecture, input_shape: tuple[int, ...], outputs: i
             own = Recurrence(decided, features, outputs)
         case _:
             own = Attention(decided, length, features, outputs)
-    if architecture["linear"] == "none":
-        return Forecast(own)
-    return Changes(own, nn.Linear(length, outputs) if architecture["linear"] == "layer" else None)
+    linear = nn.Linear(length, outputs) if architecture["linear"] == "layer" else None
+    return Forecast(own, linear, by_mean=architecture["linear"] == "mean")
 
 
 class Forecast(nn.Module):
-    """Forecast the values of feature 0."""
+    """Forecast feature 0 by its changes, in deviations of its window.
 
-    def __init__(self, own: nn.Module) -> None:
-        """Keep what reads the series."""
-        super().__init__()
-        self.own = own
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Map ``[batch, length, features]`` to ``[batch, outputs]``."""
-        forecast: Tensor = self.own(x)
-        return forecast
-
-
-class Changes(Forecast):
-    """Forecast how feature 0 will differ from its last value, in deviations of its window.
-
-    So a network can forecast values, and swings, that are larger than all in training (reversible
-    instance normalisation: Kim et al., 2022, ICLR).
+    So a network can forecast levels, and swings, that are larger than all in training (reversible
+    instance normalisation: Kim et al., 2022, ICLR, which takes changes from the mean).
     """
 
-    def __init__(self, own: nn.Module, linear: nn.Linear | None) -> None:
-        """Keep the parts: ``own`` reads all features, ``linear`` only feature 0."""
-        super().__init__(own)
+    def __init__(self, own: nn.Module, linear: nn.Linear | None, *, by_mean: bool) -> None:
+        """Keep the parts.
+
+        Args:
+            own: Reads all features.
+            linear: Reads feature 0, if it is there; its outputs are added.
+            by_mean: Whether changes are those from the mean of the window; if not, from its last
+                value.
+        """
+        super().__init__()
+        self.own = own
         self.linear = linear
+        self.by_mean = by_mean
 
     def forward(self, x: Tensor) -> Tensor:
         """Map ``[batch, length, features]`` to ``[batch, outputs]``."""
         series = x[:, :, 0]
-        last = series[:, -1:]
+        level = series.mean(1, keepdim=True) if self.by_mean else series[:, -1:]
         scale = series.std(1, keepdim=True, correction=0).clamp(min=_LEAST)
-        changes = (series - last) / scale
-        forecast = super().forward(torch.cat([changes.unsqueeze(-1), x[:, :, 1:]], -1))
+        changes = (series - level) / scale
+        forecast: Tensor = self.own(torch.cat([changes.unsqueeze(-1), x[:, :, 1:]], -1))
         if self.linear is not None:
             forecast = forecast + self.linear(changes)
-        return forecast * scale + last
+        return forecast * scale + level
