@@ -71,8 +71,10 @@ def test_a_trial_comes_to_a_checkpoint_and_goes_on_from_there(search, tmp_path):
 
 
 def test_before_the_run_begins_it_ends_at_once(search, tmp_path):
+    waits = "from pathlib import Path\nPath(__file__).with_name('read').touch()\ntime.sleep(60)\n"
+    (tmp_path / "slow.py").write_text(SLOW + waits)
     with process(*search) as started:
-        time.sleep(1.5)
+        assert wait_until((tmp_path / "read").exists, started), started.stderr.read()
         os.kill(started.pid, signal.SIGHUP)
         started.communicate(timeout=PATIENCE)
         assert started.returncode in {128 + signal.SIGHUP, -signal.SIGHUP}
