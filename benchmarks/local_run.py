@@ -44,7 +44,8 @@ def play(**settings: Any) -> Iterator[tuple[int, Any]]:
 
 def _trained(experiment: Any, resolved: Any, conductor: Any, trial: Any) -> Iterator[None]:
     """Train a trial until it ends or is stopped; yield after every new epoch."""
-    from raynas.execution.worker import Notice, TrainingContext, train
+    from raynas.execution.training_context import TrainingContext
+    from raynas.execution.worker import Notice, train
     from raynas.experiment.run.search import trial_spec
     from raynas.schedulers import Verdict
     from raynas.trial import Failed

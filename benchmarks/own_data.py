@@ -31,6 +31,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+from overhead import Figures
 
 IMAGES, BATCH, TURNS = 1000, 50, 15
 LIMIT = 96 * 2**20  # bytes that the memory test may take beside torch
@@ -285,7 +286,9 @@ class Rows:
 def one_trial() -> None:
     """Train one trial in this process, by what a worker calls."""
     from raynas.data import Loop, LoopData
-    from raynas.execution.worker import TrainingContext, TrialSpec, train
+    from raynas.execution.training_context import TrainingContext
+    from raynas.execution.trial_spec import TrialSpec
+    from raynas.execution.worker import train
     from raynas.space import Architecture
     from raynas.training.recipe import Recipe
 
@@ -316,12 +319,11 @@ def trials() -> None:
             max_concurrent=WORKERS,
         )
     reports = [report for trial in result.history.trials.values() for report in trial.reports]
-    busy = sum(report.seconds for report in reports)
-    first = min(report.at - report.seconds for report in reports)
-    last = max(report.at for report in reports)
+    spans = [(report.at - report.seconds, report.at) for report in reports]
+    figures = Figures.of(spans, began, TRIALS)
     print(
-        f"{TRIALS} trials: utilisation {busy / WORKERS / (last - first):.2f}, "
-        f"{(last - began):.0f} s with the start",
+        f"{TRIALS} trials: utilisation {figures.utilisation:.2f}, "
+        f"{figures.trials_per_s:.2f} trials/s with the start",
         flush=True,
     )
 

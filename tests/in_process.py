@@ -9,8 +9,9 @@ import numpy as np
 import raynas
 from raynas.execution.packing import Resources
 from raynas.execution.ray_tune.trainable import as_config, as_told
+from raynas.execution.training_context import TrainingContext
 from raynas.execution.winner import retrain
-from raynas.execution.worker import TrainingContext, train
+from raynas.execution.worker import train
 from raynas.experiment.resolve.resolved import resolve
 from raynas.experiment.run import search as module
 from raynas.experiment.run.folder import open_run

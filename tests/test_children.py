@@ -15,8 +15,10 @@ import raynas
 from raynas.costs import measure, training_bytes
 from raynas.errors import SpaceError, TrialError
 from raynas.execution import winner
+from raynas.execution.training_context import TrainingContext
+from raynas.execution.trial_spec import TrialSpec
 from raynas.execution.winner import retrain
-from raynas.execution.worker import TrainingContext, TrialSpec, train
+from raynas.execution.worker import train
 from raynas.experiment.resolve.briefs import builder
 from raynas.goals.outputs import main_output
 from raynas.proxies import Batch, score

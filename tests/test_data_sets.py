@@ -13,7 +13,9 @@ from torch.utils.data import Dataset, TensorDataset
 from raynas.data import Data
 from raynas.errors import ConfigError, DataError
 from raynas.execution.ray_tune.packing_code import Packed
-from raynas.execution.worker import TrainingContext, TrialSpec, train
+from raynas.execution.training_context import TrainingContext
+from raynas.execution.trial_spec import TrialSpec
+from raynas.execution.worker import train
 from raynas.goals import Classification
 from raynas.training.loading import batches_of
 from raynas.training.recipe import Recipe

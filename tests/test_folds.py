@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 import raynas
 from raynas.data import Data, Division, Moments, check_divisible
 from raynas.errors import ConfigError
-from raynas.execution.worker import Repeats, TrainingContext, TrialSpec, train
+from raynas.execution.training_context import TrainingContext
+from raynas.execution.trial_spec import Repeats, TrialSpec
+from raynas.execution.worker import train
 from raynas.experiment.experiment import Experiment
 from raynas.experiment.resolve.resolved import resolve
 from raynas.searchers import make

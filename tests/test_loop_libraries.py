@@ -9,7 +9,9 @@ import pytest
 from torch import nn
 
 from raynas.data import Loop
-from raynas.execution.worker import TrainingContext, TrialSpec, train
+from raynas.execution.training_context import TrainingContext
+from raynas.execution.trial_spec import TrialSpec
+from raynas.execution.worker import train
 from raynas.tasks import Source
 from raynas.training.recipe import Recipe
 

@@ -12,14 +12,10 @@ import torch
 from torch import nn
 
 from raynas.data import Loop, LoopData
+from raynas.execution.training_context import TrainingContext
+from raynas.execution.trial_spec import TrialSpec
 from raynas.execution.winner import retrain
-from raynas.execution.worker import (
-    Notice,
-    TrainingContext,
-    TrialSpec,
-    UnexplainedFailureError,
-    train,
-)
+from raynas.execution.worker import Notice, UnexplainedFailureError, train
 from raynas.training import loop_thread
 from raynas.training.loop_context import adopt, packed, unpacked
 from raynas.training.recipe import Recipe

@@ -14,7 +14,9 @@ from torch.nn import functional
 import raynas
 from raynas.data import Data, Split
 from raynas.errors import ConfigError, DataError
-from raynas.execution.worker import TrainingContext, TrialSpec, train
+from raynas.execution.training_context import TrainingContext
+from raynas.execution.trial_spec import TrialSpec
+from raynas.execution.worker import train
 from raynas.experiment.run import search as search_module
 from raynas.goals import Goal
 from raynas.rng import seed_weights

@@ -12,7 +12,9 @@ from torch.utils.data import Dataset, get_worker_info
 from raynas.data import Data
 from raynas.errors import StorageError
 from raynas.execution.retries import place
-from raynas.execution.worker import TrainingContext, TrialSpec, UnexplainedFailureError, train
+from raynas.execution.training_context import TrainingContext
+from raynas.execution.trial_spec import TrialSpec
+from raynas.execution.worker import UnexplainedFailureError, train
 from raynas.experiment.resolve.briefs import builder
 from raynas.goals import Classification
 from raynas.tasks import Source

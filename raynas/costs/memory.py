@@ -114,7 +114,7 @@ def _measured(child: nn.Module, batch: Made, loss: Loss) -> int:
 
 def _moments(child: nn.Module, batch: Made, loss: Loss) -> list[int]:
     """Return the bytes in use after each allocation of a step, including those before it."""
-    from raynas.costs.intercept import Intercept  # noqa: PLC0415
+    from raynas.intercept import Intercept  # noqa: PLC0415
 
     child = copied(child)
     tally = _Tally([*child.parameters(), *child.buffers()])

@@ -17,8 +17,8 @@ from raynas.costs.allocator import Block, CachingAllocator
 from raynas.costs.copied import without_numbers
 from raynas.costs.cuda_autocast import CUDAAutocast
 from raynas.costs.gpu_training import GPUTraining
-from raynas.costs.intercept import Intercept
 from raynas.costs.unwritten import blank, shaped
+from raynas.intercept import Intercept
 from raynas.trees import mapped
 
 _STEPS: Final = 2  # the second one uses blocks that the first one has left

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from raynas.data import LoopData
 from raynas.errors import ConfigError
-from raynas.execution.worker import TrainingContext
+from raynas.execution.training_context import TrainingContext
 from raynas.proxies import Batch, Scores, score_all
 from raynas.searchers.screened import Assessment
 from raynas.space import Architecture

@@ -18,7 +18,7 @@ from raynas.data import Data, LoopData
 from raynas.execution.gpu_device import GPUDevice
 from raynas.execution.packing import SMALLEST
 from raynas.execution.step_memory import on_gpu, resident_bytes, step_bytes
-from raynas.execution.worker import TRAINING
+from raynas.execution.training_context import TRAINING
 from raynas.space import Architecture
 from raynas.training.recipe import Recipe
 from raynas.trial import History, Trial

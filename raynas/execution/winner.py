@@ -18,17 +18,10 @@ from typing import Any, Final
 
 from raynas.errors import StorageError
 from raynas.execution.checkpoint_file import read, save
+from raynas.execution.training_context import Parts, TrainingContext, begin
+from raynas.execution.trial_spec import TrialSpec
 from raynas.execution.uncollected import uncollected
-from raynas.execution.worker import (
-    Parts,
-    TrainingContext,
-    TrialSpec,
-    begin,
-    check_process,
-    explained,
-    failure,
-    load,
-)
+from raynas.execution.worker import check_process, explained, failure, load
 from raynas.training.exported import Exported
 from raynas.training.memory import memory_fails
 from raynas.training.torch_globals import torch_globals_kept

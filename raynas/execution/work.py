@@ -8,7 +8,7 @@ from types import ModuleType
 from typing import Any
 
 from raynas.data import Data, Loop, LoopData
-from raynas.execution.worker import ONCE, Repeats
+from raynas.execution.trial_spec import ONCE, Repeats
 from raynas.space import Architecture
 from raynas.training.recipe import Recipe
 

@@ -9,8 +9,8 @@ from typing import Any, Final
 import torch
 from torch import Tensor
 
-from raynas.costs.intercept import Intercept
 from raynas.errors import SpaceError, TrialError
+from raynas.intercept import Intercept
 from raynas.proxies.subject import Subject
 
 _aten = torch.ops.aten

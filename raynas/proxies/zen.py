@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from raynas.costs.intercept import Intercept
 from raynas.errors import SpaceError, TrialError
+from raynas.intercept import Intercept
 from raynas.proxies.subject import Subject
 from raynas.rng import probe_generator
 

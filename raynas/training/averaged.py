@@ -59,17 +59,12 @@ class Averaged:
         for learner in self._learners:
             self.notices += (one for one in learner.notices if one not in self.notices)
             learner.notices.clear()
-        names = [n for n in epochs[0].metrics if all(n in one.metrics for one in epochs)]
-        errors = epochs[0].errors
         return Epoch(
             self.epoch,
-            {name: fmean(one.metrics[name] for one in epochs) for name in names},
+            means([one.metrics for one in epochs]),
             sum(one.seconds for one in epochs),
-            {name: self._error([one.errors[name] for one in epochs]) for name in errors},
+            mean_errors([one.errors for one in epochs], self._folds),
         )
-
-    def _error(self, errors: Sequence[float]) -> float:
-        return math.sqrt(fmean(error**2 for error in errors) / self._folds)
 
     def state(self) -> dict[str, Any]:
         """Return the states of all trainings; the weights of the first can be inherited."""
@@ -96,3 +91,20 @@ class Averaged:
         """End all trainings."""
         for learner in self._learners:
             learner.close()
+
+
+def means(metrics: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """Return the means of what all trainings report."""
+    names = [name for name in metrics[0] if all(name in one for one in metrics)]
+    return {name: fmean(one[name] for one in metrics) for name in names}
+
+
+def mean_errors(errors: Sequence[Mapping[str, float]], folds: int) -> dict[str, float]:
+    """Return the standard errors of the means, by the sampling of validation examples.
+
+    Args:
+        errors: Those of each training.
+        folds: How many different validation data the trainings have.
+    """
+    squares = means([{name: error**2 for name, error in one.items()} for one in errors])
+    return {name: math.sqrt(square / folds) for name, square in squares.items()}

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from statistics import fmean
 from typing import Any
 
 from torch import nn
 
 from raynas.errors import TrialError
+from raynas.training.averaged import mean_errors, means
 from raynas.training.batches import Batches
 from raynas.training.learner import Epoch, Learner
 
@@ -50,6 +49,7 @@ class InTurn:
         """
         self.epoch = 0
         self.notices: list[str] = []
+        self._said: list[str] = []
         self._learner = first
         self._made = made
         self._epochs = epochs
@@ -70,22 +70,21 @@ class InTurn:
         while learner.epoch < self._epochs:
             last = learner.step()
             seconds += last.seconds
-        self.notices += (one for one in learner.notices if one not in self.notices)
+        self._note(learner.notices)
         self._results.append(_Result(last.metrics, last.errors))
         self.epoch += 1
-        metrics = [one.metrics for one in self._results]
-        names = [name for name in metrics[0] if all(name in one for one in metrics)]
         return Epoch(
             self.epoch,
-            {name: fmean(one[name] for one in metrics) for name in names},
+            means([one.metrics for one in self._results]),
             seconds,
-            {name: self._error(name) for name in last.errors},
+            mean_errors([one.errors for one in self._results], min(self.epoch, self._folds)),
         )
 
-    def _error(self, name: str) -> float:
-        errors = [one.errors[name] for one in self._results if name in one.errors]
-        different = min(len(errors), self._folds)
-        return math.sqrt(fmean(error**2 for error in errors) / different)
+    def _note(self, notices: Sequence[str]) -> None:
+        """Pass on what no training before this one has said."""
+        new = [one for one in notices if one not in self._said]
+        self._said += new
+        self.notices += new
 
     def state(self) -> dict[str, Any]:
         """Return the results so far: the next child begins anew."""

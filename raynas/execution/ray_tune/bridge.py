@@ -16,7 +16,8 @@ from raynas.execution.packing import Room, Shares
 from raynas.execution.ray_tune.final_training import FinalTraining
 from raynas.execution.ray_tune.killed_workers import WorkerKilledError
 from raynas.execution.ray_tune.timeouts import Timeouts
-from raynas.execution.worker import TrialSpec, UnexplainedFailureError
+from raynas.execution.trial_spec import TrialSpec
+from raynas.execution.worker import UnexplainedFailureError
 from raynas.trial import Failed, Remedy, Trial
 
 _LOG = logging.getLogger("raynas")

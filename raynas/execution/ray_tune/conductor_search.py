@@ -19,7 +19,7 @@ from raynas.execution.packing import Admission, Resources
 from raynas.execution.ray_tune.bridge import Bridge
 from raynas.execution.ray_tune.trainable import as_config, as_final_config
 from raynas.execution.retries import may_retry
-from raynas.execution.worker import TrialSpec
+from raynas.execution.trial_spec import TrialSpec
 from raynas.trial import Remedy, Retried, Trial
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from raynas.execution.trial_spec import TrialSpec
 from raynas.execution.winner import WinnerEvent
-from raynas.execution.worker import TrialSpec
 
 
 @dataclass(slots=True)

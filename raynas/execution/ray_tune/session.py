@@ -24,7 +24,7 @@ from raynas.execution.ray_tune.killed_workers import killed_workers_told
 from raynas.execution.ray_tune.proxy_workers import ProxyWorkers
 from raynas.execution.ray_tune.timeouts import Timeouts
 from raynas.execution.ray_tune.trainable import ChildTrainable, PackedContext
-from raynas.execution.worker import TrialSpec
+from raynas.execution.trial_spec import TrialSpec
 from raynas.searchers.screened import Assess
 from raynas.trial import Trial
 

@@ -15,18 +15,12 @@ from ray import tune
 
 from raynas.execution.packing import Resources
 from raynas.execution.ray_tune.packing_code import Packed
+from raynas.execution.training_context import TrainingContext
+from raynas.execution.trial_spec import ONCE, Repeats, TrialSpec
 from raynas.execution.uncollected import uncollected
 from raynas.execution.winner import WinnerEvent, retrain
 from raynas.execution.work import Work
-from raynas.execution.worker import (
-    ONCE,
-    Notice,
-    Repeats,
-    TrainingContext,
-    TrialSpec,
-    UnexplainedFailureError,
-    train,
-)
+from raynas.execution.worker import Notice, UnexplainedFailureError, train
 from raynas.training.recipe import Recipe
 from raynas.trial import Failed, Report
 

@@ -18,7 +18,8 @@ from raynas.data import Data, LoopData, Split
 from raynas.data.dataset import length
 from raynas.errors import RaynasError
 from raynas.execution.step_memory import step_bytes
-from raynas.execution.worker import TRAINING, Parts, TrainingContext, TrialSpec, begin
+from raynas.execution.training_context import TRAINING, Parts, TrainingContext, begin
+from raynas.execution.trial_spec import TrialSpec
 from raynas.rng import training_seed
 from raynas.space import Architecture
 from raynas.training.recipe import Recipe

@@ -15,8 +15,9 @@ from raynas.data import Data, Loop, LoopData, check_divisible
 from raynas.errors import ConfigError, unknown
 from raynas.execution.assess import Assessor
 from raynas.execution.plan import Plan
+from raynas.execution.training_context import TRAINING, TrainingContext
+from raynas.execution.trial_spec import Repeats
 from raynas.execution.work import Work
-from raynas.execution.worker import TRAINING, Repeats, TrainingContext
 from raynas.experiment.experiment import Experiment
 from raynas.experiment.resolve.briefs import Builder, builder
 from raynas.experiment.resolve.references import (

@@ -14,8 +14,8 @@ from raynas.errors import ConfigError, ResourceError
 from raynas.execution.conductor import Conductor
 from raynas.execution.interruption import UNINTERRUPTED, Interruption
 from raynas.execution.ray_tune.final_training import FinalTraining
+from raynas.execution.trial_spec import TrialSpec
 from raynas.execution.work import Work
-from raynas.execution.worker import TrialSpec
 from raynas.experiment.experiment import Experiment, experiment_from
 from raynas.experiment.resolve.machine import check_machine, share_of
 from raynas.experiment.resolve.resolved import ResolvedExperiment, resolve

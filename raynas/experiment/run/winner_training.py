@@ -11,8 +11,8 @@ from typing import Any
 
 from raynas.errors import RunError
 from raynas.execution.conductor import Conductor
+from raynas.execution.trial_spec import TrialSpec
 from raynas.execution.winner import Tested, WinnerEvent
-from raynas.execution.worker import TrialSpec
 from raynas.experiment.experiment import Experiment
 from raynas.experiment.resolve.resolved import ResolvedExperiment
 from raynas.experiment.run.folder import WINNER, checkpoints, keep_winner

@@ -7,14 +7,14 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils._python_dispatch import TorchDispatchMode
 
+from raynas.intercept import Intercept
 from raynas.trees import leaves
 
 _READS = torch.ops.aten._local_scalar_dense.default  # noqa: SLF001 - tensor.item(), if tensor
 
 
-class HostWork(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's own
+class HostWork(Intercept):  # type: ignore[no-untyped-call]  # torch's own
     """Inside this context, every operation is watched, also those of the backward pass.
 
     Attributes:
@@ -24,28 +24,16 @@ class HostWork(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's o
 
     def __init__(self, device: torch.device) -> None:
         """Watch for operations outside a type of device."""
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__(self._watched)
         self.found = ""
         self._device = device.type
 
-    def __torch_dispatch__(
-        self,
-        func: Any,
-        types: Sequence[type],
-        args: Sequence[Any] = (),
-        kwargs: Mapping[str, Any] | None = None,
-    ) -> Any:
-        """Compute, and look at what was used and made."""
-        made = func(*args, **(kwargs or {}))
-        if not self.found and (func is _READS or self._on_host((*args, kwargs or {}, made))):
+    def _watched(self, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+        made = func(*args, **kwargs)
+        if not self.found and (func is _READS or self._on_host((args, kwargs, made))):
             self.found = str(func)
         return made
 
     def _on_host(self, tree: Any) -> bool:
         tensors = (leaf for leaf in leaves(tree) if isinstance(leaf, Tensor))
         return any(tensor.device.type != self._device for tensor in tensors)
-
-    @classmethod
-    def _should_skip_dynamo(cls) -> bool:
-        """Return false: nothing is compiled here, and torch need not load its compiler (2 s)."""
-        return False
