@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import torch
 
 # The purposes. Generators of different purposes are independent, even with equal seeds.
-_PROPOSE, _TRAIN, _SPLIT, _FIT, _PROBE, _DIVIDE = range(6)
+_PROPOSE, _TRAIN, _SPLIT, _FIT, _PROBE, _DIVIDE, _PATHS = range(7)
 _WINNER = 2**31 - 1  # the trial number for the winner's training; no search has so many trials
 
 
@@ -44,6 +44,19 @@ def division_rng(seed: int, number: int) -> np.random.Generator:
 def batch_rng(seed: int) -> np.random.Generator:
     """Return the generator that draws the examples with which proxies score a child."""
     return np.random.default_rng((_PROBE, seed))
+
+
+def path_rng(seed: int, epoch: int, purpose: int = 0) -> np.random.Generator:
+    """Return the generator that draws the paths of a supernet in one epoch.
+
+    Each epoch has a new generator, as in ``epoch_generator``.
+
+    Args:
+        seed: The training seed.
+        epoch: The epoch, counted from 0.
+        purpose: Another number gives an independent generator.
+    """
+    return np.random.default_rng((_PATHS, seed, epoch, purpose))
 
 
 def probe_generator(seed: int, device: torch.device) -> torch.Generator:

@@ -9,6 +9,7 @@ import typer
 
 from raynas.cli import settings as s
 from raynas.cli.paths import path_of
+from raynas.oneshot.methods import METHODS
 from raynas.searchers import SEARCHERS
 
 
@@ -37,6 +38,19 @@ def search(  # noqa: PLR0913 - a command's arguments are its options
         typer.Option(
             help=f"{', '.join(SEARCHERS)}, or a reference.",
             show_default="auto",
+        ),
+    ] = None,
+    method: Annotated[
+        str | None,
+        typer.Option(
+            help=f"One-shot method, which trains a supernet first: {', '.join(METHODS)}.",
+            show_default=False,
+        ),
+    ] = None,
+    supernet_epochs: Annotated[
+        int | None,
+        typer.Option(
+            help="Length of a supernet's training, at least 1.", show_default="6 times --epochs"
         ),
     ] = None,
     tune: s.Tune = None,
@@ -112,6 +126,8 @@ def search(  # noqa: PLR0913 - a command's arguments are its options
         space=space,
         task=task,
         searcher=searcher,
+        method=s.one_or_more(method),
+        supernet_epochs=supernet_epochs,
         tune=s.names(tune),
         proxies=s.names(proxies),
         inherit_weights=inherit_weights,

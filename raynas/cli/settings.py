@@ -156,12 +156,19 @@ _PARTS = {
     "searcher": "searcher_options",
     "scheduler": "scheduler_options",
     "screen": "screen_options",
+    "method": "method_options",
 }
 
 
 def names(text: str | None) -> list[str] | None:
     """Return the names in a text, which are separated by commas; none for no text."""
     return text.split(",") if text else None
+
+
+def one_or_more(text: str | None) -> str | tuple[str, ...] | None:
+    """Return the only name in a text, or several that are separated by commas."""
+    found = names(text)
+    return tuple(found) if found and len(found) > 1 else text
 
 
 def given(**settings: Any) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from raynas.trial import Objective
 
 FIDELITIES: Final = ("epochs", "repeats")
 _TRIALS: Final = 40  # where nothing else says how much
+_CANDIDATES: Final = 8  # with a one-shot method
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +34,11 @@ class Parts:
         tune: Fields of the training recipe to search beside the architecture, such as ``lr``.
         searcher: A searcher's name, reference or instance.
         searcher_options: Its options.
+        method: A one-shot method, or several: its supernet is trained first, and the search trains
+            the architectures that it proposes. Beside it, the control ``random-ws`` proposes as
+            many. None for a search without a supernet.
+        method_options: Options of the method; with several methods, by ``method.option``.
+        supernet_epochs: How long a supernet is trained; none for six times ``epochs``.
         proxies: Zero-cost proxies that choose which proposals are trained; none for all.
         screen_options: How strictly they choose.
         inherit_weights: Whether a mutated child begins with its parent's weights.
@@ -64,6 +70,9 @@ class Parts:
     tune: Sequence[str] = ()
     searcher: Any = "auto"
     searcher_options: Mapping[str, Any] = field(default_factory=dict)
+    method: str | tuple[str, ...] | None = None
+    method_options: Mapping[str, Any] = field(default_factory=dict)
+    supernet_epochs: int | None = None
     proxies: Sequence[str] = ()
     screen_options: Mapping[str, Any] = field(default_factory=dict)
     inherit_weights: bool = False
@@ -95,10 +104,18 @@ class Parts:
             object.__setattr__(self, "objective", names[0] if len(names) == 1 else names)
         if self.seed < 0:
             raise ConfigError(f"seed must not be negative, got {self.seed}")
-        _at_least_one(self, "epochs", "folds", "seeds")
+        if not isinstance(self.method, str | None):
+            object.__setattr__(self, "method", tuple(self.method))
+        _at_least_one(self, "epochs", "folds", "seeds", "supernet_epochs")
         if self.fidelity not in FIDELITIES:
             raise ConfigError(unknown("fidelity", str(self.fidelity), FIDELITIES))
         self.objectives  # noqa: B018 - raises on what is malformed
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """The one-shot methods, each once."""
+        named = (self.method,) if isinstance(self.method, str) else self.method or ()
+        return tuple(dict.fromkeys(named))
 
     @property
     def objectives(self) -> tuple[Objective, ...]:
@@ -125,8 +142,8 @@ class Budget:
     """How much a search may take; it may change when a run is resumed.
 
     Attributes:
-        trials: How many trials to train; none for 40 or, with ``time`` or ``gpu_hours``, for as
-            many as these allow.
+        trials: How many trials to train; none for 40 (with a one-shot method, 8) or, with ``time``
+            or ``gpu_hours``, for as many as these allow.
         time: How long to search, in seconds or as in ``1h30m``; what lies between an interruption
             and ``resume`` does not count, nor does the winner's training.
         gpu_hours: How many hours of GPUs to hold, all workers together.
@@ -163,7 +180,9 @@ class Budget:
         """How many trials to train at most; infinite where time or GPU-hours bound the search."""
         if self.trials is not None:
             return self.trials
-        return _TRIALS if self.time is None and self.gpu_hours is None else math.inf
+        if self.time is not None or self.gpu_hours is not None:
+            return math.inf
+        return _CANDIDATES if getattr(self, "method", None) else _TRIALS
 
 
 @dataclass(frozen=True, kw_only=True)

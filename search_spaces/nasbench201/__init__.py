@@ -7,8 +7,11 @@ around the cell is the published one; with fewer ``channels`` and ``cells`` it t
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
+from raynas.oneshot.choose import Undecided
 from raynas.space import Architecture
 from search_spaces.nasbench201.cell import (
     SPACE,
@@ -26,7 +29,7 @@ __all__ = ["SPACE", "build", "draw", "from_string", "prune", "to_string"]
 
 
 def build(
-    architecture: Architecture,
+    architecture: Architecture | Undecided,
     input_shape: tuple[int, ...],
     outputs: int,
     *,
@@ -37,7 +40,7 @@ def build(
     """Build the published network around a cell (paper, section 2.1).
 
     Args:
-        architecture: The cell.
+        architecture: The cell; or an ``Undecided``, for a supernet.
         input_shape: The shape of one image: (channels, height, width).
         outputs: How many numbers the network returns per example, such as one logit per class.
         channels: The width of the first of the three stages; the others have twice and four
@@ -53,7 +56,15 @@ def build(
     Raises:
         ConfigError: The input is not an image, or a size is below one.
     """
-    from search_spaces.nasbench201.network import network  # noqa: PLC0415 - torch only to build
+    from search_spaces.nasbench201.network import (  # noqa: PLC0415 - torch only to build
+        Cell,
+        MixedCell,
+        network,
+    )
 
-    cell = architecture if dead_edges else prune(architecture)
-    return network(dict(operations(cell)), input_shape, outputs, channels, cells)
+    make: Callable[[int], nn.Module]
+    if isinstance(architecture, Undecided):
+        make = partial(MixedCell, architecture)
+    else:
+        make = partial(Cell, dict(operations(architecture if dead_edges else prune(architecture))))
+    return network(make, input_shape, outputs, channels, cells)

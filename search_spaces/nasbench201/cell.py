@@ -20,13 +20,13 @@ OPERATIONS: Final = (NONE, SKIP, *KERNELS, POOL)
 Edge = tuple[int, int]
 
 # In the order of the published strings: by target, then by source.
-_EDGES: Final[dict[Edge, str]] = {
+EDGES: Final[dict[Edge, str]] = {
     (source, target): f"edge_{source}_{target}"
     for target in range(1, NODES)
     for source in range(target)
 }
 _INCOMING: Final = tuple(
-    tuple((source, _EDGES[source, target]) for source in range(target))
+    tuple((source, EDGES[source, target]) for source in range(target))
     for target in range(1, NODES)
 )
 _ZERO: Final = "#"
@@ -84,13 +84,13 @@ def graph(architecture: Architecture) -> Graph:
 
 
 SPACE: Final = Space(
-    {name: Choice(OPERATIONS) for name in _EDGES.values()}, canonical=canonical, graph=graph
+    {name: Choice(OPERATIONS) for name in EDGES.values()}, canonical=canonical, graph=graph
 )
 
 
 def operations(architecture: Architecture) -> Iterator[tuple[Edge, str]]:
     """Yield each edge (source, target) with its operation, in the order of the strings."""
-    return ((edge, str(architecture[path])) for edge, path in _EDGES.items())
+    return ((edge, str(architecture[path])) for edge, path in EDGES.items())
 
 
 def prune(architecture: Architecture) -> Architecture:
@@ -113,7 +113,7 @@ def prune(architecture: Architecture) -> Architecture:
         for (source, target), operation in given
         if source in fed and target in used
     }
-    return Architecture({path: live.get(edge, NONE) for edge, path in _EDGES.items()})
+    return Architecture({path: live.get(edge, NONE) for edge, path in EDGES.items()})
 
 
 def to_string(architecture: Architecture) -> str:
@@ -131,8 +131,8 @@ def from_string(text: str) -> Architecture:
         SpaceError: The text is not such a string.
     """
     found = re.findall(r"([^|+~]+)~", text)
-    if len(found) == len(_EDGES) and set(found) <= set(OPERATIONS):
-        architecture = SPACE.architecture(dict(zip(_EDGES.values(), found, strict=True)))
+    if len(found) == len(EDGES) and set(found) <= set(OPERATIONS):
+        architecture = SPACE.architecture(dict(zip(EDGES.values(), found, strict=True)))
         if to_string(architecture) == text:
             return architecture
     raise SpaceError(

@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping
-from typing import NamedTuple
+from collections.abc import Callable, Mapping
+from functools import partial
+from types import MappingProxyType
+from typing import Final, NamedTuple
 
 import torch
 import torch.nn.functional as F  # noqa: N812 - as everyone writes it
 from torch import Tensor, nn
 
 from raynas.errors import ConfigError
-from search_spaces.nasbench201.cell import KERNELS, NODES, POOL, SKIP, Edge
+from raynas.oneshot.choose import Undecided, choose
+from search_spaces.nasbench201.cell import EDGES, KERNELS, NODES, NONE, POOL, SKIP, Edge
 
 
 def network(
-    operations: Mapping[Edge, str],
+    cell: Callable[[int], nn.Module],
     input_shape: tuple[int, ...],
     classes: int,
     channels: int,
     cells: int,
 ) -> nn.Module:
-    """Return stem, three stages of cells with a residual block before the later two, and head."""
+    """Return stem, three stages of cells with a residual block before the later two, and head.
+
+    ``cell`` makes a cell for a number of channels.
+    """
     if len(input_shape) != 3:
         raise ConfigError(f"images of shape (channels, height, width) are needed: {input_shape=}")
     if min(*input_shape, classes, channels, cells) < 1:
@@ -34,7 +40,7 @@ def network(
         if stage:
             parts[f"reduction_{stage}"] = Reduction(width)
             width *= 2
-        parts[f"stage_{stage}"] = nn.Sequential(*(Cell(operations, width) for _ in range(cells)))
+        parts[f"stage_{stage}"] = nn.Sequential(*(cell(width) for _ in range(cells)))
     parts["head"] = nn.Sequential(
         nn.BatchNorm2d(width),
         nn.ReLU(inplace=True),
@@ -86,6 +92,28 @@ class Cell(nn.Module):
         return values[-1]
 
 
+class MixedCell(nn.Module):
+    """The cell of a supernet: each edge is a mixture of its operations."""
+
+    def __init__(self, architecture: Undecided, channels: int) -> None:
+        super().__init__()
+        # Convolutions have the same names as in ``Cell``.
+        self.convs = nn.ModuleDict(
+            {
+                f"{source}_{target}": choose(architecture, path, _OPTIONS, channels)
+                for (source, target), path in EDGES.items()
+            }
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map ``[batch, channels, height, width]`` to the same shape."""
+        values = [x]
+        for target in range(1, NODES):
+            edges = (self.convs[f"{source}_{target}"](values[source]) for source in range(target))
+            values.append(sum(edges))
+        return values[-1]
+
+
 class Reduction(nn.Module):
     """A residual block that halves the size and doubles the width."""
 
@@ -126,3 +154,31 @@ def _sum(fresh: list[Tensor], shared: list[Tensor]) -> Tensor:
     for i, term in enumerate(others):
         total = total.add_(term) if fresh or i else total + term
     return total
+
+
+class _Rectified(nn.Sequential):
+    """A convolution and its batch normalisation, after a ReLU."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        convolution, norm = self
+        value: Tensor = norm(convolution(F.relu(x)))
+        return value
+
+
+class _Zero(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.zeros_like(x)
+
+
+def _rectified(kernel: int, channels: int) -> nn.Module:
+    return _Rectified(*_conv_bn(channels, channels, kernel))
+
+
+_OPTIONS: Final[Mapping[str, Callable[[int], nn.Module]]] = MappingProxyType(
+    {
+        NONE: lambda _: _Zero(),
+        SKIP: lambda _: nn.Identity(),
+        POOL: lambda _: nn.AvgPool2d(3, 1, 1, count_include_pad=False),
+        **{name: partial(_rectified, size) for name, size in KERNELS.items()},
+    }
+)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
 from raynas.execution.trial_spec import TrialSpec
 from raynas.execution.winner import WinnerEvent
@@ -20,3 +21,7 @@ class FinalTraining:
 
     choose: Callable[[], TrialSpec | None]
     take: Callable[[WinnerEvent], None]
+
+
+NOTHING_FINAL: Final = FinalTraining(lambda: None, lambda _: None)
+"""For a run without a winner."""

@@ -31,6 +31,7 @@ from raynas.experiment.resolve.tune_types import (
     makes,
 )
 from raynas.experiment.resolve.user_code import SHIPPED, blamed, home_of, load_module
+from raynas.oneshot.relaxation import Relaxation
 from raynas.options import local_path, made
 from raynas.schedulers import Scheduler
 from raynas.searchers import Searcher
@@ -50,6 +51,8 @@ class SpaceModule:
         resources: ``resources(architecture)`` says what its trial gets, as in ``{"gpus": 0.5}``;
             none if that is the same for all.
         draw: Draws an architecture in a few lines of text; none if the space has no drawing.
+        relaxation: How the space becomes the mixtures of a supernet; none if its own decisions are
+            mixed.
         home: The user's own module that ``build`` comes from, which workers cannot import; none
             if it comes with raynas or from an installed package.
     """
@@ -59,6 +62,7 @@ class SpaceModule:
     resources: Callable[[Architecture], Any] | None
     draw: Callable[[Architecture], str] | None
     home: ModuleType | None
+    relaxation: Relaxation | None = None
 
 
 def shipped_spaces() -> list[str]:
@@ -89,7 +93,8 @@ def find_space(reference: Any, options: Mapping[str, Any]) -> SpaceModule:
     resources = getattr(found, "resources", None)
     if resources is not None:
         _try_resources(resources, space)
-    return SpaceModule(space, make, resources, getattr(found, "draw", None), home_of(make))
+    draw, relaxation = getattr(found, "draw", None), getattr(found, "RELAXATION", None)
+    return SpaceModule(space, make, resources, draw, home_of(make), relaxation)
 
 
 def find_task(reference: Any, options: Mapping[str, Any]) -> Task:

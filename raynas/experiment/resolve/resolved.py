@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from types import ModuleType
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -70,7 +70,7 @@ class ResolvedExperiment:
 
     experiment: Experiment
     space: SpaceModule
-    build: Builder
+    build: Callable[[Architecture], Any]
     data: Data | LoopData
     loop: Loop | None
     homes: tuple[ModuleType, ...]

@@ -13,7 +13,7 @@ from typing import Any
 from raynas.errors import ConfigError, ResourceError
 from raynas.execution.conductor import Conductor
 from raynas.execution.interruption import UNINTERRUPTED, Interruption
-from raynas.execution.ray_tune.final_training import FinalTraining
+from raynas.execution.ray_tune.final_training import NOTHING_FINAL, FinalTraining
 from raynas.execution.trial_spec import TrialSpec
 from raynas.execution.work import Work
 from raynas.experiment.experiment import Experiment, experiment_from
@@ -145,6 +145,25 @@ def run_resolved(
         Interrupted: A signal has ended the run.
         RaynasError: As for ``search``.
     """
+    if not resolved.experiment.methods:
+        return _run(resolved, watchers, interruption, hands_over=True)
+    from raynas.experiment.resolve.supernets import supernet_experiment  # noqa: PLC0415 - torch
+    from raynas.experiment.run.supernets import SupernetLines, with_candidates  # noqa: PLC0415
+
+    training = supernet_experiment(resolved)
+    lines = SupernetLines(training.plan.epochs)
+    trained = _run(training, [lines], interruption, hands_over=False)
+    return _run(with_candidates(resolved, trained), watchers, interruption, hands_over=True)
+
+
+def _run(
+    resolved: ResolvedExperiment,
+    watchers: Iterable[Watcher],
+    interruption: Interruption,
+    *,
+    hands_over: bool,
+) -> Result:
+    """Run the trials of a prepared experiment; at the end, train the winner if it has one."""
     experiment = resolved.experiment
     check_machine(experiment, resolved.space)
     others = Watchers([*watchers])
@@ -172,16 +191,22 @@ def run_resolved(
             interruption.check()
 
         conductor = Conductor(resolved.plan, history, record, time.time, interruption)
-        if not conductor.finished or lacks_winner(conductor):
-            _execute(experiment, resolved, conductor)
-        else:
+        if not conductor.finished or (hands_over and lacks_winner(conductor)):
+            _execute(experiment, resolved, conductor, hands_over=hands_over)
+        elif hands_over:
             say_over(experiment, conductor)
         files.sweep(lambda: conductor.needed)
         clear_partial(experiment.output)
     return Result(experiment.output, history, experiment.described())
 
 
-def _execute(experiment: Experiment, resolved: ResolvedExperiment, conductor: Conductor) -> None:
+def _execute(
+    experiment: Experiment,
+    resolved: ResolvedExperiment,
+    conductor: Conductor,
+    *,
+    hands_over: bool,
+) -> None:
     """Search on Ray; then train, test and export the winner."""
     from raynas.execution.ray_tune.opening import opened  # noqa: PLC0415 - loads Ray
 
@@ -211,10 +236,9 @@ def _execute(experiment: Experiment, resolved: ResolvedExperiment, conductor: Co
             assess = session.assessor(experiment.proxies, experiment.seed)
             conductor.plan = replace(conductor.plan, searcher=resolved.dressed(assess))
         winner = WinnerTraining(experiment, resolved, conductor)
+        final = FinalTraining(winner.choose, winner.take) if hands_over else NOTHING_FINAL
         session.run_trials(
-            conductor,
-            lambda trial: trial_spec(experiment, conductor, trial),
-            FinalTraining(winner.choose, winner.take),
+            conductor, lambda trial: trial_spec(experiment, conductor, trial), final
         )
 
 

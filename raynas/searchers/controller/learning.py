@@ -36,10 +36,15 @@ class Learnt(NamedTuple):
         """Begin with these parameters."""
         return cls(parameters, np.zeros_like(parameters))
 
-    def uphill(self, gradient: Array, learning_rate: float) -> Learnt:
+    def uphill(self, gradient: Array, learning_rate: float, epsilon: float = _TINY) -> Learnt:
         """Make one step of Adam, upwards (Kingma & Ba, 2015, arXiv:1412.6980, Algorithm 1).
 
         Without momentum (beta1 of 0), as in ENAS: the first gradients know little and differ much.
+
+        Args:
+            gradient: The gradient, ``[parameters]``.
+            learning_rate: The learning rate.
+            epsilon: What is added to the root of the squares.
         """
         steps = self.steps + 1
         squares = gradient * gradient
@@ -47,7 +52,7 @@ class Learnt(NamedTuple):
         squares += _DECAY * self.squares
         step = np.sqrt(squares)
         step /= (1 - _DECAY**steps) ** 0.5
-        step += _TINY
+        step += epsilon
         np.divide(gradient, step, out=step)
         step *= learning_rate
         step += self.parameters

@@ -1,0 +1,117 @@
+"""Single path one-shot (Guo et al., 2020, arXiv:1904.00420), with the settings of the authors.
+
+Differs from the authors' code: parents are the best of all architectures so far instead of the
+best of the last generations, which is the same if scores do not change; the limit on
+multiply-adds is an option of the search, not a number for ImageNet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import ClassVar, Final
+
+import numpy as np
+
+from raynas.errors import ConfigError
+from raynas.oneshot.candidate import Candidate
+from raynas.oneshot.methods.method import ranked
+from raynas.oneshot.methods.uniform import UniformPaths
+from raynas.oneshot.training import SupernetTraining
+from raynas.space import Architecture, Decision, Space, Value
+
+_TRIES: Final = 10  # per architecture of a generation; small spaces have no others left
+
+
+@dataclass(slots=True)
+class SPOS(UniformPaths):
+    """Train uniformly drawn paths; search by evolution on the shared scores.
+
+    Attributes:
+        population: Architectures of a generation.
+        generations: How many generations there are.
+        parents: The best architectures, from which others are made.
+        mutation: The probability with which a decision of a mutant is drawn anew.
+
+    Raises:
+        ConfigError: An option is out of range.
+    """
+
+    name: ClassVar[str] = "spos"
+    population: int = 50
+    generations: int = 20
+    parents: int = 10
+    mutation: float = 0.1
+
+    def __post_init__(self) -> None:
+        """Check the options."""
+        if min(self.population, self.generations, self.parents) < 1 or not 0 < self.mutation <= 1:
+            raise ConfigError(
+                "the evolution needs population, generations and parents of at least 1 and "
+                f"0 < mutation <= 1, got {self.population}, {self.generations}, {self.parents} "
+                f"and {self.mutation}"
+            )
+
+    def candidates(
+        self, training: SupernetTraining, count: int, rng: np.random.Generator
+    ) -> list[Candidate]:
+        """Return the best architectures that the evolution found."""
+        space, scores = training.supernet.space, training.scores
+
+        def loss(architecture: Architecture) -> float:
+            return scores.loss(scores.score(architecture))
+
+        return ranked(self.name, training, self.evolved(space, loss, rng))[:count]
+
+    def evolved(
+        self, space: Space, loss: Callable[[Architecture], float], rng: np.random.Generator
+    ) -> list[Architecture]:
+        """Return all architectures that the evolution looked at (the paper's Algorithm 1).
+
+        Half of a generation are mutants, half are crossovers of two parents; what is missing is
+        drawn at random.
+        """
+        seen: dict[str, Architecture] = {}
+        best: list[Architecture] = []
+        half = self.population // 2
+        for _ in range(self.generations):
+            made = len(seen)
+            if best:
+                _add(seen, made + half, space, partial(self._mutant, space, best, rng))
+                _add(seen, made + 2 * half, space, partial(_crossover, space, best, rng))
+            _add(seen, made + self.population, space, partial(space.sample, rng))
+            best = sorted(seen.values(), key=loss)[: self.parents]
+            if len(seen) == made:
+                break
+        return [*seen.values()]
+
+    def _mutant(
+        self, space: Space, parents: list[Architecture], rng: np.random.Generator
+    ) -> Architecture:
+        parent = parents[rng.integers(len(parents))]
+
+        def decide(decision: Decision) -> Value:
+            if decision.path in parent and rng.random() >= self.mutation:
+                return parent[decision.path]
+            return decision.domain.sample(rng)
+
+        return space.walk(decide)
+
+
+def _crossover(
+    space: Space, parents: list[Architecture], rng: np.random.Generator
+) -> Architecture:
+    one, other = (parents[rng.integers(len(parents))] for _ in range(2))
+    return space.crossover(one, other, rng)
+
+
+def _add(
+    seen: dict[str, Architecture], size: int, space: Space, make: Callable[[], Architecture]
+) -> None:
+    """Add new architectures until there are ``size``, or none is found any more."""
+    tries = _TRIES * max(0, size - len(seen))
+    while len(seen) < size and tries:
+        made = make()
+        seen.setdefault(space.identity(made), made)
+        tries -= 1

@@ -1,0 +1,143 @@
+"""The options of a decision side by side, and what is computed with them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.nn.functional as F  # noqa: N812 - as everyone writes it
+from torch import Tensor, nn
+
+from raynas.errors import SpaceError
+
+Route = Callable[..., Tensor]
+"""``route(options, *inputs)`` computes the output of a mixture with some of its options."""
+
+Routes = dict[str, Route]
+"""The route of each mixture, by the path of its decision."""
+
+
+@dataclass(frozen=True, slots=True)
+class Only:
+    """One option.
+
+    Attributes:
+        at: Its place among the options.
+    """
+
+    at: int
+
+    def __call__(self, options: Sequence[nn.Module], *inputs: Any) -> Tensor:
+        """Return its output."""
+        output: Tensor = options[self.at](*inputs)
+        return output
+
+
+@dataclass(frozen=True, slots=True)
+class Weighted:
+    """The weighted sum of options.
+
+    Attributes:
+        weights: ``[options]``: the weights.
+        among: The places of the options that are computed; none for all.
+    """
+
+    weights: Tensor
+    among: tuple[int, ...] | None = None
+
+    def __call__(self, options: Sequence[nn.Module], *inputs: Any) -> Tensor:
+        """Return the sum.
+
+        Raises:
+            SpaceError: The options return different shapes.
+        """
+        places = range(len(options)) if self.among is None else self.among
+        weights = self.weights.unbind()
+        total: Tensor | None = None
+        for at in places:
+            term = options[at](*inputs) * weights[at]
+            if total is not None and total.shape != term.shape:
+                raise SpaceError(
+                    f"options that are mixed must return tensors of one shape: got "
+                    f"{tuple(total.shape)} and {tuple(term.shape)}"
+                )
+            total = term if total is None else total + term
+        assert total is not None  # noqa: S101 - a decision has an option
+        return total
+
+
+class Mixture(nn.Module):
+    """All options of a decision; a route says what is computed with them.
+
+    Attributes:
+        path: The path of the decision.
+    """
+
+    def __init__(self, path: str, options: Sequence[nn.Module], routes: Routes) -> None:
+        """Keep the options.
+
+        Args:
+            path: The path of the decision.
+            options: In the order of the decision's values.
+            routes: The routes of all mixtures of the supernet; they change from step to step.
+        """
+        super().__init__()
+        self.path = path
+        self._routes = routes
+        for at, option in enumerate(options):
+            self.add_module(str(at), option)
+
+    @property
+    def options(self) -> list[nn.Module]:
+        """The options, in the order of the decision's values."""
+        return [*self.children()]
+
+    def forward(self, *inputs: Any) -> Tensor:
+        """Return what the route makes of the inputs.
+
+        Raises:
+            SpaceError: Options return different shapes; the decision is named.
+        """
+        try:
+            return self._routes[self.path](self.options, *inputs)
+        except SpaceError as error:
+            raise SpaceError(f"in the decision {self.path!r}, {error}") from error
+
+
+class PartialMixture(Mixture):
+    """A mixture of the first channels only; the others pass (PC-DARTS: Xu et al., 2020).
+
+    arXiv:1907.05737, section 3.2. If the options halve the size, the channels that pass are
+    max-pooled, as in the authors' code. The channels are shuffled at the end, so that the next
+    mixture gets others.
+    """
+
+    def __init__(
+        self, path: str, options: Sequence[nn.Module], routes: Routes, channels: int
+    ) -> None:
+        """Keep the options, which were made for the first ``channels``."""
+        super().__init__(path, options, routes)
+        self.channels = channels
+
+    def forward(self, *inputs: Any) -> Tensor:
+        """Map ``[batch, channels, height, width]`` to the same number of channels."""
+        (x,) = inputs
+        mixed = super().forward(x[:, : self.channels])
+        others = x[:, self.channels :]
+        if mixed.shape[2:] != others.shape[2:]:
+            others = F.max_pool2d(others, 2, 2, ceil_mode=True)
+        return shuffled(torch.cat([mixed, others], 1), self.channels)
+
+
+def shuffled(x: Tensor, part: int) -> Tensor:
+    """Return the channels of ``[batch, channels, ...]`` in another order.
+
+    Channel ``i`` of each successive group of ``part`` channels comes before channel ``i + 1``.
+    """
+    groups, rest = divmod(x.shape[1], part)
+    if rest:
+        return x.roll(-part, 1)
+    groups_first = x.view(len(x), groups, part, *x.shape[2:])
+    return groups_first.transpose(1, 2).reshape(x.shape)

@@ -1,0 +1,165 @@
+"""The training of a supernet, as a loop of its own: ``fit(supernet, context)``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from raynas.goals import Goal
+from raynas.oneshot.scoring import Batch, SharedScores
+from raynas.oneshot.supernet import Supernet
+from raynas.rng import epoch_generator, path_rng
+from raynas.training.batches import Batches
+from raynas.training.loop_context import LoopContext
+from raynas.training.mixing import mixed
+from raynas.training.optimizers import Optimizer, optimizer_of
+from raynas.training.precision import precision_of
+from raynas.training.recipe import Recipe
+from raynas.training.step import TrainingStep, loss_of
+from raynas.trees import first
+from raynas.trial import Objective
+
+PATHS, MIXING, FIRST, CANDIDATES, SHOWN = range(5)
+"""The purposes of generators: paths, mixtures of images, first values of what a method learns,
+candidates, and the architectures whose scores are reported."""
+
+CALIBRATION: Final = 4  # training batches; with 64 images each, more did not change ranks
+
+
+class SupernetTraining:
+    """A supernet, its data, and the steps that change its weights.
+
+    Attributes:
+        supernet: The supernet.
+        recipe: The training recipe of its weights.
+        goal: What is learnt.
+        train: The training examples.
+        valid: The validation examples.
+        scores: Scores architectures by the present weights.
+    """
+
+    def __init__(
+        self, supernet: Supernet, context: LoopContext, recipe: Recipe, objective: Objective
+    ) -> None:
+        """Prepare to train; what changes is tracked by the context.
+
+        Args:
+            supernet: The supernet, on its device.
+            context: What the loop is told.
+            recipe: The training recipe of the weights.
+            objective: The metric, without the prefix ``val_``, and its direction.
+        """
+        self.supernet = supernet
+        self.recipe = recipe
+        self.train: Batches = context.batches("train")
+        self.valid: Batches = context.batches("valid")
+        self.goal: Goal = self.train.goal.for_training(self.recipe.label_smoothing)
+        self.seed = context.seed
+        self.epochs = context.last_epoch
+        self._optimizer = optimizer_of(supernet, self.recipe)
+        self._step = TrainingStep(supernet, self.goal, self._optimizer, context.device)
+        self._precision = precision_of(context.device, self.recipe.precision)
+        context.track(weights=_Moments(self._optimizer))
+        self.scores = SharedScores(
+            supernet, self._calibration(), self.valid, objective, self.recipe.precision
+        )
+
+    def batches(self, epoch: int) -> Iterator[tuple[Any, Any, float]]:
+        """Yield the inputs, the targets and the learning rate of each step of an epoch.
+
+        The supernet is in training mode then.
+        """
+        self.supernet.train()
+        generator = epoch_generator(self.seed, epoch, self.train.device)
+        batches: Iterator[Batch] = self.train.training(self.recipe, generator)
+        if self.recipe.mixes:
+            batches = mixed(batches, self.recipe, self.rng(epoch, MIXING))
+        steps = self.train.steps(self.recipe.batch_size)
+        for at, (inputs, targets) in enumerate(batches):
+            share = (at + 0.5) / steps if steps else 0.5
+            yield inputs, targets, self.recipe.lr_at(min(1.0, (epoch + share) / self.epochs))
+
+    def valid_batches(self, epoch: int) -> Iterator[Batch]:
+        """Yield batches of validation examples in random order, without end."""
+        generator = epoch_generator(self.seed, epoch + self.epochs, self.valid.device)
+        while True:
+            yield from self.valid.training(self.recipe, generator)
+
+    def rng(self, epoch: int, purpose: int = PATHS) -> np.random.Generator:
+        """Return the generator of the paths of an epoch; of another purpose, another one."""
+        return path_rng(self.seed, epoch, purpose)
+
+    def step(self, inputs: Any, targets: Any, lr: float) -> Tensor:
+        """Train the weights on the present routes; return the mean loss of the batch."""
+        return self._step(inputs, targets, lr)
+
+    def add(self, batch: Batch, share: float) -> Tensor:
+        """Add a share of the gradients on the present routes; return the mean loss."""
+        loss = self.loss(batch)
+        torch.autograd.backward(loss * share)
+        return loss.detach()
+
+    def change(self, lr: float) -> None:
+        """Change the weights by the gradients that were added."""
+        self._step.change(lr)
+
+    @property
+    def weights(self) -> list[Tensor]:
+        """The weights that are trained."""
+        return [one for group in self._optimizer.groups for one in group.parameters.values()]
+
+    @property
+    def momenta(self) -> list[Tensor] | None:
+        """The momentum of each weight; none if the optimizer is not gradient descent."""
+        known = self._optimizer.moments.get("momentum")
+        if known is None:
+            return None
+        return [known[name] for group in self._optimizer.groups for name in group.parameters]
+
+    def loss(self, batch: Batch) -> Tensor:
+        """Return the loss of a batch on the present routes, with its graph."""
+        inputs, targets = batch
+        with self._precision:
+            return loss_of(self.goal, self.supernet(inputs), targets)
+
+    def _calibration(self) -> list[Batch]:
+        generator = epoch_generator(self.seed, 2 * self.epochs, self.train.device)
+        batches = self.train.training(self.recipe, generator)
+        return [batch for _, batch in zip(range(CALIBRATION), batches, strict=False)]
+
+
+@dataclass(slots=True)
+class MeanLoss:
+    """The mean of losses over the examples of an epoch; it waits for the device only once."""
+
+    _total: Any = 0.0
+    _count: int = 0
+
+    def add(self, loss: Tensor, targets: Any) -> None:
+        """Add the mean loss of a batch."""
+        size = len(first(targets))
+        self._total = self._total + loss.detach() * size
+        self._count += size
+
+    @property
+    def value(self) -> float:
+        """The mean."""
+        return float(self._total) / max(1, self._count)
+
+
+@dataclass(frozen=True, slots=True)
+class _Moments:
+    """The moments of an optimizer, in the form in which a context tracks states."""
+
+    optimizer: Optimizer
+
+    def state_dict(self) -> dict[str, Any]:
+        return {kind: dict(known) for kind, known in self.optimizer.moments.items()}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        self.optimizer.load(state)
