@@ -48,14 +48,14 @@ class SharedScores:
         identity = self.supernet.space.identity(architecture)
         if identity not in self._known:
             self.supernet.take(architecture)
-            recalibrate(self.supernet, self.calibration)
+            recalibrate(self.supernet.active, self.calibration)
             self._known[identity] = self._value(self.valid.scoring())
         return self._known[identity]
 
     def reward(self, architecture: Architecture, batch: Batch) -> float:
         """Return the objective on one batch, by the statistics of the batch; more is better."""
         self.supernet.take(architecture)
-        with batch_statistics(self.supernet):
+        with batch_statistics(self.supernet.active):
             return -self.loss(self._value([batch]))
 
     def loss(self, score: float) -> float:

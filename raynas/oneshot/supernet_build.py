@@ -8,6 +8,7 @@ from typing import Any
 
 from raynas.oneshot.relaxation import Relaxation
 from raynas.oneshot.search import METHOD
+from raynas.rng import path_rng
 from raynas.space import Architecture, Space
 
 
@@ -19,13 +20,16 @@ class SupernetBuild:
         build: The ``build`` of the space, given all but the architecture.
         space: The space.
         relaxation: How the space becomes mixtures.
-        shares: One over the share of channels that mixtures compute, by method.
+        shares: One over the share of channels that mixtures compute, by method; 0 for a supernet
+            of single paths.
+        seed: The seed of the architectures that a supernet of single paths looks at.
     """
 
     build: Callable[[Any], Any]
     space: Space
     relaxation: Relaxation
     shares: Mapping[str, int]
+    seed: int = 0
 
     def __call__(self, architecture: Architecture) -> Any:
         """Return the supernet.
@@ -33,7 +37,10 @@ class SupernetBuild:
         Raises:
             SpaceError: The space cannot serve it.
         """
-        from raynas.oneshot.supernet import Supernet  # noqa: PLC0415 - loads torch
+        from raynas.oneshot.mixed import MixedSupernet  # noqa: PLC0415 - loads torch
+        from raynas.oneshot.store import StoredSupernet  # noqa: PLC0415
 
         share = self.shares[str(architecture[METHOD])]
-        return Supernet(self.build, self.space, self.relaxation, share)
+        if share:
+            return MixedSupernet(self.build, self.space, self.relaxation, share)
+        return StoredSupernet(self.build, self.space, path_rng(self.seed, 0))

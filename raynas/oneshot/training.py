@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -10,10 +10,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from raynas.errors import SpaceError
 from raynas.goals import Goal
+from raynas.oneshot.mixed import MixedSupernet
 from raynas.oneshot.scoring import Batch, SharedScores
 from raynas.oneshot.supernet import Supernet
 from raynas.rng import epoch_generator, path_rng
+from raynas.space import Architecture
 from raynas.training.batches import Batches
 from raynas.training.loop_context import LoopContext
 from raynas.training.mixing import mixed
@@ -28,6 +31,7 @@ PATHS, MIXING, FIRST, CANDIDATES, SHOWN = range(5)
 """The purposes of generators: paths, mixtures of images, first values of what a method learns,
 candidates, and the architectures whose scores are reported."""
 
+_TRIES: Final = 100
 CALIBRATION: Final = 4  # training batches; with 64 images each, more did not change ranks
 
 
@@ -54,7 +58,7 @@ class SupernetTraining:
             recipe: The training recipe of the weights.
             objective: The metric, without the prefix ``val_``, and its direction.
         """
-        self.supernet = supernet
+        self.supernet = supernet.to(memory_format=torch.channels_last)
         self.recipe = recipe
         self.train: Batches = context.batches("train")
         self.valid: Batches = context.batches("valid")
@@ -107,6 +111,30 @@ class SupernetTraining:
     def change(self, lr: float) -> None:
         """Change the weights by the gradients that were added."""
         self._step.change(lr)
+
+    @property
+    def mixed(self) -> MixedSupernet:
+        """The supernet, if it has mixtures.
+
+        Raises:
+            SpaceError: It has none.
+        """
+        if not isinstance(self.supernet, MixedSupernet):
+            raise SpaceError("this method needs a supernet of mixed paths")
+        return self.supernet
+
+    def served(self, draw: Callable[[], Architecture]) -> Architecture:
+        """Draw until there are weights for an architecture, which is nearly always at once.
+
+        Raises:
+            SpaceError: There never are.
+        """
+        for _ in range(_TRIES):
+            if self.supernet.serves(drawn := draw()):
+                return drawn
+        raise SpaceError(
+            f"the shared weights must serve one of {_TRIES} architectures, and serve none"
+        )
 
     @property
     def weights(self) -> list[Tensor]:

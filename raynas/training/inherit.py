@@ -28,7 +28,7 @@ first).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import torch
@@ -88,13 +88,20 @@ def in_common(
         theirs = None if groups is None else groups.get(layer)
         if not isinstance(own, Tensor) or not isinstance(given, Tensor):
             continue  # an extra state
-        if _fits(layers[layer], theirs, given, own):
-            parts[name] = _common(given, own)
+        if fits(layers[layer], theirs, given, own):
+            parts[name] = common(given.shape, own.shape)
     return parts
 
 
-def _fits(layer: nn.Module, groups: int | None, given: Tensor, own: Tensor) -> bool:
-    """Return whether the parent's tensor, or a part of it, can be the child's."""
+def fits(layer: nn.Module, groups: int | None, given: Tensor, own: Tensor) -> bool:
+    """Return whether the parent's tensor, or a part of it, can be the child's.
+
+    Args:
+        layer: The child's layer.
+        groups: The groups of the parent's convolution; none if unknown, or if it is none.
+        given: The parent's tensor.
+        own: The child's tensor.
+    """
     if given.ndim != own.ndim:
         return False
     if isinstance(layer, _ConvNd) and given.ndim > 1:
@@ -120,10 +127,13 @@ def _reads_alike(layer: _ConvNd, groups: int | None, given: Tensor, own: Tensor)
     return (theirs, given.shape[1]) == (mine, own.shape[1])
 
 
-def _common(given: Tensor, own: Tensor) -> Part:
-    """Return the shared part of two tensors ``[out, in, *kernel]``: first units, the centre."""
+def common(given: Sequence[int], own: Sequence[int]) -> Part:
+    """Return the shared part of tensors of two shapes ``[out, in, *kernel]``.
+
+    It is the first units, and the centre of the kernel.
+    """
     there, here = [], []
-    for i, sides in enumerate(zip(given.shape, own.shape, strict=True)):
+    for i, sides in enumerate(zip(given, own, strict=True)):
         side = min(sides)
         starts = ((whole - side) // 2 if i > 1 else 0 for whole in sides)
         one, other = (slice(start, start + side) for start in starts)

@@ -1,10 +1,15 @@
-"""The experiment that trains the supernets of another experiment, and what it cannot serve."""
+"""The experiment that trains the supernets of another experiment, and what it cannot serve.
+
+Loads torch.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
+
+import torch
 
 from raynas.data import Data, Loop
 from raynas.errors import ConfigError, SpaceError
@@ -13,11 +18,14 @@ from raynas.execution.trial_spec import ONCE
 from raynas.experiment.experiment import Experiment
 from raynas.experiment.resolve.references import SpaceModule
 from raynas.experiment.resolve.resolved import ResolvedExperiment
+from raynas.oneshot.loop import SupernetLoop, method_of
+from raynas.oneshot.methods.method import Method
 from raynas.oneshot.relaxation import plain
 from raynas.oneshot.search import METHOD, EachMethod, supernets
 from raynas.oneshot.supernet_build import SupernetBuild
 from raynas.schedulers.run_to_end import RunToEnd
 from raynas.space import Architecture
+from raynas.training.loading import example
 from raynas.trial import Objective
 
 CONTROL: Final = "random-ws"
@@ -115,36 +123,46 @@ def _checked(
     Raises:
         SpaceError: The space cannot serve a method.
     """
-    import torch  # noqa: PLC0415 - only one-shot searches need it here
-
-    from raynas.oneshot.loop import method_of  # noqa: PLC0415
-    from raynas.training.loading import example  # noqa: PLC0415
-
     space = resolved.space
     made = {name: method_of(name, options.get(name, {})) for name in methods}
     if strange := [name for name in options if name not in made]:
         raise ConfigError(
             f"options are given for {', '.join(strange)}, but that method is not run"
         )
-    relaxation = space.relaxation or plain(space.space)
     build = SupernetBuild(
-        resolved.build, space.space, relaxation, {name: one.share for name, one in made.items()}
+        resolved.build,
+        space.space,
+        space.relaxation or plain(space.space),
+        {name: one.share for name, one in made.items()},
+        resolved.experiment.seed,
     )
     inputs = example(resolved.data, 2)
     for name, method in made.items():
+        build = _serving(build, name, method, inputs)
+    return build
+
+
+def _serving(build: SupernetBuild, name: str, method: Method, inputs: Any) -> SupernetBuild:
+    """Return a build that serves a method: by mixed paths, or else by single ones.
+
+    Raises:
+        SpaceError: The space serves neither.
+    """
+    single = replace(build, shares={**build.shares, name: 0})
+    for tried in (build,) if method.mixes else (build, single):
         try:
-            supernet = build(Architecture({METHOD: name}))
+            supernet = tried(Architecture({METHOD: name}))
             method.check(supernet)
             with torch.no_grad():
                 supernet.eval()(inputs)
         except SpaceError as error:
-            raise SpaceError(f"the method {name!r} cannot serve this space: {error}") from error
-    return build
+            refused = error
+        else:
+            return tried
+    raise SpaceError(f"the method {name!r} cannot serve this space: {refused}") from refused
 
 
 def _loop(
     experiment: Experiment, scored: Objective, options: Mapping[str, Mapping[str, Any]]
 ) -> Loop:
-    from raynas.oneshot.loop import SupernetLoop  # noqa: PLC0415 - loads torch
-
     return Loop(SupernetLoop(scored, options, experiment.training).fit)

@@ -63,7 +63,7 @@ class DARTS(Differentiable):
             return Differentiable.gradients(self, training, epoch, train, valid, lr)
 
         def loss(batch: Batch) -> Tensor:
-            training.supernet.mix(self.routes(self.strengths, training, epoch))
+            training.mixed.mix(self.routes(self.strengths, training, epoch))
             return training.loss(batch)
 
         return second_order(

@@ -69,7 +69,7 @@ class Differentiable(Method):
             path: nn.Parameter(
                 torch.tensor(1e-3 * rng.standard_normal(count), dtype=torch.float32, device=device)
             )
-            for path, count in training.supernet.options.items()
+            for path, count in training.mixed.options.items()
         }
         self._adam = torch.optim.Adam(
             self.strengths.values(),
@@ -92,7 +92,7 @@ class Differentiable(Method):
         del train, lr
 
         def loss() -> Tensor:
-            training.supernet.mix(self.routes(self.strengths, training, epoch))
+            training.mixed.mix(self.routes(self.strengths, training, epoch))
             return training.loss(valid) + self.penalty(training)
 
         return first_order([*self.strengths.values()], loss)
@@ -110,7 +110,7 @@ class Differentiable(Method):
             if learns:
                 self.step(training, epoch, (inputs, targets), next(valid), lr)
             fixed = {path: one.detach() for path, one in self.strengths.items()}
-            training.supernet.mix(self.routes(fixed, training, epoch))
+            training.mixed.mix(self.routes(fixed, training, epoch))
             losses.add(training.step(inputs, targets, lr), targets)
         if learns and self.skip_share(training) > self.most_skips:
             self._ended = True
@@ -139,11 +139,11 @@ class Differentiable(Method):
 
     def derived(self, training: SupernetTraining) -> Architecture:
         """Return the architecture of the strongest options."""
-        return training.supernet.relaxation.derive(self.weights())
+        return training.mixed.relaxation.derive(self.weights())
 
     def skip_share(self, training: SupernetTraining) -> float:
         """Return the share of decisions of the derived architecture that pass their input on."""
-        supernet = training.supernet
+        supernet = training.mixed
         places = supernet.places(self.derived(training))
         chosen = {
             one.path: one.options[places[one.path]]
@@ -166,7 +166,7 @@ class Differentiable(Method):
         The others are ordered by their shared scores.
         """
         first = ranked(self.name, training, [self.derived(training)])
-        space, relaxation = training.supernet.space, training.supernet.relaxation
+        space, relaxation = training.supernet.space, training.mixed.relaxation
         known = {space.identity(one.architecture) for one in first}
         drawn = []
         for _ in range(10 * count):

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
@@ -48,6 +49,7 @@ class ENAS(Method):
     """
 
     name: ClassVar[str] = "enas"
+    mixes: ClassVar[bool] = False
     steps: int = 30
     aggregate: int = 10
     learning_rate: float = 3.5e-3
@@ -80,12 +82,12 @@ class ENAS(Method):
         rng, losses = training.rng(epoch), MeanLoss()
         draw = self._policy.drawer(self._learnt.parameters)
         for inputs, targets, lr in training.batches(epoch):
-            training.supernet.take(draw(rng))
+            training.supernet.take(training.served(partial(draw, rng)))
             losses.add(training.step(inputs, targets, lr), targets)
         batches = training.valid_batches(epoch)
         for _ in range(self.steps):
             draw = self._policy.drawer(self._learnt.parameters)
-            drawn = [draw(rng) for _ in range(self.aggregate)]
+            drawn = [training.served(partial(draw, rng)) for _ in range(self.aggregate)]
             self.learn(drawn, [training.scores.reward(one, next(batches)) for one in drawn])
         return {"train_loss": losses.value, "entropy": self._entropy(drawn)}
 
@@ -113,10 +115,10 @@ class ENAS(Method):
         draw = self._policy.drawer(self._learnt.parameters)
         return ranked(self.name, training, (draw(rng) for _ in range(self.samples)))[:count]
 
-    def shown(self, training: SupernetTraining, rng: np.random.Generator) -> list[Architecture]:  # noqa: ARG002
+    def shown(self, training: SupernetTraining, rng: np.random.Generator) -> list[Architecture]:
         """Return architectures of the controller."""
         draw = self._policy.drawer(self._learnt.parameters)
-        return [draw(rng) for _ in range(_SHOWN)]
+        return [training.served(lambda: draw(rng)) for _ in range(_SHOWN)]
 
     def state_dict(self) -> dict[str, Any]:
         """Return the controller and the baseline."""

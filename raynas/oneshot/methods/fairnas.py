@@ -14,6 +14,7 @@ from typing import ClassVar
 
 from raynas.errors import SpaceError
 from raynas.oneshot.methods.spos import SPOS
+from raynas.oneshot.mixed import MixedSupernet
 from raynas.oneshot.mixture import Only
 from raynas.oneshot.supernet import Supernet
 from raynas.oneshot.training import MeanLoss, SupernetTraining
@@ -28,6 +29,7 @@ class FairNAS(SPOS):
     """
 
     name: ClassVar[str] = "fairnas"
+    mixes: ClassVar[bool] = True
 
     def check(self, supernet: Supernet) -> None:
         """Check that all decisions have equally many options.
@@ -35,7 +37,7 @@ class FairNAS(SPOS):
         Raises:
             SpaceError: Some have more than others.
         """
-        counts = supernet.options
+        counts = supernet.options if isinstance(supernet, MixedSupernet) else {"": 0}
         some, *_ = counts
         for path, count in counts.items():
             if count != counts[some]:
@@ -48,13 +50,13 @@ class FairNAS(SPOS):
     def train(self, training: SupernetTraining, epoch: int) -> Mapping[str, float]:
         """Train on all examples once, each batch on several paths."""
         rng, losses = training.rng(epoch), MeanLoss()
-        counts = training.supernet.options
+        counts = training.mixed.options
         for inputs, targets, lr in training.batches(epoch):
             orders = {path: rng.permutation(count) for path, count in counts.items()}
             paths = min(counts.values())
             for at in range(paths):
                 routes = {path: Only(int(order[at])) for path, order in orders.items()}
-                training.supernet.mix(routes)
+                training.mixed.mix(routes)
                 losses.add(training.add((inputs, targets), 1 / paths), targets)
             training.change(lr)
         return {"train_loss": losses.value}

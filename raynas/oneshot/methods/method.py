@@ -26,6 +26,9 @@ class Method(ABC):
     recipe: ClassVar[Mapping[str, Any]] = {}
     """The fields of the training recipe of the supernet that its authors set."""
 
+    mixes: ClassVar[bool] = True
+    """Whether it needs a supernet of mixed paths; one of single paths serves any space."""
+
     share: int = 1
     """One over the share of the channels that mixtures compute."""
 
@@ -66,6 +69,7 @@ def ranked(
 ) -> list[Candidate]:
     """Return each different architecture as a candidate, by its shared score, the best first."""
     scores, space = training.scores, training.supernet.space
-    different = {space.identity(one): one for one in architectures}
+    served = filter(training.supernet.serves, architectures)
+    different = {space.identity(one): one for one in served}
     found = [Candidate(one, scores.score(one), method) for one in different.values()]
     return sorted(found, key=lambda one: scores.loss(one.shared_score))

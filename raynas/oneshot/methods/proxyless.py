@@ -86,9 +86,7 @@ class Proxyless(Differentiable):
         """Return the gradients of the strengths, from those of the gates."""
         del epoch, train, lr
         gates = self._gates
-        training.supernet.mix(
-            {path: Weighted(gate.gates, gate.pair) for path, gate in gates.items()}
-        )
+        training.mixed.mix({path: Weighted(gate.gates, gate.pair) for path, gate in gates.items()})
         loss = training.loss(valid)
         found = torch.autograd.grad(
             loss, [gate.gates for gate in gates.values()], allow_unused=True

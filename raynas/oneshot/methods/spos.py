@@ -7,6 +7,7 @@ multiply-adds is an option of the search, not a number for ImageNet.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -60,6 +61,8 @@ class SPOS(UniformPaths):
         space, scores = training.supernet.space, training.scores
 
         def loss(architecture: Architecture) -> float:
+            if not training.supernet.serves(architecture):
+                return math.inf
             return scores.loss(scores.score(architecture))
 
         return ranked(self.name, training, self.evolved(space, loss, rng))[:count]
