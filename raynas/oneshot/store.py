@@ -133,6 +133,16 @@ class StoredSupernet(Supernet):
                 setattr(place.layer, place.last, lent)
         child.network.train(self.training)
         self._now = (child,)  # in a tuple, so that it is no module of this one
+        self._taken = architecture
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return the state without children: their parts of tensors cannot be copied."""
+        return {**self.__dict__, "_children": OrderedDict(), "_now": ()}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Restore a state, and be the same child."""
+        self.__dict__.update(state)
+        self.take(self._taken)
 
     def lend(self, child: nn.Module, architecture: Architecture) -> None:  # noqa: ARG002
         """Give a child the tensors of the store in place of its own; the memory is shared."""

@@ -113,6 +113,11 @@ class SupernetTraining:
         self._step.change(lr)
 
     @property
+    def steps(self) -> int:
+        """The steps of all epochs; those of one epoch count as one if they are not known."""
+        return self.epochs * max(1, self.train.steps(self.recipe.batch_size))
+
+    @property
     def mixed(self) -> MixedSupernet:
         """The supernet, if it has mixtures.
 
@@ -159,6 +164,11 @@ class SupernetTraining:
         generator = epoch_generator(self.seed, 2 * self.epochs, self.train.device)
         batches = self.train.training(self.recipe, generator)
         return [batch for _, batch in zip(range(CALIBRATION), batches, strict=False)]
+
+
+def scaled(rate: float, steps: int, usual: int, most: float) -> float:
+    """Return a learning rate, which is higher in proportion if there are fewer steps than usual."""
+    return min(max(most, rate), rate * max(1.0, usual / steps))
 
 
 @dataclass(slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import torch
@@ -17,10 +17,13 @@ from raynas.oneshot.hypergradient import first_order
 from raynas.oneshot.methods.method import Method, ranked
 from raynas.oneshot.mixture import Routes
 from raynas.oneshot.scoring import Batch
-from raynas.oneshot.training import FIRST, MeanLoss, SupernetTraining
+from raynas.oneshot.training import FIRST, MeanLoss, SupernetTraining, scaled
 from raynas.space import Architecture
 
 Strengths = Mapping[str, Tensor]
+
+_STEPS: Final = 19_500  # of DARTS: 50 epochs of 390 batches
+_FASTEST: Final = 0.1
 
 
 @dataclass(slots=True)
@@ -30,7 +33,9 @@ class Differentiable(Method):
     The strengths are one number per option and decision; a softmax makes weights of them.
 
     Attributes:
-        strength_rate: The learning rate of the strengths, for Adam.
+        strength_rate: The learning rate of the strengths, for Adam, if there are as many steps as
+            in the paper of DARTS, 19,500. With fewer steps it is higher in proportion, at most
+            0.1; otherwise strengths would hardly move on small data.
         strength_decay: Their weight decay.
         warm_up: The share of the epochs before strengths are learnt.
         most_skips: If the derived architecture has a greater share of skips, strengths stay as
@@ -73,7 +78,7 @@ class Differentiable(Method):
         }
         self._adam = torch.optim.Adam(
             self.strengths.values(),
-            lr=self.strength_rate,
+            lr=scaled(self.strength_rate, training.steps, _STEPS, _FASTEST),
             betas=(0.5, 0.999),
             weight_decay=self.strength_decay,
         )

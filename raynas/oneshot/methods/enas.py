@@ -14,20 +14,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 import numpy as np
 
 from raynas.errors import ConfigError
 from raynas.oneshot.candidate import Candidate
 from raynas.oneshot.methods.method import Method, ranked
-from raynas.oneshot.training import FIRST, MeanLoss, SupernetTraining
+from raynas.oneshot.training import FIRST, MeanLoss, SupernetTraining, scaled
 from raynas.searchers.controller.learning import Learnt
 from raynas.searchers.controller.policy import Policy
 from raynas.space import Architecture
 
-_SHOWN = 8
-_EPSILON = 1e-3  # of Adam, in the authors' code
+_SHOWN: Final = 8
+_UPDATES: Final = 4500  # of the micro search: 150 epochs of 30
+_FASTEST: Final = 0.05
+_EPSILON: Final = 1e-3  # of Adam, in the authors' code
 
 
 @dataclass(slots=True)
@@ -37,7 +39,8 @@ class ENAS(Method):
     Attributes:
         steps: Updates of the controller per epoch (30 in the micro search, 50 in the macro one).
         aggregate: Architectures per update (10 and 20).
-        learning_rate: That of the controller (0.0035 and 0.001).
+        learning_rate: That of the controller (0.0035 and 0.001), if it has as many updates as in
+            the micro search, 4,500. With fewer it is higher in proportion, at most 0.05.
         entropy_weight: What a unit of entropy adds to the reward.
         baseline_decay: The decay of the moving average of rewards.
         tanh_constant: The bound of the controller's logits (1.1 and 1.5).
@@ -58,6 +61,7 @@ class ENAS(Method):
     tanh_constant: float = 1.1
     units: int = 64
     samples: int = 256
+    _rate: float = field(init=False, repr=False, compare=False, default=0.0)
     _policy: Policy = field(init=False, repr=False, compare=False)
     _learnt: Learnt = field(init=False, repr=False, compare=False)
     _baseline: float | None = field(init=False, repr=False, compare=False, default=None)
@@ -76,6 +80,7 @@ class ENAS(Method):
         """Make the controller."""
         self._policy = Policy(training.supernet.space, self.units, 1.0, self.tanh_constant)
         self._learnt = Learnt.nothing(self._policy.initial(training.rng(0, FIRST)))
+        self._rate = scaled(self.learning_rate, self.steps * training.epochs, _UPDATES, _FASTEST)
 
     def train(self, training: SupernetTraining, epoch: int) -> Mapping[str, float]:
         """Train the weights on all examples once, then the controller."""
@@ -102,7 +107,7 @@ class ENAS(Method):
             self._baseline = before - (1 - self.baseline_decay) * (before - whole)
             credit[at] = (whole - self._baseline) / len(drawn)
         gradient = self._policy.gradient(self._learnt.parameters, batch, passed, credit)
-        self._learnt = self._learnt.uphill(gradient, self.learning_rate, _EPSILON)
+        self._learnt = self._learnt.uphill(gradient, self._rate, _EPSILON)
 
     def _entropy(self, drawn: list[Architecture]) -> float:
         batch = self._policy.vocabulary.batch(drawn)

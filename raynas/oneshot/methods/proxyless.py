@@ -49,6 +49,7 @@ class Proxyless(Differentiable):
     strength_decay: float = 0.0
     every: int = 5
     _waited: int = field(init=False, repr=False, default=0)
+    _gates: dict[str, Gate] = field(init=False, repr=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         """Check the options."""
@@ -61,6 +62,11 @@ class Proxyless(Differentiable):
         Differentiable.begin(self, training)
         for group in self._adam.param_groups:
             group["betas"] = (0.0, 0.999)
+
+    def train(self, training: SupernetTraining, epoch: int) -> Mapping[str, float]:
+        """Train for an epoch."""
+        self._waited = epoch * training.steps // training.epochs % self.every
+        return Differentiable.train(self, training, epoch)
 
     def routes(self, strengths: Strengths, training: SupernetTraining, epoch: int) -> Routes:  # noqa: ARG002
         """Draw one option per decision."""
