@@ -1,6 +1,5 @@
 """One-shot methods: each alike, and what each computes against independent references."""
 
-import io
 import json
 from collections import Counter
 from dataclasses import replace
@@ -15,12 +14,14 @@ from torch import nn
 
 from raynas.data import Loop
 from raynas.errors import ConfigError, SpaceError
+from raynas.execution.shared_scorer import shared_scores_of
 from raynas.execution.training_context import TrainingContext
 from raynas.execution.trial_spec import TrialSpec
-from raynas.execution.worker import train
+from raynas.execution.worker import load, train
 from raynas.oneshot import choose
+from raynas.oneshot.candidate import Candidate
 from raynas.oneshot.hypergradient import WeightStep, first_order, second_order
-from raynas.oneshot.loop import FILE, SupernetLoop, method_of, read_candidates
+from raynas.oneshot.loop import SupernetLoop, method_of
 from raynas.oneshot.methods import METHODS
 from raynas.oneshot.methods.enas import ENAS
 from raynas.oneshot.methods.gdas import drawn
@@ -51,7 +52,7 @@ OPTIONS = {
     "random-ws": {"samples": 6},
     **{key: {"population": 4, "generations": 2, "parents": 2} for key in ("spos", "fairnas")},
 }
-LOOP = SupernetLoop(Objective("accuracy"), OPTIONS, {"batch_size": 32}, count=3)
+LOOP = SupernetLoop(Objective("accuracy"), OPTIONS, {"batch_size": 32})
 
 
 def child(architecture):
@@ -78,8 +79,14 @@ def timeless(reports):
 
 
 def candidates(folder, name):
-    saved = torch.load(folder / f"{name}.pt", weights_only=True)
-    return read_candidates(bytes(saved["training"]["loop"]["files"][FILE].numpy())), saved
+    """Return the candidates of a trained supernet, and its checkpoint."""
+    told = spec(folder, name)
+    saved = load(told.checkpoint)
+    method = LOOP.method(name)
+    method.load_state_dict(saved["loop"]["tracked"]["method"])
+    scorer = shared_scores_of(context(name), LOOP, told)
+    relaxation = plain(nasbench201.SPACE)
+    return method.candidates(scorer, relaxation, 3, np.random.default_rng(0)), saved
 
 
 @pytest.mark.parametrize("name", METHODS)
@@ -97,8 +104,8 @@ def test_a_killed_training_continues_bit_for_bit(name, tmp_path):
     found, saved = candidates(whole, name)
     again, saved_again = candidates(parts, name)
     assert found == again
-    for key, tensor in saved["training"]["child"].items():
-        assert torch.equal(tensor, saved_again["training"]["child"][key]), key
+    for key, tensor in saved["child"].items():
+        assert torch.equal(tensor, saved_again["child"][key]), key
 
 
 @pytest.mark.parametrize("name", METHODS)
@@ -388,34 +395,20 @@ def test_the_evolution_finds_the_best_of_a_space():
     space = Space({f"bit_{at}": Choice((0, 1)) for at in range(12)})
     asked = []
 
-    def loss(architecture):
-        asked.append(architecture)
-        return -sum(architecture.values())
+    def losses(architectures):
+        asked.extend(architectures)
+        return [-sum(one.values()) for one in architectures]
 
-    seen = SPOS().evolved(space, loss, np.random.default_rng(0))
+    seen = SPOS().evolved(space, losses, np.random.default_rng(0))
+    assert seen == asked
     assert len({space.identity(one) for one in seen}) == len(seen) <= 1000
-    assert min(map(loss, seen)) == -12
+    assert min(losses(seen)) == -12
     small = Space({"bit": Choice((0, 1))})
-    assert len(SPOS().evolved(small, lambda _: 0.0, np.random.default_rng(0))) == 2
+    assert (
+        len(SPOS().evolved(small, lambda some: [0.0] * len(some), np.random.default_rng(0))) == 2
+    )
 
 
 def test_candidates_survive_json():
-    text = json.dumps([one.to_data() for one in CANDIDATES])
-    assert read_candidates(io.BytesIO(text.encode()).read()) == CANDIDATES
-
-
-CANDIDATES = [
-    replace(one, shared_score=score)
-    for one, score in zip(
-        read_candidates(
-            b'[{"architecture": {"a": [1, 2]}, "shared_score": 0.5, "method": "enas"}]'
-        )
-        * 2,
-        (0.25, 0.75),
-        strict=True,
-    )
-]
-
-
-def test_lists_in_json_are_tuples_in_an_architecture():
-    assert CANDIDATES[0].architecture == Architecture({"a": (1, 2)})
+    one = Candidate(Architecture({"a": (1, 2), "b": None}), 0.25, "enas")
+    assert Candidate.from_data(json.loads(json.dumps(one.to_data()))) == one

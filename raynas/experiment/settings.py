@@ -14,6 +14,8 @@ from raynas.experiment import amounts
 from raynas.options import local_path
 from raynas.trial import Objective
 
+SHARED_PROXY: Final = "shared"
+USUAL_METHOD: Final = "random-ws"
 FIDELITIES: Final = ("epochs", "repeats")
 _TRIALS: Final = 40  # where nothing else says how much
 _CANDIDATES: Final = 8  # with a one-shot method
@@ -39,7 +41,8 @@ class Parts:
             many. None for a search without a supernet.
         method_options: Options of the method; with several methods, by ``method.option``.
         supernet_epochs: How long a supernet is trained; none for six times ``epochs``.
-        proxies: Zero-cost proxies that choose which proposals are trained; none for all.
+        proxies: Zero-cost proxies that choose which proposals are trained; none for all. The name
+            ``shared`` stands for the score by the weights of a supernet, which is trained first.
         screen_options: How strictly they choose.
         inherit_weights: Whether a mutated child begins with its parent's weights.
         start_from: What to try first: a run folder (its ten best), a JSON file, or a list.
@@ -113,9 +116,20 @@ class Parts:
 
     @property
     def methods(self) -> tuple[str, ...]:
-        """The one-shot methods, each once."""
+        """The one-shot methods, each once; the first is the usual one if a proxy needs it."""
         named = (self.method,) if isinstance(self.method, str) else self.method or ()
-        return tuple(dict.fromkeys(named))
+        usual = (USUAL_METHOD,) if self.shares and not named else ()
+        return tuple(dict.fromkeys((*named, *usual)))
+
+    @property
+    def shares(self) -> bool:
+        """Whether the score by shared weights is a proxy."""
+        return SHARED_PROXY in self.proxies
+
+    @property
+    def zero_cost(self) -> list[str]:
+        """The proxies that need no training."""
+        return [name for name in self.proxies if name != SHARED_PROXY]
 
     @property
     def objectives(self) -> tuple[Objective, ...]:
@@ -182,7 +196,8 @@ class Budget:
             return self.trials
         if self.time is not None or self.gpu_hours is not None:
             return math.inf
-        return _CANDIDATES if getattr(self, "method", None) else _TRIALS
+        proposes = getattr(self, "method", None) and not getattr(self, "shares", False)
+        return _CANDIDATES if proposes else _TRIALS
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any
 
 from raynas.errors import ConfigError, unknown
-from raynas.oneshot.candidate import Candidate
 from raynas.oneshot.methods import METHODS
 from raynas.oneshot.methods.method import Method
-from raynas.oneshot.search import METHOD
+from raynas.oneshot.scoring import SharedScores
+from raynas.oneshot.search import METHOD, SHARED
 from raynas.oneshot.supernet import Supernet
-from raynas.oneshot.training import CANDIDATES, SHOWN, SupernetTraining
+from raynas.oneshot.training import SHOWN, SupernetTraining, shared_scores
 from raynas.options import build
 from raynas.training.loop_context import LoopContext
+from raynas.training.recipe import Recipe
 from raynas.trial import Objective
-
-FILE: Final = "candidates.json"
 
 
 @dataclass(frozen=True, slots=True)
 class SupernetLoop:
-    """Trains a supernet by the method that its trial names, and scores architectures at the end.
+    """Trains a supernet by the method that its trial names.
 
     The recipe of the weights is that of the trial, with what the authors of the method set, and
     with what the user sets. Of its fields, a supernet does not use ``accumulate``, ``ema``,
@@ -33,21 +31,16 @@ class SupernetLoop:
         objective: The metric by which architectures are scored, without the prefix ``val_``.
         options: The options of each method, by its name.
         recipe: The fields of the training recipe that the user has set.
-        count: How many candidates each supernet proposes.
     """
 
     objective: Objective
     options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     recipe: Mapping[str, Any] = field(default_factory=dict)
-    count: int = 16
 
     def fit(self, supernet: Supernet, context: LoopContext) -> Iterator[dict[str, float]]:
-        """Train for an epoch at a time; yield its metrics.
-
-        With the last report, the candidates are saved: a JSON list, in ``candidates.json``.
-        """
+        """Train for an epoch at a time; yield its metrics."""
         method = self.method(str(context.architecture[METHOD]))
-        recipe = context.recipe.with_overrides(method.recipe).with_overrides(self.recipe)
+        recipe = self.recipe_of(method, context.recipe)
         training = SupernetTraining(supernet, context, recipe, self.objective)
         method.begin(training)
         context.track(method=method)
@@ -56,18 +49,22 @@ class SupernetLoop:
             metrics = dict(method.train(training, epoch))
             shown = method.shown(training, training.rng(epoch, SHOWN))
             scores = [training.scores.score(one) for one in shown]
-            metrics[f"shared_{self.objective.metric}"] = sum(scores) / len(scores)
-            if epoch + 1 == context.last_epoch:
-                rng = training.rng(epoch, CANDIDATES)
-                found = method.candidates(training, self.count, rng)
-                path = context.directory / FILE
-                path.write_text(json.dumps([one.to_data() for one in found]))
-                context.save(path)
+            metrics[SHARED + self.objective.metric] = sum(scores) / len(scores)
             yield metrics
+
+    def scores(self, supernet: Supernet, context: LoopContext) -> SharedScores:
+        """Return what scores architectures by a trained supernet, as ``fit`` does."""
+        method = self.method(str(context.architecture[METHOD]))
+        recipe = self.recipe_of(method, context.recipe)
+        return shared_scores(supernet, context, recipe, self.objective)
 
     def method(self, name: str) -> Method:
         """Return the method of a name with its options."""
         return method_of(name, self.options.get(name, {}))
+
+    def recipe_of(self, method: Method, recipe: Recipe) -> Recipe:
+        """Return the recipe of the weights, given that of the task."""
+        return recipe.with_overrides(method.recipe).with_overrides(self.recipe)
 
 
 def method_of(name: str, options: Mapping[str, Any]) -> Method:
@@ -79,8 +76,3 @@ def method_of(name: str, options: Mapping[str, Any]) -> Method:
     if name not in METHODS:
         raise ConfigError(unknown("method", name, METHODS))
     return build(f"method {name!r}", METHODS[name], options)
-
-
-def read_candidates(content: bytes) -> list[Candidate]:
-    """Return the candidates that a loop has saved."""
-    return [Candidate.from_data(one) for one in json.loads(content)]

@@ -2,21 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 
 from raynas.goals.metric import Mean, Metric, new_metrics, value_of
 from raynas.oneshot.statistics import batch_statistics, recalibrate
 from raynas.oneshot.supernet import Supernet
-from raynas.space import Architecture
+from raynas.space import Architecture, Space
 from raynas.training.batches import Batches
 from raynas.training.step import ScoringStep
 from raynas.trial import Objective
 
 Batch = tuple[Any, Any]
+
+
+class Scorer(Protocol):
+    """Scores architectures by shared weights, here or elsewhere."""
+
+    @property
+    def space(self) -> Space:
+        """The space of the architectures."""
+        ...
+
+    def many(self, architectures: Sequence[Architecture]) -> list[float | None]:
+        """Return the score of each architecture; none for one without weights."""
+        ...
+
+    def loss(self, score: float) -> float:
+        """Return a score as a loss, of which less is better."""
+        ...
 
 
 @dataclass(slots=True)
@@ -42,6 +59,16 @@ class SharedScores:
     def __post_init__(self) -> None:
         """Prepare to score."""
         self._step = ScoringStep(self.supernet, self.valid.goal, self.valid.device, self.precision)
+
+    @property
+    def space(self) -> Space:
+        """The space of the architectures."""
+        return self.supernet.space
+
+    def many(self, architectures: Sequence[Architecture]) -> list[float | None]:
+        """Return the score of each architecture; none for one without weights."""
+        serves = self.supernet.serves
+        return [self.score(one) if serves(one) else None for one in architectures]
 
     def score(self, architecture: Architecture) -> float:
         """Return the objective over all validation examples, with statistics of its own path."""

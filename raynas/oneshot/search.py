@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import chain, zip_longest
-from typing import ClassVar
+from typing import ClassVar, Final
 
 import numpy as np
 
@@ -13,8 +13,11 @@ from raynas.oneshot.candidate import Candidate
 from raynas.space import Choice, Space
 from raynas.trial import History, Proposal, Screening
 
-METHOD = "method"
+METHOD: Final = "method"
 """The decision of a supernet's trial."""
+
+SHARED: Final = "shared_"
+"""The beginning of the name of a metric that shared weights have."""
 
 
 def supernets(methods: Sequence[str]) -> Space:

@@ -22,7 +22,7 @@ from raynas.oneshot.supernet import Supernet
 from raynas.space import Architecture, Decision, Space, Value
 from raynas.training.inherit import common
 
-_PATIENCE: Final = 64  # successive random architectures that need no larger tensor
+_PATIENCE: Final = 32  # successive random architectures that need no larger tensor
 _CHILDREN: Final = 64  # that are kept, because building takes as long as a step of a small one
 _OPTIONS: Final = 64  # of a decision that are all tried; of more, both ends
 

@@ -69,9 +69,7 @@ class SupernetTraining:
         self._step = TrainingStep(supernet, self.goal, self._optimizer, context.device)
         self._precision = precision_of(context.device, self.recipe.precision)
         context.track(weights=_Moments(self._optimizer))
-        self.scores = SharedScores(
-            supernet, self._calibration(), self.valid, objective, self.recipe.precision
-        )
+        self.scores = shared_scores(supernet, context, recipe, objective)
 
     def batches(self, epoch: int) -> Iterator[tuple[Any, Any, float]]:
         """Yield the inputs, the targets and the learning rate of each step of an epoch.
@@ -160,14 +158,28 @@ class SupernetTraining:
         with self._precision:
             return loss_of(self.goal, self.supernet(inputs), targets)
 
-    def _calibration(self) -> list[Batch]:
-        generator = epoch_generator(self.seed, 2 * self.epochs, self.train.device)
-        batches = self.train.training(self.recipe, generator)
-        return [batch for _, batch in zip(range(CALIBRATION), batches, strict=False)]
+
+def shared_scores(
+    supernet: Supernet, context: LoopContext, recipe: Recipe, objective: Objective
+) -> SharedScores:
+    """Return what scores architectures by a supernet, the same in any process.
+
+    Args:
+        supernet: The supernet, on its device.
+        context: What the loop is told.
+        recipe: The training recipe of the weights.
+        objective: The metric, without the prefix ``val_``, and its direction.
+    """
+    train = context.batches("train")
+    generator = epoch_generator(context.seed, 2 * context.last_epoch, train.device)
+    batches = train.training(recipe, generator)
+    calibration = [batch for _, batch in zip(range(CALIBRATION), batches, strict=False)]
+    valid = context.batches("valid")
+    return SharedScores(supernet, calibration, valid, objective, recipe.precision)
 
 
 def scaled(rate: float, steps: int, usual: int, most: float) -> float:
-    """Return a learning rate, which is higher in proportion if there are fewer steps than usual."""
+    """Return a learning rate, which is higher in proportion for fewer steps than usual."""
     return min(max(most, rate), rate * max(1.0, usual / steps))
 
 

@@ -52,6 +52,24 @@ class Assessment:
 Assess = Callable[[Sequence[Architecture]], Sequence[Assessment]]
 
 
+def together(asked: Sequence[Assess]) -> Assess:
+    """Return what asks several for their assessments, and gives one of each architecture."""
+
+    def assess(architectures: Sequence[Architecture]) -> list[Assessment]:
+        said = zip(*(one(architectures) for one in asked), strict=True)
+        return [_joined(parts) for parts in said]
+
+    return asked[0] if len(asked) == 1 else assess
+
+
+def _joined(parts: Sequence[Assessment]) -> Assessment:
+    return Assessment(
+        {name: score for part in parts for name, score in part.scores.items()},
+        {name: fault for part in parts for name, fault in part.faults.items()},
+        {name: trace for part in parts for name, trace in part.tracebacks.items()},
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class ScreeningOptions:
     """How strictly to choose, and when to switch proxies off.

@@ -37,6 +37,7 @@ class OwnLoop:
     Attributes:
         child: The network.
         epoch: Epochs trained so far.
+        context: What the loop is told.
     """
 
     def __init__(self, child: nn.Module, loop: Loop, context: LoopContext) -> None:
@@ -52,7 +53,7 @@ class OwnLoop:
         self.notices: list[str] = []
         self._noted = False
         self._loop = loop
-        self._context = context
+        self.context = context
         self._reports: Iterator[Mapping[str, Any]] | None = None
         self._last: Mapping[str, float] = {}
         self._ended = 0
@@ -66,7 +67,7 @@ class OwnLoop:
         started = time.perf_counter()
         if not self._ended:
             if self._reports is None:
-                self._context.begin(self.epoch)
+                self.context.begin(self.epoch)
                 self._reports = self._begun()
             reported = next(self._reports, None)
             self._note()
@@ -75,22 +76,22 @@ class OwnLoop:
             else:
                 self._last = _numbers(reported)
         self.epoch += 1
-        self._context.epoch = self.epoch
+        self.context.epoch = self.epoch
         facts = {_ENDED: float(self._ended)} if self._ended else {}
         return Epoch(self.epoch, {**self._last, **facts}, time.perf_counter() - started)
 
     def _begun(self) -> Iterator[Mapping[str, Any]]:
         if inspect.isgeneratorfunction(inspect.unwrap(self._loop.fit)):
-            return iter(self._loop.fit(self.child, self._context))
-        return in_thread(self._loop.fit, self.child, self._context)
+            return iter(self._loop.fit(self.child, self.context))
+        return in_thread(self._loop.fit, self.child, self.context)
 
     def _note(self) -> None:
         """Note, once, that a step is not recorded, and that the checkpoint is not used."""
-        if self._context.unrecorded and not self._noted:
+        if self.context.unrecorded and not self._noted:
             self._noted = True
-            self.notices.append(not_recorded(self._context.unrecorded))
-        if self._context.ignored:
-            self._context.restored = None
+            self.notices.append(not_recorded(self.context.unrecorded))
+        if self.context.ignored:
+            self.context.restored = None
             self.notices.append(
                 "continues with the weights of its checkpoint only, because its loop uses none of "
                 "context.epochs(), context.track(...) and context.checkpoint"
@@ -100,7 +101,7 @@ class OwnLoop:
         if not self._last:
             raise TrialError(
                 f"the loop must report metrics after every epoch: fit ended without a report, "
-                f"{self._context.last_epoch - self.epoch} epochs before the end"
+                f"{self.context.last_epoch - self.epoch} epochs before the end"
             )
         self._ended = self.epoch
 
@@ -110,7 +111,7 @@ class OwnLoop:
             "epoch": self.epoch,
             "child": self.child.state_dict(),
             "groups": grouping(self.child),
-            "loop": self._context.state(),
+            "loop": self.context.state(),
             "last": dict(self._last),
             _ENDED: self._ended,
         }
@@ -120,13 +121,13 @@ class OwnLoop:
         self.epoch = state["epoch"]
         self.child.load_state_dict(state["child"])
         self._last, self._ended = state["last"], state[_ENDED]
-        self._context.restored = Restored(state["loop"], own=True)
+        self.context.restored = Restored(state["loop"], own=True)
 
     def inherit(self, state: Mapping[str, Any]) -> float:
         """Inherit the weights of another trial, and what fits of the rest of its state."""
         share = inherit(self.child, state["child"], state.get("groups"))
-        self._context.inherited = share
-        self._context.restored = Restored(state["loop"], own=False)
+        self.context.inherited = share
+        self.context.restored = Restored(state["loop"], own=False)
         return share
 
     def test(self, examples: Callable[[], Batches]) -> dict[str, float]:  # noqa: ARG002
@@ -137,7 +138,7 @@ class OwnLoop:
         """
         if self._loop.test is None:
             return dict(self._last)
-        return _numbers(self._loop.test(self.child, self._context))
+        return _numbers(self._loop.test(self.child, self.context))
 
     def close(self) -> None:
         """End the loop, and delete its folder."""
@@ -147,8 +148,8 @@ class OwnLoop:
             if close:
                 close()
         finally:
-            self._context.release()
-            shutil.rmtree(self._context.folder, ignore_errors=True)
+            self.context.release()
+            shutil.rmtree(self.context.folder, ignore_errors=True)
 
 
 def _numbers(reported: Any) -> dict[str, float]:

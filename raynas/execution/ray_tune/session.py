@@ -8,12 +8,13 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from ray import tune
 
 from raynas.errors import Interrupted
 from raynas.execution.conductor import Conductor
-from raynas.execution.packing import Room, Shares
+from raynas.execution.packing import Resources, Room, Shares
 from raynas.execution.ray_tune import tune_environment
 from raynas.execution.ray_tune.bridge import Bridge
 from raynas.execution.ray_tune.cluster import Share, Slots
@@ -26,7 +27,12 @@ from raynas.execution.ray_tune.timeouts import Timeouts
 from raynas.execution.ray_tune.trainable import ChildTrainable, PackedContext
 from raynas.execution.trial_spec import TrialSpec
 from raynas.searchers.screened import Assess
+from raynas.space import Space
 from raynas.trial import Trial
+
+if TYPE_CHECKING:
+    from raynas.execution.ray_tune.scoring_pool import ScoringPool
+    from raynas.oneshot.loop import SupernetLoop
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +102,35 @@ class RaySession:
         """
         cores = int(sum(node.cpus for node in self.slots.nodes))
         return ProxyWorkers(max(cores, 1), self.packed, names, seed).assess
+
+    def scoring_pool(self, space: Space, loop: SupernetLoop, spec: TrialSpec) -> ScoringPool:
+        """Start workers that score architectures by a supernet, where trials would run.
+
+        Args:
+            space: The space of the architectures.
+            loop: How the supernet was trained.
+            spec: Its trial.
+        """
+        from raynas.execution.ray_tune.scoring_pool import ScoringPool  # noqa: PLC0415 - torch
+
+        supernet = (self.packed, loop, spec)
+        return ScoringPool(space, supernet, self.slots.count, self.slots.usual)
+
+    def scoring_beside(
+        self, space: Space, supernet: tuple[PackedContext, SupernetLoop, TrialSpec]
+    ) -> ScoringPool:
+        """Start workers that score architectures by a supernet beside trials.
+
+        They reserve nothing, because otherwise they would wait until running trials end.
+
+        Args:
+            space: The space of the architectures.
+            supernet: What the supernets' trials share, how they were trained, and its trial.
+        """
+        from raynas.execution.ray_tune.scoring_pool import ScoringPool  # noqa: PLC0415 - torch
+
+        cores = int(sum(node.cpus for node in self.slots.nodes))
+        return ScoringPool(space, supernet, max(cores, 1), Resources(0.0, 0.0))
 
     def _tuner(self, bridge: Bridge, scratch: str) -> tune.Tuner:
         return tune.Tuner(

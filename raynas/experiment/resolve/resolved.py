@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from types import ModuleType
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -32,6 +32,7 @@ from raynas.experiment.resolve.suitability import check_fidelity, check_schedule
 from raynas.experiment.resolve.suited import with_space, with_suited
 from raynas.experiment.resolve.task_data import check_metrics, loaded, objective_of
 from raynas.experiment.resolve.user_code import blamed, home_of
+from raynas.experiment.settings import SHARED_PROXY
 from raynas.options import build
 from raynas.proxies import NAMES
 from raynas.schedulers import Director, Scheduler
@@ -47,6 +48,9 @@ from raynas.training.recipe import Recipe
 from raynas.training.tuning import tuned
 
 _TRIED: Final = 12  # networks, of one of which each proxy must have a value
+
+if TYPE_CHECKING:
+    from raynas.execution.ray_tune.session import RaySession
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +70,7 @@ class ResolvedExperiment:
         recipe: How children are trained, before their own decisions.
         plan: What the conductor needs; proxies, if any, are asked in this process.
         dressed: Makes the searcher, given who asks the proxies.
+        assessors: Each asks some of the proxies on a cluster, given the connection to it.
     """
 
     experiment: Experiment
@@ -78,11 +83,25 @@ class ResolvedExperiment:
     recipe: Recipe
     plan: Plan
     dressed: Callable[[Assess], Searcher]
+    assessors: tuple[Callable[[RaySession], Assess], ...] = ()
 
     @property
     def epochs(self) -> int:
         """The full length of one training."""
         return self.repeats.epochs or self.plan.epochs
+
+    @property
+    def work(self) -> Work:
+        """What its trials do."""
+        return Work(
+            self.build,
+            self.recipe,
+            self.data,
+            self.loop,
+            self.homes,
+            self.space.resources,
+            self.repeats,
+        )
 
 
 def resolve(experiment: Experiment) -> ResolvedExperiment:
@@ -145,7 +164,13 @@ def resolve(experiment: Experiment) -> ResolvedExperiment:
         recipe=recipe,
         plan=plan,
         dressed=dressed,
+        assessors=(partial(_elsewhere, experiment),) if experiment.zero_cost else (),
     )
+
+
+def _elsewhere(experiment: Experiment, session: RaySession) -> Assess:
+    """Return what asks zero-cost proxies on a cluster."""
+    return session.assessor(experiment.zero_cost, experiment.seed)
 
 
 def _lengths(experiment: Experiment) -> tuple[Repeats, int]:
@@ -204,15 +229,16 @@ def _here(
     Raises:
         ConfigError: There is no such proxy, or it cannot be had of networks of this space.
     """
-    if not experiment.proxies:
+    known = (*NAMES, SHARED_PROXY)
+    if strange := [name for name in experiment.proxies if name not in known]:
+        raise ConfigError("; ".join(unknown("proxy", name, known) for name in strange))
+    if not experiment.zero_cost:
         return lambda _: []
-    if strange := [name for name in experiment.proxies if name not in NAMES]:
-        raise ConfigError("; ".join(unknown("proxy", name, NAMES) for name in strange))
     from raynas.execution.ray_tune.missing_proxies import missing  # noqa: PLC0415 - loads Ray
     from raynas.execution.ray_tune.trainable import PackedContext  # noqa: PLC0415
 
     context = TrainingContext(build_child, recipe, data, "cpu")
-    assessor = Assessor.of(context, experiment.proxies, experiment.seed)
+    assessor = Assessor.of(context, experiment.zero_cost, experiment.seed)
     packed = PackedContext.of(Work(build_child, recipe, data, homes=homes), "cpu")
     rng = np.random.default_rng(0)
     tried = [space.sample(rng) for _ in range(_TRIED)]

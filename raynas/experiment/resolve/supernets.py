@@ -6,7 +6,7 @@ Loads torch.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import torch
@@ -14,66 +14,97 @@ import torch
 from raynas.data import Data, Loop
 from raynas.errors import ConfigError, SpaceError
 from raynas.execution.plan import Plan
+from raynas.execution.training_context import TRAINING
 from raynas.execution.trial_spec import ONCE
 from raynas.experiment.experiment import Experiment
 from raynas.experiment.resolve.references import SpaceModule
 from raynas.experiment.resolve.resolved import ResolvedExperiment
+from raynas.experiment.settings import USUAL_METHOD
 from raynas.oneshot.loop import SupernetLoop, method_of
 from raynas.oneshot.methods.method import Method
-from raynas.oneshot.relaxation import plain
-from raynas.oneshot.search import METHOD, EachMethod, supernets
+from raynas.oneshot.relaxation import Relaxation, plain
+from raynas.oneshot.search import METHOD, SHARED, EachMethod, supernets
 from raynas.oneshot.supernet_build import SupernetBuild
 from raynas.schedulers.run_to_end import RunToEnd
-from raynas.space import Architecture
+from raynas.space import Architecture, Space
 from raynas.training.loading import example
 from raynas.trial import Objective
 
-CONTROL: Final = "random-ws"
+CONTROL: Final = USUAL_METHOD
 FOLDER: Final = "supernets"
 _LONGER: Final = 6  # epochs of a supernet per epoch of a trial
 _VALID: Final = "val_"
+_RECIPE: Final = f"{TRAINING}."
 
 
-def supernet_experiment(resolved: ResolvedExperiment) -> ResolvedExperiment:
-    """Return the experiment that trains the supernets, in a folder of the run.
+@dataclass(frozen=True, slots=True)
+class Supernets:
+    """The supernets of a run.
 
-    It has a trial for each method, and one for the control.
+    Attributes:
+        training: The experiment that trains them, in a folder of the run: a trial for each method,
+            and one for the control.
+        loop: How they are trained.
+        space: The space of the architectures.
+        relaxation: How the space becomes mixtures.
+    """
+
+    training: ResolvedExperiment
+    loop: SupernetLoop
+    space: Space
+    relaxation: Relaxation
+
+
+def supernets_of(resolved: ResolvedExperiment) -> Supernets:
+    """Return the supernets of an experiment with a one-shot method.
 
     Raises:
         ConfigError: A method is unknown, or cannot serve the task or the objective.
         SpaceError: A method cannot serve the space.
     """
     experiment = resolved.experiment
-    methods = tuple(dict.fromkeys((*experiment.methods, CONTROL)))
+    if experiment.time is not None or experiment.gpu_hours is not None:
+        raise ConfigError(
+            "a one-shot search has the length of its supernets and trials: give supernet_epochs "
+            "and trials, and leave time and gpu_hours out"
+        )
+    if recipe := [path for path in resolved.space.space.decisions if path.startswith(_RECIPE)]:
+        raise ConfigError(
+            f"shared weights are trained by one recipe, and the space decides {recipe[0]}: leave "
+            "tune out, or method"
+        )
+    methods = experiment.methods[:1]
+    if not experiment.shares:
+        methods = tuple(dict.fromkeys((*experiment.methods, CONTROL)))
     scored = _scored(resolved)
     options = _options(experiment)
     space = supernets(methods)
     build = _checked(resolved, methods, options)
     epochs = experiment.supernet_epochs or _LONGER * resolved.epochs
-    shared = f"shared_{scored.metric}"
     mine = replace(
         experiment,
         output=experiment.output / FOLDER,
-        objective=f"{shared}:{scored.direction}",
+        objective=f"{SHARED}{scored.metric}:{scored.direction}",
         epochs=epochs,
         trials=len(methods),
-        time=None,
-        gpu_hours=None,
         target=None,
+        proxies=(),
+        finalists=0.0,
     )
-    loop = _loop(experiment, scored, options)
+    loop = SupernetLoop(scored, options, experiment.training)
     searcher = EachMethod(space)
     plan = Plan(space, searcher, RunToEnd(), len(methods), epochs, experiment.seed, mine.limits)
-    return replace(
+    training = replace(
         resolved,
         experiment=mine,
         space=SpaceModule(space, build, None, None, resolved.space.home),
         build=build,
-        loop=loop,
+        loop=Loop(loop.fit),
         repeats=ONCE,
         plan=plan,
         dressed=lambda _: searcher,
     )
+    return Supernets(training, loop, build.space, build.relaxation)
 
 
 def _scored(resolved: ResolvedExperiment) -> Objective:
@@ -160,9 +191,3 @@ def _serving(build: SupernetBuild, name: str, method: Method, inputs: Any) -> Su
         else:
             return tried
     raise SpaceError(f"the method {name!r} cannot serve this space: {refused}") from refused
-
-
-def _loop(
-    experiment: Experiment, scored: Objective, options: Mapping[str, Mapping[str, Any]]
-) -> Loop:
-    return Loop(SupernetLoop(scored, options, experiment.training).fit)

@@ -19,7 +19,15 @@ from raynas.journal import exists
 
 _REFERENCES: Final = ("space", "task", "searcher", "scheduler")
 # Files of runs and of the user's shell; a folder without a journal may contain them.
-_OF_RUNS: Final = ("trial-*", "checkpoints", "winner", "proxies", "journal.*", "events.out.*")
+_OF_RUNS: Final = (
+    "trial-*",
+    "checkpoints",
+    "winner",
+    "proxies",
+    "supernets",
+    "journal.*",
+    "events.out.*",
+)
 _BESIDE: Final = (".*", "lost+found", "*.log", "*.txt", "*.out", "*.err", "*.yaml", "*.yml")
 _SHOWN: Final = 3  # names in a message
 _LOG = logging.getLogger("raynas")

@@ -13,12 +13,11 @@ from typing import Any
 from raynas.errors import ConfigError, ResourceError
 from raynas.execution.conductor import Conductor
 from raynas.execution.interruption import UNINTERRUPTED, Interruption
-from raynas.execution.ray_tune.final_training import NOTHING_FINAL, FinalTraining
 from raynas.execution.trial_spec import TrialSpec
-from raynas.execution.work import Work
 from raynas.experiment.experiment import Experiment, experiment_from
 from raynas.experiment.resolve.machine import check_machine, share_of
 from raynas.experiment.resolve.resolved import ResolvedExperiment, resolve
+from raynas.experiment.run.ending import Ending, WinnerEnding
 from raynas.experiment.run.folder import (
     check_modules,
     checkpoints,
@@ -30,12 +29,13 @@ from raynas.experiment.run.places import check_output, take_up
 from raynas.experiment.run.quick_check import quick_check
 from raynas.experiment.run.result import Result
 from raynas.experiment.run.watchers import Watchers
-from raynas.experiment.run.winner_training import WinnerTraining, lacks_winner, say_over
 from raynas.insight import Watcher
 from raynas.insight.run_limits import ahead
 from raynas.insight.tensorboard import TensorBoard
 from raynas.journal import Journal, read
+from raynas.oneshot.search import SHARED
 from raynas.options import local_path
+from raynas.searchers.screened import together
 from raynas.searchers.wrapper import keeper
 from raynas.storage import writing
 from raynas.trial import Event, Started, Trial
@@ -81,6 +81,11 @@ def recorded(output: Path, settings: Mapping[str, Any]) -> Experiment:
     """
     described = read(output).run
     known = take_up(output, described)
+    if str(known.get("objective")).startswith(SHARED):
+        raise ConfigError(
+            f"{output} holds the supernets of another run, which trains and resumes them: "
+            f"resume {output.parent}"
+        )
     for name, value in known.items():
         if name not in settings and (objects := [*_objects(value)]):
             raise ConfigError(
@@ -145,25 +150,45 @@ def run_resolved(
         Interrupted: A signal has ended the run.
         RaynasError: As for ``search``.
     """
-    if not resolved.experiment.methods:
-        return _run(resolved, watchers, interruption, hands_over=True)
-    from raynas.experiment.resolve.supernets import supernet_experiment  # noqa: PLC0415 - torch
-    from raynas.experiment.run.supernets import SupernetLines, with_candidates  # noqa: PLC0415
+    if resolved.experiment.methods:
+        resolved = _with_supernets(resolved, interruption)
+    return _run(resolved, watchers, interruption, WinnerEnding(resolved))
 
-    training = supernet_experiment(resolved)
-    lines = SupernetLines(training.plan.epochs)
-    trained = _run(training, [lines], interruption, hands_over=False)
-    return _run(with_candidates(resolved, trained), watchers, interruption, hands_over=True)
+
+def _with_supernets(
+    resolved: ResolvedExperiment, interruption: Interruption
+) -> ResolvedExperiment:
+    """Train the supernets of an experiment; return it with what they bring.
+
+    Their candidates are its searcher, or their scores are a proxy.
+    """
+    from raynas.experiment.resolve.supernets import supernets_of  # noqa: PLC0415 - loads torch
+    from raynas.experiment.run.supernets import (  # noqa: PLC0415
+        CandidatesEnding,
+        SupernetLines,
+        with_candidates,
+        with_shared_proxy,
+    )
+
+    supernets = supernets_of(resolved)
+    with closing(Journal(resolved.experiment.output)) as journal:
+        open_run(resolved.experiment, resolved, journal)  # for ``resume``, if this one is killed
+    proxy = resolved.experiment.shares
+    ending = CandidatesEnding(supernets, 0 if proxy else int(resolved.plan.trials))
+    lines = SupernetLines(supernets.training.plan.epochs)
+    trained = _run(supernets.training, [lines], interruption, ending)
+    if proxy:
+        return with_shared_proxy(resolved, supernets, trained.history)
+    return with_candidates(resolved, ending)
 
 
 def _run(
     resolved: ResolvedExperiment,
     watchers: Iterable[Watcher],
     interruption: Interruption,
-    *,
-    hands_over: bool,
+    ending: Ending,
 ) -> Result:
-    """Run the trials of a prepared experiment; at the end, train the winner if it has one."""
+    """Run the trials of a prepared experiment, and what comes after them."""
     experiment = resolved.experiment
     check_machine(experiment, resolved.space)
     others = Watchers([*watchers])
@@ -191,10 +216,10 @@ def _run(
             interruption.check()
 
         conductor = Conductor(resolved.plan, history, record, time.time, interruption)
-        if not conductor.finished or (hands_over and lacks_winner(conductor)):
-            _execute(experiment, resolved, conductor, hands_over=hands_over)
-        elif hands_over:
-            say_over(experiment, conductor)
+        if not conductor.finished or ending.lacks(conductor):
+            _execute(experiment, resolved, conductor, ending)
+        else:
+            ending.over(conductor)
         files.sweep(lambda: conductor.needed)
         clear_partial(experiment.output)
     return Result(experiment.output, history, experiment.described())
@@ -204,24 +229,14 @@ def _execute(
     experiment: Experiment,
     resolved: ResolvedExperiment,
     conductor: Conductor,
-    *,
-    hands_over: bool,
+    ending: Ending,
 ) -> None:
-    """Search on Ray; then train, test and export the winner."""
+    """Search on Ray."""
     from raynas.execution.ray_tune.opening import opened  # noqa: PLC0415 - loads Ray
 
     share = share_of(experiment)
     checking = quick_check(experiment, resolved, conductor.history)
-    work = Work(
-        resolved.build,
-        resolved.recipe,
-        resolved.data,
-        resolved.loop,
-        resolved.homes,
-        resolved.space.resources,
-        resolved.repeats,
-    )
-    with checking as check_networks, opened(share, work) as session:
+    with checking as check_networks, opened(share, resolved.work) as session:
         conductor.interruption.listen()
         check_networks()
         if experiment.gpu_hours and not session.slots.usual.gpus:
@@ -233,13 +248,9 @@ def _execute(
             name = _called(experiment.scheduler)
             _LOG.info(ahead(resolved.plan, conductor.history, session.slots.count, name))
         if experiment.proxies:
-            assess = session.assessor(experiment.proxies, experiment.seed)
+            assess = together([make(session) for make in resolved.assessors])
             conductor.plan = replace(conductor.plan, searcher=resolved.dressed(assess))
-        winner = WinnerTraining(experiment, resolved, conductor)
-        final = FinalTraining(winner.choose, winner.take) if hands_over else NOTHING_FINAL
-        session.run_trials(
-            conductor, lambda trial: trial_spec(experiment, conductor, trial), final
-        )
+        ending.run(session, conductor, lambda trial: trial_spec(experiment, conductor, trial))
 
 
 def _called(part: Any) -> str:

@@ -16,7 +16,8 @@ from raynas.oneshot.candidate import Candidate
 from raynas.oneshot.hypergradient import first_order
 from raynas.oneshot.methods.method import Method, ranked
 from raynas.oneshot.mixture import Routes
-from raynas.oneshot.scoring import Batch
+from raynas.oneshot.relaxation import Relaxation
+from raynas.oneshot.scoring import Batch, Scorer
 from raynas.oneshot.training import FIRST, MeanLoss, SupernetTraining, scaled
 from raynas.space import Architecture
 
@@ -164,14 +165,14 @@ class Differentiable(Method):
         return float(np.mean([-(p * np.log(p + 1e-12)).sum() / np.log(len(p)) for p in shares]))
 
     def candidates(
-        self, training: SupernetTraining, count: int, rng: np.random.Generator
+        self, scorer: Scorer, relaxation: Relaxation, count: int, rng: np.random.Generator
     ) -> list[Candidate]:
         """Return the derived architecture, then others drawn by the weights of options.
 
         The others are ordered by their shared scores.
         """
-        first = ranked(self.name, training, [self.derived(training)])
-        space, relaxation = training.supernet.space, training.mixed.relaxation
+        first = ranked(self.name, scorer, [relaxation.derive(self.weights())])
+        space = scorer.space
         known = {space.identity(one.architecture) for one in first}
         drawn = []
         for _ in range(10 * count):
@@ -181,7 +182,7 @@ class Differentiable(Method):
             }
             drawn.append(relaxation.derive(noisy))
         others = [one for one in drawn if space.identity(one) not in known]
-        return [*first, *ranked(self.name, training, others[: 4 * count])][:count]
+        return [*first, *ranked(self.name, scorer, others[: 4 * count])][:count]
 
     def shown(self, training: SupernetTraining, rng: np.random.Generator) -> list[Architecture]:  # noqa: ARG002
         """Return the derived architecture."""
@@ -197,8 +198,11 @@ class Differentiable(Method):
 
     @torch.no_grad()
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Continue with the strengths of a state."""
+        """Continue with the strengths of a state; before ``begin``, they can only be read."""
+        self._ended = state["ended"]
+        if not self.strengths:
+            self.strengths = {path: nn.Parameter(one) for path, one in state["strengths"].items()}
+            return
         for path, one in self.strengths.items():
             one.copy_(state["strengths"][path])
         self._adam.load_state_dict(state["adam"])
-        self._ended = state["ended"]

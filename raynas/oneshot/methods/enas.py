@@ -21,10 +21,12 @@ import numpy as np
 from raynas.errors import ConfigError
 from raynas.oneshot.candidate import Candidate
 from raynas.oneshot.methods.method import Method, ranked
+from raynas.oneshot.relaxation import Relaxation
+from raynas.oneshot.scoring import Scorer
 from raynas.oneshot.training import FIRST, MeanLoss, SupernetTraining, scaled
 from raynas.searchers.controller.learning import Learnt
 from raynas.searchers.controller.policy import Policy
-from raynas.space import Architecture
+from raynas.space import Architecture, Space
 
 _SHOWN: Final = 8
 _UPDATES: Final = 4500  # of the micro search: 150 epochs of 30
@@ -78,9 +80,12 @@ class ENAS(Method):
 
     def begin(self, training: SupernetTraining) -> None:
         """Make the controller."""
-        self._policy = Policy(training.supernet.space, self.units, 1.0, self.tanh_constant)
+        self._policy = self._policy_of(training.supernet.space)
         self._learnt = Learnt.nothing(self._policy.initial(training.rng(0, FIRST)))
         self._rate = scaled(self.learning_rate, self.steps * training.epochs, _UPDATES, _FASTEST)
+
+    def _policy_of(self, space: Space) -> Policy:
+        return Policy(space, self.units, 1.0, self.tanh_constant)
 
     def train(self, training: SupernetTraining, epoch: int) -> Mapping[str, float]:
         """Train the weights on all examples once, then the controller."""
@@ -114,11 +119,12 @@ class ENAS(Method):
         return float(-self._policy.forward(self._learnt.parameters, batch).log_probs.mean())
 
     def candidates(
-        self, training: SupernetTraining, count: int, rng: np.random.Generator
+        self, scorer: Scorer, relaxation: Relaxation, count: int, rng: np.random.Generator
     ) -> list[Candidate]:
         """Return the best of the controller's architectures by their shared scores."""
-        draw = self._policy.drawer(self._learnt.parameters)
-        return ranked(self.name, training, (draw(rng) for _ in range(self.samples)))[:count]
+        del relaxation
+        draw = self._policy_of(scorer.space).drawer(self._learnt.parameters)
+        return ranked(self.name, scorer, (draw(rng) for _ in range(self.samples)))[:count]
 
     def shown(self, training: SupernetTraining, rng: np.random.Generator) -> list[Architecture]:
         """Return architectures of the controller."""

@@ -9,6 +9,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from raynas.oneshot.candidate import Candidate
+from raynas.oneshot.relaxation import Relaxation
+from raynas.oneshot.scoring import Scorer
 from raynas.oneshot.supernet import Supernet
 from raynas.oneshot.training import SupernetTraining
 from raynas.space import Architecture
@@ -48,9 +50,16 @@ class Method(ABC):
 
     @abstractmethod
     def candidates(
-        self, training: SupernetTraining, count: int, rng: np.random.Generator
+        self, scorer: Scorer, relaxation: Relaxation, count: int, rng: np.random.Generator
     ) -> list[Candidate]:
-        """Return the architectures to train from scratch, the best first; at most ``count``."""
+        """Return the architectures to train from scratch, the best first; at most ``count``.
+
+        Args:
+            scorer: Scores architectures by the trained weights.
+            relaxation: How the space becomes mixtures.
+            count: How many there may be.
+            rng: Draws architectures.
+        """
 
     @abstractmethod
     def shown(self, training: SupernetTraining, rng: np.random.Generator) -> list[Architecture]:
@@ -64,12 +73,13 @@ class Method(ABC):
         """Continue from a state."""
 
 
-def ranked(
-    method: str, training: SupernetTraining, architectures: Iterable[Architecture]
-) -> list[Candidate]:
-    """Return each different architecture as a candidate, by its shared score, the best first."""
-    scores, space = training.scores, training.supernet.space
-    served = filter(training.supernet.serves, architectures)
-    different = {space.identity(one): one for one in served}
-    found = [Candidate(one, scores.score(one), method) for one in different.values()]
-    return sorted(found, key=lambda one: scores.loss(one.shared_score))
+def ranked(method: str, scorer: Scorer, architectures: Iterable[Architecture]) -> list[Candidate]:
+    """Return each different architecture as a candidate, by its shared score, the best first.
+
+    Those without weights are left out.
+    """
+    different = {scorer.space.identity(one): one for one in architectures}
+    every = [*different.values()]
+    scored = zip(every, scorer.many(every), strict=True)
+    found = [Candidate(one, score, method) for one, score in scored if score is not None]
+    return sorted(found, key=lambda one: scorer.loss(one.shared_score))

@@ -15,7 +15,8 @@ from raynas.errors import ConfigError
 from raynas.oneshot.candidate import Candidate
 from raynas.oneshot.methods.method import ranked
 from raynas.oneshot.methods.uniform import UniformPaths
-from raynas.oneshot.training import SupernetTraining
+from raynas.oneshot.relaxation import Relaxation
+from raynas.oneshot.scoring import Scorer
 
 
 @dataclass(slots=True)
@@ -38,8 +39,9 @@ class RandomWS(UniformPaths):
             raise ConfigError(f"random-ws needs samples >= 1, got {self.samples}")
 
     def candidates(
-        self, training: SupernetTraining, count: int, rng: np.random.Generator
+        self, scorer: Scorer, relaxation: Relaxation, count: int, rng: np.random.Generator
     ) -> list[Candidate]:
         """Return the best of random architectures by their shared scores."""
-        drawn = (training.supernet.space.sample(rng) for _ in range(self.samples))
-        return ranked(self.name, training, drawn)[:count]
+        del relaxation
+        drawn = (scorer.space.sample(rng) for _ in range(self.samples))
+        return ranked(self.name, scorer, drawn)[:count]

@@ -8,7 +8,7 @@ multiply-adds is an option of the search, not a number for ImageNet.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar, Final
@@ -19,8 +19,12 @@ from raynas.errors import ConfigError
 from raynas.oneshot.candidate import Candidate
 from raynas.oneshot.methods.method import ranked
 from raynas.oneshot.methods.uniform import UniformPaths
-from raynas.oneshot.training import SupernetTraining
+from raynas.oneshot.relaxation import Relaxation
+from raynas.oneshot.scoring import Scorer
 from raynas.space import Architecture, Decision, Space, Value
+
+Losses = Callable[[Sequence[Architecture]], list[float]]
+"""Returns the loss of each architecture."""
 
 _TRIES: Final = 10  # per architecture of a generation; small spaces have no others left
 
@@ -55,20 +59,19 @@ class SPOS(UniformPaths):
             )
 
     def candidates(
-        self, training: SupernetTraining, count: int, rng: np.random.Generator
+        self, scorer: Scorer, relaxation: Relaxation, count: int, rng: np.random.Generator
     ) -> list[Candidate]:
         """Return the best architectures that the evolution found."""
-        space, scores = training.supernet.space, training.scores
+        del relaxation
 
-        def loss(architecture: Architecture) -> float:
-            if not training.supernet.serves(architecture):
-                return math.inf
-            return scores.loss(scores.score(architecture))
+        def losses(architectures: Sequence[Architecture]) -> list[float]:
+            scores = scorer.many(architectures)
+            return [math.inf if score is None else scorer.loss(score) for score in scores]
 
-        return ranked(self.name, training, self.evolved(space, loss, rng))[:count]
+        return ranked(self.name, scorer, self.evolved(scorer.space, losses, rng))[:count]
 
     def evolved(
-        self, space: Space, loss: Callable[[Architecture], float], rng: np.random.Generator
+        self, space: Space, losses: Losses, rng: np.random.Generator
     ) -> list[Architecture]:
         """Return all architectures that the evolution looked at (the paper's Algorithm 1).
 
@@ -76,6 +79,7 @@ class SPOS(UniformPaths):
         drawn at random.
         """
         seen: dict[str, Architecture] = {}
+        known: list[float] = []
         best: list[Architecture] = []
         half = self.population // 2
         for _ in range(self.generations):
@@ -84,9 +88,11 @@ class SPOS(UniformPaths):
                 _add(seen, made + half, space, partial(self._mutant, space, best, rng))
                 _add(seen, made + 2 * half, space, partial(_crossover, space, best, rng))
             _add(seen, made + self.population, space, partial(space.sample, rng))
-            best = sorted(seen.values(), key=loss)[: self.parents]
-            if len(seen) == made:
+            every = [*seen.values()]
+            if len(every) == made:
                 break
+            known += losses(every[made:])
+            best = [every[at] for at in np.argsort(known, kind="stable")[: self.parents]]
         return [*seen.values()]
 
     def _mutant(

@@ -1,0 +1,136 @@
+"""One-shot searches on Ray: one command, killed and resumed, and what is refused before it."""
+
+import os
+import signal
+
+import pytest
+from ray_runs import cli, completed, events, process, wait_until
+
+import raynas
+from raynas.data import LoopData
+from raynas.errors import ConfigError, SpaceError
+from raynas.journal import read
+
+SETTINGS = (
+    *("--set", "space.channels=4", "--set", "space.cells=1", "--supernet-epochs", 6),
+    *("--epochs", 2, "--trials", 4, "--max-concurrent", 1, "--seed", 2),
+)
+METHODS = {
+    "enas": ("--set", "method.steps=3", "--set", "method.samples=20"),
+    "darts": ("--set", "method.order=2"),
+}
+
+
+def search(method, folder):
+    return cli("search", "--method", method, *METHODS[method], *SETTINGS, "--output", folder)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_killed_search_ends_as_if_left_in_peace(method, tmp_path):
+    """Killed once while a supernet is trained, and once while its candidates are."""
+    whole, run = tmp_path / "whole", tmp_path / "run"
+    status, output, errors = completed(*search(method, whole))
+    assert status == 0, errors
+    assert f"supernet of {method}: epoch 6 of 6" in errors + output
+    with process(*search(method, run)) as started:
+        assert wait_until(lambda: len(events(run / "supernets")) == 4, started)
+        os.kill(started.pid, signal.SIGKILL)
+    with process(*cli("resume", run)) as started:
+        assert wait_until(lambda: len(events(run)) > 3, started)
+        os.kill(started.pid, signal.SIGKILL)
+    status, _, errors = completed(*cli("resume", run))
+    assert status == 0, errors
+    assert events(run / "supernets") == events(whole / "supernets")
+    assert events(run) == events(whole)
+    history = read(run).history
+    assert history.winner is not None
+    assert (run / "winner" / "network.pt2").exists()
+    shared = [trial.started.screening.scores for trial in history.trials.values()]
+    assert [*shared[0]] == [f"shared by {method}"]
+    assert any([*one] == ["shared by random-ws"] for one in shared)
+    # A score by shared weights is no metric of a trial.
+    assert not any(
+        name.startswith("shared") for one in history.trials.values() for name in one.metrics
+    )
+    status, output, errors = completed(*cli("resume", run / "supernets"))
+    assert status == 2
+    assert f"resume {run}" in errors + output
+
+
+class OfItsOwnLoop:
+    def load(self, source, seed):
+        del source, seed
+        return LoopData({"input_shape": (3,), "outputs": 1})
+
+    def fit(self, child, context):
+        del child, context
+        yield {"val_loss": 0.0}
+
+
+REFUSED = {
+    "darts cannot mix what build reads": (
+        {"space": "mlp", "method": "darts"},
+        "method 'darts' cannot serve this space: build reads the decision 'layers' itself",
+    ),
+    "an unknown method": ({"method": "drats"}, "no method 'drats': did you mean"),
+    "an unknown option": (
+        {"method": "enas", "method_options": {"step": 3}},
+        "'step': did you mean 'steps'",
+    ),
+    "an option without its method": (
+        {"method": ("enas", "spos"), "method_options": {"samples": 3}},
+        "an option must name its method, as in enas.samples: got 'samples'",
+    ),
+    "an option of another method": (
+        {"method": "enas", "method_options": {"gdas.order": 2}},
+        "options are given for gdas, but that method is not run",
+    ),
+    "an objective that shared weights do not have": (
+        {"method": "enas", "objective": "params"},
+        "one metric on validation data, such as val_accuracy: got the objective params",
+    ),
+    "several objectives": (
+        {"method": "spos", "objective": ("val_accuracy", "params")},
+        "got the objective val_accuracy, params",
+    ),
+    "a loop of its own": (
+        {"method": "spos", "space": "mlp", "task": OfItsOwnLoop(), "objective": "val_loss"},
+        "this task has a loop of its own: leave method out",
+    ),
+    "a time": ({"method": "spos", "time": "1h"}, "give supernet_epochs and trials"),
+    "the recipe as decisions": (
+        {"method": "spos", "tune": ["lr"]},
+        "the space decides training.lr: leave tune out",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_a_method_cannot_serve_is_refused_before_anything_starts(case, tmp_path):
+    settings, message = REFUSED[case]
+    run = tmp_path / "run"
+    with pytest.raises((ConfigError, SpaceError), match=r".") as refused:
+        raynas.search(**settings, output=run)
+    assert message in str(refused.value)
+    assert not run.exists()
+
+
+def test_shared_scores_choose_what_is_trained(tmp_path):
+    run = tmp_path / "run"
+    command = cli(
+        *("search", "--proxies", "shared,params", "--searcher", "random", "--output", run),
+        *("--set", "space.channels=4", "--set", "space.cells=1", "--set", "screen.trials=4"),
+        *("--supernet-epochs", 6, "--epochs", 1, "--trials", 6, "--max-concurrent", 1),
+    )
+    status, output, errors = completed(*command)
+    assert status == 0, errors
+    assert "params, shared: rank correlation with val_accuracy" in output
+    trials = read(run).history.trials.values()
+    chosen = [one for one in trials if one.started.screening.mode == "chosen"]
+    assert chosen
+    for one in chosen:
+        screening = one.started.screening
+        assert {*screening.scores} == {"shared", "params"}
+        assert screening.dropped >= 1
+        assert 0 <= screening.scores["shared"] <= 1
+    assert [one["event"] for one in events(run / "supernets")].count("started") == 1
