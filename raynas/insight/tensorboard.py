@@ -61,8 +61,8 @@ class TensorBoard:
         self._folder = folder
         self._decisions = decisions
         self._objectives = objectives
-        self._files: dict[int, _File] = {}
-        self._proxies: _File | None = None
+        self._files: dict[int, EventFile] = {}
+        self._proxies: EventFile | None = None
         self._begun = False
 
     def write(self, event: Event, history: History) -> None:
@@ -76,7 +76,7 @@ class TensorBoard:
         if not self._begun:
             self._begin(event, history)
         if isinstance(event, Winner):
-            file = _File(self._folder / "winner")
+            file = EventFile(self._folder / "winner")
             tags = {f"winner/{name}": value for name, value in event.metrics.items()}
             file.write(_scalars(tags), event.at)
             file.close()
@@ -128,23 +128,24 @@ class TensorBoard:
         asked = history.trials[event.number].started.screening.mode in {"chosen", "blind"}
         if asked and (found := rank_correlation(history)):
             if self._proxies is None:
-                self._proxies = _File(self._folder / "proxies")
+                self._proxies = EventFile(self._folder / "proxies")
             tags = {"proxies/rank_correlation": found.spearman}
             self._proxies.write(_scalars(tags), event.at, len(history.finished))
 
-    def _file(self, trial: Trial) -> _File:
+    def _file(self, trial: Trial) -> EventFile:
         """Return the trial's open file; a new file begins with the trial's HParams row."""
         if trial.number not in self._files:
             name = run_name(trial.number)
-            file = self._files[trial.number] = _File(self._folder / name)
+            file = self._files[trial.number] = EventFile(self._folder / name)
             file.write(hparams.row(self._decisions, name, trial.started), trial.started.at)
         return self._files[trial.number]
 
 
-class _File:
+class EventFile:
     """A new event file in a folder; TensorBoard can read each record at once."""
 
     def __init__(self, folder: Path) -> None:
+        """Begin a file; the folder is made if need be."""
         folder.mkdir(parents=True, exist_ok=True)
         # TensorBoard reads a folder's files in the order of their names.
         path = folder / f"events.out.tfevents.{time.time_ns()}.raynas"
@@ -152,9 +153,11 @@ class _File:
         self._append(Record(wall_time=time.time(), file_version="brain.Event:2"))
 
     def write(self, summary: Any, at: float, step: int = 0) -> None:
+        """Write a summary."""
         self._append(Record(wall_time=at, step=step, summary=summary))
 
     def close(self) -> None:
+        """Close the file."""
         self._records.close()
 
     def _append(self, record: Any) -> None:
@@ -170,6 +173,8 @@ def _report(report: Report, *, first: bool) -> Any:
 def _tag(metric: str) -> str:
     if metric in _COSTS:
         return f"network/{metric}"
+    if "/" in metric:  # it has a group of its own
+        return metric
     return f"epoch/{metric}" if metric.startswith(("train_", "val_")) else f"other/{metric}"
 
 

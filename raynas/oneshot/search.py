@@ -16,6 +16,9 @@ from raynas.trial import History, Proposal, Screening
 METHOD: Final = "method"
 """The decision of a supernet's trial."""
 
+WEIGHT: Final = "weight/"
+"""The beginning of the name of a metric that is an option's weight, ``weight/path/option``."""
+
 SHARED: Final = "shared_"
 """The beginning of the name of a metric that shared weights have."""
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from types import MappingProxyType
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from raynas.data import Data, Split
+from raynas.errors import ConfigError
 from raynas.tasks.task import Source
 
 
@@ -23,6 +24,12 @@ class Digits:
     Attributes:
         valid: The fraction of all images for validation.
         test: The fraction of all images for the winner's test.
+        train: The number of images for training; none for all others.
+        noise: The deviation of normal noise that is added to each pixel; with noise, pixels are
+            real numbers.
+
+    Raises:
+        ConfigError: There are not so many images, or the noise is negative.
     """
 
     name: ClassVar[str] = "digits"
@@ -30,13 +37,31 @@ class Digits:
 
     valid: float = 0.2
     test: float = 0.2
+    train: int | None = None
+    noise: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Check the options."""
+        if self.noise < 0 or (self.train is not None and self.train < 1):
+            raise ConfigError(
+                f"digits needs noise >= 0 and train >= 1, got {self.noise} and {self.train}"
+            )
 
     def load(self, source: Source, seed: int) -> Data:  # noqa: ARG002 - the data is embedded
         """Return the images as [examples, 1, 8, 8] with values from 0 to 16."""
         table = _table()
-        images = Split.of(table[:, :-1].reshape(-1, 8, 8), table[:, -1].astype(np.int64))
+        pixels: NDArray[Any] = table[:, :-1].reshape(-1, 8, 8)
+        if self.noise:
+            drawn = np.random.default_rng(0).normal(0.0, self.noise, pixels.shape)
+            pixels = (pixels + drawn).astype(np.float32)
+        images = Split.of(pixels, table[:, -1].astype(np.int64))
         names = tuple(map(str, range(10)))
-        return Data.split(images, seed=seed, valid=self.valid, test=self.test, names=names)
+        data = Data.split(images, seed=seed, valid=self.valid, test=self.test, names=names)
+        if self.train is None:
+            return data
+        if self.train > len(data.train):
+            raise ConfigError(f"digits has {len(data.train)} images left, train is {self.train}")
+        return replace(data, train=data.train.take(np.arange(self.train)), norm=None)
 
 
 def _table() -> NDArray[np.uint8]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import ray
@@ -18,22 +18,22 @@ from raynas.space import Architecture, Space
 
 _LARGEST: Final = 32  # architectures that a worker is sent at once
 _SHARES: Final = 4  # batches per worker, so that all end at about the same time
-_RESTARTS: Final = 2  # of a worker that has died, before the run ends
 
 
 class ScoringWorker:
     """A Ray actor that scores architectures by the weights of a supernet."""
 
-    def __init__(self, supernet: Sequence[Any], share: Resources) -> None:
+    def __init__(
+        self, packed: PackedContext, loop: SupernetLoop, spec: TrialSpec, share: Resources
+    ) -> None:
         """Load the weights.
 
         Args:
-            supernet: References to what all supernets of the run share, to how they are trained,
-                and to the trial of this one.
+            packed: What all supernets of the run share.
+            loop: How they are trained.
+            spec: The trial of the supernet.
             share: The resources of the worker.
         """
-        packed: PackedContext
-        packed, loop, spec = ray.get([*supernet])
         self._scores = shared_scores_of(packed.unpacked(share), loop, spec)
 
     def many(self, architectures: Sequence[Architecture]) -> list[float | None]:
@@ -44,7 +44,7 @@ class ScoringWorker:
 class ScoringPool:
     """Several such actors; it is a ``raynas.oneshot.scoring.Scorer``.
 
-    A worker that dies is started again by Ray, and what it was asked is asked again.
+    If a worker dies, all are started again, and what they were asked is asked again.
 
     Attributes:
         space: The space of the architectures.
@@ -69,15 +69,12 @@ class ScoringPool:
         self.space = space
         self._objective = supernet[1].objective
         self._known: dict[str, float | None] = {}
-        kind = ray.remote(
-            num_cpus=share.cpus,
-            num_gpus=share.gpus,
-            max_restarts=_RESTARTS,
-            max_task_retries=_RESTARTS,
-        )(ScoringWorker)
-        # In a list, so that Ray does not put them into the arguments of a restart; and kept here.
-        self._told = [ray.put(one) for one in supernet]
-        self._workers = [kind.remote(self._told, share) for _ in range(workers)]
+        told = [ray.put(one) for one in supernet]
+        kind = ray.remote(num_cpus=share.cpus, num_gpus=share.gpus)(ScoringWorker)
+        self._hire: Callable[[], list[Any]] = lambda: [
+            kind.remote(*told, share) for _ in range(workers)
+        ]
+        self._workers = self._hire()
 
     def many(self, architectures: Sequence[Architecture]) -> list[float | None]:
         """Return the score of each architecture; each is computed once.
@@ -88,19 +85,30 @@ class ScoringPool:
         names = [self.space.identity(one) for one in architectures]
         named = zip(names, architectures, strict=True)
         new = {name: one for name, one in named if name not in self._known}
-        size = -(-len(new) // (_SHARES * len(self._workers)))
-        size = max(1, min(size, _LARGEST))
-        fresh = [*new.values()]
-        batches = [fresh[at : at + size] for at in range(0, len(fresh), size)]
         try:
-            scored: list[list[float | None]] = [*ActorPool(self._workers).map(_many, batches)]
+            scores = self._scored([*new.values()])
+        except ray.exceptions.RayActorError:
+            self.close()
+            self._workers = self._hire()
+            scores = self._scored_again([*new.values()])
+        self._known.update(zip(new, scores, strict=True))
+        return [self._known[name] for name in names]
+
+    def _scored(self, architectures: Sequence[Architecture]) -> list[float | None]:
+        size = -(-len(architectures) // (_SHARES * len(self._workers)))
+        size = max(1, min(size, _LARGEST))
+        batches = [architectures[at : at + size] for at in range(0, len(architectures), size)]
+        scored = ActorPool(self._workers).map(_many, batches)
+        return [score for batch in scored for score in batch]
+
+    def _scored_again(self, architectures: Sequence[Architecture]) -> list[float | None]:
+        try:
+            return self._scored(architectures)
         except ray.exceptions.RayActorError as error:
             raise ResourceError(
-                f"the workers that score by shared weights have died {_RESTARTS + 1} times: check "
-                f"their memory and the state of the cluster, then resume the run ({error})"
+                "a worker that scores by shared weights died, and then another one: check their "
+                f"memory and the state of the cluster, then resume the run ({error})"
             ) from error
-        self._known.update(zip(new, (one for batch in scored for one in batch), strict=True))
-        return [self._known[name] for name in names]
 
     def loss(self, score: float) -> float:
         """Return a score as a loss, of which less is better."""
@@ -112,5 +120,5 @@ class ScoringPool:
             ray.kill(worker)
 
 
-def _many(worker: Any, architectures: list[Architecture]) -> Any:
+def _many(worker: Any, architectures: Sequence[Architecture]) -> Any:
     return worker.many.remote(architectures)

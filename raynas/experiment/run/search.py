@@ -32,6 +32,7 @@ from raynas.experiment.run.watchers import Watchers
 from raynas.insight import Watcher
 from raynas.insight.run_limits import ahead
 from raynas.insight.tensorboard import TensorBoard
+from raynas.insight.weights_picture import WeightsPicture
 from raynas.journal import Journal, read
 from raynas.oneshot.search import SHARED
 from raynas.options import local_path
@@ -176,7 +177,8 @@ def _with_supernets(
     proxy = resolved.experiment.shares
     ending = CandidatesEnding(supernets, 0 if proxy else int(resolved.plan.trials))
     lines = SupernetLines(supernets.training.plan.epochs)
-    trained = _run(supernets.training, [lines], interruption, ending)
+    picture = WeightsPicture(supernets.training.experiment.output)
+    trained = _run(supernets.training, [lines, picture], interruption, ending)
     if proxy:
         return with_shared_proxy(resolved, supernets, trained.history)
     return with_candidates(resolved, ending)

@@ -18,6 +18,7 @@ from raynas.oneshot.methods.method import Method, ranked
 from raynas.oneshot.mixture import Routes
 from raynas.oneshot.relaxation import Relaxation
 from raynas.oneshot.scoring import Batch, Scorer
+from raynas.oneshot.search import WEIGHT
 from raynas.oneshot.training import FIRST, MeanLoss, SupernetTraining, scaled
 from raynas.space import Architecture
 
@@ -127,6 +128,7 @@ class Differentiable(Method):
             "train_loss": losses.value,
             "entropy": self._entropy(),
             "skip_share": self.skip_share(training),
+            **self._reported(training),
         }
 
     def step(
@@ -142,6 +144,15 @@ class Differentiable(Method):
         """Return the weight of each option, by the path of the decision."""
         with torch.no_grad():
             return {path: one.softmax(0).tolist() for path, one in self.strengths.items()}
+
+    def _reported(self, training: SupernetTraining) -> dict[str, float]:
+        """Return the weight of each option as a metric."""
+        decisions = training.mixed.relaxation.space.decisions
+        return {
+            f"{WEIGHT}{path}/{value}": weight
+            for path, weights in self.weights().items()
+            for value, weight in zip(decisions[path].domain.values(), weights, strict=True)
+        }
 
     def derived(self, training: SupernetTraining) -> Architecture:
         """Return the architecture of the strongest options."""
