@@ -14,7 +14,7 @@ setup(
     python_requires=">=3.11",
     packages=find_packages(include=["raynas*", "search_spaces*", "launch*"]),
     package_data={
-        "raynas": ["py.typed"],
+        "raynas": ["py.typed", "tables/*.npz"],
         "search_spaces": ["py.typed"],
         "launch": ["*.sh", "*.yaml"],
     },

@@ -25,7 +25,7 @@ _USUAL = (25, 50, 100)  # the points to show below the largest number of trainin
 
 def bench(  # noqa: PLR0913 - a command's arguments are its options
     table: Annotated[
-        str, typer.Option(help="nasbench201, package.module:Class or file.py:Class.")
+        str, typer.Option(help="nasbench201, digits, package.module:Class or file.py:Class.")
     ] = "nasbench201",
     data: Annotated[
         Path | None,
@@ -98,7 +98,7 @@ def bench(  # noqa: PLR0913 - a command's arguments are its options
 ) -> None:
     """Compare searchers on a table of recorded trainings, with a virtual clock.
 
-    Nothing is trained: the results and times of trainings come from a published table.
+    Nothing is trained: the results and times of trainings come from a table of recorded ones.
     """
     from raynas.experiment.bench import Bench  # noqa: PLC0415 - keeps --help fast
 

@@ -19,6 +19,19 @@ Routes = dict[str, Route]
 """The route of each mixture, by the path of its decision."""
 
 
+class Zero(nn.Module):
+    """An option that is no connection: its output is zero. A weighted sum leaves it out."""
+
+    def __init__(self, stride: int = 1) -> None:
+        """Keep the stride with which other options halve ``[batch, channels, height, width]``."""
+        super().__init__()
+        self.stride = stride
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return zeros."""
+        return torch.zeros_like(x if self.stride == 1 else x[:, :, :: self.stride, :: self.stride])
+
+
 @dataclass(frozen=True, slots=True)
 class Only:
     """One option.
@@ -53,7 +66,8 @@ class Weighted:
         Raises:
             SpaceError: The options return different shapes.
         """
-        places = range(len(options)) if self.among is None else self.among
+        asked = range(len(options)) if self.among is None else self.among
+        places = [at for at in asked if not isinstance(options[at], Zero)] or [*asked][:1]
         weights = self.weights.unbind()
         total: Tensor | None = None
         for at in places:

@@ -10,18 +10,23 @@ Differs from the published training: there is no auxiliary head, and drop-path d
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
+from raynas.errors import ConfigError
+from raynas.oneshot.choose import Undecided
 from raynas.space import Architecture
 from search_spaces.darts.cells import SPACE, draw, from_genotype, to_genotype
 from search_spaces.darts.genotype import Genotype
 from search_spaces.darts.published import GENOTYPES
+from search_spaces.darts.relaxed import RELAXATION
 
 if TYPE_CHECKING:
     from torch import nn
 
 __all__ = [
     "GENOTYPES",
+    "RELAXATION",
     "SPACE",
     "Genotype",
     "build",
@@ -33,7 +38,7 @@ __all__ = [
 
 
 def build(
-    architecture: Architecture,
+    architecture: Architecture | Undecided,
     input_shape: tuple[int, ...],
     outputs: int,
     *,
@@ -41,7 +46,27 @@ def build(
     cells: int = 8,
     drop_path: float = 0.0,
 ) -> nn.Module:
-    """Build the network of an architecture: see ``network``."""
+    """Build the network of an architecture: see ``network``.
+
+    Args:
+        architecture: The two cells; or an ``Undecided``, for a supernet, in which each node has an
+            edge from each earlier node.
+        input_shape: As in ``network``, like all others.
+        outputs: How many numbers the network returns per example.
+        channels: The width of the first normal cells' nodes.
+        cells: The number of cells.
+        drop_path: The probability of drop-path.
+
+    Differs from the supernet of the paper: batch normalisations are those of the network that is
+    trained from scratch, with scales and shifts, and poolings have none. So a child can share the
+    weights of the supernet.
+    """
+    if isinstance(architecture, Undecided):
+        from search_spaces.darts import mixed, stack  # noqa: PLC0415 - only building needs torch
+
+        _check_drop_path(drop_path)
+        cell = partial(mixed.MixedCell, architecture, drop_path=drop_path)
+        return stack.network(cell, input_shape, outputs, channels, cells)
     return network(
         to_genotype(architecture),
         input_shape,
@@ -85,4 +110,11 @@ def network(
     """
     from search_spaces.darts import stack  # noqa: PLC0415 - only building needs torch
 
-    return stack.network(genotype, input_shape, outputs, channels, cells, drop_path)
+    _check_drop_path(drop_path)
+    cell = partial(stack.Cell, genotype, drop_path=drop_path)
+    return stack.network(cell, input_shape, outputs, channels, cells)
+
+
+def _check_drop_path(drop_path: float) -> None:
+    if not 0 <= drop_path < 1:
+        raise ConfigError(f"0 <= drop_path < 1 must hold, got {drop_path}")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Final, NamedTuple
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Final, NamedTuple
 
 import torch
 import torch.nn.functional as F  # noqa: N812 - as everyone writes it
@@ -24,22 +24,19 @@ _LARGE: Final = 128  # pixels
 
 
 def network(
-    genotype: Genotype,
+    cell: Callable[[Place], Any],
     input_shape: tuple[int, ...],
     classes: int,
     channels: int,
     cells: int,
-    drop_path: float,
 ) -> nn.Module:
-    """Build what ``search_spaces.darts.network`` describes."""
+    """Build what ``search_spaces.darts.network`` describes; ``cell`` makes a cell for a place."""
     if len(input_shape) != 3:
         raise ConfigError(f"images of shape (channels, height, width) are needed: {input_shape=}")
     if min(*input_shape, classes, channels, cells) < 1:
         raise ConfigError(
             f"sizes must be at least 1: {input_shape=}, {classes=}, {channels=}, {cells=}"
         )
-    if not 0 <= drop_path < 1:
-        raise ConfigError(f"0 <= drop_path < 1 must hold, got {drop_path}")
     large = min(input_shape[1:]) >= _LARGE
     stem = (LargeStem if large else SmallStem)(input_shape[0], channels)
     before, now, halved, width = stem.made, stem.made, large, channels
@@ -47,7 +44,7 @@ def network(
     for i in range(cells):
         reduces = i in (cells // 3, 2 * cells // 3)
         width *= 2 if reduces else 1
-        stack.append(Cell(genotype, Place(before, now, width, reduces, halved), drop_path))
+        stack.append(cell(Place(before, now, width, reduces, halved)))
         before, now, halved = now, stack[-1].made, reduces
     return Network(stem, stack, nn.Linear(now, classes))
 
@@ -55,7 +52,7 @@ def network(
 class Network(nn.Module):
     """A stem, a stack of cells and a linear layer on the mean over all pixels."""
 
-    def __init__(self, stem: nn.Module, cells: list[Cell], classify: nn.Linear) -> None:
+    def __init__(self, stem: nn.Module, cells: list[nn.Module], classify: nn.Linear) -> None:
         super().__init__()
         self.stem = stem
         self.cells = nn.ModuleList(cells)
@@ -112,19 +109,18 @@ class Cell(nn.Module):
         edges = genotype.reduce if place.reduces else genotype.normal
         self.concat = genotype.reduce_concat if place.reduces else genotype.normal_concat
         self.made = place.channels * len(self.concat)
-        fit = FactorizedReduce if place.halved else pointwise
-        self.fit_before = fit(place.before, place.channels)
-        self.fit_now = pointwise(place.now, place.channels)
-        # Named by their place in the genotype: an edge that becomes a skip renames no other.
+        self.fit_before, self.fit_now = fits(place)
         self.operations = nn.ModuleDict()
         self.edges: list[_Edge] = []
         for i, (name, source) in _own_first(edges):
             stride = 2 if place.reduces and source < 2 else 1
-            step, skip = operation(name, place.channels, stride), is_skip(name, stride)
-            self.operations[str(i)] = (
-                nn.Sequential(step, DropPath(drop_path)) if drop_path and not skip else step
-            )
-            self.edges.append(_Edge(str(i), source, wants_rectified(name, stride), not skip))
+            step = operation(name, place.channels, stride)
+            named = edge_name(source, 2 + i // 2)
+            if named in self.operations:  # a node may read another one twice
+                named += "_again"
+            self.operations[named] = with_drop_path(step, name, stride, drop_path)
+            owned = not is_skip(name, stride)
+            self.edges.append(_Edge(named, source, wants_rectified(name, stride), owned))
 
     def forward(self, before: Tensor, now: Tensor) -> Tensor:
         """Map the two inputs to ``[batch, made, height, width]``."""
@@ -141,6 +137,23 @@ class Cell(nn.Module):
         read = rectified if edge.rectified else values
         term: Tensor = self.operations[edge.name](read[edge.source])
         return term
+
+
+def edge_name(source: int, node: int) -> str:
+    """Return the name of an edge's operation: an edge that changes renames no other."""
+    return f"{source}_{node}"
+
+
+def fits(place: Place) -> tuple[nn.Module, nn.Module]:
+    """Return what brings the two inputs of a cell to its channels and its size."""
+    before = FactorizedReduce if place.halved else pointwise
+    return before(place.before, place.channels), pointwise(place.now, place.channels)
+
+
+def with_drop_path(step: nn.Module, name: str, stride: int, drop_path: float) -> nn.Module:
+    """Return an operation with drop-path after it; a plain skip has none."""
+    plain = is_skip(name, stride) or not drop_path
+    return step if plain else nn.Sequential(step, DropPath(drop_path))
 
 
 class SmallStem(nn.Module):

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from raynas.errors import ConfigError
 from raynas.oneshot.choose import Undecided, choose
+from raynas.oneshot.mixture import Zero
 from search_spaces.nasbench201.cell import EDGES, KERNELS, NODES, NONE, POOL, SKIP, Edge
 
 
@@ -165,18 +166,13 @@ class _Rectified(nn.Sequential):
         return value
 
 
-class _Zero(nn.Module):
-    def forward(self, x: Tensor) -> Tensor:
-        return torch.zeros_like(x)
-
-
 def _rectified(kernel: int, channels: int) -> nn.Module:
     return _Rectified(*_conv_bn(channels, channels, kernel))
 
 
 _OPTIONS: Final[Mapping[str, Callable[[int], nn.Module]]] = MappingProxyType(
     {
-        NONE: lambda _: _Zero(),
+        NONE: lambda _: Zero(),
         SKIP: lambda _: nn.Identity(),
         POOL: lambda _: nn.AvgPool2d(3, 1, 1, count_include_pad=False),
         **{name: partial(_rectified, size) for name, size in KERNELS.items()},

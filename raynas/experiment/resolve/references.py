@@ -36,7 +36,7 @@ from raynas.options import local_path, made
 from raynas.schedulers import Scheduler
 from raynas.searchers import Searcher
 from raynas.space import Architecture, Space
-from raynas.tables import TABLES, Table
+from raynas.tables import SPACES, TABLES, Table
 from raynas.tables.checks import check_table
 from raynas.tasks import TASKS, Task
 
@@ -211,7 +211,9 @@ def find_table(reference: Any, options: Mapping[str, Any]) -> Table:
 def _read_table(reference: str, options: str) -> Any:
     """Make the table of options, which stand in JSON."""
     if reference in TABLES:
-        make: Callable[..., Any] = partial(TABLES[reference], find_space(reference, {}).space)
+        make: Callable[..., Any] = partial(
+            TABLES[reference], find_space(SPACES[reference], {}).space
+        )
     elif ":" not in reference:
         raise ConfigError(
             f"{unknown('table', reference, TABLES)}; one of your own is named file.py:Class or "

@@ -15,7 +15,7 @@ from raynas.errors import ConfigError
 from raynas.oneshot.candidate import Candidate
 from raynas.oneshot.hypergradient import first_order
 from raynas.oneshot.methods.method import Method, ranked
-from raynas.oneshot.mixture import Routes
+from raynas.oneshot.mixture import Routes, Zero
 from raynas.oneshot.relaxation import Relaxation
 from raynas.oneshot.scoring import Batch, Scorer
 from raynas.oneshot.search import WEIGHT
@@ -159,7 +159,7 @@ class Differentiable(Method):
         return training.mixed.relaxation.derive(self.weights())
 
     def skip_share(self, training: SupernetTraining) -> float:
-        """Return the share of decisions of the derived architecture that pass their input on."""
+        """Return the share of the derived architecture's operations that pass their input on."""
         supernet = training.mixed
         places = supernet.places(self.derived(training))
         chosen = {
@@ -167,8 +167,9 @@ class Differentiable(Method):
             for one in supernet.mixtures.values()
             if one.path in places
         }
-        skips = sum(isinstance(option, nn.Identity) for option in chosen.values())
-        return skips / max(1, len(chosen))
+        present = [option for option in chosen.values() if not isinstance(option, Zero)]
+        skips = sum(isinstance(option, nn.Identity) for option in present)
+        return skips / max(1, len(present))
 
     def _entropy(self) -> float:
         """Return the mean entropy of the weights, as a share of the greatest."""
