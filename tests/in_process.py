@@ -2,27 +2,28 @@
 
 import json
 from dataclasses import replace
-from types import MappingProxyType
+from functools import partial
+from types import MappingProxyType, SimpleNamespace
 
 import numpy as np
 
 import raynas
 from raynas.execution.packing import Resources
 from raynas.execution.ray_tune.trainable import as_config, as_told
+from raynas.execution.shared_scorer import shared_scores_of
 from raynas.execution.training_context import TrainingContext
 from raynas.execution.winner import retrain
 from raynas.execution.worker import train
 from raynas.experiment.resolve.resolved import resolve
 from raynas.experiment.run import search as module
 from raynas.experiment.run.folder import open_run
-from raynas.experiment.run.winner_training import WinnerTraining
 from raynas.journal import Journal
 from raynas.schedulers import Verdict
 from raynas.tasks.digits import Digits
 from raynas.tasks.task import Source
 from raynas.training.export import program, weights
 from raynas.training.exported import network_card
-from raynas.trial import Failed
+from raynas.trial import Failed, Report
 
 
 class Few:
@@ -39,21 +40,39 @@ class Few:
         return replace(whole, **parts)
 
 
-def execute(experiment, resolved, conductor, retrained=retrain):
+class InProcess:
+    """What a connection to Ray does, in this process."""
+
+    def __init__(self, resolved, retrained=retrain):
+        data, loop = resolved.data, resolved.loop
+        self.context = TrainingContext(resolved.build, resolved.recipe, data, "cpu", loop=loop)
+        self.retrained = retrained
+
+    def run_trials(self, conductor, assign, final):
+        if not conductor.finished:
+            conductor.open(1, 0.0)
+        while trial := conductor.next():
+            for event in train(self.context, told(assign(trial))):
+                if isinstance(event, Failed):
+                    conductor.fail(event.number, event.reason, detail=event.detail)
+                elif isinstance(event, Report) and conductor.report(event) is Verdict.STOP:
+                    break
+        if spec := final.choose():
+            for event in self.retrained(self.context, told(spec)):
+                final.take(event)
+
+    def scoring_pool(self, space, loop, spec):
+        del space
+        scorer = shared_scores_of(self.context, loop, told(spec))
+        return SimpleNamespace(
+            space=scorer.space, many=scorer.many, loss=scorer.loss, close=lambda: None
+        )
+
+
+def execute(experiment, resolved, conductor, ending, retrained=retrain):
     """Do what ``_execute`` does; what is told to workers goes through JSON, as with Ray."""
-    context = TrainingContext(resolved.build, resolved.recipe, resolved.data, "cpu")
-    if not conductor.finished:
-        conductor.open(1, 0.0)
-    while trial := conductor.next():
-        for event in train(context, told(module.trial_spec(experiment, conductor, trial))):
-            if isinstance(event, Failed):
-                conductor.fail(event.number, event.reason, detail=event.detail)
-            elif conductor.report(event) is Verdict.STOP:
-                break
-    winner = WinnerTraining(experiment, resolved, conductor)
-    if spec := winner.choose():
-        for event in retrained(context, told(spec)):
-            winner.take(event)
+    session = InProcess(resolved, retrained)
+    ending.run(session, conductor, partial(module.trial_spec, experiment, conductor))
 
 
 def told(spec):

@@ -26,6 +26,7 @@ from raynas.experiment.experiment import Experiment, experiment_from, read_confi
 from raynas.experiment.resolve.references import find_space, find_task
 from raynas.experiment.run import search as search_module
 from raynas.insight.summary import print_summary
+from raynas.oneshot.methods import METHODS
 from raynas.proxies import NAMES as PROXIES
 from raynas.schedulers import SCHEDULERS
 from raynas.searchers import SEARCHERS
@@ -145,7 +146,8 @@ def test_the_own_task_loads(site):  # noqa: ARG001 - where the file is
 
 def small(experiment):
     """Return the settings of an experiment, with small networks and no process for proxies."""
-    assert {*experiment.proxies} <= {*PROXIES}
+    assert {*experiment.proxies} <= {*PROXIES, "shared"}
+    assert {*experiment.methods} <= {*METHODS}
     settings = {item.name: getattr(experiment, item.name) for item in fields(Experiment)}
     if experiment.space in {"nasbench201", "darts"}:
         settings["space_options"] = TINY

@@ -123,7 +123,7 @@ def test_a_run_sets_weights_aside_when_an_heir_begins_and_when_it_is_taken_up_ag
     parent = Started(0, Architecture({}), "0", 3, 0)
     heir = Started(1, Architecture({}), "1", 3, 0, parent=0, inherits=True)
 
-    def executed(experiment, resolved, conductor):  # noqa: ARG001 - in place of the one with Ray
+    def executed(experiment, resolved, conductor, ending):  # noqa: ARG001 - in place of the one with Ray
         if not conductor.history.trials:
             files.folder.mkdir()
             files.of(0).write_text("weights of 0")
