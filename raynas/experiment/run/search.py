@@ -165,6 +165,7 @@ def _with_supernets(
     """
     from raynas.experiment.resolve.supernets import supernets_of  # noqa: PLC0415 - loads torch
     from raynas.experiment.run.supernets import (  # noqa: PLC0415
+        MOST,
         CandidatesEnding,
         SupernetLines,
         with_candidates,
@@ -175,7 +176,7 @@ def _with_supernets(
     with closing(Journal(resolved.experiment.output)) as journal:
         open_run(resolved.experiment, resolved, journal)  # for ``resume``, if this one is killed
     proxy = resolved.experiment.shares
-    ending = CandidatesEnding(supernets, 0 if proxy else int(resolved.plan.trials))
+    ending = CandidatesEnding(supernets, 0 if proxy else max(MOST, int(resolved.plan.trials)))
     lines = SupernetLines(supernets.training.plan.epochs)
     picture = WeightsPicture(supernets.training.experiment.output)
     trained = _run(supernets.training, [lines, picture], interruption, ending)

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger("raynas")
 _QUIET: Final = 30.0  # seconds between two lines about the same supernet
 _FILE: Final = "candidates.json"
+MOST: Final = 16  # candidates of a supernet, unless there are more trials
 
 
 @dataclass(frozen=True, slots=True)
