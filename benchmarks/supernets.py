@@ -88,7 +88,8 @@ def _paths(
 ) -> float:
     """Return how long a step of the supernet takes, over that of the child alone."""
     supernet.to(memory_format=torch.channels_last).train()
-    goal, batch, rng = Classification(), _batch(size), np.random.default_rng(1)
+    goal = Classification(classes=10)
+    batch, rng = _batch(size), np.random.default_rng(1)
     shared = TrainingStep(supernet, goal, optimizer_of(supernet, RECIPE), CPU)
     ratios = []
     for _ in range(rounds):
