@@ -15,24 +15,24 @@ SETTINGS = (
     *("--set", "space.channels=4", "--set", "space.cells=1", "--supernet-epochs", 6),
     *("--epochs", 2, "--trials", 4, "--max-concurrent", 1, "--seed", 2),
 )
-METHODS = {
-    "enas": ("--set", "method.steps=3", "--set", "method.samples=20"),
-    "darts": ("--set", "method.order=2"),
-}
 
 
-def search(method, folder):
-    return cli("search", "--method", method, *METHODS[method], *SETTINGS, "--output", folder)
+def search(folder):
+    options = ("--set", "method.steps=3", "--set", "method.samples=20")
+    return cli("search", "--method", "enas", *options, *SETTINGS, "--output", folder)
 
 
-@pytest.mark.parametrize("method", METHODS)
-def test_a_killed_search_ends_as_if_left_in_peace(method, tmp_path):
-    """Killed once while a supernet is trained, and once while its candidates are."""
+@pytest.mark.slow
+def test_a_killed_search_ends_as_if_left_in_peace(tmp_path):
+    """Killed once while a supernet is trained, and once while its candidates are.
+
+    That each method continues bit for bit, ``test_oneshot_methods`` tests.
+    """
     whole, run = tmp_path / "whole", tmp_path / "run"
-    status, output, errors = completed(*search(method, whole))
+    status, output, errors = completed(*search(whole))
     assert status == 0, errors
-    assert f"supernet of {method}: epoch 6 of 6" in errors + output
-    with process(*search(method, run)) as started:
+    assert "supernet of enas: epoch 6 of 6" in errors + output
+    with process(*search(run)) as started:
         assert wait_until(lambda: len(events(run / "supernets")) == 4, started)
         os.kill(started.pid, signal.SIGKILL)
     with process(*cli("resume", run)) as started:
@@ -46,7 +46,7 @@ def test_a_killed_search_ends_as_if_left_in_peace(method, tmp_path):
     assert history.winner is not None
     assert (run / "winner" / "network.pt2").exists()
     shared = [trial.started.screening.scores for trial in history.trials.values()]
-    assert [*shared[0]] == [f"shared by {method}"]
+    assert [*shared[0]] == ["shared by enas"]
     assert any([*one] == ["shared by random-ws"] for one in shared)
     # A score by shared weights is no metric of a trial.
     assert not any(
@@ -98,6 +98,10 @@ REFUSED = {
         "this task has a loop of its own: leave method out",
     ),
     "a time": ({"method": "spos", "time": "1h"}, "give supernet_epochs and trials"),
+    "another searcher": (
+        {"method": "spos", "searcher": "evolution", "proxies": ["synflow"]},
+        "its supernet proposes what is trained: leave searcher and proxies out",
+    ),
     "the recipe as decisions": (
         {"method": "spos", "tune": ["lr"]},
         "the space decides training.lr: leave tune out",
@@ -115,6 +119,7 @@ def test_what_a_method_cannot_serve_is_refused_before_anything_starts(case, tmp_
     assert not run.exists()
 
 
+@pytest.mark.slow
 def test_shared_scores_choose_what_is_trained(tmp_path):
     run = tmp_path / "run"
     command = cli(

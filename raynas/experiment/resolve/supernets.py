@@ -63,11 +63,7 @@ def supernets_of(resolved: ResolvedExperiment) -> Supernets:
         SpaceError: A method cannot serve the space.
     """
     experiment = resolved.experiment
-    if experiment.time is not None or experiment.gpu_hours is not None:
-        raise ConfigError(
-            "a one-shot search has the length of its supernets and trials: give supernet_epochs "
-            "and trials, and leave time and gpu_hours out"
-        )
+    _check_alone(experiment)
     if recipe := [path for path in resolved.space.space.decisions if path.startswith(_RECIPE)]:
         raise ConfigError(
             f"shared weights are trained by one recipe, and the space decides {recipe[0]}: leave "
@@ -105,6 +101,34 @@ def supernets_of(resolved: ResolvedExperiment) -> Supernets:
         dressed=lambda _: searcher,
     )
     return Supernets(training, loop, build.space, build.relaxation)
+
+
+def _check_alone(experiment: Experiment) -> None:
+    """Check that no setting contradicts that supernets are trained and propose.
+
+    Raises:
+        ConfigError: One does.
+    """
+    if experiment.time is not None or experiment.gpu_hours is not None:
+        raise ConfigError(
+            "a one-shot search has the length of its supernets and trials: give supernet_epochs "
+            "and trials, and leave time and gpu_hours out"
+        )
+    if experiment.shares:
+        return
+    others = {
+        "searcher": experiment.searcher != "auto",
+        "proxies": bool(experiment.proxies),
+        "start_from": experiment.start_from is not None,
+        "inherit_weights": experiment.inherit_weights,
+        "finalists": experiment.finalists > 0,
+    }
+    if given := [name for name, is_given in others.items() if is_given]:
+        raise ConfigError(
+            f"with a one-shot method, its supernet proposes what is trained: leave "
+            f"{' and '.join(given)} out, or let the shared scores choose among the proposals of a "
+            "searcher, with proxies=['shared']"
+        )
 
 
 def _scored(resolved: ResolvedExperiment) -> Objective:
