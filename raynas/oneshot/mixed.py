@@ -128,6 +128,17 @@ class MixedSupernet(Supernet):
             setattr(child.get_submodule(layer), last, lent)
 
 
+def as_mixed(supernet: Supernet) -> MixedSupernet:
+    """Return the supernet, which has mixtures.
+
+    Raises:
+        SpaceError: It has none.
+    """
+    if not isinstance(supernet, MixedSupernet):
+        raise SpaceError("this method needs a supernet of mixed paths")
+    return supernet
+
+
 def _in_child(
     parts: list[str], mixtures: Mapping[str, Mixture], places: Mapping[str, int]
 ) -> str | None:

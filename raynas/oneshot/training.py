@@ -12,7 +12,7 @@ from torch import Tensor
 
 from raynas.errors import SpaceError
 from raynas.goals import Goal
-from raynas.oneshot.mixed import MixedSupernet
+from raynas.oneshot.mixed import MixedSupernet, as_mixed
 from raynas.oneshot.scoring import Batch, SharedScores
 from raynas.oneshot.supernet import Supernet
 from raynas.rng import epoch_generator, path_rng
@@ -122,9 +122,7 @@ class SupernetTraining:
         Raises:
             SpaceError: It has none.
         """
-        if not isinstance(self.supernet, MixedSupernet):
-            raise SpaceError("this method needs a supernet of mixed paths")
-        return self.supernet
+        return as_mixed(self.supernet)
 
     def served(self, draw: Callable[[], Architecture]) -> Architecture:
         """Draw until there are weights for an architecture, which is nearly always at once.

@@ -14,7 +14,7 @@ from typing import ClassVar
 
 from raynas.errors import SpaceError
 from raynas.oneshot.methods.spos import SPOS
-from raynas.oneshot.mixed import MixedSupernet
+from raynas.oneshot.mixed import as_mixed
 from raynas.oneshot.mixture import Only
 from raynas.oneshot.supernet import Supernet
 from raynas.oneshot.training import MeanLoss, SupernetTraining
@@ -24,8 +24,8 @@ from raynas.oneshot.training import MeanLoss, SupernetTraining
 class FairNAS(SPOS):
     """In each step, train as many paths as a decision has options, so that each is used once.
 
-    The weights change by the mean gradient of these paths. A step costs as much as
-    so many steps of other methods. Options are those of SPOS.
+    The weights change by the mean gradient of these paths. A step costs as much as so many steps of
+    other methods. Options are those of SPOS.
     """
 
     name: ClassVar[str] = "fairnas"
@@ -35,9 +35,9 @@ class FairNAS(SPOS):
         """Check that all decisions have equally many options.
 
         Raises:
-            SpaceError: Some have more than others.
+            SpaceError: Some have more than others, or the supernet has no mixtures.
         """
-        counts = supernet.options if isinstance(supernet, MixedSupernet) else {"": 0}
+        counts = as_mixed(supernet).options
         some, *_ = counts
         for path, count in counts.items():
             if count != counts[some]:
