@@ -24,8 +24,8 @@ from raynas.oneshot.training import MeanLoss, SupernetTraining
 class FairNAS(SPOS):
     """In each step, train as many paths as a decision has options, so that each is used once.
 
-    The weights change by the mean gradient of these paths. A step costs as much as so many steps of
-    other methods. Options are those of SPOS.
+    The weights change by the mean gradient of these paths. A step costs as much as one step per
+    path of other methods. Options are those of SPOS.
     """
 
     name: ClassVar[str] = "fairnas"
