@@ -507,9 +507,9 @@ def test_a_child_of_the_same_architecture_trains_on_as_its_parent(name, digits):
 
 CHANGES = {
     "an edge of a cell": ("nasbench201", "edge_0_2", r"stage_\d\.0\.convs\.0_2\."),
-    "an operation": ("darts", "normal.node_4.first", r"cells\.\d\.operations\.4\."),
-    "an operation of stride 2": ("darts", "reduce.node_2.second", r"cells\.\d\.operations\.1\."),
-    "what a node reads": ("darts", "normal.node_5.inputs", None),
+    "an operation": ("darts", "normal.node_4.first", r"cells\.\d\.operations\.\d_4\."),
+    "an operation of stride 2": ("darts", "reduce.node_2.second", r"cells\.\d\.operations\.1_2\."),
+    "what a node reads": ("darts", "normal.node_5.inputs", r"cells\.\d\.operations\.\d_5\."),
     "a gate": ("mobile", "stage3.squeeze", r"stage3\.\d\.layers\.6\.gate\."),
     "blocks": ("mobile", "stage4.blocks", r"stage4\.[123]\."),
     "an activation": ("mobile", "activation", None),

@@ -69,7 +69,7 @@ def test_shipped_parts_have_names():
         (lambda: find_task("digit", {}), "no task 'digit': did you mean 'digits'"),
         (
             lambda: find_task("digits", {"vald": 0.1}),
-            "did you mean 'valid'.* the known names are test, valid",
+            "did you mean 'valid'.* the known names are noise, test, train, valid",
         ),
         (
             lambda: find_task("digits", {"valid": "much"}),
