@@ -62,12 +62,14 @@ def test_positions_matter(position):
     """Of several layers without positions, only the first sees a set."""
     seed_weights(0)
     with_them, without = built(depth=1, position=position), built(depth=1, position="none")
-    ids, swapped = torch.tensor([[1, 2, 3, 4]]), torch.tensor([[2, 1, 3, 4]])
+    # Several texts, because a head may look at one place only.
+    ids = torch.stack([torch.randperm(9)[:4] for _ in range(16)])
+    swapped = ids[:, [1, 0, 2, 3]]
     # Only what differs in the last place can come from the order of the first two.
     for network, differs in ((with_them, True), (without, False)):
         for parameter in network.parameters():
             parameter.data *= 5  # small first weights hide it
-        one, other = (network(each)[0, -1] for each in (ids, swapped))
+        one, other = (network(each)[:, -1] for each in (ids, swapped))
         assert torch.allclose(one, other, atol=1e-5) != differs
 
 
