@@ -101,6 +101,18 @@ def test_a_supernet_has_a_network_of_its_own_after_a_copy():
     assert all(one.grad is None for one in supernet.parameters())
 
 
+def test_an_architecture_that_cannot_be_built_is_no_path():
+    def build(architecture):
+        if architecture["width"] == 4:
+            raise ValueError("no network of width 4")
+        return nn.Sequential(nn.Flatten(), nn.Linear(64, architecture["width"]))
+
+    supernet = stored(build, Space({"width": Choice((2, 4, 8))}))
+    assert supernet(IMAGES).shape[0] == 12
+    served = [one["width"] for one in supernet.space if supernet.serves(one)]
+    assert served == [2, 8]
+
+
 class Two(nn.Module):
     def __init__(self, architecture):
         super().__init__()

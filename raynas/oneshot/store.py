@@ -24,6 +24,7 @@ from raynas.training.inherit import common
 
 _PATIENCE: Final = 32  # successive random architectures that need no larger tensor
 _CHILDREN: Final = 64  # that are kept, because building takes as long as a step of a small one
+_UNBUILT: Final = (SpaceError, ValueError)  # what build raises for an impossible architecture
 _OPTIONS: Final = 64  # of a decision that are all tried; of more, both ends
 
 
@@ -92,9 +93,8 @@ class StoredSupernet(Supernet):
         self._build = build
         self._children: OrderedDict[Architecture, Child] = OrderedDict()
         self._meanings = Meanings()
-        for architecture in _many(space, rng, self._collect):
-            last = architecture
-        self.take(last)
+        every = [*_many(space, rng, self._collect)]
+        self.take(next((one for one in reversed(every) if self.serves(one)), every[-1]))
 
     @property
     def active(self) -> nn.Module:
@@ -112,8 +112,12 @@ class StoredSupernet(Supernet):
         return self
 
     def serves(self, architecture: Architecture) -> bool:
-        """Return whether the store has all tensors of an architecture's child."""
-        return all(self._covers(place) for place in self._made(architecture).places)
+        """Return whether an architecture can be built, and the store has all tensors of it."""
+        try:
+            places = self._made(architecture).places
+        except _UNBUILT:
+            return False
+        return all(self._covers(place) for place in places)
 
     def take(self, architecture: Architecture) -> None:
         """Be the child of an architecture from now on.
@@ -188,7 +192,10 @@ class StoredSupernet(Supernet):
     @torch.no_grad()
     def _collect(self, architecture: Architecture) -> bool:
         """Add what the child of an architecture has more than the store; return whether it has."""
-        child = Child.of(self._build(architecture))
+        try:
+            child = Child.of(self._build(architecture))
+        except _UNBUILT:
+            return False
         grew = False
         for place in child.places:
             own, stored = getattr(place.layer, place.last), self._stored(place.name)
