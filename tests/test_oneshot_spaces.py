@@ -1,5 +1,8 @@
 """The shipped spaces that serve mixed paths, each alike."""
 
+from functools import partial
+from itertools import combinations
+
 import numpy as np
 import pytest
 import torch
@@ -10,37 +13,46 @@ from raynas.oneshot.mixed import MixedSupernet
 from raynas.oneshot.mixture import Weighted
 from raynas.oneshot.relaxation import plain
 from raynas.rng import seed_weights
-from search_spaces import darts, nasbench201
+from search_spaces import darts, nasbench201, textnas
 from search_spaces.darts.relaxed import NONE, OPTIONS, RELAXATION
 from search_spaces.nasbench201 import small
+from search_spaces.textnas import published
+from search_spaces.textnas.layers import steps
 
-IMAGES = torch.randn(6, 1, 8, 8, generator=torch.Generator().manual_seed(0))
-SIZES = {
-    nasbench201: {"channels": 4, "cells": 1},
-    small: {"channels": 3, "cells": 1},
-    darts: {"channels": 4, "cells": 3},
+RNG = torch.Generator().manual_seed(0)
+IMAGES = torch.randn(6, 1, 8, 8, generator=RNG)
+TEXTS = torch.randint(0, 11, (6, 8), generator=RNG)
+IMAGE = {"input_shape": (1, 8, 8), "outputs": 5}
+TEXT = {"vocabulary": 11, "length": 8, "outputs": 5, "width": 4, "dropout": 0.0}
+SPACES = {
+    "nasbench201": (nasbench201, {**IMAGE, "channels": 4, "cells": 1}, IMAGES),
+    "small": (small, {**IMAGE, "channels": 3, "cells": 1}, IMAGES),
+    "darts": (darts, {**IMAGE, "channels": 4, "cells": 3}, IMAGES),
+    "textnas": (textnas, TEXT, TEXTS),
+    "textnas, 24 layers": (published, TEXT, TEXTS),
 }
-SPACES = {module.__name__: module for module in SIZES}
 
 
-def build_of(module):
-    return lambda architecture: module.build(architecture, (1, 8, 8), 5, **SIZES[module])
+def build_of(name):
+    module, brief, _ = SPACES[name]
+    return partial(module.build, **brief)
 
 
 def relaxation_of(module):
     return getattr(module, "RELAXATION", None) or plain(module.SPACE)
 
 
-def supernet_of(module, share=1):
+def supernet_of(name, share=1):
+    module, *_ = SPACES[name]
     seed_weights(0)
-    return MixedSupernet(build_of(module), module.SPACE, relaxation_of(module), share)
+    return MixedSupernet(build_of(name), module.SPACE, relaxation_of(module), share)
 
 
 @pytest.mark.parametrize("name", SPACES)
 @pytest.mark.parametrize("seed", range(6))
 def test_a_path_is_the_lent_child(name, seed):
-    module = SPACES[name]
-    supernet, build = supernet_of(module), build_of(module)
+    module, _, inputs = SPACES[name]
+    supernet, build = supernet_of(name), build_of(name)
     architecture = module.SPACE.sample(np.random.default_rng(seed))
     child = build(architecture)
     supernet.lend(child, architecture)
@@ -49,12 +61,12 @@ def test_a_path_is_the_lent_child(name, seed):
     supernet.take(architecture)
     with torch.no_grad():
         torch.testing.assert_close(
-            supernet.eval()(IMAGES), child.eval()(IMAGES), rtol=0, atol=1e-6
+            supernet.eval()(inputs), child.eval()(inputs), rtol=0, atol=1e-6
         )
         torch.testing.assert_close(
-            supernet.train()(IMAGES), child.train()(IMAGES), rtol=0, atol=1e-5
+            supernet.train()(inputs), child.train()(inputs), rtol=0, atol=1e-5
         )
-    supernet(IMAGES).square().sum().backward()
+    supernet(inputs).square().sum().backward()
     used = {id(one) for one in child.parameters()}
     assert all(one.grad is None for one in supernet.parameters() if id(one) not in used)
 
@@ -62,10 +74,11 @@ def test_a_path_is_the_lent_child(name, seed):
 @pytest.mark.parametrize("name", SPACES)
 @pytest.mark.parametrize("share", [1, 2])
 def test_all_options_are_reached_by_the_mixture(name, share):
-    supernet = supernet_of(SPACES[name], share)
+    supernet = supernet_of(name, share)
+    *_, inputs = SPACES[name]
     weights = {path: torch.zeros(n, requires_grad=True) for path, n in supernet.options.items()}
     supernet.mix({path: Weighted(one.softmax(0)) for path, one in weights.items()})
-    supernet.train()(IMAGES).square().sum().backward()
+    supernet.train()(inputs).square().sum().backward()
     assert all(one.grad is not None for one in supernet.parameters())
     assert all(one.grad.count_nonzero() == len(one) for one in weights.values())
     assert {one.path for one in supernet.mixtures.values()} == {*supernet.options}
@@ -74,7 +87,7 @@ def test_all_options_are_reached_by_the_mixture(name, share):
 @pytest.mark.parametrize("name", SPACES)
 @given(st.integers(0, 2**32))
 def test_the_strengths_of_one_path_give_its_architecture(name, seed):
-    module = SPACES[name]
+    module, *_ = SPACES[name]
     relaxation = relaxation_of(module)
     architecture = module.SPACE.sample(np.random.default_rng(seed))
     chosen = relaxation.path(architecture)
@@ -104,3 +117,23 @@ def test_the_genotype_is_that_of_the_rule_of_darts(seed):
                 best = max((k for k in range(8) if k != none), key=lambda k: weights[j][k])
                 expected.add((OPTIONS[best], j))
             assert {*edges[2 * at : 2 * at + 2]} == expected
+
+
+@given(st.integers(0, 2**32))
+def test_a_layer_has_the_skips_that_are_stronger_than_none(seed):
+    """Against all combinations: among those that are allowed, the strongest one."""
+    rng = np.random.default_rng(seed)
+    relaxation = textnas.RELAXATION
+    strengths = {
+        path: rng.dirichlet(np.ones(int(decision.domain.count))).tolist()
+        for path, decision in relaxation.space.decisions.items()
+    }
+    for i, step in enumerate(steps(relaxation.derive(strengths))[1:], start=1):
+        without, present = strengths[f"layer_{i}.skips"]
+        own = [strengths[f"layer_{i}.skip_{j}"] for j in range(i)]
+
+        def strength(skips, own=own):
+            return sum(pair[j in skips] for j, pair in enumerate(own))
+
+        some = [skips for n in range(1, i + 1) for skips in combinations(range(i), n)]
+        assert step.skips == (max(some, key=strength) if present > without else ())

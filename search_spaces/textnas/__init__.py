@@ -10,19 +10,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from raynas.oneshot.choose import Undecided
 from raynas.space import Architecture
 from search_spaces.textnas.layers import draw, space
+from search_spaces.textnas.relaxed import relaxation
 
 if TYPE_CHECKING:
     from torch import nn
 
-__all__ = ["SPACE", "build", "draw"]
+__all__ = ["RELAXATION", "SPACE", "build", "draw"]
 
 SPACE: Final = space(6)
+RELAXATION: Final = relaxation(6)
 
 
 def build(
-    architecture: Architecture,
+    architecture: Architecture | Undecided,
     *,
     vocabulary: int,
     length: int,
@@ -39,7 +42,7 @@ def build(
     the 300 of GloVe. A max pooling at the end of a text does not count padding as zero.
 
     Args:
-        architecture: An architecture of ``SPACE``.
+        architecture: An architecture of ``SPACE``; or an ``Undecided``, for a supernet.
         vocabulary: The number of ids.
         length: The ids of a text; the network takes other lengths, too.
         outputs: How many numbers the network returns per text.

@@ -21,7 +21,9 @@ OPERATIONS: Final = (
 )
 """In the order of the paper's code."""
 
-_REACH: Final = 5  # how far back a layer can read
+REACH: Final = 5
+"""How far back a layer can read."""
+
 # Weights per channel that enters; a pooling has none, and the mass of a few additions.
 _MASSES: Final[Mapping[str, float]] = {
     "conv1": 1.0,
@@ -52,7 +54,7 @@ class Step:
 
 def space(layers: int) -> Space:
     """Return the space of networks with so many layers."""
-    return Space({f"layer_{i}": _tree(i) for i in range(layers)}, graph=graph)
+    return Space({f"layer_{i}": tree(i) for i in range(layers)}, graph=graph)
 
 
 def steps(architecture: Architecture) -> list[Step]:
@@ -101,15 +103,16 @@ def from_numbers(text: str) -> dict[str, Value]:
     for i, line in enumerate(text.strip().splitlines()):
         back, operation, *skips = map(int, line.split())
         if i > 1:
-            values[f"layer_{i}.back"] = 1 + (back if back < min(i, _REACH) else 0)
+            values[f"layer_{i}.back"] = 1 + (back if back < min(i, REACH) else 0)
         values[f"layer_{i}.operation"] = OPERATIONS[operation]
         values |= {f"layer_{i}.skip_{j}": bool(skip) for j, skip in enumerate(skips)}
     return values
 
 
-def _tree(number: int) -> Node:
-    tree: dict[str, Node] = {}
+def tree(number: int) -> dict[str, Node]:
+    """Return the decisions of a layer, by its number."""
+    decisions: dict[str, Node] = {}
     if number > 1:  # the second layer has only one to read
-        tree["back"] = Choice(tuple(range(1, min(number, _REACH) + 1)))
-    tree["operation"] = Choice(OPERATIONS)
-    return tree | {f"skip_{j}": Choice((False, True)) for j in range(number)}
+        decisions["back"] = Choice(tuple(range(1, min(number, REACH) + 1)))
+    decisions["operation"] = Choice(OPERATIONS)
+    return decisions | {f"skip_{j}": Choice((False, True)) for j in range(number)}

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Final
 
 import torch
 from torch import Tensor, nn
 
 from raynas.errors import ConfigError
+from raynas.oneshot.choose import Undecided
 from raynas.space import Architecture
 from search_spaces.textnas.layers import Step, steps
+from search_spaces.textnas.mixed import MixedLayer
 from search_spaces.textnas.operations import HEADS, Convolution, operation
+
+MakeLayer = Callable[[int, float], nn.Module]
+"""Makes a layer for a width and a dropout."""
 
 _SPREAD: Final = 0.1  # of the first embeddings; larger ones outweigh what rare words teach
 
 
-def network(architecture: Architecture, sizes: Mapping[str, int], dropout: float) -> nn.Module:
+def network(
+    architecture: Architecture | Undecided, sizes: Mapping[str, int], dropout: float
+) -> nn.Module:
     """Build what ``search_spaces.textnas.build`` describes."""
     if min(sizes.values()) < 1:
         given = ", ".join(f"{name}={size}" for name, size in sizes.items())
@@ -27,13 +35,21 @@ def network(architecture: Architecture, sizes: Mapping[str, int], dropout: float
         )
     if not 0 <= dropout < 1:
         raise ConfigError(f"0 <= dropout < 1 must hold, got {dropout}")
-    return Network(steps(architecture), sizes, dropout)
+    layers: list[MakeLayer]
+    if isinstance(architecture, Undecided):
+        count = sum(path.endswith(".operation") for path in architecture)
+        layers = [partial(MixedLayer, architecture, i) for i in range(count)]
+    else:
+        layers = [partial(Layer, step) for step in steps(architecture)]
+    return Network(layers, sizes, dropout)
 
 
 class Network(nn.Module):
     """Embedding, layers, and a linear layer on the mean of their weighted sum over all words."""
 
-    def __init__(self, layout: list[Step], sizes: Mapping[str, int], dropout: float) -> None:
+    def __init__(
+        self, layers: Sequence[MakeLayer], sizes: Mapping[str, int], dropout: float
+    ) -> None:
         """Make the layers."""
         super().__init__()
         width = sizes["width"]
@@ -41,8 +57,8 @@ class Network(nn.Module):
         nn.init.normal_(self.words.weight[1:], 0.0, _SPREAD)
         self.dropout = nn.Dropout(dropout)
         self.first = Convolution(width, 1, dropout)
-        self.layers = nn.ModuleList(Layer(step, width, dropout) for step in layout)
-        self.weights = nn.Parameter(torch.full((len(layout),), 1 / len(layout)))
+        self.layers = nn.ModuleList(make(width, dropout) for make in layers)
+        self.weights = nn.Parameter(torch.full((len(layers),), 1 / len(layers)))
         self.outputs = nn.Linear(width, sizes["outputs"])
 
     def forward(self, ids: Tensor) -> Tensor:

@@ -13,10 +13,12 @@ from typing import Final
 from raynas.space import Architecture
 from search_spaces.textnas import build
 from search_spaces.textnas.layers import draw, from_numbers, space
+from search_spaces.textnas.relaxed import relaxation
 
-__all__ = ["PUBLISHED", "SPACE", "build", "draw"]
+__all__ = ["PUBLISHED", "RELAXATION", "SPACE", "build", "draw"]
 
 SPACE: Final = space(24)
+RELAXATION: Final = relaxation(24)
 
 # One line per layer: which layer is read, counted back from 0; the operation; skips from each.
 _SST5: Final = """
