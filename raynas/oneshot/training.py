@@ -27,12 +27,12 @@ from raynas.training.step import TrainingStep, loss_of
 from raynas.trees import first
 from raynas.trial import Objective
 
-PATHS, MIXING, FIRST, CANDIDATES, SHOWN = range(5)
-"""The purposes of generators: paths, mixtures of images, first values of what a method learns,
-candidates, and the architectures whose scores are reported."""
+PATHS, MIXING, FIRST, SHOWN = range(4)
+"""The purposes of generators: paths, mixtures of images, first values of what a method learns, and
+the architectures whose scores are reported."""
 
 _TRIES: Final = 100
-CALIBRATION: Final = 4  # training batches; with 64 images each, more did not change ranks
+CALIBRATION: Final = 4  # training batches for the statistics of a path
 
 
 class SupernetTraining:

@@ -6,6 +6,7 @@ import json
 import logging
 import time
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -72,11 +73,7 @@ class CandidatesEnding:
         """
         if not conductor.finished:
             session.run_trials(conductor, assign, NOTHING_FINAL)
-        trained = [trial for trial in conductor.history.finished if not trial.cut]
-        if not trained:
-            failed = (one.outcome for one in conductor.history.failed)
-            why = "; ".join(one.reason for one in failed if isinstance(one, Failed))
-            raise RunError(f"no supernet was trained: {why}")
+        trained = trained_in(conductor.history)
         if not self.count:
             return
         found = [self._proposed(session, assign, trial) for trial in trained]
@@ -91,11 +88,10 @@ class CandidatesEnding:
         loop, spec = self.supernets.loop, assign(trial)
         method = loop.method(str(trial.architecture[METHOD]))
         method.load_state_dict(load(spec.checkpoint)["loop"]["tracked"]["method"])
-        pool = session.scoring_pool(self.supernets.space, loop, spec)
         begun = time.perf_counter()
         rng = path_rng(trial.started.seed, trial.epoch)
-        found = method.candidates(pool, self.supernets.relaxation, self.count, rng)
-        pool.close()
+        with closing(session.scoring_pool(self.supernets.space, loop, spec)) as pool:
+            found = method.candidates(pool, self.supernets.relaxation, self.count, rng)
         seconds = time.perf_counter() - begun
         best = found[0].shared_score if found else float("nan")
         _LOG.info(
@@ -111,6 +107,19 @@ class CandidatesEnding:
         return [[Candidate.from_data(one) for one in each] for each in saved]
 
 
+def trained_in(history: History) -> list[Trial]:
+    """Return the trials whose supernets were trained to the end.
+
+    Raises:
+        RunError: There is none.
+    """
+    if trained := [trial for trial in history.finished if not trial.cut]:
+        return trained
+    failed = (one.outcome for one in history.failed)
+    why = "; ".join(one.reason for one in failed if isinstance(one, Failed))
+    raise RunError(f"no supernet was trained: {why}")
+
+
 def with_candidates(resolved: ResolvedExperiment, ending: CandidatesEnding) -> ResolvedExperiment:
     """Return the experiment whose searcher proposes the candidates of trained supernets."""
     searcher = Candidates(resolved.plan.space, ending.read())
@@ -120,8 +129,12 @@ def with_candidates(resolved: ResolvedExperiment, ending: CandidatesEnding) -> R
 def with_shared_proxy(
     resolved: ResolvedExperiment, supernets: Supernets, trained: History
 ) -> ResolvedExperiment:
-    """Return the experiment in which the score by a trained supernet is a proxy."""
-    (trial,) = trained.finished
+    """Return the experiment in which the score by a trained supernet is a proxy.
+
+    Raises:
+        RunError: It was not trained.
+    """
+    (trial,) = trained_in(trained)
     training = supernets.training
     spec = TrialSpec(
         trial.number,

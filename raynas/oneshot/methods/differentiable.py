@@ -186,11 +186,11 @@ class Differentiable(Method):
         first = ranked(self.name, scorer, [relaxation.derive(self.weights())])
         space = scorer.space
         known = {space.identity(one.architecture) for one in first}
+        logs = {path: np.log(np.array(one) + 1e-12) for path, one in self.weights().items()}
         drawn = []
         for _ in range(10 * count):
             noisy = {
-                path: (np.log(np.array(weights) + 1e-12) + rng.gumbel(size=len(weights))).tolist()
-                for path, weights in self.weights().items()
+                path: (one + rng.gumbel(size=len(one))).tolist() for path, one in logs.items()
             }
             drawn.append(relaxation.derive(noisy))
         others = [one for one in drawn if space.identity(one) not in known]

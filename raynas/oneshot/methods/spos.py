@@ -1,8 +1,8 @@
 """Single path one-shot (Guo et al., 2020, arXiv:1904.00420), with the settings of the authors.
 
 Differs from the authors' code: parents are the best of all architectures so far instead of the
-best of the last generations, which is the same if scores do not change; the limit on
-multiply-adds is an option of the search, not a number for ImageNet.
+best of the last generations, which is the same if scores do not change; there is no limit on
+multiply-adds.
 """
 
 from __future__ import annotations
