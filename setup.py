@@ -14,16 +14,18 @@ setup(
     python_requires=">=3.11",
     packages=find_packages(include=["raynas*", "search_spaces*", "launch*"]),
     package_data={
-        "raynas": ["py.typed", "tables/*.npz"],
+        "raynas": ["py.typed", "tables/*.npz", "insight/report/*.html"],
         "search_spaces": ["py.typed"],
-        "launch": ["*.sh", "*.yaml"],
+        "launch": ["*.sh", "*.yaml", "docker/Dockerfile"],
     },
     # Lower bounds are the oldest versions that pass tests/oldest.sh.
     install_requires=[
         "ray[tune]>=2.50",
         "filelock>=3.13",
+        "fsspec>=2024.10",
         "cloudpickle>=3.0",
         "grpcio>=1.60",
+        "jinja2>=3.1",
         "matplotlib>=3.8",
         "numpy>=1.26",
         "optuna>=4.2",
@@ -34,6 +36,7 @@ setup(
         "pyarrow>=17,<26; python_version<'3.13'",
         "pydantic>=2.8",
         "ruamel.yaml>=0.18",
+        "requests>=2.31",
         "rich>=13.7",
         "safetensors>=0.4.3",
         "scikit-learn>=1.4",
@@ -45,19 +48,30 @@ setup(
         "typer>=0.16",
     ],
     extras_require={
+        # Jobs and the dashboard of a Ray cluster, here and on its machines.
+        "cluster": ["ray[default]>=2.50"],
         "docs": [
             "furo>=2024.8.6",
             "myst-parser>=4.0",
             "sphinx>=8.0",
             "sphinx-copybutton>=0.5.2",
         ],
-        # Linters judge differently in each version: the newest are what .ci/run goes by.
+        # The file model.onnx of an export.
+        "export": ["onnx>=1.17", "onnxruntime>=1.20", "onnxscript>=0.3"],
+        # Linters judge differently in each version: the newest are used here.
         "lint": [
             "import-linter>=2.16",
             "mypy>=2.4",
             "pandas-stubs>=3.1",
             "ruff>=0.17",
         ],
+        # The probe "onnx", and commands that get an ONNX file.
+        "onnx": ["onnx>=1.17", "onnxruntime>=1.20", "onnxscript>=0.2"],
+        # The energy of NVIDIA GPUs.
+        "energy": ["nvidia-ml-py>=12"],
+        # Runs in object stores.
+        "s3": ["s3fs>=2024.10"],
+        "gs": ["gcsfs>=2024.10"],
         # The embedded data of the task "series".
         "series": ["statsmodels>=0.14"],
         # The training loops that the documents show.
@@ -68,6 +82,9 @@ setup(
             "stable-baselines3>=2.4",
             "transformers>=4.50",
         ],
+        # Experiment trackers that get the trials.
+        "mlflow": ["mlflow-skinny>=3.17"],
+        "wandb": ["wandb>=0.31"],
         # Tokenizer files in the tasks "text" and "language_model".
         "text": ["tokenizers>=0.15"],
         "test": [
@@ -75,10 +92,21 @@ setup(
             "cmaes>=0.11",
             "gymnasium>=1.0",
             "hypothesis>=6.100",
+            "ipykernel>=6.29",
             "lightning>=2.5",
+            "mypy>=2.4",
+            "nbclient>=0.10",
+            "playwright>=1.49",
+            "onnx>=1.17",
+            "onnxruntime>=1.20",
+            "onnxscript>=0.3",
+            "moto[server]>=5.0.24",
+            "psutil>=5.9",
             "pyte>=0.8.2",
             "pytest>=8.2",
             "pytest-xdist>=3.6",
+            "ray[default]>=2.50",
+            "s3fs>=2024.10",
             "setuptools>=77",
             "stable-baselines3>=2.4",
             "statsmodels>=0.14",

@@ -28,7 +28,8 @@ from raynas.tasks import Source
 from raynas.tasks.digits import Digits
 from raynas.training.examples import Examples
 from raynas.training.recipe import Recipe
-from raynas.training.train import Training, evaluate
+from raynas.training.scores import evaluate
+from raynas.training.train import Training
 from search_spaces.nasbench201 import small
 
 CPU = torch.device("cpu")

@@ -57,8 +57,8 @@ from raynas.execution.simulate import Simulation  # noqa: E402
 from raynas.experiment.experiment import Experiment  # noqa: E402
 from raynas.experiment.run.folder import checkpoints  # noqa: E402
 from raynas.experiment.run.search import trial_spec  # noqa: E402
-from raynas.insight.progress import View  # noqa: E402
-from raynas.insight.tensorboard import TensorBoard  # noqa: E402
+from raynas.insight.board.tensorboard import TensorBoard  # noqa: E402
+from raynas.insight.text.progress import View  # noqa: E402
 from raynas.journal import Journal  # noqa: E402
 from raynas.rng import proposal_rng  # noqa: E402
 from raynas.searchers import SEARCHERS, make  # noqa: E402

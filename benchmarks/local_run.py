@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -30,13 +30,14 @@ def play(**settings: Any) -> Iterator[tuple[int, Any]]:
         experiment = experiment_from({"trials": 10**6, "output": Path(folder), **settings})
         resolved = resolve(experiment)
         experiment = resolved.experiment
-        history = History(experiment.objectives)
+        history = History(experiment.objectives, constraints=experiment.constraints)
         conductor = Conductor(resolved.plan, history, history.apply, lambda: 0.0)
         files = checkpoints(experiment.output)
         files.folder.mkdir(parents=True)
         spent = 0
         while trial := conductor.next():
             files.endow(trial, history)
+            files.sweep(lambda: conductor.needed)
             for _ in _trained(experiment, resolved, conductor, trial):
                 spent += 1
                 yield spent, history
@@ -44,6 +45,8 @@ def play(**settings: Any) -> Iterator[tuple[int, Any]]:
 
 def _trained(experiment: Any, resolved: Any, conductor: Any, trial: Any) -> Iterator[None]:
     """Train a trial until it ends or is stopped; yield after every new epoch."""
+    from raynas.execution.constraint_check import ConstraintCheck
+    from raynas.execution.measurements import Measurements
     from raynas.execution.training_context import TrainingContext
     from raynas.execution.worker import Notice, train
     from raynas.experiment.run.search import trial_spec
@@ -58,11 +61,14 @@ def _trained(experiment: Any, resolved: Any, conductor: Any, trial: Any) -> Iter
         loop=resolved.loop,
         repeats=resolved.repeats,
     )
+    measure = Measurements(context, resolved.probe).measure if resolved.probe else None
+    context = replace(context, check=ConstraintCheck(resolved.constraints, measure))
     for event in train(context, trial_spec(experiment, conductor, trial)):
         if isinstance(event, Notice):
             continue
         if isinstance(event, Failed):
-            conductor.fail(event.number, event.reason, detail=event.detail)
+            more = {"detail": event.detail, "cause": event.cause, "refused": event.refused}
+            conductor.fail(event.number, event.reason, **more)
             return
         if event.epoch <= conductor.history.trials[event.number].epoch:
             continue  # told again by a trial that was taken up
@@ -88,7 +94,7 @@ def spend(
     """
     spent, best = 0, float("inf")
     for spent, history in play(epochs=epochs, **settings):
-        best = min((losses[0] for losses in history.at(epochs).values()), default=best)
+        best = min((score.losses[0] for score in history.at(epochs).values()), default=best)
         if done(best) or spent >= budget:
             break
     return spent, best
@@ -126,7 +132,7 @@ def winner_of(**settings: Any) -> Found:
         experiment = experiment_from({**settings, "output": Path(folder)})
         resolved = resolve(experiment)
         experiment = resolved.experiment
-        history = History(experiment.objectives)
+        history = History(experiment.objectives, constraints=experiment.constraints)
         conductor = Conductor(resolved.plan, history, history.apply, lambda: 0.0)
         checkpoints(experiment.output).folder.mkdir(parents=True)
         spent = 0

@@ -42,8 +42,20 @@ class TrialMemoryError(TrialError):
     """A trial ended because memory ran out."""
 
 
+class RefusedError(TrialError):
+    """A network breaks a constraint before its training."""
+
+
+class ProbeError(RaynasError):
+    """A network could not be measured. Its architecture is not to blame."""
+
+
 class CheckpointError(RaynasError):
     """A checkpoint that a trial needs cannot be read. Its architecture is not to blame."""
+
+
+class PeerError(RaynasError):
+    """Another process that trains the same network is gone. The architecture is not to blame."""
 
 
 class ResourceError(RaynasError):

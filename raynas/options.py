@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import fields, is_dataclass
 from functools import partial
@@ -24,9 +23,23 @@ from typing import (
 import numpy as np
 
 from raynas.errors import ConfigError, shown, unknown
+from raynas.storage import Location, location
+from raynas.storage.address import ADDRESS
 
 T = TypeVar("T")
-_ADDRESS: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")  # a single letter is a drive
+PARTS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "space": "space_options",
+        "prior": "priors",
+        "task": "task_options",
+        "training": "training",
+        "searcher": "searcher_options",
+        "scheduler": "scheduler_options",
+        "screen": "screen_options",
+        "method": "method_options",
+    }
+)
+"""The parts of ``--set PART.OPTION=VALUE``, and the setting that holds the options of each."""
 
 
 def plain(value: Any) -> Any:
@@ -51,10 +64,10 @@ def local_path(what: str, given: Path | str | None) -> Path:
     text = "" if given is None else str(given)
     if not text.strip():
         raise ConfigError(f"{what} must name a file or a folder, got {given!r}")
-    if _ADDRESS.match(text):
+    if ADDRESS.match(text):
         raise ConfigError(
-            f"{what} must be a path on this machine, or mounted on it, got {text!r}: addresses "
-            "such as those of object stores (s3://, gs://) are not supported yet"
+            f"{what} must be a path on this machine, or mounted on it, got {text!r}: only a run "
+            "folder may be an address such as s3://bucket/run"
         )
     return Path(text).expanduser()
 
@@ -170,6 +183,8 @@ def _strict(what: str, hint: Any) -> Any:
         return Annotated[hint, BeforeValidator(_number)]
     if hint is Path:
         return Annotated[hint, BeforeValidator(partial(_path, what))]
+    if hint == Location:
+        return Annotated[Any, BeforeValidator(partial(location, what))]
     origin, inner = get_origin(hint), get_args(hint)
     if origin in (None, Literal, Callable) or bool in inner:
         return hint
@@ -196,6 +211,7 @@ _KINDS: Final[Mapping[Any, str]] = MappingProxyType(
         bool: "true or false",
         str: "text",
         Path: "a path",
+        Location: "a path or an address",
         type(None): "nothing",
     }
 )

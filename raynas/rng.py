@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import torch
 
 # The purposes. Generators of different purposes are independent, even with equal seeds.
-_PROPOSE, _TRAIN, _SPLIT, _FIT, _PROBE, _DIVIDE, _PATHS = range(7)
+_PROPOSE, _TRAIN, _SPLIT, _FIT, _PROBE, _DIVIDE, _PATHS, _RESAMPLE, _NOISE = range(9)
 _WINNER = 2**31 - 1  # the trial number for the winner's training; no search has so many trials
 
 
@@ -29,6 +29,11 @@ def fit_rng(trials: int) -> np.random.Generator:
     It does not depend on the seed, because the model must depend only on the history.
     """
     return np.random.default_rng((_FIT, trials))
+
+
+def resampling_rng() -> np.random.Generator:
+    """Return the generator of bootstraps and permutation tests, the same for every run."""
+    return np.random.default_rng((_RESAMPLE,))
 
 
 def split_rng(seed: int) -> np.random.Generator:
@@ -57,6 +62,11 @@ def path_rng(seed: int, epoch: int, purpose: int = 0) -> np.random.Generator:
         purpose: Another number gives an independent generator.
     """
     return np.random.default_rng((_PATHS, seed, epoch, purpose))
+
+
+def noise_rng(seed: int, epoch: int) -> np.random.Generator:
+    """Return the generator that seeds the dropout of several processes in one epoch."""
+    return np.random.default_rng((_NOISE, seed, epoch))
 
 
 def probe_generator(seed: int, device: torch.device) -> torch.Generator:

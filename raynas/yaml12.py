@@ -6,13 +6,21 @@ is eight.
 
 from __future__ import annotations
 
-import json
+from collections.abc import Iterator
 from contextlib import suppress
 from datetime import date
+from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from raynas.errors import ConfigError
+from raynas.json_text import parsed
+
+_MOST: Final = 100_000  # values in one file
+
+
+class _TooMuchError(Exception):
+    """There are more values than anybody writes."""
 
 
 def parse(text: str, what: str) -> Any:
@@ -23,17 +31,23 @@ def parse(text: str, what: str) -> Any:
         what: Its name in messages, such as ``"the configuration search.yaml"``.
 
     Raises:
-        ConfigError: The text is not valid YAML, or a key occurs twice.
+        ConfigError: The text is not valid YAML, a key occurs twice, or it holds too much.
     """
     from ruamel.yaml import YAML  # noqa: PLC0415 - slow to load, only some commands read YAML
     from ruamel.yaml.error import MarkedYAMLError, YAMLError  # noqa: PLC0415
 
     try:
-        return _plain(YAML(typ="safe", pure=True).load(text))
+        return _plain(YAML(typ="safe", pure=True).load(text), count())
     except MarkedYAMLError as error:
         raise ConfigError(f"{what} is not valid YAML: {_said(error)}") from error
     except YAMLError as error:
         raise ConfigError(f"{what} is not valid YAML: {' '.join(str(error).split())}") from error
+    except RecursionError:
+        raise ConfigError(f"{what} is nested too deeply, or contains itself") from None
+    except _TooMuchError:
+        raise ConfigError(
+            f"{what} must hold at most {_MOST:,} values, counting those that an alias repeats"
+        ) from None
 
 
 def parse_file(path: Path, what: str) -> Any:
@@ -52,7 +66,7 @@ def parse_file(path: Path, what: str) -> Any:
         raise ConfigError(f"{what} must be text in UTF-8: {error}") from error
     if path.suffix == ".json":
         with suppress(ValueError):  # what is no JSON may be YAML, which people write more easily
-            return json.loads(text)
+            return parsed(text)
     return parse(text, what)
 
 
@@ -63,11 +77,14 @@ def _said(error: Any) -> str:
     return where + " ".join(str(error.problem or error.context).split())
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: Any, values: Iterator[int]) -> Any:
+    """Return a value with dates as text; ``values`` counts, because aliases may multiply it."""
+    if next(values) >= _MOST:
+        raise _TooMuchError
     if isinstance(value, date):
         return value.isoformat()
     if isinstance(value, dict):
-        return {_plain(key): _plain(item) for key, item in value.items()}
+        return {_plain(key, values): _plain(item, values) for key, item in value.items()}
     if isinstance(value, list):
-        return [_plain(item) for item in value]
+        return [_plain(item, values) for item in value]
     return value

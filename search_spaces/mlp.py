@@ -39,7 +39,12 @@ def graph(architecture: Architecture) -> Graph:
     variant = _extras(architecture)
     widths = _widths(architecture)
     sizes = zip([_FEATURES, *widths], widths, strict=False)
-    return chain([Layer("linear", float(one * other), variant) for one, other in sizes])
+    return chain(
+        [
+            Layer("linear", float(one * other), variant, f"{other}, {variant}")
+            for one, other in sizes
+        ]
+    )
 
 
 SPACE: Final = Space(

@@ -9,12 +9,16 @@ BRIEFS = {
     "decoder": LANGUAGE,
     "mlp": IMAGES,
     "mobile": IMAGES,
+    "mobile.proxyless": IMAGES,
     "nasbench201": IMAGES,
     "recurrent_cells": LANGUAGE,
     "series": {"input_shape": (10, 2), "outputs": 3},
     "tabular": {"input_shape": (12,), "numerical": 5, "categories": (3, 4), "outputs": 2},
     "textnas": {"vocabulary": 11, "length": 8, "outputs": 4},
 }
+
+NARROW = {"mobile.proxyless": {"width": 0.1}}
+"""Options of ``build`` for spaces whose networks would take long to train in a test."""
 
 
 def inputs(name, batch, seed=0):

@@ -1,5 +1,6 @@
 """Settings for every test."""
 
+import sys
 import warnings
 from contextlib import ExitStack, contextmanager
 from tempfile import TemporaryDirectory
@@ -26,12 +27,14 @@ def local_ray(**amounts):
     import ray  # noqa: PLC0415 - only the tests that need it
 
     import raynas.execution.ray_tune.session  # noqa: F401, PLC0415 - sets Ray's environment
+    from raynas.execution.ray_tune.lean_start import lean  # noqa: PLC0415
 
     with TemporaryDirectory(prefix="raynas") as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Ray's own
-        ray.init(
-            "local", **amounts, _temp_dir=folder, include_dashboard=False, log_to_driver=False
-        )
+        with lean():  # as raynas starts it
+            ray.init(
+                "local", **amounts, _temp_dir=folder, include_dashboard=False, log_to_driver=False
+            )
         try:
             yield ray
         finally:
@@ -86,3 +89,20 @@ def pytest_collection_modifyitems(items):
 def pytest_runtest_teardown(nextitem):
     if nextitem is None or nextitem.path not in CLUSTERS.files:
         CLUSTERS.close()
+
+
+@pytest.fixture
+def raynas(monkeypatch, capsys, tmp_path):
+    """Call the command in this process; return its status, output and errors."""
+    from raynas.cli.main import main  # noqa: PLC0415 - only the tests that need it
+
+    monkeypatch.chdir(tmp_path)
+
+    def call(*arguments):
+        monkeypatch.setattr(sys, "argv", ["raynas", *map(str, arguments)])
+        with pytest.raises(SystemExit) as left:
+            main()
+        said = capsys.readouterr()
+        return left.value.code, said.out, said.err
+
+    return call

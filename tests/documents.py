@@ -67,7 +67,7 @@ def anchors(page):
 
 def openings(text):
     """Return the first two words of each line; no rows, drawings and explanations."""
-    others = re.compile(r"  \S|\s*\d+\s+\d+\s|why this trial:")
+    others = re.compile(r"  \S|\s*\d+\s+\d+\s|why this trial:|after \d|.*  (state|ended)$")
     lines = (line for line in text.splitlines() if not others.match(line))
     return {tuple(re.findall(r"[A-Za-z_]{2,}", line)[:2]) for line in lines} - {()}
 

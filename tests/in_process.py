@@ -1,13 +1,17 @@
 """A run as users start it, but trials and the winner are trained in this process, without Ray."""
 
 import json
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from types import MappingProxyType, SimpleNamespace
 
 import numpy as np
+import pytest
 
 import raynas
+from raynas.execution.constraint_check import ConstraintCheck
+from raynas.execution.measurements import Measurements
 from raynas.execution.packing import Resources
 from raynas.execution.ray_tune.trainable import as_config, as_told
 from raynas.execution.shared_scorer import shared_scores_of
@@ -45,8 +49,16 @@ class InProcess:
 
     def __init__(self, resolved, retrained=retrain):
         data, loop = resolved.data, resolved.loop
-        self.context = TrainingContext(resolved.build, resolved.recipe, data, "cpu", loop=loop)
+        context = TrainingContext(
+            resolved.build, resolved.recipe, data, "cpu", loop=loop, repeats=resolved.repeats
+        )
+        work = resolved.probe
+        measure = Measurements(context, work).measure if work else None
+        self.context = replace(context, check=ConstraintCheck(resolved.constraints, measure))
         self.retrained = retrained
+
+    def memory_limit(self):
+        """Trials run on this machine alone."""
 
     def run_trials(self, conductor, assign, final):
         if not conductor.finished:
@@ -54,7 +66,8 @@ class InProcess:
         while trial := conductor.next():
             for event in train(self.context, told(assign(trial))):
                 if isinstance(event, Failed):
-                    conductor.fail(event.number, event.reason, detail=event.detail)
+                    told_of = {"detail": event.detail, "refused": event.refused}
+                    conductor.fail(event.number, event.reason, **told_of)
                 elif isinstance(event, Report) and conductor.report(event) is Verdict.STOP:
                     break
         if spec := final.choose():
@@ -73,6 +86,14 @@ def execute(experiment, resolved, conductor, ending, retrained=retrain):
     """Do what ``_execute`` does; what is told to workers goes through JSON, as with Ray."""
     session = InProcess(resolved, retrained)
     ending.run(session, conductor, partial(module.trial_spec, experiment, conductor))
+
+
+@contextmanager
+def without_ray():
+    """Let searches train in this process while the context is open."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(module, "_execute", execute)
+        yield
 
 
 def told(spec):

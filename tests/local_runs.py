@@ -8,7 +8,7 @@ import numpy as np
 from raynas.execution.conductor import Conductor
 from raynas.execution.plan import Plan
 from raynas.schedulers import Verdict
-from raynas.trial import Failed, History, Report, Retried
+from raynas.trial import Failed, History, Objective, Report, Retried
 
 
 @dataclass(slots=True)
@@ -18,10 +18,13 @@ class Run:
     plan: Plan
     events: list = field(default_factory=list)
     gpus: float = 0.0
+    objectives: tuple = (Objective(),)
+    constraints: tuple = ()
     conductor: Conductor = field(init=False)
 
     def __post_init__(self):
-        history, clock = History(), itertools.count(1000.0 * len(self.events))  # hours in between
+        history = History(self.objectives, constraints=self.constraints)
+        clock = itertools.count(1000.0 * len(self.events))  # hours in between
         for event in self.events:
             history.apply(event)
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-PATIENCE = 240.0  # seconds; the machine may be busy
+PATIENCE = 600.0  # seconds; the machine may be busy
 
 
 @contextmanager
@@ -79,14 +79,28 @@ def completed(*command, **options):
         return started.returncode, output, errors
 
 
-def wait_until(condition, started):
-    """Wait for a condition; return whether it came true before a process ended."""
+def run_twice(script, folder):
+    """Run a script of the tests in two processes, which get the numbers 0 and 1 and a folder."""
+    here = Path(__file__)
+    told = {"PYTHONPATH": str(here.parents[1])}
+    path = str(here.with_name(script))
+    with (
+        process(path, "0", str(folder), **told) as one,
+        process(path, "1", str(folder), **told) as two,
+    ):
+        for started in (one, two):
+            _, errors = started.communicate(timeout=PATIENCE)
+            assert started.returncode == 0, errors
+
+
+def wait_until(condition, started=None):
+    """Wait for a condition; return whether it came true: before a process ended, if given."""
     deadline = time.monotonic() + PATIENCE
     while not condition():
-        if started.poll() is not None:
+        if started is not None and started.poll() is not None:
             return condition()
         assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.01)
+        time.sleep(0.02)
     return True
 
 
@@ -100,5 +114,5 @@ def events(folder):
     return [
         {name: value for name, value in event.items() if name not in timed}
         for event in read
-        if event["event"] not in {"run", "opened"}
+        if event["event"] not in {"run", "opened", "resized"}
     ]

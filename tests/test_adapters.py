@@ -8,9 +8,10 @@ from local_runs import Run, learn
 from ray.tune import Experiment, Trainable
 
 from raynas.execution.limits import Limits
-from raynas.execution.packing import Resources, Room, Shares
+from raynas.execution.packing import FreeResources, Resources, Shares
 from raynas.execution.plan import Plan
 from raynas.execution.ray_tune.bridge import Bridge
+from raynas.execution.ray_tune.conductor_scheduler import ConductorScheduler
 from raynas.execution.ray_tune.conductor_search import ConductorSearchAlgorithm
 from raynas.execution.ray_tune.final_training import FinalTraining
 from raynas.execution.ray_tune.timeouts import Timeouts
@@ -19,7 +20,7 @@ from raynas.schedulers import Verdict
 from raynas.schedulers.run_to_end import RunToEnd
 from raynas.searchers.random import RandomSearch
 from raynas.space import Choice, Space
-from raynas.trial import Resumed, Started
+from raynas.trial import Failed, Resumed, Started
 
 SPACE = Space({"gpus": Choice((0.5, 1.0)), "n": Choice(range(50))})
 NODE = (Resources(16.0, 1.0),)
@@ -41,7 +42,12 @@ def tuned(run, folder, final=None):
     final = final or FinalTraining(choose=lambda: None, take=lambda _: None)
     searcher = ConductorSearchAlgorithm(
         Bridge(
-            run.conductor, lambda t: Told(t.number), final, shares, Room(NODE), Timeouts(None, 1.0)
+            run.conductor,
+            lambda t: Told(t.number),
+            final,
+            shares,
+            FreeResources(NODE),
+            Timeouts(None, 1.0),
         )
     )
     experiment = Experiment("tuned", Trainable, storage_path=str(folder))
@@ -102,3 +108,23 @@ def test_the_winner_comes_last_and_once_when_no_trial_runs_and_its_loss_is_told(
     assert [(event.number, event.reason[:20]) for event in taken] == [
         (0, "its worker was lost:") for _ in range(min(trials, 1))
     ]
+
+
+def test_a_winner_short_of_memory_on_a_part_of_a_gpu_is_trained_again_alone(tmp_path):
+    run = Run(Plan(SPACE, RandomSearch(SPACE), RunToEnd(), 2, 2, 0)).opened(2).to_end()
+    taken, node = [], (Resources(16.0, 4.0),)
+    final = FinalTraining(choose=lambda: Told(0), take=taken.append)
+    shares = Shares(Resources(1.0, 0.25), node)
+    bridge = Bridge(run.conductor, None, final, shares, FreeResources(node), Timeouts(None, 1.0))
+    searcher, scheduler = ConductorSearchAlgorithm(bridge), ConductorScheduler(bridge)
+    searcher.add_configurations([Experiment("tuned", Trainable, storage_path=str(tmp_path))])
+    full, held = Failed(0, "out of memory", out_of_memory=True), []
+    while not searcher.is_finished():
+        told = searcher.next_trial()
+        held.append(told._default_placement_group_factory.bundles[0]["GPU"])
+        assert scheduler.on_trial_result(None, told, {FINAL: full}) == "STOP"
+        searcher.on_trial_complete(told.trial_id, {})
+    assert held == [0.25, 1.0]
+    (failed,) = taken
+    assert failed.reason == "out of memory (with a GPU to itself)"
+    assert bridge.error is None

@@ -25,8 +25,8 @@ from raynas.execution.simulate import Budget, Cluster, Simulation
 from raynas.experiment.bench import Bench, bench
 from raynas.experiment.resolve.references import find_table
 from raynas.experiment.resolve.user_code import load_module
+from raynas.insight.plots.regret import apart
 from raynas.insight.regret import Curves, Interval
-from raynas.insight.regret_plot import apart
 from raynas.schedulers.run_to_end import RunToEnd
 from raynas.searchers import make
 from raynas.space import Space
@@ -200,7 +200,7 @@ def test_trainings_that_fail_are_told_of(line, tmp_path, caplog):
 
 
 WRONG = {  # what is wrong with a table, and what is said of it
-    "lengths = (2,)|lengths = (3, 2)": "lengths must be whole numbers of epochs, ascending",
+    "lengths = (2,)|lengths = (3, 2)": "lengths must be a list or tuple of whole numbers",
     "best = 0.9|best = 'high'": "best must be a finite number, got 'high'",
     "self, architecture, epochs, draw|self, architecture, epochs": "answer must take (",
     "[Recorded(epoch + 1, {|[(epoch + 1, {": "answer must be a list of raynas.tables.Recorded",

@@ -20,7 +20,7 @@ from raynas.execution.step_memory import step_bytes
 from raynas.experiment.check.forecast import RandomCurves, forecast
 from raynas.experiment.check.preflight import PreflightBudget, preflight
 from raynas.experiment.experiment import Experiment
-from raynas.insight.preflight import Spread, print_preflight
+from raynas.insight.text.preflight import Spread, print_preflight
 from raynas.rng import proposal_rng
 from raynas.schedulers.asha import ASHA
 from raynas.schedulers.brackets import Hyperband
@@ -226,7 +226,7 @@ def test_a_budget_in_time_is_told_as_trials(capsys):
     assert cast.seconds_expected == pytest.approx(600, rel=0.01)
     print_preflight(Console(width=100), looked)
     said = capsys.readouterr().out
-    assert "trials of 9 epochs for at most 10 min, 2 workers:\n" in said
+    assert "trials of 9 epochs for at most 10 min, 2 at once:\n" in said
     full, most = (f"{number:,}" for number in (cast.full_trials, cast.full_epochs))
     assert f"  time for about {full} trials to their end, {most} epochs\n" in said
     likely = f"{cast.trials_expected:,.0f} trials, {cast.epochs_expected:,.0f} epochs, "

@@ -9,7 +9,7 @@ from raynas.experiment.check.network_probe import First, NetworkProbe
 from raynas.experiment.check.preflight import PreflightBudget, preflight
 from raynas.experiment.experiment import Experiment
 from raynas.experiment.resolve.resolved import resolve
-from raynas.insight.preflight import print_preflight
+from raynas.insight.text.preflight import print_preflight
 
 SPACE = """
 from torch import nn

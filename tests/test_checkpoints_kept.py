@@ -10,8 +10,9 @@ import strategies
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from raynas.execution.admission import Admission
 from raynas.execution.conductor import Conductor
-from raynas.execution.packing import Admission, Resources, Room
+from raynas.execution.packing import FreeResources, Resources
 from raynas.execution.plan import Plan
 from raynas.experiment.run.checkpoints import Checkpoints
 from raynas.schedulers import Verdict
@@ -64,7 +65,7 @@ class Site:
 
     def _sitting(self, kills):
         conductor = self.conductor()
-        admission = Admission(Room([Resources(64.0, 2.0)]), Resources(1.0, 0.25))
+        admission = Admission(FreeResources([Resources(64.0, 2.0)]), Resources(1.0, 0.25))
         live = {}
         for reports in itertools.count(1):
             while trial := admission.next(lambda: self._asked(conductor)):

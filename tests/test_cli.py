@@ -9,10 +9,11 @@ import sys
 import pytest
 import torch
 import yaml
+from command import called
+from in_process import without_ray
 from ray_runs import cli, completed
 
 from raynas import journal
-from raynas.cli.main import main
 from raynas.experiment.experiment import Experiment
 from raynas.experiment.resolve.resolved import resolve
 from raynas.experiment.run.folder import open_run
@@ -23,21 +24,6 @@ HEAVY = (
     "import sys; libraries = {'ray', 'torch', 'optuna', 'pandas', 'scipy', 'sklearn'}; "
     "print(sorted(libraries & set(sys.modules)))"
 )
-
-
-@pytest.fixture
-def raynas(monkeypatch, capsys, tmp_path):
-    """Call the command in this process; return its status, output and errors."""
-    monkeypatch.chdir(tmp_path)
-
-    def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["raynas", *map(str, arguments)])
-        with pytest.raises(SystemExit) as left:
-            main()
-        said = capsys.readouterr()
-        return left.value.code, said.out, said.err
-
-    return call
 
 
 @pytest.mark.parametrize(
@@ -306,8 +292,9 @@ def test_a_module_that_raises_is_named_with_its_line(raynas, tmp_path):
     assert "line 3: SPACE = Space({})" in errors
 
 
-@pytest.mark.slow
-def test_the_command_line_wins_over_the_file_and_the_file_over_the_defaults(tmp_path):
+def test_the_command_line_wins_over_the_file_and_the_file_over_the_defaults(
+    raynas, tmp_path, monkeypatch
+):
     given = {
         "space": "mlp",
         "trials": 5,
@@ -319,13 +306,15 @@ def test_the_command_line_wins_over_the_file_and_the_file_over_the_defaults(tmp_
     (tmp_path / "search.yaml").write_text(yaml.safe_dump(given))
     options = ("--trials", 6, "--set", "training.lr=0.25", "--set", "training.warmup=0.2")
     output = tmp_path / "run"
-    status, _, errors = completed(
-        *cli("search", "--config", "search.yaml", *options, "--output", output),
-        *("--address", "127.0.0.1:1"),  # where nobody listens: the run is begun and no more
-        cwd=tmp_path,
-    )
+    command = ("search", "--config", "search.yaml", *options, "--output", output)
+    status, _, errors = raynas(*command, "--address", "127.0.0.1:1")  # where nobody listens
     assert (status, errors.count("\n")) == (2, 1)
     assert errors.startswith("raynas: no Ray cluster could be reached at '127.0.0.1:1'")
+    assert not journal.exists(output), "nothing has happened in it"
+    with monkeypatch.context() as patch:
+        patch.chdir(tmp_path)
+        with without_ray():
+            assert called(*command)[0] == 0
     recorded = journal.read(output).run["experiment"]
     changed = {
         name: value
@@ -388,18 +377,18 @@ def test_a_run_is_shown_to_people_and_to_programs(finished, raynas):
 
 
 @pytest.mark.slow
-@pytest.mark.slow
 def test_a_number_that_asks_for_nothing_is_refused_or_said(finished, raynas, tmp_path):
     output, _, _ = finished
     for rows in (0, -1):
         refused = (2, "", f"raynas: --top must be at least 1, got {rows}\n")
         assert raynas("show", output, "--top", rows) == refused
     copy = shutil.copytree(output, tmp_path / "copy")
-    status, _, errors = completed(*cli("resume", copy, "--trials", 3))
+    status, _, errors = raynas("resume", copy, "--trials", 3)
     assert status == 0
     assert "nothing is left to do: --trials is 3, and 4 trials are trained already" in errors
 
 
+@pytest.mark.slow
 def test_the_ledger_of_a_run_adds_up(finished, raynas):
     output, said, _ = finished
     books = json.loads(raynas("show", output, "--ledger", "--json")[1])

@@ -4,6 +4,7 @@ import socketserver
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from http.server import SimpleHTTPRequestHandler
 from tempfile import TemporaryDirectory
 from threading import Thread
@@ -16,11 +17,20 @@ from ray._private.node import Node
 from ray_runs import PATIENCE, cli, completed, members, process
 
 from raynas.errors import ResourceError
+from raynas.execution.packing import Resources
 from raynas.execution.ray_tune.cluster import Share, connected, settle
 from raynas.execution.ray_tune.lean_start import HELPERS, lean, loading
 from raynas.execution.ray_tune.named_cluster import check_joinable
 
 TENTHS = st.integers(0, 40).map(lambda tenths: tenths / 10)
+
+
+def named(nodes):
+    """Return the resources of nodes by name, from what Ray calls them."""
+    return {
+        str(at): Resources(node.get("CPU", 0.0), node.get("GPU", 0.0))
+        for at, node in enumerate(nodes)
+    }
 
 
 def packed(node, cpus, gpus):
@@ -50,9 +60,16 @@ def test_as_many_trials_run_as_can_be_placed_and_no_more_than_asked_for(nodes, c
     if not cpus and not gpus:
         return
     share = Share(cpus=cpus, gpus=gpus, concurrent=most)
-    fitting = sum(packed(node, cpus, gpus) for node in nodes)
+    fitting, nodes = sum(packed(node, cpus, gpus) for node in nodes), named(nodes)
     if fitting:
         assert settle(share, nodes).count == min(fitting, most or fitting)
+        for workers in (2, 3):
+            together = replace(share, workers=workers)
+            if groups := fitting // workers:
+                assert settle(together, nodes).count == min(groups, most or groups)
+            else:
+                with pytest.raises(ResourceError, match="fewer workers with --workers-per-trial"):
+                    settle(together, nodes)
     else:
         with pytest.raises(ResourceError, match="ask for less with --cpus-per-trial"):
             settle(share, nodes)
@@ -63,22 +80,35 @@ def test_as_many_trials_run_as_can_be_placed_and_no_more_than_asked_for(nodes, c
     [([], 0), ([0], 0), ([4], 4), ([0, 2], 2)],
 )
 def test_a_trial_gets_a_part_of_a_gpu_where_there_is_any(gpus, given):
-    slots = settle(Share(), [{"CPU": 8.0, "GPU": float(count)} for count in gpus] or [{"CPU": 8}])
+    slots = settle(
+        Share(), named([{"CPU": 8.0, "GPU": float(count)} for count in gpus] or [{"CPU": 8}])
+    )
     assert slots.predicted == bool(given)
     assert bool(slots.usual.gpus) == slots.usual.shared == bool(given)
     assert slots.count * slots.gpus_held == given  # the search holds all GPUs
 
 
+def test_each_of_several_processes_has_a_gpu_to_itself_where_there_is_any():
+    slots = settle(Share(workers=2), named([{"CPU": 8.0, "GPU": 4.0}]))
+    assert (slots.usual.gpus, slots.count, slots.gpus_held) == (1.0, 2, 2.0)
+    assert not slots.predicted
+    assert settle(Share(workers=2), named([{"CPU": 8.0}])).usual.gpus == 0
+    with pytest.raises(ResourceError, match="1 CPUs and 1 GPUs for each of 2 processes, and the"):
+        settle(Share(workers=2), named([{"CPU": 8.0, "GPU": 1.0}]))
+
+
 def test_what_is_there_and_what_was_asked_is_said():
     nodes = [{"CPU": 4.0, "GPU": 1.0}, {"CPU": 64.0}]
     with pytest.raises(ResourceError) as error:
-        settle(Share(cpus=8, gpus=0.5), nodes)
+        settle(Share(cpus=8, gpus=0.5), named(nodes))
     assert str(error.value) == (
         "a trial asks for 8 CPUs and 0.5 GPUs on one node, and the nodes have 4 CPUs and 1 GPUs; "
-        "64 CPUs and 0 GPUs: ask for less with --cpus-per-trial and --gpus-per-trial"
+        "64 CPUs and 0 GPUs: ask for less with --cpus-per-trial and --gpus-per-trial; if the "
+        "cluster adds nodes when they are needed, say for how many trials with --max-concurrent"
     )
     with pytest.raises(ResourceError, match="the nodes have nothing"):
-        settle(Share(), [])
+        settle(Share(), {})
+    assert settle(Share(concurrent=3), {}, grows=True).count == 0
 
 
 # Children that write down in whose session they live, and cannot be built.
@@ -100,9 +130,15 @@ def build(architecture, input_shape, classes):
 
 HOLDER = """
 import ray
+from ray.experimental.internal_kv import _internal_kv_put
 
 ray.init("local", num_cpus=1, include_dashboard=False, log_to_driver=False)
 print(ray.get_runtime_context().gcs_address, flush=True)
+input()
+# As if it had been started with other versions.
+versions = b'{"ray_version": "2.9.3", "python_version": "3.9.18"}'
+_internal_kv_put(b"CLUSTER_METADATA", versions, overwrite=True, namespace=b"cluster")
+print("other", flush=True)
 input()
 print(sum(node["Alive"] for node in ray.nodes()), flush=True)
 """
@@ -112,6 +148,20 @@ REFUSALS = (
     ({"RAY_AUTH_TOKEN": "of another cluster"}, "refuses the token of this machine: copy"),
     ({"RAY_AUTH_MODE": "disabled"}, "asks for a token, but RAY_AUTH_MODE=disabled forbids it"),
 )
+
+
+def answered(started):
+    """Return the line with which a process answers a line."""
+    started.stdin.write("\n")
+    started.stdin.flush()
+    return started.stdout.readline()
+
+
+def refusal(command, **environment):
+    """Return the one line of a command that is refused."""
+    status, _, errors = completed(*command, **environment)
+    assert (status, errors.count("\n")) == (2, 1)
+    return errors
 
 
 @pytest.mark.slow
@@ -145,13 +195,13 @@ def test_a_cluster_is_joined_where_it_is_named_and_only_there(tmp_path):
         assert joined("named", "--address", held, RAY_TMPDIR=shared) == {held}
         # Not "auto": with that, Ray takes any cluster it sees among the machine's processes.
         assert joined("told", RAY_ADDRESS=held, RAY_TMPDIR=shared) == {held}
+        command = cli(*search, "--output", tmp_path / "refused", "--address", held)
         for refused, says in REFUSALS:
-            command = cli(*search, "--output", tmp_path / "refused", "--address", held)
-            status, _, errors = completed(*command, **refused)
-            assert (status, errors.count("\n")) == (2, 1)
-            assert f"raynas: the Ray cluster at {held!r} {says}" in errors
+            assert f"raynas: the Ray cluster at {held!r} {says}" in refusal(command, **refused)
         (alone,) = joined("alone", RAY_TMPDIR=shared)
         assert alone != held
+        assert answered(holder) == "other\n"
+        assert "has Ray 2.9.3 and Python 3.9.18, and here are Ray" in refusal(command)
         output, _ = holder.communicate("\n", timeout=PATIENCE)
         assert output == "1\n"  # it is still there, and still by itself
 

@@ -381,6 +381,19 @@ def test_a_lost_worker_is_replaced_twice_and_says_nothing_of_the_network():
     assert isinstance(run.history.trials[1].outcome, Finished)  # the same network, trained
 
 
+@pytest.mark.parametrize(("remedy", "times"), [("worker", 2), ("other_node", 9)])
+def test_losses_are_counted_anew_after_each_epoch(remedy, times):
+    run = Run(replace(scripted(of("a")), epochs=3))
+    number = run.conductor.next().number
+    for epoch in (1, 2, 3):
+        for _ in range(times):
+            assert run.conductor.retry(number, "it was lost", remedy)
+            assert run.conductor.next().number == number
+        assert not run.conductor.retry(number, "it was lost", remedy)
+        run.conductor.report(Report(number, epoch, {"val_accuracy": 0.5}))
+    assert isinstance(run.history.trials[number].outcome, Finished)
+
+
 def test_where_networks_raise_is_remembered_when_the_run_is_resumed():
     detail = 'Traceback (most recent call last):\n  File "space.py", line 7, in build\nKeyError: 1'
     run = Run(scripted(of("a"), of("b")))

@@ -31,7 +31,7 @@ def some(*shape):
 
 
 def followed(child, shape, count, gpu=BARE, loss=cross_entropy):
-    return after_training(child, some(*shape)(2), count, loss, gpu)
+    return after_training(child, some(*shape)(2), count, loss, gpu).usual
 
 
 # What tracking on a CPU gave over what an H100 held in its first step, of three random networks.
@@ -97,6 +97,23 @@ def test_more_moments_workspaces_and_scoring_need_more():
     assert scored.reserved - usual.reserved >= 4096 * 9216 * 2
     beside = training_bytes(child, some(*shape), 8, cross_entropy, GPUTraining(beside=7 * MIB))
     assert beside == followed(child, shape, 8, GPUTraining()).reserved + 7 * MIB
+
+
+def test_recordings_reserve_what_a_step_needs_beside_weights_once_more():
+    child, shape = nn.Sequential(nn.Flatten(), nn.Linear(2**12, 2**10)), (2**12,)
+    own = some(*shape)(2), 2**12, cross_entropy
+    plain, recorded, scored = (
+        after_training(child, *own, GPUTraining(workspace=0, recorded=graphs, scored=count))
+        for graphs, count in ((False, 0), (True, 0), (True, 2**14))
+    )
+    assert plain.pool.reserved == 0
+    assert recorded.usual.reserved == plain.usual.reserved == plain.reserved
+    assert recorded.reserved == plain.reserved + recorded.pool.reserved
+    weights = 2 * 4 * 2**22  # and momentum, which stay where they are
+    assert recorded.pool.most_held == pytest.approx(plain.usual.most_held - weights, rel=0.01)
+    assert scored.pool.reserved > recorded.pool.reserved
+    total = training_bytes(child, some(*shape), 2**12, cross_entropy, GPUTraining(recorded=True))
+    assert total > recorded.reserved
 
 
 def test_the_second_step_uses_what_the_first_has_left():

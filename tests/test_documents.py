@@ -6,6 +6,7 @@ import re
 import runpy
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import fields, replace
+from functools import partial
 from importlib import import_module
 from inspect import signature
 from itertools import islice
@@ -19,17 +20,19 @@ from documents import BLOCKS, PAGES, ROOT, MadeUp, anchors, done, links, opening
 from local_run import play
 from PIL import Image
 from rich.console import Console
+from s3_server import environment, s3_port
 
 import raynas
 from raynas.experiment.bench import Bench, bench
 from raynas.experiment.experiment import Experiment, experiment_from, read_config
 from raynas.experiment.resolve.references import find_space, find_task
 from raynas.experiment.run import search as search_module
-from raynas.insight.summary import print_summary
+from raynas.insight.text.summary import print_summary
 from raynas.oneshot.methods import METHODS
 from raynas.proxies import NAMES as PROXIES
 from raynas.schedulers import SCHEDULERS
 from raynas.searchers import SEARCHERS
+from raynas.storage import location, store_of
 from raynas.tables import TABLES
 from raynas.tasks import TASKS, Source
 from raynas.yaml12 import parse
@@ -41,11 +44,15 @@ ROWS = range(120)
 FILES = {
     "houses.csv": "size,town,floors,price\n"
     + "".join(f"{60 + i},{('Rome', 'Oslo')[i % 2]},{i % 3},{9.5 * i}\n" for i in ROWS),
+    "results.csv": "width,activation,val_error,test_error,seconds\n"
+    + "".join(f"{w},{a},{1 / w},{1 / w},{w}\n" for w in (8, 16) for a in ("relu", "silu")),
     "reviews.csv": "review,stars\n"
     + "".join(f"{('good tea', 'bad tea')[i % 2]} {i % 7},{i % 2}\n" for i in ROWS),
     "book.txt": "Many owls fly at night. " * 60,
     "sales.csv": "day,sold\n" + "".join(f"{i},{i % 7 + i / 9:.2f}\n" for i in ROWS),
 }
+COMMANDS = {"search", "resume", "show", "list", "compare", "report", "check", "bench"}
+COMMANDS |= {"retrain", "export", "predict"}
 BASH, PYTHON, TEXT = (
     [block for block in BLOCKS if block.language == language]
     for language in ("bash", "python", "text")
@@ -89,6 +96,24 @@ class Site:
         tiny = [word for name, n in TINY.items() for word in ("--set", f"space.{name}={n}")]
         self.said += done(*command[1:], *("--trials", "2", "--epochs", "2"), *tiny)
 
+    def several(self):
+        """Make runs of two searchers with two seeds each, of the run of the tutorial."""
+        first = Path("runs", "first", "journal.jsonl").read_text(encoding="utf-8")
+        for name in ("evolution", "random"):
+            for seed in range(2):
+                other = first.replace('"searcher":"auto"', f'"searcher":"{name}"', 1)
+                other = re.sub(r'"seed":\d+', f'"seed":{seed}', other, count=1)
+                run = Path("runs", f"{name}-{seed}")
+                run.mkdir(exist_ok=True)
+                (run / "journal.jsonl").write_text(other, encoding="utf-8")
+
+    def store(self, run):
+        """Put the run of the tutorial into an object store, too."""
+        first, store = self.folder / "runs" / "first", store_of(location("output", run))
+        winner = {f"winner/{path.name}": path.read_bytes() for path in first.glob("winner/*.*")}
+        journal = {"journal/0000000000.jsonl": (first / "journal.jsonl").read_bytes()}
+        store.write({**winner, **journal})
+
 
 @pytest.fixture(scope="module")
 def site(cluster, tmp_path_factory):  # noqa: ARG001 - trials run on it
@@ -96,17 +121,24 @@ def site(cluster, tmp_path_factory):  # noqa: ARG001 - trials run on it
     made = Site(tmp_path_factory.mktemp("site"))
     before = Path.cwd()
     os.chdir(made.folder)
-    try:
-        made.search()
-        yield made
-    finally:
-        os.chdir(before)
+    with s3_port() as port, pytest.MonkeyPatch.context() as patched:
+        for name, value in environment(port).items():
+            patched.setenv(name, value)
+        try:
+            made.search()
+            made.store("s3://bucket/first")
+            yield made
+        finally:
+            os.chdir(before)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("block", [block for block in PYTHON if not block.name])
 def test_programs_run(site, block, monkeypatch):  # noqa: ARG001 - where they run
     monkeypatch.setattr(raynas, "search", search)
+    monkeypatch.setattr(search_module, "_execute", in_process.execute)
+    monkeypatch.setattr("raynas.training.onnx_file.find_spec", lambda _: None)
+    monkeypatch.setattr(raynas, "retrain", partial(_retrain, raynas.retrain))
     ran = {}
     exec(compile(block.text, block.page, "exec"), ran)
     if "result" in ran:
@@ -166,6 +198,11 @@ def search(**settings):
     return raynas.load("runs/first")
 
 
+def _retrain(retrain, run, **settings):
+    """Train less than a program says."""
+    return retrain(run, **dict.fromkeys(settings, 1))
+
+
 def _search(site, words, monkeypatch):
     """Let the command line read a search; then begin it, without Ray."""
     told = []
@@ -181,6 +218,14 @@ def _search(site, words, monkeypatch):
             said = io.StringIO()
             print_summary(Console(file=said), history)
             site.said += said.getvalue()
+
+
+def _after(site, words, monkeypatch):
+    """Do what comes after a search, small and without Ray; ONNX takes seconds."""
+    monkeypatch.setattr(search_module, "_execute", in_process.execute)
+    monkeypatch.setattr("raynas.training.onnx_file.find_spec", lambda _: None)
+    less = ("--top", "1", "--seeds", "1", "--epochs", "1") if words[0] == "retrain" else ()
+    site.said += done(*words, *less)
 
 
 def _script(script, arguments):
@@ -201,7 +246,7 @@ def _bench(words, monkeypatch):
         return [bench(replace(settings, evaluations=(4,), seconds=(), seeds=1), "made up")]
 
     monkeypatch.setattr(import_module("raynas.cli.bench"), "_compare", compare)
-    monkeypatch.setattr("raynas.insight.regret_plot.plot", lambda curves, file: None)  # noqa: ARG005
+    monkeypatch.setattr("raynas.insight.plots.regret.plot", lambda curves, file: None)  # noqa: ARG005
     done(*words)
 
 
@@ -210,18 +255,49 @@ def _raynas(site, words, monkeypatch):
     match words:
         case ["search" | "resume", *_]:
             _search(site, words, monkeypatch)
-        case ["show", *_]:
-            assert done(*words)
+        case ["show" | "list" | "report", *_]:
+            site.said += done(*words)
+        case ["retrain" | "export" | "predict", *_]:
+            _after(site, words, monkeypatch)
+        case ["compare", *_]:
+            site.several()
+            site.said += done(*words)
         case ["check", *_]:
             site.said += done(*words, "--sample", "2", "--time-limit", "1")
         case ["bench", *_]:
             _bench(words, monkeypatch)
+        case _:
+            pytest.fail(f"nobody knows how to execute raynas {words}")
+
+
+def _of_cluster(site, words, monkeypatch):
+    """Execute a command about a cluster, as far as that goes without one."""
+    match words:
+        case [".venv/bin/raynas", "submit", *command]:
+            _raynas(site, command, monkeypatch)  # tests/test_jobs.py submits
+        case [".venv/bin/raynas", "status" | "logs" | "fetch" as command, *_]:
+            assert done(command, "--help")
+        case ["bash", "launch/cluster.sh", "search", *_]:
+            _raynas(site, words[2:], monkeypatch)
+        case ["bash", "launch/cluster.sh", command]:
+            assert f"    {command}) exec ray" in (ROOT / words[1]).read_text(encoding="utf-8")
+        case ["sbatch", "--nodes=4", "--gpus-per-node=2", script, *options]:
+            assert (ROOT / script).stat().st_mode & 0o100
+            _raynas(site, ["search", *options], monkeypatch)
+        case ["docker", "build", "--file", file, *_] | ["kubectl", "apply", "--filename", file]:
+            assert (ROOT / file).exists()
+        case ["pip", "install", "--editable", ".[cluster]"]:
+            assert '"cluster": [' in (ROOT / "setup.py").read_text(encoding="utf-8")
+        case ["source", ".venv/bin/activate"] | ["ray", "start", "--head"]:
+            pass  # tests/ray_nodes.py starts such a head node
+        case _:
+            pytest.fail(f"nobody knows how to execute {words}")
 
 
 def execute(site, words, monkeypatch):
     """Execute one command of a document."""
     match words:
-        case [".venv/bin/raynas", "search" | "resume" | "show" | "check" | "bench", *_]:
+        case [".venv/bin/raynas", command, *_] if command in COMMANDS:
             _raynas(site, words[1:], monkeypatch)
         case [".venv/bin/tensorboard", "--logdir", run]:
             assert [*Path(run).rglob("events.out.tfevents.*")]
@@ -231,13 +307,8 @@ def execute(site, words, monkeypatch):
             assert (ROOT / script).stat().st_mode & 0o100
         case ["python", script, *arguments]:
             _script(script, arguments)
-        case ["ray", "up" | "down", file]:
-            assert (ROOT / file).exists()
-        case ["ray", "exec", file, command]:
-            assert (ROOT / file).exists()
-            _raynas(site, command.split()[4:], monkeypatch)
         case _:
-            pytest.fail(f"nobody knows how to execute {words}")
+            _of_cluster(site, words, monkeypatch)
 
 
 @pytest.mark.slow

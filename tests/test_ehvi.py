@@ -55,7 +55,7 @@ def test_what_is_known_for_sure_adds_what_it_adds():
     """Without uncertainty the expectation is the difference of two volumes, or nothing."""
     searcher = make("ehvi", LETTERS)
     history = told(searcher, letters_a_and_b, 12, seed=0)
-    front = Front.of(searcher._fitted(history), strategies.generator(0))
+    front = Front.of(searcher._fitted(history), [], strategies.generator(0))
     sure = replace(front, normal=np.zeros_like(front.normal))
     fresh = [Proposal(LETTERS.sample(strategies.generator(seed))) for seed in range(30)]
     points = sure.fitted[0].untried([one.architecture for one in fresh])
@@ -63,10 +63,37 @@ def test_what_is_known_for_sure_adds_what_it_adds():
     known = sure.fitted[0].known
     means = np.stack([one.posterior.mean(known) for one in sure.fitted], axis=1)
     beaten = (means[:, None] >= mean).all(2).any(0)
+    beyond = (mean < means.min(0)).any(1)  # worse than what no corner is: worth nothing
     values = sure.value(fresh)
     assert 0 < beaten.sum() < len(fresh)
     assert not values[beaten].any()
-    assert values[~beaten].all()
+    assert values[~(beaten | beyond)].all()
+
+
+@pytest.mark.parametrize("scales", [(1.0, 1.0), (1e6, 1e-6)])
+def test_units_do_not_matter(scales):
+    """The same proposals, whether an objective is counted in ones or in millions."""
+
+    def scaled(architecture):
+        return tuple(
+            value * scale
+            for value, scale in zip(letters_a_and_b(architecture), scales, strict=True)
+        )
+
+    searcher = make("ehvi", LETTERS)
+    history = told(searcher, scaled, 12, seed=0)
+    plain = told(make("ehvi", LETTERS), letters_a_and_b, 12, seed=0)
+    assert [one.identity for one in history.finished] == [one.identity for one in plain.finished]
+
+
+def test_a_process_says_losses_in_the_units_of_the_objective():
+    searcher = make("ehvi", LETTERS)
+    history = told(searcher, letters_a_and_b, 20, seed=0)
+    best = [min(one.losses[at] for one in history.finished) for at in range(2)]
+    for at, fitted in enumerate(searcher._fitted(history)):
+        gaps = fitted.target.gap(fitted.posterior.mean(fitted.known))
+        measured = [one.losses[at] - best[at] for one in fitted.trials]
+        assert np.abs(gaps - measured).max() < 0.05
 
 
 @pytest.mark.parametrize("objective", [0, 1])

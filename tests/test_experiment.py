@@ -64,7 +64,7 @@ def test_what_is_left_out_has_a_default_and_what_is_given_is_read():
         ({"max_failures": 0}, "max_failures must be at least 1, got 0"),
         ({"training": 3}, "training must be .*, got 3"),
         ({"space_options": None}, "space_options must be .*, got None"),
-        ({"output": None}, "output must be .*, got None"),
+        ({"output": None}, "output must name a folder, got None"),
         ({"download": "perhaps"}, "download must be true or false, got 'perhaps'"),
     ],
 )

@@ -20,7 +20,8 @@ from raynas.goals import SequenceTagging as Tagging
 from raynas.space import Choice, Space
 from raynas.training.examples import Examples
 from raynas.training.recipe import Recipe
-from raynas.training.train import Training, evaluate
+from raynas.training.scores import evaluate
+from raynas.training.train import Training
 
 CPU = torch.device("cpu")
 RNG = np.random.default_rng(0)

@@ -15,7 +15,7 @@ from raynas.goals import CTC, Goal, NextToken, Pixels, SequenceTagging
 from raynas.goals.pixels import IGNORED
 from raynas.goals.tokens import PADDING, collapsed, edit_distance
 from raynas.training.examples import Examples
-from raynas.training.train import evaluate
+from raynas.training.scores import evaluate
 
 GENERATOR = np.random.default_rng(0)
 IDS = GENERATOR.integers(0, 5, (30, 7))

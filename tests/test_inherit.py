@@ -519,7 +519,7 @@ CHANGES = {
     "an operation on texts": ("textnas", "layer_3.operation", r"layers\.3\.operation\."),
     "a skip": ("textnas", "layer_3.skip_1", r"layers\.3\.norm\."),
     "a linear part": ("series", "linear", r"linear\."),
-    "columns": ("tabular", "numbers", r"0\.numbers\."),
+    "columns": ("tabular", "numbers", r"columns\.numbers\.|linear_|resnet\.first\."),
     "positions": ("decoder", "position", r"positions\."),
     "layers of a decoder": ("decoder", "depth", r"layers\.[123]\."),
     "a decoder's activation": ("decoder", "feed_forward.activation", r"layers\.\d\.feed\.gate\."),

@@ -11,10 +11,12 @@ from raynas.execution.plan import Plan
 from raynas.experiment.resolve.suitability import check_parents
 from raynas.experiment.run.checkpoints import Checkpoints
 from raynas.experiment.run.folder import checkpoints, clear_partial
+from raynas.experiment.run.sweep import Sweep
 from raynas.schedulers import make as make_scheduler
 from raynas.searchers import SEARCHERS, make
 from raynas.searchers.inheriting import Inheriting
 from raynas.space import Architecture, Choice, Space
+from raynas.storage import store_of
 from raynas.trial import Started
 
 SPACE = Space({name: Choice(range(6)) for name in "abcd"})
@@ -144,3 +146,18 @@ def test_where_there_are_no_links_a_copy_is_made(files, monkeypatch):
     monkeypatch.setattr("os.link", refuse)
     assert files.bequeath(0, 7).read_text() == "weights of 0"
     assert sorted(path.suffix for path in files.folder.iterdir()) == [".pt"] * 4
+
+
+def test_a_sweep_beside_the_search_deletes_what_was_there_when_it_began(tmp_path):
+    files, settled = checkpoints(tmp_path), []
+    store_of(files.folder).write({files.of(0).name: b"", files.of(1).name: b""})
+    sweep = Sweep(files, lambda: {1}, lambda: settled.append(files.of_trials()))
+    sweep()
+    sweep._thread.submit(int).result()  # the files are listed
+    store_of(files.folder).write({files.of(2).name: b""})  # a trial that has begun since
+    sweep()
+    sweep._thread.submit(int).result()
+    sweep.close()
+    assert files.of_trials() == [files.of(1).name, files.of(2).name]
+    assert len(settled) == 1
+    assert files.of(0).name in settled[0], "the journal is safe before a file is deleted"

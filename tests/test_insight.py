@@ -12,13 +12,14 @@ from hypothesis import strategies as st
 from insight_history import SPACE, architecture, events, play, report, started, winner
 from rich.console import Console
 
-from raynas.insight.drawing import draw
 from raynas.insight.estimates import reason
 from raynas.insight.front import front
-from raynas.insight.leaderboard import as_lines, as_table, leaderboard, records, top_of
-from raynas.insight.progress import Lines, Pace
+from raynas.insight.leaderboard import leaderboard, records, rows, top_of
 from raynas.insight.screening import screening
-from raynas.insight.summary import counts, effort, print_summary
+from raynas.insight.text.drawing import draw
+from raynas.insight.text.leaderboard import as_lines, as_table
+from raynas.insight.text.progress import Lines, Pace
+from raynas.insight.text.summary import counts, effort, print_summary
 from raynas.insight.wording import count, duration, metric
 from raynas.searchers.recommendation import Estimate, Recommendation
 from raynas.trial import Failed, Finished, History, Objective, Screening
@@ -63,8 +64,8 @@ def test_the_first_row_is_the_best_of_the_history(scores):
 
 def test_records_are_strict_json_and_lose_nothing():
     history = play(events())
-    rows = json.loads(json.dumps(records(leaderboard(history)), allow_nan=False))
-    best, failed = rows[0], rows[-1]
+    found = json.loads(json.dumps(records(rows(history)), allow_nan=False))
+    best, failed = found[0], found[-1]
     assert best["val_accuracy"] == history.best.metrics["val_accuracy"]
     assert best["params"] == 12_349
     assert SPACE.architecture(best["architecture"]) == history.best.architecture
@@ -78,9 +79,9 @@ def test_an_infinite_metric_is_no_number_in_json():
     history = History((loss,))
     bad = report(0, 1, 0.5)
     happened = [started(0), report_with(bad, val_loss=float("inf")), Finished(0)]
-    rows = records(leaderboard(play(happened, history=history)))
-    assert rows[0]["val_loss"] is None
-    json.dumps(rows, allow_nan=False)
+    found = records(rows(play(happened, history=history)))
+    assert found[0]["val_loss"] is None
+    json.dumps(found, allow_nan=False)
 
 
 def report_with(old, **metrics):
@@ -90,8 +91,8 @@ def report_with(old, **metrics):
 def test_an_empty_history_has_an_empty_leaderboard():
     frame = leaderboard(History())
     assert len(frame) == 0
-    assert records(frame) == []
-    assert next(as_lines(frame)).split()[:2] == ["#", "trial"]
+    assert list(frame.columns)[:4] == ["rank", "trial", "status", "winner"]
+    assert records(rows(History())) == [*as_lines(rows(History()))] == []
 
 
 def test_several_objectives_are_columns_once():
@@ -122,7 +123,7 @@ def test_on_the_front_is_whom_nobody_beats(scores):
         assert history.best.number in front(history), "the winner is not beaten either"
     frame = leaderboard(history)
     assert sorted(frame["trial"][frame["front"]]) == front(history)
-    assert {row["trial"]: row["front"] for row in records(frame)} == {
+    assert {row["trial"]: row["front"] for row in records(rows(history))} == {
         number: number in front(history) for number in history.trials
     }
 
@@ -139,13 +140,13 @@ def test_the_front_is_said_and_marked():
 
 
 def test_the_table_and_the_lines_say_the_same():
-    frame = leaderboard(play(events()))
-    lines = list(as_lines(frame))
+    board = rows(play(events()))
+    lines = list(as_lines(board))
     assert " ".join(lines[1].split()) == "1 4 92.00 % 12.3k 3.4M 3 6.0 s finished"
     assert lines[-1].endswith("failed: the loss is not finite")
     assert len({line.index("%") for line in lines if "%" in line}) == 1
     console = written(terminal=True)
-    console.print(as_table(frame, console.width))
+    console.print(as_table(board, console.width))
     drawn = [line.split() for line in console.file.getvalue().splitlines()]
     assert drawn == [line.split() for line in lines]
 
@@ -245,7 +246,7 @@ def test_the_winner_is_marked_and_why_it_is_not_the_first_row():
     frame = leaderboard(history)
     assert frame[frame["winner"]]["trial"].tolist() == [0]
     assert frame[frame["trial"] == 0][["trainings", "mean"]].values.tolist() == [[2, 0.9]]
-    assert [one["winner"] for one in records(top_of(frame, 1))] == [False, True]
+    assert [one["winner"] for one in records(top_of(rows(history), 1))] == [False, True]
     console = written()
     print_summary(console, history, draw=lambda _: "a drawing", top=1)
     text = console.file.getvalue().splitlines()
@@ -341,7 +342,9 @@ def test_metrics():
 def test_insight_needs_neither_ray_nor_torch():
     code = (
         "import sys\n"
-        "from raynas.insight import drawing, leaderboard, progress, summary, tensorboard\n"
+        "from raynas.insight import leaderboard\n"
+        "from raynas.insight.board import tensorboard\n"
+        "from raynas.insight.text import drawing, progress, summary\n"
         "from insight_history import events, play\n"
         "leaderboard.leaderboard(play(events()))\n"
         "sys.exit(str({'ray', 'torch'} & set(sys.modules) or ''))"

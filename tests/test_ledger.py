@@ -18,7 +18,7 @@ from raynas.execution.limits import Limits
 from raynas.experiment.experiment import Experiment
 from raynas.experiment.run.paused_trials import paused_trials
 from raynas.insight.ledger import ledger, spared
-from raynas.insight.ledger_view import in_short, print_ledger
+from raynas.insight.text.ledger import in_short, print_ledger
 from raynas.schedulers import SCHEDULERS
 from raynas.searchers.random import RandomSearch
 from raynas.space import Choice, Space

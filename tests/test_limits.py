@@ -12,7 +12,7 @@ from raynas.errors import ConfigError
 from raynas.execution.limits import Limits, Target
 from raynas.execution.plan import Plan
 from raynas.experiment import amounts
-from raynas.insight.run_limits import ahead, ended_by
+from raynas.insight.text.limits import ahead, ended_by
 from raynas.schedulers import SCHEDULERS
 from raynas.schedulers.run_to_end import RunToEnd
 from raynas.searchers.random import RandomSearch

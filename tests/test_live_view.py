@@ -3,20 +3,30 @@
 import logging
 import re
 import sys
-import time
 
 import pytest
+from command import called
 from insight_history import events, play, report, started
-from ray_runs import cli, completed
+from ray_runs import cli, completed, wait_until
 from rich.console import Console
 from terminal import Terminal, program
 
 from raynas.cli.consoles import NOTICES
 from raynas.cli.main import notices
-from raynas.insight.leaderboard import as_table, leaderboard
-from raynas.insight.progress import Lines, View, live_view
-from raynas.insight.summary import print_summary
-from raynas.trial import Failed, Finished, History, Objective, Report, Winner, WinnerEpoch
+from raynas.insight.leaderboard import leaderboard, rows
+from raynas.insight.text.leaderboard import as_table
+from raynas.insight.text.progress import Lines, View, live_view
+from raynas.insight.text.summary import print_summary
+from raynas.trial import (
+    Failed,
+    Finished,
+    History,
+    Objective,
+    Opened,
+    Report,
+    Winner,
+    WinnerEpoch,
+)
 
 NOTICE = "a notice of the search that is longer than eighty columns and so has to go on below that"
 
@@ -40,14 +50,6 @@ def shown(view, columns=80, lines=24):
     return [line for line in terminal.file.seen if line]
 
 
-def until(condition):
-    """Wait for what the view paints by itself."""
-    deadline = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.01)
-
-
 def test_it_shows_counts_times_best_and_running():
     clock = Clock()
     view = View(console(), 6, clock)
@@ -62,8 +64,42 @@ def test_it_shows_counts_times_best_and_running():
     assert rest == [
         "2 finished, 1 stopped early, 1 failed, 1 answered from the journal, 1 running",
         "best  val_accuracy 92.00 %  trial 4  epochs 3/3  params 12.3k",
+        "      ▁▁▁▁█  90.00 % → 92.00 %",
         "trial 5  epochs 1/3  val_accuracy 70.00 %",
     ]
+
+
+def test_it_keeps_its_height_while_trials_come_and_go():
+    """From the first event to the winner, at 80 columns, with five trials at most at once."""
+    view, history, heights = View(console(), 9, Clock()), History(), []
+    numbers = range(5)
+    happened = [Opened(0.0, slots=3)]
+    happened += [started(number) for number in numbers]
+    happened += [report(number, 1, 0.5 + number / 10) for number in numbers]
+    happened += [report(number, 3, 0.5 + number / 10) for number in numbers]
+    happened += [Failed(4, "no memory"), *(Finished(number) for number in range(4))]
+    happened += [WinnerEpoch(3, 1, 2), Winner(3, {}, ""), Winner(3, {}, "winner")]
+    terminal = console()
+    for event in happened:
+        play([event], view, history=history)
+        lines = len(terminal.render_lines(view.render(), pad=False))
+        heights.append(lines)
+        assert all(len(line) <= 80 for line in shown(view))
+    assert heights[0] == 5 + 3, "a line for each trial that may run"
+    assert heights == sorted(heights), "it never shrinks"
+    assert {*heights[5:]} == {5 + 5}
+
+
+class Latin(Terminal):
+    encoding = "latin-1"
+
+
+def test_a_terminal_without_unicode_gets_no_curve():
+    plain = Console(file=Latin(80), width=80, height=24)
+    view = View(plain, 6, Clock())
+    play(events(), view)
+    plain.print(view.render())
+    assert not {*"".join(plain.file.seen)} & {*"▁█"}
 
 
 def test_it_shows_how_far_the_winner_is():
@@ -83,7 +119,8 @@ def test_a_line_of_the_view_is_a_line_of_the_terminal(columns):
     view = View(console(columns), 10**6, Clock())
     assert len(shown(view, columns)) == 2
     play([*events(), *(started(number) for number in range(6, 20))], view)
-    assert len(shown(view, columns)) == 13, "bar, times, counts, best, eight trials, and more"
+    seen = shown(view, columns)
+    assert len(seen) == 14, "bar, times, counts, best, its curve, eight trials, and more"
     low = View(console(columns, 10), 10**6, Clock())
     play([*events(), *(started(number) for number in range(6, 20))], low)
     assert len(shown(low, columns)) <= 10
@@ -99,18 +136,18 @@ def test_notices_and_failures_stand_whole_above_one_view_and_stay(columns, monke
     for name, value in seen_at_import.items():
         monkeypatch.setattr(NOTICES, name, value)
     with notices(), live_view(NOTICES, 6) as view:
-        until(lambda: "elapsed" in "".join(terminal.seen))
+        wait_until(lambda: "elapsed" in "".join(terminal.seen))
         logging.getLogger("raynas").warning(NOTICE)
         play(events(), view)
-        until(lambda: "4 of 6 trials" in "".join(terminal.seen))
+        wait_until(lambda: "4 of 6 trials" in "".join(terminal.seen))
         logging.getLogger("raynas").warning("the last one")
         sys.stdout.write("a space prints\n")
-        until(lambda: "a space prints" in terminal.seen)
+        wait_until(lambda: "a space prints" in terminal.seen)
         lines = [line for line in terminal.seen if line]
     above = [*wrapped(NOTICE, columns), "trial 2  failed: the loss is not finite"]
     above += ["the last one", "a space prints"]
     assert lines[: len(above)] == above
-    assert len(lines) == len(above) + 5, "one view below them"
+    assert len(lines) == len(above) + 6, "one view below them"
     assert [line for line in terminal.seen if line] == above
 
 
@@ -158,7 +195,7 @@ def test_without_colours_there_are_none():
     plain = Console(file=Raw(), force_terminal=True, width=80, no_color=True)
     with live_view(plain, 6) as view:
         play(events(), view)
-        until(lambda: "trial 5" in plain.file.text)
+        wait_until(lambda: "trial 5" in plain.file.text)
     colours = re.findall(r"\x1b\[([\d;]*)m", plain.file.text)
     assert not {part for one in colours for part in one.split(";")} - {"", "0", "1", "2"}
 
@@ -181,13 +218,13 @@ def test_each_trial_of_the_leaderboard_is_one_line(columns):
         old = report(number, 3, 0.9)
         slow = Report(number, 3, old.metrics, 5400.0, errors={"val_accuracy": 0.01})
         play([started(number), slow, Finished(number, stopped=bool(number % 2))], history=history)
-    frame, terminal = leaderboard(history), console(columns, 40)
-    terminal.print(as_table(frame, columns, ["val_accuracy", "params"]))
-    head, *rows = [line for line in terminal.file.seen if line]
-    assert [row.split()[0] for row in rows] == [str(number) for number in range(1, 13)]
+    board, terminal = rows(history), console(columns, 40)
+    terminal.print(as_table(board, columns, ["val_accuracy", "params"]))
+    head, *lines = [line for line in terminal.file.seen if line]
+    assert [row.split()[0] for row in lines] == [str(number) for number in range(1, 13)]
     assert {"trial", "front", "val_accuracy", "params", "status"} <= set(head.split())
     assert ("FLOPs" in head) == (columns == 120)
-    assert all(row.endswith(("finished", "stopped early")) for row in rows)
+    assert all(row.endswith(("finished", "stopped early")) for row in lines)
 
 
 WATCHED = "from raynas.cli.consoles import watched; print('watched', watched())"
@@ -224,7 +261,7 @@ def search(tmp_path_factory):
     folder = tmp_path_factory.mktemp("search")
     (folder / "slow.py").write_text(SLOW)
     what = ("--space", "mlp", "--task", folder / "slow.py:Slow", "--output", folder / "run")
-    size = ("--trials", 5, "--epochs", 2, "--max-concurrent", 1)
+    size = ("--trials", 5, "--epochs", 2, "--max-concurrent", 1, "--max-failures", 5)
     frames = []
     with program(*cli("search", *what, *size), columns=120, TERM="xterm-256color") as searching:
         for seen in searching.watch():
@@ -269,6 +306,6 @@ def test_what_stays_on_the_terminal_is_whole_and_agrees_with_show(search):
     assert all(row.endswith(("finished", "early", "winner")) for row in rows), "each is one line"
     assert any(row.split()[1] == number and row.endswith("winner") for row in rows)
     assert f"their curves:  tensorboard --logdir {run}" in "".join(last), "to be copied"
-    status, output, _ = completed(*cli("show", run))
+    status, output, _ = called("show", run)
     assert status == 0
     assert f"\nwinner: trial {number}, val_accuracy" in output

@@ -59,9 +59,9 @@ def child(architecture):
     return nasbench201.build(architecture, (1, 8, 8), 10, channels=4, cells=1)
 
 
-def context(name, loop=LOOP, build=child, space=nasbench201.SPACE):
+def context(name, loop=LOOP, build=child, relaxation=nasbench201.RELAXATION):
     share = method_of(name, {}).share
-    made = SupernetBuild(build, space, plain(space), {name: share})
+    made = SupernetBuild(build, relaxation.space, relaxation, {name: share})
     return TrainingContext(made, Recipe(), DATA, "cpu", loop=Loop(loop.fit))
 
 
@@ -85,7 +85,7 @@ def candidates(folder, name):
     method = LOOP.method(name)
     method.load_state_dict(saved["loop"]["tracked"]["method"])
     scorer = shared_scores_of(context(name), LOOP, told)
-    relaxation = plain(nasbench201.SPACE)
+    relaxation = nasbench201.RELAXATION
     return method.candidates(scorer, relaxation, 3, np.random.default_rng(0)), saved
 
 
@@ -139,6 +139,7 @@ def test_unknown_and_unusable_options_are_refused(name):
         ("spos", {"mutation": 0.0}),
         ("fairnas", {"population": 0}),
         ("enas", {"steps": 0}),
+        ("enas", {"skip_target": 1.0}),
         ("darts", {"order": 3}),
         ("darts", {"most_skips": 2.0}),
         ("pc-darts", {"share": 0}),

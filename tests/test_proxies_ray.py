@@ -81,6 +81,7 @@ def test_a_run_outlives_networks_that_kill_its_proxies(tmp_path, caplog):
         trials=6,
         epochs=1,
         seed=1,
+        max_failures=6,  # no network is looked at before the first trial
         output=tmp_path / "run",
     )
     trials = found.history.trials.values()

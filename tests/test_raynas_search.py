@@ -75,7 +75,7 @@ def trained(search, name, score, epochs=1):
 
 
 def outcomes(search):
-    return [trial.outcome for trial in search._open.history.trials.values()]
+    return [trial.outcome for trial in search._asked.history.trials.values()]
 
 
 # How long
@@ -108,9 +108,9 @@ def test_the_longest_training_is_a_full_one_unless_it_is_said():
     trained(search, "c", 1.0, epochs=3)
     search.suggest("d")
     assert [end and end.stopped for end in outcomes(search)] == [True, False, True, None]
-    assert {trial.started.epochs for trial in search._open.history.trials.values()} == {4}
+    assert {trial.started.epochs for trial in search._asked.history.trials.values()} == {4}
     assert search.suggest("e") == DONE
-    assert search._open.history.trials[4].outcome == Finished(4, stopped=True, answered_by=0)
+    assert search._asked.history.trials[4].outcome == Finished(4, stopped=True, answered_by=0)
 
     said = scripted(*map(of, "ab"), epochs=9)
     said.suggest("a")
@@ -136,8 +136,8 @@ def test_a_searcher_is_named_or_given_or_made():
         (lambda space: RegularizedEvolution(space, population_size=3), {}),
     ):
         search = RaynasSearch(SPACE, searcher, metric="score", **options)
-        assert search._searcher == given
-    assert RaynasSearch(SPACE, metric="score")._searcher == make("auto", SPACE)
+        assert search._asked._searcher == given
+    assert RaynasSearch(SPACE, metric="score")._asked._searcher == make("auto", SPACE)
     assert raynas.RaynasSearch is RaynasSearch
 
 
@@ -189,7 +189,7 @@ def test_several_objectives_are_weighed_against_each_other():
         numbers = [value for value in config.values() if isinstance(value, int)]
         result = {"score": sum(numbers), "size": sum(numbers[:2]), "training_iteration": 1}
         search.on_trial_complete(f"t{i}", result)
-    late = [trial.architecture for trial in search._open.history.finished[-15:]]
+    late = [trial.architecture for trial in search._asked.history.finished[-15:]]
     # The size only counts against the first two numbers, so on the front the others are large.
     assert sum(one["x2"] + one["x3"] for one in late) / len(late) > 14
     assert (search.metric, search.mode) == (["score", "size"], ["max", "min"])
@@ -222,7 +222,7 @@ def test_what_is_known_is_not_trained_again():
     assert ends[2] == Finished(2, answered_by=0)
     assert ends[3] == Failed(3, "the trainable failed", answered_by=1)
     assert ends[4:] == [None] * 3
-    assert search._open.history.trials[2].loss == 0.5
+    assert search._asked.history.trials[2].loss == 0.5
 
 
 def test_what_is_known_to_be_at_fault_is_not_trained():
@@ -249,7 +249,7 @@ def test_a_small_space_is_used_up(name):
     else:
         pytest.fail("it never ended")
     assert len(failed) == len(set(failed))
-    intended = sum(trial.started.repeat for trial in search._open.history.trials.values())
+    intended = sum(trial.started.repeat for trial in search._asked.history.trials.values())
     assert len(seen) == len(set(seen)) + intended
     assert search.suggest("more") == DONE
 
@@ -296,7 +296,7 @@ def test_what_is_no_number_is_no_score(score):
     search.on_trial_result("b", {"score": score, "training_iteration": 1})
     search.on_trial_result("b", {"score": 0.5, "training_iteration": 2})
     search.on_trial_complete("b", {"score": 0.5, "training_iteration": 2})
-    assert search._open.history.trials[1].losses == (0.5,), "it came to its senses"
+    assert search._asked.history.trials[1].losses == (0.5,), "it came to its senses"
 
 
 def test_how_a_trial_may_end():
@@ -347,7 +347,7 @@ def test_saved_and_restored_it_suggests_the_same(name, tmp_path):
         trained(search, "t3", 0.5)
         suggested.append([search.suggest(f"n{i}") for i in range(3)])
     assert suggested[0] == suggested[1] == suggested[2]
-    assert first._open.history == second._open.history
+    assert first._asked.history == second._asked.history
 
 
 # On a real Ray
@@ -384,7 +384,7 @@ def test_in_a_plain_tuner(child, tmp_path):
     asha = ASHAScheduler(metric="score", mode="max", max_t=9, grace_period=1, reduction_factor=3)
     search = RaynasSearch(LETTERS, metric="score")
     grid = tuner(child, tmp_path, search, asha, samples=14).fit()
-    history = search._open.history
+    history = search._asked.history
     assert not history.running
     ended = [trial for trial in history.trials.values() if trial.trained]
     assert len(ended) == len(grid) == 14 or search.suggest("more") == DONE
@@ -403,7 +403,7 @@ def test_in_a_plain_tuner(child, tmp_path):
 
     restored = RaynasSearch(LETTERS, metric="score")
     restored.restore_from_dir(str(tmp_path / "lent"))
-    assert restored._open.history == history
+    assert restored._asked.history == history
     again = tune.Tuner.restore(str(tmp_path / "lent"), child).fit()
     assert len(again) == len(grid)
 
@@ -416,7 +416,7 @@ def test_in_a_plain_tuner_with_several_objectives_and_pauses(child, tmp_path):
     pausing = HyperBandForBOHB(metric="score", mode="max", max_t=9, reduction_factor=3)
     grid = tuner(child, tmp_path, search, pausing, samples=4).fit()
     assert len(grid) == 4
-    finished = search._open.history.finished
+    finished = search._asked.history.finished
     assert {len(trial.losses) for trial in finished} == {2}
 
 

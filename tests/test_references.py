@@ -139,7 +139,7 @@ class Nothing:
     ("find", "says"),
     [
         (lambda: find_space(SimpleNamespace(SPACE=mlp.SPACE), {}), "has no build"),
-        (lambda: find_space(SimpleNamespace(SPACE=1, build=print), {}), "has no SPACE"),
+        (lambda: find_space(SimpleNamespace(SPACE=1, build=print), {}), "has as its SPACE int"),
         (lambda: find_space(3, {}), "3 has no SPACE"),
         (lambda: find_space(SimpleNamespace(SPACE=mlp.SPACE, build=lambda: 1), {}), "cannot be"),
         (lambda: find_task(Nothing(), {}), "needs a method 'load'"),

@@ -46,6 +46,7 @@ def test_what_is_given_back_is_what_was_put_in(reports, epoch, name):
     assert (len(found), found.epoch) == (len(reports), reports[-1].epoch if reports else 0)
     assert found.epochs == [report.epoch for report in reports]
     assert found.seconds == [report.seconds for report in reports]
+    assert found.workers == [report.worker for report in reports]
     expected = next((report for report in reports if report.epoch == epoch), None)
     assert found.after(epoch) == expected
     if all(name in report.metrics for report in reports):
@@ -63,6 +64,9 @@ def test_what_is_added_to_some_reports_changes_no_others(reports, data):
     assert kept[at].plus(other) == [*reports[:at], other]
     assert kept[at].plus(other) == [*reports[:at], other], "the second time"
     assert [*map(list, kept)] == [reports[:end] for end in range(len(reports) + 1)]
+    for some in kept:
+        assert [*some.epochs] == [report.epoch for report in some]
+        assert [*some.workers] == [report.worker for report in some]
 
 
 def test_a_number_out_of_range_is_no_report():
@@ -80,10 +84,10 @@ def test_who_reached_an_epoch_is_said_in_order_with_all_losses():
     ]
     history = strategies.replay(events, objectives)
     first, second, third = (history.at(epoch) for epoch in (1, 2, 3))
-    assert [*first.items()] == [*first.since(0)] == [(1, (-1, 2)), (0, (-3, 4))]
-    assert [*first.since(1)] == [(0, (-3, 4))]
+    assert [*first.items()] == [*first.since(0)] == [(1, (0, (-1, 2))), (0, (0, (-3, 4)))]
+    assert [*first.since(1)] == [(0, (0, (-3, 4)))]
     assert [*first.since(-5)] == [*first.since(0)]
-    assert (dict(second), dict(third)) == ({}, {0: (-5, 6)})
+    assert (dict(second), dict(third)) == ({}, {0: (0, (-5, 6))})
     assert [number in third for number in (0, 1, 2, 3, "0")] == [True, False, False, False, False]
     for absent in (1, 2, 3):
         with pytest.raises(KeyError):

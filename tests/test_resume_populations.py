@@ -1,20 +1,22 @@
-"""Populations and brackets on two workers: killed or not, they become the same."""
+"""Populations and brackets on two workers: killed or not, they become the same as on one."""
 
 import os
 import signal
 
-import numpy as np
+import in_process
 import pytest
+from command import called
 from ray_runs import cli, completed, events, process, wait_until
 
 SETTINGS = {
     "pbt": ("--trials", 30, "--epochs", 6, "--set", "scheduler.population_size=4", "--tune", "lr"),
     "hyperband": ("--trials", 17, "--epochs", 9),
 }
+SHARE = {"pbt": 0.4, "hyperband": 0.6}  # of the events, after which a run is killed
 
 
 def search(scheduler, run):
-    return cli(
+    return (
         *("search", "--space", "mlp", "--searcher", "random", "--max-concurrent", 2),
         *("--scheduler", scheduler, *SETTINGS[scheduler], "--seed", 5, "--output", run),
     )
@@ -35,21 +37,18 @@ def settled(run):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("scheduler", SETTINGS)
-def test_killed_at_random_moments_it_becomes_the_same(scheduler, tmp_path):
-    status, _, errors = completed(*search(scheduler, tmp_path / "whole"))
+def test_killed_in_the_middle_it_becomes_the_same(scheduler, tmp_path):
+    with in_process.without_ray():  # and on one worker
+        status, _, errors = called(*search(scheduler, tmp_path / "whole"))
     assert status == 0, errors
     expected, length = settled(tmp_path / "whole"), len(events(tmp_path / "whole"))
     assert any(event["event"] == "resumed" for event in events(tmp_path / "whole"))
     run = tmp_path / "run"
-    command, before = search(scheduler, run), 0
-    for moment in np.sort(np.random.default_rng(1).integers(4, length - 4, size=2)):
-        with process(*command) as started:
-            goal = max(int(moment), before + 1)
-            assert wait_until(lambda goal=goal: len(events(run)) >= goal, started)
-            os.kill(started.pid, signal.SIGKILL)
-        before = len(events(run))
-        command = cli("resume", run)
-    status, _, errors = completed(*command)
+    with process(*cli(*search(scheduler, run))) as started:
+        moment = int(SHARE[scheduler] * length)
+        assert wait_until(lambda: len(events(run)) >= moment, started), started.stderr.read()
+        os.kill(started.pid, signal.SIGKILL)
+    status, _, errors = completed(*cli("resume", run))
     assert status == 0, errors
     assert settled(run) == expected
     if scheduler == "pbt":

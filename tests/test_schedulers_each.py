@@ -58,7 +58,7 @@ def test_halving_leaves_as_many_as_counted_by_hand():
     for bracket in (range(27), range(27, 54)):
         assert reached(history, bracket, (1, 3, 9, 27)) == [27, 9, 3, 1]
         for rung, above in ((1, 3), (3, 9), (9, 27)):
-            losses = {n: history.at(rung)[n][0] for n in bracket if n in history.at(rung)}
+            losses = {n: history.at(rung)[n] for n in bracket if n in history.at(rung)}
             went_on = {n for n in bracket if n in history.at(above)}
             assert went_on == set(sorted(losses, key=losses.get)[: len(went_on)])
 
@@ -283,7 +283,7 @@ def test_children_of_the_strong_replace_the_weak():
     history = run.history
     assert len(history.trials) == 8 + 2 * 4
     for barrier in (2, 4, 6, 8):
-        ranked = sorted(history.at(barrier), key=lambda n: history.at(barrier)[n][0])
+        ranked = sorted(history.at(barrier), key=lambda n: history.at(barrier)[n])
         children = [trial for trial in offspring(history) if trial.started.begin == barrier]
         assert {trial.started.parent for trial in children} <= set(ranked[:2])
         gone = {n for n in ranked if history.trials[n].epoch == barrier}

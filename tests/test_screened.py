@@ -219,3 +219,15 @@ def test_the_most_promising_has_the_highest_mean_rank_and_no_value_ranks_last(sc
 def test_senseless_options_are_refused(options):
     with pytest.raises(ConfigError, match="screening needs 0 < keep < 1"):
         ScreeningOptions(**options)
+
+
+@pytest.mark.parametrize("name", ["auto", "gp"])
+def test_proxies_have_something_to_choose_from_with_a_model(name, caplog):
+    toy = strategies.Toy(SPACE, 0)
+    searcher = Screened(make(name, SPACE), truth(toy), ScreeningOptions())
+    run = strategies.Search(searcher, trials=25, failing=0)
+    run.run()
+    chosen = [one.screening.dropped for one in begun(run) if one.screening.mode == "chosen"]
+    assert len(chosen) >= 8
+    assert sum(dropped == 3 for dropped in chosen) > len(chosen) / 2
+    assert "nothing to choose from" not in caplog.text

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy.stats import chisquare
 
 from raynas.errors import ConfigError, SpaceError
-from raynas.searchers import check, make
+from raynas.searchers import check, make, several
 from raynas.searchers.requirements import Requirements
 from raynas.space import Choice, Float, Int, Space
 from raynas.trial import Failed, Finished, History, Objective, Report, Started
@@ -320,3 +320,32 @@ def test_cmaes_takes_one_objective_only():
     searcher = make("optuna", NUMBERS, {"sampler": "cmaes"})
     with pytest.raises(ConfigError, match="CMA-ES takes one objective, got 2"):
         check(searcher, Requirements(strategies.ACCURACY_AND_SIZE, epochs=4))
+
+
+# Several proposals at once
+
+
+@pytest.mark.parametrize("name", ["auto", "gp", "ehvi"])
+def test_a_model_that_is_asked_for_several_proposes_the_best_and_then_others(name):
+    objectives = LOSS if name != "ehvi" else (*LOSS, Objective("size", "min"))
+    history, rng = History(objectives), np.random.default_rng(0)
+    searcher = make(name, LETTERS)
+    for number in range(12):
+        architecture = LETTERS.sample(rng)
+        loss = float(sum("abcd".index(one) for one in architecture.values()))
+        history.apply(Started(number, architecture, str(number), 1, seed=0))
+        history.apply(Report(number, 1, {"loss": loss, "size": -loss}))
+        history.apply(Finished(number))
+    alone = searcher.propose(history, np.random.default_rng(1))
+    proposed = several(searcher, history, np.random.default_rng(1), 4)
+    different = {LETTERS.identity(one.architecture) for one in proposed}
+    assert proposed[0] == alone
+    assert alone.repeat or len(different) == len(proposed) == 4
+    assert not any(any(history.same(one)) for one in different) or alone.repeat
+
+
+def test_a_searcher_that_knows_nothing_of_several_is_asked_several_times():
+    searcher, history = make("random", LETTERS), History(LOSS)
+    rng = np.random.default_rng(0)
+    one_by_one = [searcher.propose(history, rng) for _ in range(3)]
+    assert several(searcher, history, np.random.default_rng(0), 3) == one_by_one

@@ -35,6 +35,7 @@ def search(tmp_path):
     (tmp_path / "slow.py").write_text(SLOW)
     options = {"space": tmp_path / "slow.py", "output": tmp_path / "run", "searcher": "random"}
     options |= {"scheduler": "none", "trials": 20, "epochs": 50, "max-concurrent": 1}
+    options |= {"max-failures": 20}  # no network is tried before the first trial
     return cli(
         "search", *(text for name, value in options.items() for text in (f"--{name}", value))
     )
@@ -71,7 +72,7 @@ def test_a_trial_comes_to_a_checkpoint_and_goes_on_from_there(search, tmp_path):
 
 
 def test_before_the_run_begins_it_ends_at_once(search, tmp_path):
-    waits = "from pathlib import Path\nPath(__file__).with_name('read').touch()\ntime.sleep(60)\n"
+    waits = "from pathlib import Path\nPath(__file__).with_name('read').touch()\ntime.sleep(600)\n"
     (tmp_path / "slow.py").write_text(SLOW + waits)
     with process(*search) as started:
         assert wait_until((tmp_path / "read").exists, started), started.stderr.read()

@@ -8,7 +8,7 @@ from importlib import import_module
 import numpy as np
 import pytest
 import torch
-from briefs import BRIEFS, inputs, outputs
+from briefs import BRIEFS, NARROW, inputs, outputs
 from torch.export import Dim
 
 from raynas.rng import seed_weights
@@ -18,11 +18,14 @@ MODULES = {name: import_module(f"search_spaces.{name}") for name in sorted(BRIEF
 LANGUAGE = [name for name in MODULES if BRIEFS[name].keys() == {"vocabulary", "length"}]
 
 
+def built(name, architecture):
+    return MODULES[name].build(architecture, **BRIEFS[name], **NARROW.get(name, {}))
+
+
 def sampled(name, seed):
-    module = MODULES[name]
     seed_weights(seed)
-    architecture = module.SPACE.sample(np.random.default_rng(seed))
-    return architecture, module.build(architecture, **BRIEFS[name])
+    architecture = MODULES[name].SPACE.sample(np.random.default_rng(seed))
+    return architecture, built(name, architecture)
 
 
 def walk(name, length):
@@ -78,7 +81,7 @@ def test_an_example_is_answered_alone_as_in_a_batch(name):
 @pytest.mark.parametrize("name", MODULES)
 def test_the_exported_program_takes_any_batch(name):
     for architecture in walk(name, 4):
-        network = MODULES[name].build(architecture, **BRIEFS[name]).eval()
+        network = built(name, architecture).eval()
         dynamic = ({0: Dim.DYNAMIC},)
         program = torch.export.export(network, (inputs(name, 4),), dynamic_shapes=dynamic)
         for batch in (1, 7):
@@ -89,10 +92,10 @@ def test_the_exported_program_takes_any_batch(name):
 @pytest.mark.parametrize("name", MODULES)
 def test_names_and_shapes_of_weights_follow_from_the_architecture(name):
     for architecture in walk(name, 5):
-        one, other = (MODULES[name].build(architecture, **BRIEFS[name]) for _ in range(2))
+        one, other = (built(name, architecture) for _ in range(2))
         one.load_state_dict(other.state_dict())
         back = MODULES[name].SPACE.from_json(architecture.to_json())
-        MODULES[name].build(back, **BRIEFS[name]).load_state_dict(one.state_dict())
+        built(name, back).load_state_dict(one.state_dict())
 
 
 @pytest.mark.parametrize("name", MODULES)

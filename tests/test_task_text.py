@@ -141,12 +141,13 @@ def test_texts_without_classes_are_refused(tmp_path):
     with pytest.raises(DataError, match="none has both"):
         Text(file=path).load(SOURCE, 0)
     (tmp_path / "empty" / "bird").mkdir(parents=True)
+    (tmp_path / "empty" / "cat").mkdir()
     with pytest.raises(DataError, match=r"at least one .txt file"):
         Text(file=tmp_path / "empty").load(SOURCE, 0)
     (tmp_path / "empty" / "bird" / "a.txt").write_bytes(b"\xff\xfe\xff")
     with pytest.raises(DataError, match="must be text in UTF-8"):
         Text(file=tmp_path / "empty").load(SOURCE, 0)
-    with pytest.raises(DataError, match=r"a folder of .txt files for each class"):
+    with pytest.raises(DataError, match=r"two class folders \(CLASS/\*.txt\)"):
         Text(file=tmp_path / "empty" / "bird").load(SOURCE, 0)
 
 

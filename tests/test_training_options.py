@@ -22,7 +22,8 @@ from raynas.training.ema import Ema
 from raynas.training.examples import Examples
 from raynas.training.loading import batches_of
 from raynas.training.recipe import Recipe
-from raynas.training.train import Training, evaluate, scored
+from raynas.training.scores import evaluate, scored
+from raynas.training.train import Training
 
 CPU = torch.device("cpu")
 

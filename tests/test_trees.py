@@ -24,7 +24,8 @@ from raynas.space import Int, Space
 from raynas.training.examples import Examples
 from raynas.training.export import interface
 from raynas.training.recipe import Recipe
-from raynas.training.train import Training, evaluate
+from raynas.training.scores import evaluate
+from raynas.training.train import Training
 
 CPU = torch.device("cpu")
 COUNT = 160

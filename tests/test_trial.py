@@ -17,6 +17,7 @@ from raynas.trial import (
     Objective,
     Opened,
     Report,
+    Resized,
     Resumed,
     Retried,
     Started,
@@ -92,7 +93,7 @@ def test_a_trial_holds_what_was_said_of_it(search):
 def test_losses_at_an_epoch_count_each_training_once_in_order(search, epoch):
     reports = [e for e in search.events if isinstance(e, Report) and e.epoch == epoch]
     expected = [-report.metrics["val_accuracy"] for report in reports]
-    assert [losses[0] for losses in search.history.at(epoch).values()] == expected
+    assert [score.losses[0] for score in search.history.at(epoch).values()] == expected
 
 
 @given(searches())
@@ -195,7 +196,19 @@ def test_the_winner_is_remembered():
     assert strategies.replay([winner]).winner is winner
 
 
-WHAT = ("open", "start", "report", "report", "report", "stop", "cut", "end", "fail", "go")
+WHAT = (
+    "open",
+    "resize",
+    "start",
+    "report",
+    "report",
+    "report",
+    "stop",
+    "cut",
+    "end",
+    "fail",
+    "go",
+)
 
 
 def next_events(draw, history, now):
@@ -206,6 +219,8 @@ def next_events(draw, history, now):
     number = draw(st.sampled_from(running)) if running else None
     if what == "open":
         return [Opened(now, slots=2, gpus=0.5)]
+    if what == "resize":
+        return [Resized(now, slots=draw(st.integers(0, 3)), gpus=0.5)]
     if what == "start" or number is None:
         known = [trial.number for trial in history.finished if trial.trained]
         name, donor = draw(st.sampled_from("xyz")), draw(st.sampled_from([None, *known]))
@@ -261,9 +276,11 @@ def test_what_a_history_counts_along_is_what_it_would_find_anew(events):
         assert history.longest == max((trial.started.epochs for trial in trials), default=0)
         for trial in trials:
             assert history.first(trial.identity) is next(iter(history.same(trial.identity)))
-    opened = [at for at, event in enumerate(events) if isinstance(event, Opened)]
-    ends = [*opened[1:], len(events)]
-    lasted = [(events[a].at, events[b - 1].at) for a, b in zip(opened, ends, strict=False)]
+    begins = [at for at, event in enumerate(events) if isinstance(event, Opened | Resized)]
+    ends = [events[at if isinstance(events[at], Resized) else at - 1].at for at in begins[1:]] + [
+        event.at for event in events[-1:]
+    ]
+    lasted = [(events[at].at, end) for at, end in zip(begins, ends, strict=False)]
     assert [(one.opened.at, one.until) for one in history.sessions] == lasted
 
 

@@ -6,11 +6,13 @@ import math
 import shutil
 from collections import Counter
 
+import in_process
 import pytest
 import strategies
+from command import called
 from hypothesis import given
 from hypothesis import strategies as st
-from ray_runs import cli, completed, events
+from ray_runs import events
 
 from raynas.errors import ConfigError, SpaceError
 from raynas.experiment.resolve.starting_points import starting_points
@@ -236,19 +238,19 @@ def test_searchers_follow_the_priors(name):
 # The whole way
 
 
-@pytest.mark.slow
 def test_a_run_begins_with_what_another_found_and_keeps_it(tmp_path):
     """Even if the other run is deleted before this one is taken up again."""
     old, new = tmp_path / "old", tmp_path / "new"
     history = a_run(old, mlp.SPACE, failing=0)
     best = [dict(one) for one in starting_points(old, mlp.SPACE)]
     assert best[0] == dict(history.best.architecture)
-    search = cli("search", "--space", "mlp", "--start-from", old, "--trials", 1, "--output", new)
+    search = ("search", "--space", "mlp", "--start-from", old, "--trials", 1, "--output", new)
     more = ("--scheduler", "none", "--epochs", 1, "--set", "prior.activation={Tanh: 3}")
-    status, _, errors = completed(*search, *map(str, more))
-    assert status == 0, errors
-    shutil.rmtree(old)
-    status, _, errors = completed(*cli("resume", new, "--trials", 3))
+    with in_process.without_ray():
+        status, _, errors = called(*search, *more)
+        assert status == 0, errors
+        shutil.rmtree(old)
+        status, _, errors = called("resume", new, "--trials", 3)
     assert status == 0, errors
     begun = [one["architecture"] for one in events(new) if one["event"] == "started"]
     assert begun == best[:3]

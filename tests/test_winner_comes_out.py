@@ -19,8 +19,8 @@ from raynas.execution import winner as winner_module
 from raynas.execution.winner import retrain
 from raynas.experiment.resolve.starting_points import starting_points
 from raynas.experiment.run import search as search_module
-from raynas.insight.leaderboard import records
-from raynas.insight.summary import winner as summary
+from raynas.insight.leaderboard import records, rows
+from raynas.insight.text.summary import winner as summary
 from raynas.space import Choice, Space
 from raynas.space.values import same
 from raynas.training.exported import Exported
@@ -92,7 +92,7 @@ def test_whatever_is_searched_comes_out(space, kinds):
         assert resume(output, mine).history == result.history
         assert (output / "journal.jsonl").read_bytes() == before
 
-        json.dumps(records(result.leaderboard()))
+        json.dumps(records(rows(result.history)))
         assert f"trial {result.winner.number}" in summary(result.history)
         assert chosen in starting_points(output, mine.SPACE)
         card = output / "winner" / "architecture.json"

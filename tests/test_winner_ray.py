@@ -48,7 +48,8 @@ def test_an_export_that_hangs_is_ended_and_made_up_for(tmp_path, monkeypatch, ca
     space.write_text(HANGS)
     (tmp_path / "hangs").touch()
     monkeypatch.setattr(conductor_scheduler, "EXPORT_SECONDS", 1.0)
-    result = raynas.search(space=str(space), searcher="random", trials=1, epochs=1, output=output)
+    settings = {"space": str(space), "searcher": "random", "max_failures": 1}
+    result = raynas.search(**settings, trials=1, epochs=1, output=output)
     assert result.winner.metrics["test_accuracy"] > 0
     (warning,) = [one for one in caplog.records if one.levelno == logging.WARNING]
     assert warning.getMessage() == (

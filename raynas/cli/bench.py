@@ -128,9 +128,9 @@ def bench(  # noqa: PLR0913 - a command's arguments are its options
         document = {"settings": settings.described(), "results": results}
         as_json.write_text(json.dumps(document) + "\n", encoding="utf-8")
     if plot:
-        from raynas.insight import regret_plot  # noqa: PLC0415
+        from raynas.insight.plots import regret  # noqa: PLC0415
 
-        regret_plot.plot(comparisons, plot)
+        regret.plot(comparisons, plot)
 
 
 def _check_outputs(jobs: int, as_json: Path | None, plot: Path | None) -> None:
@@ -157,7 +157,7 @@ def _compare(settings: Bench, datasets: Sequence[str], jobs: int) -> list[Compar
     from rich.progress import Progress  # noqa: PLC0415 - keeps --help fast
 
     from raynas.experiment.bench import bench as run  # noqa: PLC0415
-    from raynas.insight.regret_table import print_comparison  # noqa: PLC0415
+    from raynas.insight.text.regret import print_comparison  # noqa: PLC0415
 
     benches = {
         name: replace(settings, table_options={**settings.table_options, "dataset": name})

@@ -50,6 +50,7 @@ def check(  # noqa: PLR0913 - a command's arguments are its options
     download: s.Download = None,
     cpus_per_trial: s.Cpus = None,
     gpus_per_trial: s.Gpus = None,
+    workers_per_trial: s.WorkersPerTrial = None,
     option: s.Set = None,
     as_json: Annotated[  # noqa: FBT002 - typer declares a flag like this
         bool,
@@ -63,7 +64,7 @@ def check(  # noqa: PLR0913 - a command's arguments are its options
     # imported here, so that --help is fast
     from raynas.experiment.check.preflight import PreflightBudget, preflight  # noqa: PLC0415
     from raynas.experiment.experiment import experiment_from  # noqa: PLC0415
-    from raynas.insight.preflight import print_preflight  # noqa: PLC0415
+    from raynas.insight.text.preflight import print_preflight  # noqa: PLC0415
 
     given = s.given(
         space=space,
@@ -79,6 +80,7 @@ def check(  # noqa: PLR0913 - a command's arguments are its options
         download=download,
         cpus_per_trial=cpus_per_trial,
         gpus_per_trial=gpus_per_trial,
+        workers_per_trial=workers_per_trial,
     )
     experiment = experiment_from(s.with_options({**given, "searcher": "random"}, option))
     found = preflight(experiment, PreflightBudget(sample, time_limit), workers)

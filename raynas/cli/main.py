@@ -7,6 +7,7 @@ import logging
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import TextIOWrapper
 from signal import Signals
 from typing import Annotated
 
@@ -15,11 +16,23 @@ import typer
 import raynas
 from raynas.cli.bench import bench
 from raynas.cli.check import check
+from raynas.cli.compare import compare
 from raynas.cli.consoles import NOTICES
+from raynas.cli.export import export
+from raynas.cli.fetch import fetch
 from raynas.cli.interruption import INTERRUPTION
+from raynas.cli.list_runs import list_runs
+from raynas.cli.logs import logs
+from raynas.cli.predict import predict
+from raynas.cli.report import report
 from raynas.cli.resume import resume
+from raynas.cli.retrain import retrain
 from raynas.cli.search import search
 from raynas.cli.show import show
+from raynas.cli.status import status
+from raynas.cli.stop import stop
+from raynas.cli.submit import submit
+from raynas.cli.tensorboard import tensorboard
 from raynas.cli.usage import UsageError, misuse
 from raynas.errors import (
     ConfigError,
@@ -67,7 +80,20 @@ app.command()(check)
 app.command()(search)
 app.command()(resume)
 app.command()(show)
+app.command()(report)
+app.command()(retrain)
+app.command()(export)
+app.command()(predict)
+app.command("list")(list_runs)
+app.command()(compare)
 app.command()(bench)
+# What follows the command's first word is the job's, also what begins with a hyphen.
+app.command(context_settings={"allow_interspersed_args": False})(submit)
+app.command()(status)
+app.command()(logs)
+app.command()(stop)
+app.command()(fetch)
+app.command()(tensorboard)
 
 
 class _Notices(logging.Handler):
@@ -91,12 +117,20 @@ def notices() -> Iterator[None]:
         logger.setLevel(level)
 
 
+def _write_whatever_comes() -> None:
+    """Write a question mark for a character that the encoding of a stream does not have."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")
+
+
 def main() -> None:
     """Run the command, then exit.
 
     The exit status is 0 after success, 2 after bad input, 1 after a failed run, and 128 plus the
     number of the signal after a signal.
     """
+    _write_whatever_comes()
     try:
         with notices(), INTERRUPTION.listening(), INTERRUPTION.blamed():
             sys.exit(app(prog_name="raynas", standalone_mode=False) or 0)

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from raynas.cli import settings as s
-from raynas.cli.paths import path_of
+from raynas.cli.paths import run_folder_of
 
 
 def resume(  # noqa: PLR0913 - a command's arguments are its options
-    output: Annotated[Path, typer.Argument(**path_of("the run folder", help="Run folder."))],
+    output: Annotated[
+        Any,
+        typer.Argument(**run_folder_of("the run folder", help="Run folder, or its address.")),
+    ],
     trials: s.Trials = None,
     time: s.Time = None,
     gpu_hours: s.GpuHours = None,
@@ -20,8 +22,11 @@ def resume(  # noqa: PLR0913 - a command's arguments are its options
     max_failures: s.MaxFailures = None,
     data_dir: s.DataDir = None,
     download: s.Download = None,
+    log: s.Log = None,
     cpus_per_trial: s.Cpus = None,
     gpus_per_trial: s.Gpus = None,
+    workers_per_trial: s.WorkersPerTrial = None,
+    supernet_workers: s.SupernetWorkers = None,
     max_concurrent: s.Concurrent = None,
     grace: s.Grace = None,
     trial_timeout: s.TrialTimeout = None,
@@ -40,8 +45,11 @@ def resume(  # noqa: PLR0913 - a command's arguments are its options
         max_failures=max_failures,
         data_dir=data_dir,
         download=download,
+        log=s.names(log),
         cpus_per_trial=cpus_per_trial,
         gpus_per_trial=gpus_per_trial,
+        workers_per_trial=workers_per_trial,
+        supernet_workers=supernet_workers,
         max_concurrent=max_concurrent,
         grace=grace,
         trial_timeout=trial_timeout,

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from raynas.cli import settings as s
-from raynas.cli.paths import path_of
+from raynas.cli.paths import path_of, run_folder_of
 from raynas.oneshot.methods import METHODS
 from raynas.searchers import SEARCHERS
 
@@ -51,6 +51,16 @@ def search(  # noqa: PLR0913 - a command's arguments are its options
         int | None,
         typer.Option(
             help="Length of a supernet's training, at least 1.", show_default="6 times --epochs"
+        ),
+    ] = None,
+    supernets: Annotated[
+        int, typer.Option(help="Supernets of each method; the best one proposes.")
+    ] = 1,
+    candidates: Annotated[
+        int | None,
+        typer.Option(
+            help="Trials that train what supernets propose; the searcher proposes the others.",
+            show_default="a quarter, at least 16",
         ),
     ] = None,
     tune: s.Tune = None,
@@ -100,14 +110,47 @@ def search(  # noqa: PLR0913 - a command's arguments are its options
             show_default="that of the task",
         ),
     ] = None,
+    best_known: Annotated[
+        float | None,
+        typer.Option(
+            help="Best value of the first objective that there can be; then the regret is shown, "
+            "too.",
+            show_default="unknown",
+        ),
+    ] = None,
+    constraint: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="METRIC<=VALUE",
+            help="Limit on a metric, with <= or >=. Networks that break it by what is known "
+            "before training are not trained. Repeat it for several: "
+            "[b]--constraint params<=1M --constraint latency_ms<=5[/].",
+            show_default="none",
+        ),
+    ] = None,
+    probe: Annotated[
+        str | None,
+        typer.Option(
+            help="What measures latency_ms and energy_mj: torch, torch:cuda, onnx, or a command "
+            "such as [b]'ssh board run {model}'[/].",
+            show_default="torch if one of them is asked for",
+        ),
+    ] = None,
     output: Annotated[
-        Path | None,
-        typer.Option(**path_of("--output", help="Run folder.", show_default="runs/first")),
+        Any,
+        typer.Option(
+            **run_folder_of(
+                "--output", help="Run folder, or its address.", show_default="runs/first"
+            )
+        ),
     ] = None,
     data_dir: s.DataDir = None,
     download: s.Download = None,
+    log: s.Log = None,
     cpus_per_trial: s.Cpus = None,
     gpus_per_trial: s.Gpus = None,
+    workers_per_trial: s.WorkersPerTrial = None,
+    supernet_workers: s.SupernetWorkers = None,
     max_concurrent: s.Concurrent = None,
     grace: s.Grace = None,
     trial_timeout: s.TrialTimeout = None,
@@ -128,6 +171,8 @@ def search(  # noqa: PLR0913 - a command's arguments are its options
         searcher=searcher,
         method=s.one_or_more(method),
         supernet_epochs=supernet_epochs,
+        supernets=supernets,
+        candidates=candidates,
         tune=s.names(tune),
         proxies=s.names(proxies),
         inherit_weights=inherit_weights,
@@ -145,11 +190,17 @@ def search(  # noqa: PLR0913 - a command's arguments are its options
         finalists=finalists,
         seed=seed,
         objective=objective or None,  # without the option, typer gives an empty list
+        best_known=best_known,
+        constraint=constraint or None,
+        probe=probe,
         output=output,
         data_dir=data_dir,
         download=download,
+        log=s.names(log),
         cpus_per_trial=cpus_per_trial,
         gpus_per_trial=gpus_per_trial,
+        workers_per_trial=workers_per_trial,
+        supernet_workers=supernet_workers,
         max_concurrent=max_concurrent,
         grace=grace,
         trial_timeout=trial_timeout,

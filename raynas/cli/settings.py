@@ -10,6 +10,7 @@ import typer
 
 from raynas.cli.paths import path_of
 from raynas.errors import ConfigError
+from raynas.options import PARTS
 from raynas.schedulers import SCHEDULERS
 from raynas.yaml12 import parse
 
@@ -94,15 +95,32 @@ MaxFailures = Annotated[
 ]
 Cpus = Annotated[
     float | None,
-    typer.Option(help="CPU cores of a trial, at least 0; fractions allowed.", show_default="1"),
+    typer.Option(
+        help="CPU cores of each worker of a trial, at least 0; fractions allowed.",
+        show_default="1",
+    ),
 ]
 Gpus = Annotated[
     str | None,
     typer.Option(
-        help="GPUs of a trial, at least 0; fractions allowed. auto: as many trials on a GPU as "
-        "fit into its memory.",
+        help="GPUs of each worker of a trial, at least 0; fractions allowed. auto: as many trials "
+        "on a GPU as fit into its memory.",
         metavar="FLOAT|auto",
         show_default="auto if there is a GPU, else 0",
+    ),
+]
+WorkersPerTrial = Annotated[
+    int | None,
+    typer.Option(
+        help="Processes that train a trial together, at least 1, each on its part of every batch.",
+        show_default="1",
+    ),
+]
+SupernetWorkers = Annotated[
+    int | None,
+    typer.Option(
+        help="Processes that train a supernet together, at least 1.",
+        show_default="as many as for a trial",
     ),
 ]
 Concurrent = Annotated[
@@ -136,6 +154,13 @@ DataDir = Annotated[
     typer.Option(**path_of("--data-dir", help="Folder of the data sets.", show_default="data")),
 ]
 Download = Annotated[bool | None, typer.Option("--download", help="Download missing data sets.")]
+Log = Annotated[
+    str | None,
+    typer.Option(
+        help="Experiment trackers that get the trials, too, separated by commas: wandb,mlflow.",
+        show_default="none",
+    ),
+]
 Set = Annotated[
     list[str] | None,
     typer.Option(
@@ -147,17 +172,6 @@ Set = Annotated[
         show_default=False,
     ),
 ]
-
-_PARTS = {
-    "space": "space_options",
-    "prior": "priors",
-    "task": "task_options",
-    "training": "training",
-    "searcher": "searcher_options",
-    "scheduler": "scheduler_options",
-    "screen": "screen_options",
-    "method": "method_options",
-}
 
 
 def names(text: str | None) -> list[str] | None:
@@ -183,8 +197,8 @@ def with_options(settings: dict[str, Any], assignments: Sequence[str] | None) ->
         ConfigError: An assignment has another form, or its part is unknown.
     """
     result = dict(settings)
-    for part, options in by_part(assignments, _PARTS).items():
-        field = _PARTS[part]
+    for part, options in by_part(assignments, PARTS).items():
+        field = PARTS[part]
         others = result.get(field, {})
         if not isinstance(others, dict):
             raise ConfigError(

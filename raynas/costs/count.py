@@ -113,7 +113,7 @@ def _counted(child: nn.Module, inputs: Any, largest: float = float("inf")) -> in
             if counts(layer):
                 undo.callback(layer.register_forward_pre_hook(check, with_kwargs=True).remove)
                 undo.callback(layer.register_forward_hook(add, with_kwargs=True).remove)
-        undo.enter_context(_evaluating(child))
+        undo.enter_context(evaluating(child))
         undo.enter_context(_every_layer_called())
         undo.enter_context(torch.no_grad())
         child(inputs)
@@ -142,7 +142,7 @@ def _every_layer_called() -> Iterator[None]:
 
 
 @contextmanager
-def _evaluating(child: nn.Module) -> Iterator[None]:
+def evaluating(child: nn.Module) -> Iterator[None]:
     """Put every layer into evaluation mode, and restore its old mode afterwards."""
     training = [layer for layer in child.modules() if layer.training]
     child.eval()

@@ -16,6 +16,9 @@ class GPUTraining:
         bfloat16: Whether mixed precision is used.
         moments: How many tensors like a parameter are kept for each parameter.
         scored: How many examples are scored at once after an epoch; 0 for no scoring.
+        recorded: Whether steps are recorded as CUDA graphs. Recordings have a pool of memory of
+            their own, which cannot use what the steps before them have left in the usual one
+            ("CUDA graphs", "Graph memory management", in the notes of torch).
         workspace: Bytes of cuBLAS, for each of two threads. The default is that of an H100; torch
             takes 8 MiB on GPUs before it.
         beside: Other bytes that the allocator reserves: workspaces of cuDNN, and what cannot be
@@ -25,5 +28,6 @@ class GPUTraining:
     bfloat16: bool = True
     moments: int = 1
     scored: int = 0
+    recorded: bool = False
     workspace: int = 32 * _MIB
     beside: int = 936 * _MIB

@@ -36,8 +36,9 @@ def training_bytes(
     - With ``gpu``, for a child that is not on a GPU, it is what the allocator of torch will
       reserve on a GPU, in the precision of training there, with workspaces of libraries. A model
       of the allocator follows two steps and a batch of scoring, of which only the shapes are
-      computed. A child that looks at numbers cannot be followed in this way; for it, the peak of
-      all tensors is computed as on a CPU, in float32, and the workspaces are added.
+      computed, and once more a step and a scoring if they are recorded as CUDA graphs. A child
+      that looks at numbers cannot be followed in this way; for it, the peak of all tensors is
+      computed as on a CPU, in float32, and the workspaces are added.
     - For a child on a GPU, the peak of all tensors is measured on a real step, in the precision of
       training.
     - For a child on a CPU, all tensors are tracked through a step with two examples and one with
@@ -67,7 +68,8 @@ def training_bytes(
             if device.type == "meta":
                 raise
             peak = _tracked(child, some, batch_size, loss)
-            return peak + 2 * gpu.workspace + gpu.beside
+            # Of a recording it is not known which part is not kept, so all of it counts again.
+            return (1 + gpu.recorded) * (peak + 2 * gpu.workspace) + gpu.beside
 
 
 def _batch(some: Batch, count: int, device: torch.device) -> Made:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import torch
@@ -28,10 +29,31 @@ Pair = tuple[Any, Any]
 Loss = Callable[[Any, Any], Tensor]
 
 
+@dataclass(frozen=True, slots=True)
+class Allocators:
+    """Where the memory of a training comes from.
+
+    Attributes:
+        usual: What serves all steps that are not recorded.
+        pool: What serves the recordings of steps, of which only one runs at a time.
+    """
+
+    usual: CachingAllocator = field(default_factory=CachingAllocator)
+    pool: CachingAllocator = field(default_factory=CachingAllocator)
+
+    @property
+    def reserved(self) -> int:
+        """The bytes that both reserve."""
+        return self.usual.reserved + self.pool.reserved
+
+
 def after_training(
     child: nn.Module, examples: Pair, batch_size: int, loss: Loss, gpu: GPUTraining
-) -> CachingAllocator:
-    """Return the allocator after two steps of training, and the scoring of a batch.
+) -> Allocators:
+    """Return the allocators after two steps of training and the scoring of a batch.
+
+    If steps are recorded, a step and a scoring follow in the pool of recordings. That is more than
+    is reserved if the child turns out not to be recordable.
 
     Nothing is computed, and tensors take no memory. Whatever fails without numbers raises.
 
@@ -50,11 +72,20 @@ def after_training(
     with Intercept(memory.compute):
         for _ in range(_STEPS):
             _step(child, _batch(examples, batch_size), loss, memory, gpu)
-        if gpu.scored:
-            child.eval()
-            with torch.no_grad(), _precision(gpu):
-                child(_batch(examples, gpu.scored)[0])
-    return memory.allocator
+        _score(child, examples, gpu)
+        if gpu.recorded:
+            memory.record()
+            _step(child, _batch(examples, batch_size), loss, memory, gpu)
+            _score(child, examples, gpu)
+    return memory.allocators
+
+
+def _score(child: nn.Module, examples: Pair, gpu: GPUTraining) -> None:
+    """Score a batch, if anything is scored."""
+    if not gpu.scored:
+        return
+    with torch.no_grad(), _precision(gpu):
+        child.eval()(_batch(examples, gpu.scored)[0])
 
 
 def _step(child: nn.Module, batch: Pair, loss: Loss, memory: _Memory, gpu: GPUTraining) -> None:
@@ -87,7 +118,7 @@ class _Memory:
     """Computes the shapes of operations, and allocates the tensors that they make.
 
     Attributes:
-        allocator: Where tensors are allocated.
+        allocators: Where tensors are allocated.
         thread: The thread that computes; each has a workspace of cuBLAS of its own.
     """
 
@@ -97,17 +128,23 @@ class _Memory:
         Args:
             workspace: The bytes of a workspace of cuBLAS.
         """
-        self.allocator = CachingAllocator()
+        self.allocators = Allocators()
         self.thread = "forward"
-        self._blocks: dict[int, Block] = {}  # by storage
+        self._now = self.allocators.usual
+        self._blocks: dict[int, tuple[CachingAllocator, Block]] = {}  # by storage
         self._workspace = workspace
         self._workspaces: dict[str, Block] = {}
+
+    def record(self) -> None:
+        """Allocate in the pool of recordings from now on; its stream has workspaces of its own."""
+        self._now = self.allocators.pool
+        self._workspaces = {}
 
     def compute(self, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
         """Return the result of an operation, allocated but not written."""
         name = func._schema.name  # noqa: SLF001 - torch offers no other way to ask
         if name in _BLAS and self._workspace and self.thread not in self._workspaces:
-            self._workspaces[self.thread] = self.allocator.allocate(self._workspace)
+            self._workspaces[self.thread] = self._now.allocate(self._workspace)
         made = shaped(func, args, kwargs)
         self.hold(made if isinstance(made, tuple | list) else (made,))
         return made
@@ -119,8 +156,9 @@ class _Memory:
                 storage = tensor.untyped_storage()
                 name = int(storage._cdata)  # noqa: SLF001 - the address of the storage itself
                 if name not in self._blocks:
-                    self._blocks[name] = self.allocator.allocate(size)
+                    self._blocks[name] = self._now, self._now.allocate(size)
                     weakref.finalize(storage, self._release, name)
 
     def _release(self, name: int) -> None:
-        self.allocator.release(self._blocks.pop(name))
+        allocator, block = self._blocks.pop(name)
+        allocator.release(block)

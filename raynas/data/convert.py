@@ -40,7 +40,7 @@ def converted_targets(what: str, targets: ArrayLike) -> NDArray[Any]:
         DataError: They are not numbers, or a label is negative.
     """
     array = _array(what, targets)
-    if array.dtype.kind == "O" and array.ndim:
+    if array.dtype.kind == "O" and array.size and not isinstance(array.flat[0], str):
         array = _numbers(what, targets)
     match array.dtype.kind:
         case "b":
@@ -51,12 +51,18 @@ def converted_targets(what: str, targets: ArrayLike) -> NDArray[Any]:
             return np.ascontiguousarray(array.astype(np.float32))
         case _:
             raise DataError(
-                f"{what} must be numbers: got {array.dtype} such as {array[:1].tolist()}; "
+                f"{what} must be numbers: got {array.dtype} such as {array.ravel()[:1].tolist()}; "
                 "np.unique(labels, return_inverse=True) returns the names and whole numbers"
             )
 
 
 def _array(what: str, given: ArrayLike) -> NDArray[Any]:
+    if np.ma.is_masked(given):  # numpy would forget which values are missing
+        raise DataError(
+            f"{what} must not be masked: fill the masked values, as in given.filled(0)"
+        )
+    if hasattr(given, "toarray"):  # scipy's sparse matrices
+        raise DataError(f"{what} must be a dense array: got {kind_of(given)}; give its .toarray()")
     try:
         return np.asarray(given)
     except ValueError as error:  # rows of different lengths

@@ -18,9 +18,13 @@ def chosen(searcher: Searcher, history: History) -> Recommendation | None:
 
     The searcher chooses it. The best score decides if the searcher raises, if its choice has
     failed since, or if weights are inherited: a searcher ranks architectures, not weights, and
-    might choose a trial whose weights are deleted.
+    might choose a trial whose weights are deleted. A trial that breaks a constraint is never
+    handed over.
     """
-    as_measured = Recommendation(history.best) if history.best else None
+    best = history.best
+    if best is None or best.violation:
+        return None
+    as_measured = Recommendation(best)
     if any(trial.started.inherits for trial in history.trials.values()):
         return as_measured
     try:
@@ -28,9 +32,10 @@ def chosen(searcher: Searcher, history: History) -> Recommendation | None:
     except Exception as error:  # noqa: BLE001 - a searcher may be a user's
         _say(f"{searcher!r} raised {type(error).__name__}: {error}", traceback.format_exc())
         return as_measured
-    if recommended and isinstance(history.trials[recommended.trial.number].outcome, Failed):
-        return as_measured
-    return recommended
+    if recommended is None:
+        return None
+    trial = history.trials[recommended.trial.number]
+    return as_measured if isinstance(trial.outcome, Failed) or trial.violation else recommended
 
 
 @lru_cache(maxsize=16)

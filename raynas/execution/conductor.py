@@ -5,6 +5,7 @@ It decides which trial starts next, which trials continue, and what the journal 
 
 from __future__ import annotations
 
+import logging
 import math
 from collections import deque
 from collections.abc import Callable, Collection
@@ -17,6 +18,7 @@ from raynas.execution.guarded_scheduler import GuardedScheduler, paused_last, wa
 from raynas.execution.interruption import UNINTERRUPTED, Interruption
 from raynas.execution.plan import Plan
 from raynas.execution.proposals import answer, begin, exhausted, suitable
+from raynas.execution.refusals import only_refusals
 from raynas.execution.retries import NetworkErrors, may_retry
 from raynas.schedulers import Begin, Directive, Director, Hold, Resume, Verdict
 from raynas.searchers.recommendation import Recommendation
@@ -30,10 +32,13 @@ from raynas.trial import (
     Proposal,
     Remedy,
     Report,
+    Resized,
     Resumed,
     Retried,
     Trial,
 )
+
+_LOG = logging.getLogger("raynas")
 
 
 @dataclass(slots=True)
@@ -60,6 +65,7 @@ class Conductor:
     _halfway: deque[int] = field(init=False)
     _failing: FailingAlike = field(init=False, default_factory=FailingAlike)
     _errors: NetworkErrors = field(init=False)
+    _known: int = field(init=False)
     _opened: bool = field(init=False, default=False)
     _exhausted: bool = field(init=False, default=False)
 
@@ -70,7 +76,7 @@ class Conductor:
         the verdict on it, or a trial's start and its answer from the history.
         """
         self._guidance = GuardedScheduler(self.plan.scheduler, self.plan.space, self.plan.seed)
-        self._errors = NetworkErrors.of(self.history)
+        self._errors, self._known = NetworkErrors.of(self.history), len(self.history.trials)
         if isinstance(self.history.last, Report):
             self._judge(self.history.last)
         for trial in self.history.running:
@@ -80,13 +86,14 @@ class Conductor:
         self._halfway = deque(t.number for t in trials if t.outcome is None or t.cut)
 
     def open(self, slots: int, gpus: float) -> None:
-        """Record that workers are ready; from now on, the run's time counts.
+        """Record that workers are ready, so the run's time counts; or how many there are now.
 
         Args:
             slots: How many trials run at once.
             gpus: GPUs per trial.
         """
-        self.record(Opened(self.clock(), slots, gpus))
+        kind = Resized if self._opened else Opened
+        self.record(kind(self.clock(), slots, gpus))
         self._opened = True
 
     @property
@@ -94,8 +101,7 @@ class Conductor:
         """The name of a limit of the run that is reached; empty if none is reached."""
         if self.interruption.signal:
             return "interruption"
-        now = self.clock() if self._opened else None
-        return self.plan.limits.reached(self.history, now)
+        return self.plan.limits.reached(self.history, self.clock() if self._opened else None)
 
     @property
     def finished(self) -> bool:
@@ -150,6 +156,10 @@ class Conductor:
                 return trial
         return None
 
+    def is_fresh(self, trial: Trial) -> bool:
+        """Return whether a trial begins now: no process has worked on it before."""
+        return trial.number >= self._known and not trial.reports and not trial.retries
+
     def report(self, report: Report) -> Verdict:
         """Record a report; return whether the trial continues.
 
@@ -168,19 +178,25 @@ class Conductor:
 
         Raises:
             ConfigError: The first trials all failed for one reason, and the plan sets no
-                ``max_failures``.
+                ``max_failures``; or all were refused.
         """
         failed = Failed(number, reason, **more, at=self.clock())
         self.record(failed)
         self._errors.note(failed)
-        if self.plan.limits.max_failures == math.inf:
+        if self.plan.limits.max_failures == math.inf and not failed.refused:
             self._failing.failed(failed)
+        if failed.refused and only_refusals(self.history):
+            self._exhausted = True
+            _LOG.warning(
+                "the last proposals were all refused before training, so the search ends here"
+            )
 
     def retry(self, number: int, reason: str, remedy: Remedy, **more: Any) -> bool:
         """Let a trial run again, if it may; return whether. The arguments are of ``Retried``."""
-        if not may_retry(self.history.trials[number], remedy):
+        trial = self.history.trials[number]
+        if not may_retry(trial, remedy):
             return False
-        self.record(Retried(number, reason, remedy, self.clock(), **more))
+        self.record(Retried(number, reason, remedy, self.clock(), epoch=trial.epoch, **more))
         self._halfway.append(number)
         return True
 
@@ -206,8 +222,9 @@ class Conductor:
             return Verdict.STOP
         verdict = self._guidance.verdict(report, self.history)
         if isinstance(verdict, Fault):
-            reason, detail = verdict.reason, verdict.detail
-            self.record(Failed(report.number, reason, detail, "part", at=report.at))
+            self.record(
+                Failed(report.number, verdict.reason, verdict.detail, "part", at=report.at)
+            )
             return Verdict.STOP
         limit = ""
         if verdict is Verdict.GO:

@@ -1,10 +1,10 @@
-"""The resources of each trial, and which trial starts now. This module does not use Ray."""
+"""The resources of each trial, and where there is room for them. This module does not use Ray."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from numbers import Real
 from typing import Any, Final, Protocol
 
@@ -13,9 +13,10 @@ from raynas.space import Architecture
 from raynas.trial import History, Trial
 
 _UNIT: Final = 10_000  # parts of a CPU or GPU; the resolution of Ray
-_WAITING: Final = 2  # at most so many proposed trials wait; later proposals use more results
 SMALLEST: Final = 1 / 8  # of a GPU, where shares are predicted; more processes gain little
-_OVERTAKEN: Final = 8  # at most so many trials start before one that waits for a large share
+
+_Place = tuple[Hashable, dict[int, int]]
+"""A node, and how much of which of its devices is used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,10 +26,13 @@ class Resources:
     Attributes:
         cpus: CPU cores; fractions are allowed.
         gpus: GPUs; fractions are allowed below one.
+        workers: How many processes train the trial together; each has these CPUs and GPUs, on one
+            node.
     """
 
     cpus: float
     gpus: float
+    workers: int = 1
 
     def checked(self) -> Resources:
         """Return itself, if a trial can have these resources.
@@ -54,7 +58,8 @@ class Resources:
 
     def __str__(self) -> str:
         """Return it in words."""
-        return f"{self.cpus:g} CPUs and {self.gpus:g} GPUs"
+        each = f"{self.cpus:g} CPUs and {self.gpus:g} GPUs"
+        return each if self.workers == 1 else f"{each} for each of {self.workers} processes"
 
 
 def read_resources(said: Any, default: Resources) -> Resources:
@@ -74,7 +79,7 @@ def read_resources(said: Any, default: Resources) -> Resources:
         if not isinstance(value, Real) or isinstance(value, bool):
             raise ConfigError(f"{name} of a trial must be a number, got {value!r}")
         amounts[name] = float(value)
-    return Resources(**amounts).checked()
+    return replace(default, cpus=amounts["cpus"], gpus=amounts["gpus"]).checked()
 
 
 class Fraction(Protocol):
@@ -90,7 +95,7 @@ class Shares:
 
     Attributes:
         default: The default resources of a trial.
-        nodes: The resources of the nodes.
+        nodes: The resources of the nodes that there are or were.
         asked: The space's ``resources``, if it has one.
         fraction: Predicts the fraction of a GPU if ``asked`` does not say it; none to use the
             default.
@@ -111,16 +116,19 @@ class Shares:
         said = self._asked(trial.architecture)
         share = read_resources(said, self.default)
         if self.fraction is not None and "gpus" not in said:
-            share = Resources(share.cpus, self.fraction(trial.architecture, history))
+            share = replace(share, gpus=self.fraction(trial.architecture, history))
         if trial.tries("gpu"):
-            share = Resources(share.cpus, max(1.0, share.gpus))
-        if trial.tries("node"):
+            share = replace(share, gpus=max(1.0, share.gpus))
+        if trial.tries("node") and share.workers == 1:  # several may need more than one
             enough = (node.cpus for node in self.nodes if node.gpus >= share.gpus)
-            share = Resources(max(enough, default=share.cpus), share.gpus)
-        if not Room(self.nodes).fits(share):
+            share = replace(share, cpus=max(enough, default=share.cpus))
+        room = FreeResources(self.nodes)
+        # Where the usual trial has no room, the nodes that will train are not there yet.
+        if not room.fits(share) and room.fits(self.default):
             there = "; ".join(map(str, self.nodes))
+            where = " on one node" if share.workers == 1 else ""
             raise ResourceError(
-                f"the architecture needs {share} on one node, but the nodes have {there}"
+                f"the architecture needs {share}{where}, but the nodes have {there}"
             )
         return share
 
@@ -135,58 +143,128 @@ class Shares:
             ) from error
 
 
-class Room:
+Nodes = Sequence[Resources] | Mapping[str, Resources]
+"""The resources of nodes, by their names if they may leave."""
+
+
+class FreeResources:
     """The free resources of the nodes while trials run.
 
     This is a model; Ray itself places trials. Like Ray, it puts a trial on the node and device
     with the least free resources that are enough, so that whole devices stay free.
     """
 
-    def __init__(self, nodes: Sequence[Resources], most: int | None = None) -> None:
+    def __init__(self, nodes: Nodes, most: int | None = None) -> None:
         """Begin with empty nodes.
 
         Args:
             nodes: The resources of each node.
             most: How many trials may run at once; none for as many as fit.
         """
-        self._cpus = [_parts(node.cpus) for node in nodes]
-        self._devices = [[_UNIT] * int(node.gpus) for node in nodes]
+        self._cpus: dict[Hashable, int] = {}
+        self._devices: dict[Hashable, list[int]] = {}
         self._most = most
-        self._taken: dict[int, tuple[Resources, int, dict[int, int]]] = {}
+        self._taken: dict[int, tuple[Resources, list[_Place]]] = {}
+        self.resize(nodes)
+
+    def resize(self, nodes: Nodes) -> None:
+        """Take note that nodes have come or left.
+
+        A trial of a node that has left is placed on another one, because Ray may have placed it
+        there, or will. If there is no room, it gets the next room that becomes free.
+
+        Args:
+            nodes: The resources of each node that there is now.
+        """
+        present = nodes if isinstance(nodes, Mapping) else dict(enumerate(nodes))
+        homeless = {
+            number: share
+            for number, (share, places) in self._taken.items()
+            if any(node not in present for node, _ in places)
+        }
+        for number, share in homeless.items():
+            self._release(number)
+            self._hold(number, share, [])
+        for node in self._cpus.keys() - present.keys():
+            del self._cpus[node], self._devices[node]
+        for node, has in present.items():
+            self._cpus.setdefault(node, _parts(has.cpus))
+            self._devices.setdefault(node, [_UNIT] * int(has.gpus))
+        self._place_homeless()
 
     @property
     def trials(self) -> Mapping[int, Resources]:
         """The resources of every running trial, by number."""
-        return {number: share for number, (share, _, _) in self._taken.items()}
+        return {number: share for number, (share, _) in self._taken.items()}
 
     def fits(self, share: Resources) -> bool:
         """Return whether one more trial with these resources can run now."""
-        return self._place(share) is not None
+        return len(self._places(share)) == share.workers
 
     def take(self, number: int, share: Resources) -> None:
         """Reserve resources for a trial; they must fit."""
-        place = self._place(share)
-        if place is None:
+        places = self._places(share)
+        if len(places) < share.workers:
             raise ResourceError(f"trial {number} needs {share}, which is not free")
-        node, devices = place
-        self._taken[number] = share, node, devices
-        self._cpus[node] -= _parts(share.cpus)
-        for device, part in devices.items():
-            self._devices[node][device] -= part
+        self._hold(number, share, places)
+
+    def lacking(self, shares: Sequence[Resources]) -> list[Resources]:
+        """Return those shares that do not fit, when all of them are to run besides the others."""
+        lacking, tried = [], []
+        for at, share in enumerate(shares):
+            if self.fits(share):
+                tried.append(-1 - at)
+                self.take(tried[-1], share)
+            else:
+                lacking.append(share)
+        for number in tried:
+            self.free(number)
+        return lacking
 
     def free(self, number: int) -> None:
         """Release the resources of a trial."""
-        share, node, devices = self._taken.pop(number)
-        self._cpus[node] += _parts(share.cpus)
-        for device, part in devices.items():
-            self._devices[node][device] += part
+        self._release(number)
+        self._place_homeless()
 
-    def _place(self, share: Resources) -> tuple[int, dict[int, int]] | None:
-        """Return the node, and how much of which of its devices to use."""
-        if self._most is not None and len(self._taken) >= self._most:
-            return None
+    def _release(self, number: int) -> None:
+        share, places = self._taken.pop(number)
+        for place in places:
+            self._reserve(share, place, -1)
+
+    def _place_homeless(self) -> None:
+        for number, (share, places) in [*self._taken.items()]:
+            if not places and len(found := self._anywhere(share)) == share.workers:
+                self._hold(number, share, found)
+
+    def _hold(self, number: int, share: Resources, places: list[_Place]) -> None:
+        self._taken[number] = share, places
+        for place in places:
+            self._reserve(share, place)
+
+    def _places(self, share: Resources) -> list[_Place]:
+        """Return a place for each process of a trial, as far as there are any."""
+        full = self._most is not None and len(self._taken) >= self._most
+        return [] if full else self._anywhere(share)
+
+    def _anywhere(self, share: Resources) -> list[_Place]:
+        places: list[_Place] = []
+        while len(places) < share.workers and (place := self._place(share)):
+            places.append(place)
+            self._reserve(share, place)
+        for place in places:
+            self._reserve(share, place, -1)
+        return places
+
+    def _reserve(self, share: Resources, place: _Place, sign: int = 1) -> None:
+        node, devices = place
+        self._cpus[node] -= sign * _parts(share.cpus)
+        for device, part in devices.items():
+            self._devices[node][device] -= sign * part
+
+    def _place(self, share: Resources) -> _Place | None:
+        """Return a place for one process."""
         places = []
-        for node, free in enumerate(self._cpus):
+        for node, free in self._cpus.items():
             devices = _on_devices(self._devices[node], share.gpus)
             if free >= _parts(share.cpus) and devices is not None:
                 left = [self._devices[node][device] for device in devices]
@@ -195,53 +273,6 @@ class Room:
             return None
         _, node, devices = min(places, key=lambda place: place[0])
         return node, devices
-
-
-class Admission:
-    """Decides which trial starts now; it proposes trials as late as possible.
-
-    The resources of a trial are known once it is proposed. A trial that does not fit waits. Some
-    smaller trials may start before it, so that workers are not idle, but not without limit.
-    """
-
-    def __init__(self, room: Room, usual: Resources) -> None:
-        """Admit trials into ``room``; a trial is assumed to need ``usual`` until it is known."""
-        self.room = room
-        self._known = {usual}
-        self._waiting: list[tuple[Trial, Resources]] = []
-        self._overtaken = 0
-
-    @property
-    def waiting(self) -> bool:
-        """Whether a proposed trial waits because it does not fit yet."""
-        return bool(self._waiting)
-
-    def next(self, ask: Callable[[], tuple[Trial, Resources] | None]) -> Trial | None:
-        """Return the trial to start now, with its resources reserved; none if none fits.
-
-        Args:
-            ask: Returns the next trial and its resources, which fit on an empty node; none if
-                there is no trial now.
-        """
-        patient = self._overtaken < _OVERTAKEN
-        for at, (trial, share) in enumerate(self._waiting if patient else self._waiting[:1]):
-            if self.room.fits(share):
-                del self._waiting[at]
-                self._overtaken = self._overtaken + 1 if at else 0
-                self.room.take(trial.number, share)
-                return trial
-        while patient and self._may_ask() and (asked := ask()):
-            trial, share = asked
-            self._known.add(share)
-            if self.room.fits(share):
-                self._overtaken += bool(self._waiting)
-                self.room.take(trial.number, share)
-                return trial
-            self._waiting.append(asked)
-        return None
-
-    def _may_ask(self) -> bool:
-        return len(self._waiting) < _WAITING and any(map(self.room.fits, self._known))
 
 
 def _parts(amount: float) -> int:

@@ -76,7 +76,8 @@ def suitable(
             ) from error
     if not surely:
         return proposal
-    drawn = proposal or Proposal(plan.space.sample(proposal_rng(plan.seed, number)))
+    sampled = plan.space.sample(proposal_rng(plan.seed, number))
+    drawn = proposal or Proposal(sampled, random=True)
     return replace(drawn, repeat=True)
 
 
@@ -125,6 +126,7 @@ def begin(
         at=at,
         fault=proposal.fault,
         division=proposal.division,
+        random=proposal.random,
     )
 
 
@@ -140,6 +142,11 @@ def answer(started: Started, history: History) -> Finished | Failed | None:
     if started.repeat:
         return None
     for trial in history.same(started.identity):
+        if isinstance(trial.outcome, Failed) and trial.refused:
+            if trial.architecture == started.architecture:
+                same = replace(trial.outcome, number=started.number, at=started.at, seconds=0.0)
+                return replace(same, answered_by=trial.number)
+            continue  # equal networks may be built with layers that do nothing, or without
         if trial.started.epochs < started.epochs or not trial.trained:
             continue
         match trial.outcome:

@@ -15,14 +15,32 @@ from typing import Final
 
 from raynas.trial import Failed, History, Outcome, Remedy, Trial
 
-_TIMES: Final[Mapping[Remedy, int]] = {"gpu": 1, "node": 1, "worker": 2}
+_TIMES: Final[Mapping[Remedy, int]] = {"gpu": 1, "node": 1, "other_node": 9, "worker": 2}
+_MEMORY: Final = ("gpu", "node")  # what a trial needs once, it needs until its end
 _FRAME: Final = re.compile(r'^  File "(?P<file>.+)", line (?P<line>\d+)', re.MULTILINE)
 _LIBRARIES: Final = (str(Path(__file__).parents[1]), "/site-packages/torch/")
 
 
 def may_retry(trial: Trial, remedy: Remedy) -> bool:
-    """Return whether a trial that failed may be tried again with this remedy."""
-    return trial.tries(remedy) < _TIMES[remedy]
+    """Return whether a trial that failed may be tried again with this remedy.
+
+    Lost workers and nodes count only if the trial has trained no epoch since.
+    """
+    counted = remedy in _MEMORY
+    tries = [one for one in trial.retries if one.remedy == remedy]
+    return sum(counted or one.epoch == trial.epoch for one in tries) < _TIMES[remedy]
+
+
+def remedy_for(failed: Failed, *, shared: bool) -> Remedy | None:
+    """Return how to try again what a worker reported as failed; none for not at all.
+
+    Args:
+        failed: The failure.
+        shared: Whether others may have run on the same GPU, and used the memory.
+    """
+    if failed.out_of_memory:
+        return "gpu" if shared else None
+    return "worker" if failed.cause == "circumstances" else None
 
 
 def place(failed: Failed) -> str:

@@ -11,6 +11,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from heapq import heappop, heappush
+from typing import Final
 
 from raynas.errors import ConfigError, TrialError
 from raynas.execution.conductor import Conductor
@@ -20,6 +21,8 @@ from raynas.schedulers import Director, Verdict
 from raynas.tables import Recorded, Table
 from raynas.tables.checks import answer
 from raynas.trial import History, Objective, Report, Trial
+
+_STILL: Final = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +128,7 @@ class Simulation:
         self._budget = budget
         self._now = 0.0
         self._ended = 0
+        self._still = 0  # trainings that have ended since the clock last moved
         self._queue: list[tuple[float, int, Recorded, Iterator[Recorded]]] = []
         self._paused: dict[int, Iterator[Recorded]] = {}
         history = History(objectives)
@@ -148,12 +152,16 @@ class Simulation:
 
         Raises:
             SearcherError: The searcher raised.
-            ConfigError: It proposed a length of training that the table does not have.
+            ConfigError: Only time would end the search, and no time passes; or it proposed a
+                length of training that the table does not have.
         """
         self._fill()
         yield self._moment()
         while self._queue and self._queue[0][0] <= self._budget.seconds:
+            before = self._now
             self._now, number, look, looks = heappop(self._queue)
+            self._still = self._still if self._now == before else 0
+            self._check_known(look)
             fault = unscored(self.history.objectives, look.metrics, look.epoch)
             report = Report(number, look.epoch, look.metrics, look.seconds, errors=look.errors)
             if fault:
@@ -161,11 +169,26 @@ class Simulation:
             elif self.conductor.report(report) is Verdict.GO:
                 self._await(number, looks)
             else:
-                self._ended += 1
+                self._end()
                 if isinstance(self.conductor.plan.scheduler, Director):
                     self._paused[number] = looks
             self._fill()
             yield self._moment()
+
+    def _check_known(self, look: Recorded) -> None:
+        """See that a record holds what is optimised.
+
+        Raises:
+            ConfigError: It does not.
+        """
+        for objective in self.history.objectives:
+            if objective.metric not in look.metrics:
+                table = type(self._cluster.table).__name__
+                raise ConfigError(
+                    f"the table {table!r} must record {objective.metric}, which is optimised: got "
+                    f"{', '.join(look.metrics) or 'no metric'}; a field of the table says what is "
+                    "optimised, as in objective = 'val_error:min'"
+                )
 
     def _moment(self) -> Moment:
         until = self._queue[0][0] if self._queue else math.inf
@@ -194,7 +217,21 @@ class Simulation:
 
     def _fail(self, number: int, reason: str) -> None:
         self.conductor.fail(number, reason)
+        self._end()
+
+    def _end(self) -> None:
+        """Count a training that has ended.
+
+        Raises:
+            ConfigError: Only time would end the search, and no time passes.
+        """
         self._ended += 1
+        self._still += 1
+        if self._still > _STILL and math.isinf(self._budget.trainings):
+            raise ConfigError(
+                f"the search ends after {self._budget.seconds:g} s, but {_STILL} recorded "
+                "trainings in a row took no time: give a number of trainings, too"
+            )
 
     def _draw(self, trial: Trial) -> int:
         """Return which recorded training a trial gets: first any one, then another per repeat."""

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 _SCORED: Final = 1000  # examples that are scored at once on a GPU, if they are arrays
 _MOMENTS: Final = {"sgd": 1, "lion": 1}  # tensors per parameter; most other optimizers keep two
 
+_COPIES: Final = 4  # of a weight: itself, its gradient, and two tensors of an optimizer
+
 
 def resident_bytes(data: Data | LoopData) -> int:
     """Return the bytes of the examples that stay on the device; those of a data set do not."""
@@ -33,7 +35,8 @@ def step_bytes(
 ) -> int:
     """Return the memory of training, as ``costs.training_bytes`` does.
 
-    For a task with its own loop, the loss is the sum of the outputs.
+    For a task with its own loop, the loss is the sum of the outputs. If it has no example, only
+    the weights, their gradients and the optimizer's tensors are counted.
 
     Args:
         child: The network.
@@ -46,6 +49,8 @@ def step_bytes(
     from raynas.training.loading import batches_of, example  # noqa: PLC0415
     from raynas.training.step import loss_of  # noqa: PLC0415
 
+    if isinstance(data, LoopData) and example(data, 1) is None:
+        return sum(tensor.nbytes * _COPIES for tensor in child.parameters())
     if isinstance(data, LoopData):
         some = lambda count: (example(data, count), ())  # noqa: E731
         return costs.training_bytes(child, some, batch_size, _total, gpu)
@@ -64,7 +69,9 @@ def on_gpu(recipe: Recipe, data: Data | LoopData, *, bfloat16: bool) -> costs.GP
     """
     half = recipe.precision == "bfloat16" or (recipe.precision == "auto" and bfloat16)
     moments = _MOMENTS.get(recipe.optimizer, 2) + bool(recipe.ema)
-    return costs.GPUTraining(half, moments, _scored(recipe, data))
+    eager = recipe.compile or recipe.accumulate > 1
+    recorded = recipe.cuda_graphs and not eager and not isinstance(data, LoopData)
+    return costs.GPUTraining(half, moments, _scored(recipe, data), recorded)
 
 
 def _scored(recipe: Recipe, data: Data | LoopData) -> int:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from raynas import costs
 from raynas.data import Data, Division, Loop, LoopData, check_divisible
 from raynas.errors import DataError, TrialError
+from raynas.execution.constraint_check import UNCONSTRAINED, ConstraintCheck
 from raynas.execution.trial_spec import ONCE, Repeats, TrialSpec
 from raynas.rng import seed_weights
 from raynas.space import Architecture
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from raynas.training.batches import Batches
     from raynas.training.learner import Learner
+    from raynas.training.loop_context import LoopContext
 
 TRAINING = "training"  # decisions below this name are fields of the recipe
 
@@ -40,6 +42,7 @@ class TrainingContext:
         threads: The number of CPU threads; several workers share the cores.
         loop: The task's own training loop; none for the loop of raynas.
         repeats: How often a trial trains its architecture, on which divisions of the data.
+        check: Decides whether a network is trained.
     """
 
     build: Callable[[Architecture], nn.Module]
@@ -49,6 +52,7 @@ class TrainingContext:
     threads: int = 1
     loop: Loop | None = None
     repeats: Repeats = ONCE
+    check: ConstraintCheck = UNCONSTRAINED
     _on_device: dict[str, Batches] = field(
         init=False, repr=False, compare=False, default_factory=dict
     )
@@ -118,6 +122,8 @@ def learner_of(context: TrainingContext, spec: TrialSpec) -> tuple[Learner, cost
     from raynas.training.in_turn import InTurn  # noqa: PLC0415
 
     repeats = context.repeats
+    if repeats.final:
+        return _final(context, spec)
 
     def begun(number: int) -> tuple[Learner, costs.Costs]:
         division, seed = repeats.one(spec, number)
@@ -132,6 +138,21 @@ def learner_of(context: TrainingContext, spec: TrialSpec) -> tuple[Learner, cost
         return InTurn(first, lambda n: begun(n)[0], repeats.epochs, repeats.folds), measured
     others = [begun(number)[0] for number in range(1, repeats.count)]
     return (Averaged([first, *others], repeats.folds) if others else first), measured
+
+
+def _final(context: TrainingContext, spec: TrialSpec) -> tuple[Learner, costs.Costs]:
+    """Return a training on training and validation data, or on all of their folds but one."""
+    from raynas.training.final import FinalTraining  # noqa: PLC0415 - see the module's docstring
+
+    folds = context.repeats.folds
+    own = context.divided(Division(0, spec.division, folds)) if folds > 1 else context
+    parts, held_out = Parts(), None
+    if not context.loop:
+        parts = Parts(own.examples("train") if folds > 1 else own.batches_named("merged"))
+        held_out = partial(own.batches_named, "valid") if folds > 1 else None
+    learner, measured = begin(own, spec, parts, final=True)
+    lengths = spec.epochs, spec.until or spec.epochs
+    return FinalTraining(learner, lengths, partial(own.batches_named, "test"), held_out), measured
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +173,8 @@ def begin(
 ) -> tuple[Learner, costs.Costs]:
     """Build the child of a trial, prepare its training, and measure its costs.
 
+    If this process has joined a process group of torch, all of its processes train together.
+
     Args:
         context: What all trials share.
         spec: The trial.
@@ -167,7 +190,7 @@ def begin(
     from raynas.training.child import built  # noqa: PLC0415
     from raynas.training.loading import example  # noqa: PLC0415
     from raynas.training.loop import OwnLoop  # noqa: PLC0415
-    from raynas.training.loop_context import LoopContext  # noqa: PLC0415
+    from raynas.training.peers import Peers  # noqa: PLC0415
     from raynas.training.train import Training  # noqa: PLC0415
 
     if not 0 <= spec.begin < spec.epochs:
@@ -177,26 +200,53 @@ def begin(
     torch.set_num_threads(context.threads)
     architecture = Architecture.from_data(spec.architecture)
     recipe = context.recipe.with_overrides(architecture.under(TRAINING))
+    peers = Peers.here()
+    if isinstance(context.data, Data) and not (context.loop or context.data.batched):
+        recipe.check_workers(peers.count)
     inputs = partial(example, context.data)
     seed_weights(spec.seed)
     with memory_fails():
         child = built(context.build, architecture, partial(inputs, 2))
         measured = costs.measure(child, inputs(1))
     if context.loop:
-        told = LoopContext(
-            architecture=architecture,
-            recipe=recipe,
-            data=context.data,
-            device=torch.device(context.device),
-            seed=spec.seed,
-            last_epoch=spec.epochs,
-            batches=context.batches_named,
-            final=final,
-            epoch=spec.begin,
-        )
+        told = _told(context, spec, architecture, recipe, final=final)
         return OwnLoop(child, context.loop, told), measured
     training = Training(
-        child, parts.train, recipe, epochs=spec.epochs, seed=spec.seed, valid=parts.valid
+        child,
+        parts.train,
+        recipe,
+        epochs=spec.epochs,
+        seed=spec.seed,
+        valid=parts.valid,
+        peers=peers,
     )
     training.epoch = spec.begin
     return training, measured
+
+
+def _told(
+    context: TrainingContext,
+    spec: TrialSpec,
+    architecture: Architecture,
+    recipe: Recipe,
+    *,
+    final: bool,
+) -> LoopContext:
+    """Return what a training loop of a user's own is told of its trial."""
+    import torch  # noqa: PLC0415 - see the module's docstring
+
+    from raynas.training.loop_context import LoopContext  # noqa: PLC0415
+    from raynas.training.peers import Peers  # noqa: PLC0415
+
+    return LoopContext(
+        architecture=architecture,
+        recipe=recipe,
+        data=context.data,
+        device=torch.device(context.device),
+        seed=spec.seed,
+        last_epoch=spec.epochs,
+        batches=context.batches_named,
+        final=final,
+        epoch=spec.begin,
+        together=Peers.here(),
+    )

@@ -19,15 +19,20 @@ class TrialSpec:
         architecture: The values by decision path.
         epochs: The largest number of epochs.
         seed: The training seed.
-        checkpoint: The file to continue from, if it exists, and to write checkpoints to.
+        checkpoint: The file to continue from, if it exists, and to write checkpoints to: a path
+            or an address.
         parent: The checkpoint of another trial, whose weights are inherited, as far as they fit,
             before the first epoch; it is only read. Empty for no parent.
         begin: Epochs that count as trained already: the first report is of the next epoch, and
             the learning rate continues from there.
         keep: Whether to write a checkpoint also after the last epoch, for others to inherit.
+        lent: Whether others may need its checkpoint after any epoch, so that it must be in its
+            place before the epoch is reported.
+        fresh: Whether the trial begins now, so that it has no checkpoint; to look for one takes
+            time where an object store is asked.
         reported: The last epoch that is in the journal; 0 if the trial begins.
         division: The number of the division into training and validation data; 0 for the task's.
-        until: The epoch after which the winner's training ends, if its trial had its best one
+        until: The epoch after which a final training ends, if its trial had its best one
             before ``epochs``, by which the learning rate goes; 0 for ``epochs``.
         confirmed: Where in the code errors of networks are raised, as ``retries.place`` says it.
     """
@@ -40,6 +45,8 @@ class TrialSpec:
     parent: str = ""
     begin: int = 0
     keep: bool = False
+    lent: bool = False
+    fresh: bool = False
     reported: int = 0
     division: int = 0
     until: int = 0
@@ -57,12 +64,15 @@ class Repeats:
         seed: The run's seed, by which data are divided.
         epochs: The length of each training if they follow one another, and what counts as an epoch
             of the trial is one of them; 0 if they go side by side.
+        final: Whether a trial is one training on training and validation data, which is tested at
+            its end; with folds, it leaves out the fold that is its division.
     """
 
     folds: int = 1
     seeds: int = 1
     seed: int = 0
     epochs: int = 0
+    final: bool = False
 
     @property
     def count(self) -> int:

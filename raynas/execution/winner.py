@@ -13,11 +13,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
+from raynas.costs import Costs
 from raynas.errors import StorageError
-from raynas.execution.checkpoint_file import read, save
+from raynas.execution.checkpoint_file import CheckpointFile
 from raynas.execution.training_context import Parts, TrainingContext, begin
 from raynas.execution.trial_spec import TrialSpec
 from raynas.execution.uncollected import uncollected
@@ -26,6 +26,9 @@ from raynas.training.exported import Exported
 from raynas.training.memory import memory_fails
 from raynas.training.torch_globals import torch_globals_kept
 from raynas.trial import Failed, WinnerEpoch
+
+if TYPE_CHECKING:
+    from raynas.training.learner import Learner
 
 EXPORT_SECONDS: Final = 600.0
 """How long the export may take; it can hang, for it runs the child's own code.
@@ -79,23 +82,34 @@ def retrain(
 def _retrained(context: TrainingContext, spec: TrialSpec) -> Iterator[WinnerEvent]:
     from raynas.training.export import program, weights  # noqa: PLC0415
 
+    training, measured = begun(context, spec)
+    with closing(training):
+        last, checkpoint = spec.until or spec.epochs, CheckpointFile.at(spec.checkpoint)
+        while training.epoch < last:
+            training.step()
+            checkpoint.save({"winner": _key(spec), "training": training.state()})
+            yield WinnerEpoch(spec.number, training.epoch, last)
+        checkpoint.settle()
+        metrics = training.test(partial(context.batches_named, "test"))
+    yield Tested(metrics | measured.known, weights(training.child))
+    with uncollected():  # the first export loads torch's compiler
+        exported = program(training.child, context.data)
+    yield exported
+
+
+def begun(context: TrainingContext, spec: TrialSpec) -> tuple[Learner, Costs]:
+    """Return the training of the winner, after the epochs that are in its checkpoint, and costs.
+
+    Raises:
+        RaynasError: As for ``begin`` and ``load``.
+    """
     parts = Parts() if context.loop else Parts(context.batches_named("merged"))
     training, measured = begin(context, spec, parts, final=True)
     if spec.parent:
         training.load_state(load(spec.parent))
     elif saved := _saved(spec):
         training.load_state(saved)
-    with closing(training):
-        last = spec.until or spec.epochs
-        while training.epoch < last:
-            training.step()
-            save(Path(spec.checkpoint), {"winner": _key(spec), "training": training.state()})
-            yield WinnerEpoch(spec.number, training.epoch, last)
-        metrics = training.test(partial(context.batches_named, "test"))
-    yield Tested(metrics | measured.known, weights(training.child))
-    with uncollected():  # the first export loads torch's compiler
-        exported = program(training.child, context.data)
-    yield exported
+    return training, measured
 
 
 def _key(spec: TrialSpec) -> dict[str, Any]:
@@ -117,5 +131,5 @@ def _saved(spec: TrialSpec) -> Mapping[str, Any] | None:
     """
     import torch  # noqa: PLC0415 - only workers load torch
 
-    saved, _ = read(Path(spec.checkpoint), torch.device("cpu"))
+    saved, _ = CheckpointFile.at(spec.checkpoint).read(torch.device("cpu"))
     return saved["training"] if saved.get("winner") == _key(spec) else None

@@ -11,16 +11,18 @@ import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from raynas.errors import (
     CheckpointError,
+    PeerError,
+    ProbeError,
     RaynasError,
+    RefusedError,
     StorageError,
     TrialMemoryError,
 )
-from raynas.execution.checkpoint_file import read, save
+from raynas.execution.checkpoint_file import CheckpointFile
 from raynas.execution.retries import place
 from raynas.execution.training_context import TrainingContext, learner_of
 from raynas.execution.trial_spec import TrialSpec
@@ -29,6 +31,8 @@ from raynas.training.torch_globals import torch_globals_kept
 from raynas.trial import Failed, Report
 
 if TYPE_CHECKING:
+    import torch
+
     from raynas.training.learner import Learner
 
 
@@ -115,8 +119,12 @@ def explained(failed: Failed, spec: TrialSpec, *, used: bool) -> Failed:
 
 def failure(number: int, error: BaseException) -> Failed:
     """Return the failure of an error: raynas's own as a sentence, others with a traceback."""
-    if isinstance(error, CheckpointError):
+    if isinstance(error, CheckpointError | PeerError):
         return Failed(number, str(error), cause="circumstances")
+    if isinstance(error, ProbeError):  # another worker would ask the same probe
+        return Failed(number, str(error), cause="part")
+    if isinstance(error, RefusedError):
+        return Failed(number, str(error), refused=True)
     if isinstance(error, RaynasError):
         return Failed(number, str(error), out_of_memory=isinstance(error, TrialMemoryError))
     return Failed(number, f"{type(error).__name__}: {error}", detail=traceback.format_exc())
@@ -128,10 +136,9 @@ def _reports(context: TrainingContext, spec: TrialSpec) -> Iterator[Report | Not
     device = torch.device(context.device)
     begin_peak(device)
     training, measured = learner_of(context, spec)
-    facts = measured.known
-    checkpoint = Path(spec.checkpoint)
-    reports: list[Report] = []
-    saved, lacking = read(checkpoint, device)
+    checkpoint, reports = CheckpointFile.at(spec.checkpoint), list[Report]()
+    saved, lacking = saved_of(spec, device)
+    facts = {} if saved else context.check.facts(spec.architecture, measured.known)
     if spec.reported and lacking:
         yield Notice(spec.number, f"begins again, because {lacking}")
     if saved:
@@ -150,7 +157,9 @@ def _reports(context: TrainingContext, spec: TrialSpec) -> Iterator[Report | Not
                 Report(spec.number, epoch.epoch, metrics, epoch.seconds, errors=epoch.errors)
             )
             if training.epoch < spec.epochs or spec.keep:
-                _save(checkpoint, training, facts, reports)
+                checkpoint.save(_state(_own(spec), training, facts, reports))
+            if spec.lent:
+                checkpoint.settle()
             yield reports[-1]
 
 
@@ -158,6 +167,21 @@ def _told(spec: TrialSpec, learner: Learner) -> Iterator[Notice]:
     """Yield the notices of a learner, each once."""
     while learner.notices:
         yield Notice(spec.number, learner.notices.pop(0))
+
+
+def saved_of(spec: TrialSpec, device: torch.device) -> tuple[Mapping[str, Any], str]:
+    """Return what a trial's checkpoint holds, and why it holds nothing of use if it should.
+
+    Args:
+        spec: The trial.
+        device: Where its tensors are loaded to.
+    """
+    if spec.fresh:
+        return {}, ""
+    saved, lacking = CheckpointFile.at(spec.checkpoint).read(device)
+    if saved.get("of", _own(spec)) != _own(spec):
+        return {}, f"its checkpoint {spec.checkpoint} is that of another trial"
+    return saved, lacking
 
 
 def load(path: str) -> Mapping[str, Any]:
@@ -168,16 +192,25 @@ def load(path: str) -> Mapping[str, Any]:
     """
     import torch  # noqa: PLC0415 - see the module's docstring
 
-    saved, lacking = read(Path(path), torch.device("cpu"))
+    saved, lacking = CheckpointFile.at(path).read(torch.device("cpu"))
     if lacking:
         raise CheckpointError(f"it needs the weights of another trial, but {lacking}")
     state: Mapping[str, Any] = saved["training"]
     return state
 
 
-def _save(
-    path: Path, training: Learner, facts: Mapping[str, float], reports: list[Report]
-) -> None:
+def _own(spec: TrialSpec) -> str:
+    """Return what says whose checkpoint one is.
+
+    A trial whose start was not safe in the journal when its driver was killed leaves a checkpoint;
+    another one may get its number.
+    """
+    return repr((sorted(spec.architecture.items()), spec.seed, spec.division))
+
+
+def _state(
+    own: str, training: Learner, facts: Mapping[str, float], reports: list[Report]
+) -> dict[str, Any]:
     told = [
         {
             "epoch": one.epoch,
@@ -187,4 +220,4 @@ def _save(
         }
         for one in reports
     ]
-    save(path, {"training": training.state(), "facts": dict(facts), "reports": told})
+    return {"of": own, "training": training.state(), "facts": dict(facts), "reports": told}

@@ -1,4 +1,4 @@
-"""Read times, objectives and targets as users write them: ``2h``, ``val_accuracy=0.98``."""
+"""Read times, objectives, constraints and targets as users write them: ``2h``, ``params<=1M``."""
 
 from __future__ import annotations
 
@@ -10,11 +10,14 @@ from typing import Final, Literal
 
 from raynas.errors import ConfigError
 from raynas.execution.limits import Target
-from raynas.trial import Objective
+from raynas.trial import Constraint, Objective
 
 _SECONDS: Final = {"d": 86400, "h": 3600, "m": 60, "s": 1}
 _PART: Final = r"(?:\d+(?:\.\d*)?|\.\d+)"
 _TIME: Final = re.compile("".join(rf"(?:({_PART})\s*{unit}\s*)?" for unit in _SECONDS))
+
+_CONSTRAINT: Final = re.compile(r"\s*([^<>=\s]+)\s*(<=|>=)\s*([^<>=\s]+)\s*")
+_UNITS: Final = {"k": 1e3, "K": 1e3, "M": 1e6, "G": 1e9, "%": 1e-2}
 
 _HIGHER: Final = frozenset(
     """accuracy auc auroc bleu dice f1 iou map miou precision psnr r2 recall return reward
@@ -74,18 +77,44 @@ def target(text: str, objectives: Sequence[Objective]) -> Target:
     """Return the target that ``METRIC=VALUE`` describes.
 
     Args:
-        text: The text; the metric may end in ``:min`` or ``:max``.
+        text: The text; the metric may end in ``:min`` or ``:max``, and the number as in a
+            constraint.
         objectives: The objectives of the run; a target for one of them has the same direction.
 
     Raises:
         ConfigError: The text has another form.
     """
     named, _, number = text.partition("=")
-    try:
-        value = float(number)
-    except ValueError:
-        value = math.nan
+    value = _amount(number)
     if not named.strip() or not math.isfinite(value):
         raise ConfigError(f"target must be METRIC=VALUE, as in val_accuracy=0.98, got {text!r}")
     directed = {optimised.metric: optimised for optimised in objectives}
     return Target(directed.get(named.strip()) or objective(named.strip()), value)
+
+
+def constraint(text: str) -> Constraint:
+    """Return the constraint that a text such as ``params<=1M`` or ``val_recall>=90%`` describes.
+
+    A number may end in ``k``, ``M``, ``G`` or ``%``.
+
+    Raises:
+        ConfigError: The text has another form.
+    """
+    parts = _CONSTRAINT.fullmatch(text)
+    limit = math.nan if parts is None else _amount(parts[3])
+    if parts is None or not math.isfinite(limit):
+        raise ConfigError(
+            "a constraint must be METRIC<=VALUE or METRIC>=VALUE, as in params<=1M, "
+            f"latency_ms<=5 or val_recall>=0.9, got {text!r}"
+        )
+    return Constraint(parts[1], limit, "<=" if parts[2] == "<=" else ">=")
+
+
+def _amount(text: str) -> float:
+    """Return a number that may end in a unit; NaN for anything else."""
+    number = text.strip()
+    scale = _UNITS.get(number[-1:], 1.0)
+    try:
+        return float(number[:-1] if scale != 1.0 else number) * scale
+    except ValueError:
+        return math.nan

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import math
 import time
 from collections import deque
@@ -16,8 +17,10 @@ from typing import Any, Final
 import numpy as np
 
 from raynas.errors import ConfigError, RaynasError, unknown
+from raynas.execution.limits import Limits
 from raynas.execution.plan import Plan
 from raynas.execution.simulate import Budget, Cluster, Simulation
+from raynas.experiment.amounts import objective
 from raynas.experiment.bench_runs import Run, Scores, tell
 from raynas.experiment.resolve.references import (
     check_seeds,
@@ -39,6 +42,7 @@ YARDSTICK: Final = "random"
 _POINTS: Final = 31  # of a curve
 _ALL_TRIALS: Final = 10**6  # the budget ends a run, not this
 _FROM_TABLE: Final = "table"
+_LOG = logging.getLogger("raynas")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,7 +148,28 @@ def bench(
         advance()
     reached = {searcher: _reached(settings, of_one) for searcher, of_one in runs.items()}
     tell(settings.scheduler, table, runs)
-    return Comparison(name, table.best, reached, YARDSTICK, settings.evaluations, settings.seconds)
+    comparison = Comparison(
+        name,
+        float(table.best),
+        reached,
+        YARDSTICK,
+        settings.evaluations,
+        settings.seconds,
+        _objective(table),
+    )
+    if (beyond := comparison.beyond) is not None:
+        _LOG.warning(
+            "the table says that its best test score is %g, but %g was reached: best must be the "
+            "best of all architectures, in the units of scores",
+            table.best,
+            beyond,
+        )
+    return comparison
+
+
+def _objective(table: Table) -> Objective:
+    """Return what searchers optimise on a table."""
+    return objective(getattr(table, "objective", "val_accuracy"))
 
 
 def _runs(settings: Bench, todo: list[tuple[str, int]], jobs: int) -> Iterator[Run]:
@@ -165,11 +190,14 @@ def _run(settings: Bench, name: str, seed: int) -> Run:
         options["features"] = _features(table)
     searcher = find_searcher(settings.searchers.get(name, YARDSTICK), table.space, options, seed)
     if seed == settings.first_seed:  # what is to be said of a searcher is said once
-        check(searcher, Requirements((Objective(),), epochs))
+        check(searcher, Requirements((_objective(table),), epochs))
     check_scheduler(scheduler, settings.scheduler, searcher, epochs, _ALL_TRIALS)
-    plan = Plan(table.space, searcher, scheduler, _ALL_TRIALS, epochs, seed)
+    # Recorded trainings that are missing, even the first ones, say nothing about the others.
+    limits = Limits(max_failures=_ALL_TRIALS)
+    plan = Plan(table.space, searcher, scheduler, _ALL_TRIALS, epochs, seed, limits)
     rungs = () if isinstance(scheduler, RunToEnd) else table.lengths
-    simulation = Simulation(plan, Cluster(table, settings.workers, rungs), settings.budget)
+    cluster = Cluster(table, settings.workers, rungs)
+    simulation = Simulation(plan, cluster, settings.budget, (_objective(table),))
     try:
         return _traced(simulation, table, settings)
     except Exception as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, get_type_hints
@@ -15,6 +15,7 @@ from raynas.execution.limits import Limits
 from raynas.experiment import amounts
 from raynas.experiment.settings import Budget, Compute, Parts, Storage
 from raynas.options import local_path, plain, read_value
+from raynas.storage import Address
 from raynas.yaml12 import parse_file
 
 
@@ -38,7 +39,30 @@ class Experiment(Storage, Compute, Budget, Parts):
                 "trials without a GPU never use up gpu_hours, given as "
                 f"{self.gpu_hours}: leave it out, or gpus_per_trial=0"
             )
+        if self.best_known is not None and not math.isfinite(self.best_known):
+            raise ConfigError(f"best_known must be a finite number, got {self.best_known}")
+        if not self.methods:
+            self._check_no_supernets()
         self.limits  # noqa: B018 - raises on what is malformed
+
+    def _check_no_supernets(self) -> None:
+        """Check that nothing is said about supernets, because there are none.
+
+        Raises:
+            ConfigError: Something is.
+        """
+        said = {
+            "method_options": bool(self.method_options),
+            "supernet_epochs": self.supernet_epochs is not None,
+            "supernets": self.supernets > 1,
+            "supernet_workers": (self.supernet_workers or 1) > 1,
+            "candidates": self.candidates is not None,
+        }
+        if given := [name for name, is_said in said.items() if is_said]:
+            raise ConfigError(
+                f"{' and '.join(given)} need a supernet: give method, such as method='spos', or "
+                "leave them out"
+            )
 
     @property
     def limits(self) -> Limits:
@@ -97,6 +121,18 @@ def read_config(path: Path | str) -> dict[str, Any]:
     return data
 
 
+def objects(described: Any) -> Iterator[str]:
+    """Yield the names of the objects in a described setting; a journal has only their names."""
+    if isinstance(described, Mapping):
+        if set(described) == {"object"}:
+            yield str(described["object"])
+        for part in described.values():
+            yield from objects(part)
+    elif isinstance(described, list):
+        for part in described:
+            yield from objects(part)
+
+
 def _meant(value: Any) -> Any:
     """Return what a setting means, wherever it is read: a Python file by its whole path."""
     where, *attribute = value.split(":") if isinstance(value, str) else ("",)
@@ -106,7 +142,7 @@ def _meant(value: Any) -> Any:
 def _plain(value: Any) -> Any:
     if isinstance(value, str | int | float | bool | None):
         return value
-    if isinstance(value, Path):
+    if isinstance(value, Path | Address):
         return str(value)
     if isinstance(value, Mapping):
         return {str(key): _plain(item) for key, item in value.items()}

@@ -94,6 +94,8 @@ class Classification(Goal):
             )
         if largest >= classes:
             raise DataError(f"labels must be below classes={classes}: got {largest}")
+        if classes < 2:
+            raise DataError("there must be two classes or more: all examples have the same label")
         return replace(self, classes=classes, names=tuple(map(str, names))), targets
 
     def for_training(self, label_smoothing: float) -> Classification:

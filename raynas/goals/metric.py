@@ -202,10 +202,12 @@ def new_metrics(given: Mapping[str, Any]) -> dict[str, Metric]:
     called with the predictions and targets of all examples.
 
     Raises:
-        ConfigError: One is neither.
+        ConfigError: One is neither, or a name is not printable.
     """
     made: dict[str, Metric] = {}
     for name, metric in given.items():
+        if not is_name(name):
+            raise ConfigError(f"the name of a metric must be printable text, got {name!r}")
         if isinstance(metric, type) or not (isinstance(metric, Metric) or callable(metric)):
             raise ConfigError(
                 f"the metric {name} must be a function of predictions and targets, or an object "
@@ -213,3 +215,8 @@ def new_metrics(given: Mapping[str, Any]) -> dict[str, Metric]:
             )
         made[name] = copy.deepcopy(metric) if isinstance(metric, Metric) else OverAll(metric)
     return made
+
+
+def is_name(name: object) -> bool:
+    """Return whether this can name a metric: one line of text, which a terminal can show."""
+    return isinstance(name, str) and name.isprintable() and bool(name.strip())

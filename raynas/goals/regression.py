@@ -81,7 +81,11 @@ class Regression(Goal):
         if self.mean:
             return self, columns
         mean, std = columns[0].mean(0, np.float64), columns[0].std(0, np.float64)
-        std[std == 0.0] = 1.0
+        if (constant := std == 0.0).all():
+            raise DataError(
+                f"the targets must differ: all training examples have {columns[0][0].tolist()}"
+            )
+        std[constant] = 1.0
         return replace(self, mean=tuple(mean.tolist()), std=tuple(std.tolist())), columns
 
 

@@ -12,7 +12,8 @@ def front(history: History) -> list[int]:
     """Return the numbers of the trials on the Pareto front, in ascending order.
 
     If there is a winner, and its searcher has estimated the front for new data, it is that front.
-    Otherwise only the trials with the most epochs and with finite losses are compared. A trial is
+    Otherwise only the trials with the most epochs and with finite losses are compared, and only
+    those that keep the constraints. A trial is
     on the front if no other trial is at least as good in every objective and better in one.
     """
     if history.winner and history.winner.front:
@@ -22,7 +23,8 @@ def front(history: History) -> list[int]:
     rivals = [
         trial
         for trial in trained
-        if trial.epoch == longest and bool(np.isfinite(trial.losses).all())
+        if trial.epoch == longest and not trial.violation
+        if np.isfinite(trial.losses).all()
     ]
     if not rivals:
         return []

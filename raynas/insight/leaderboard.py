@@ -1,33 +1,30 @@
-"""The leaderboard: all trials of a run, the best first, as a data frame, table, text or JSON."""
+"""The leaderboard: all trials of a run, the best first, as rows, as a data frame and for JSON."""
 
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import Collection, Iterator, Mapping
-from itertools import compress
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from rich.table import Table
-
+from raynas.errors import ConfigError
 from raynas.insight.estimates import Measured, measured
 from raynas.insight.front import front
 from raynas.insight.outcome_counts import ranked, ranking_key
-from raynas.insight.wording import count, duration, metric, status
+from raynas.insight.wording import status
 from raynas.trial import Failed, Finished, History, Trial
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_BEFORE: Final = ("rank", "trial", "status")
+Row = dict[str, Any]
+"""The columns of a trial by name; what is not known is none."""
+
+WINNER: Final = "winner"
+FRONT: Final = "front"
+BEFORE: Final = ("rank", "trial", "status", WINNER, FRONT)  # the columns before the metrics
+RESTS: Final = ("trainings", "mean", "low", "high")
+WHOLE: Final = ("rank", "trial", "trainings", "params", "flops", "epochs")
 _AFTER: Final = ("params", "flops", "epochs", "seconds", "identity", "architecture", "reason")
-_WHOLE: Final = ("rank", "trial", "trainings", "params", "flops", "epochs")
-_RESTS: Final = ("trainings", "mean", "low", "high")
-_WINNER: Final = "winner"
-_FRONT: Final = "front"
-_LEFT_OUT: Final = ("FLOPs", "time", "params", "epochs")  # a narrow terminal omits these first
-_STATUS: Final = 20  # the minimum width of the status, in characters
-_HEADS: Final = {"rank": "#", "flops": "FLOPs", "seconds": "time", "low": "95 %"}
 
 
 def leaderboard(history: History) -> pd.DataFrame:
@@ -48,69 +45,61 @@ def leaderboard(history: History) -> pd.DataFrame:
         ``identity``, ``architecture`` (JSON) and ``reason`` (of a failure). Unknown values are
         missing (NA or NaN).
     """
-    import pandas as pd  # noqa: PLC0415 - half a second that only tables need
+    import pandas as pd  # noqa: PLC0415 - half a second that only frames need
 
     metrics = _metrics(history)
-    trials, found = sorted(history.trials.values(), key=ranking_key), measured(history)
-    rows = [
-        _row(rank, trial, metrics) | _rests(trial, found)
+    before = [name for name in BEFORE if name != FRONT or len(history.objectives) > 1]
+    found = [{**row, "architecture": row["architecture"].to_json()} for row in rows(history)]
+    frame = pd.DataFrame(found, columns=[*before, *metrics, *RESTS, *_AFTER])
+    floats = dict.fromkeys(["seconds", *metrics, *RESTS[1:]], "float64")
+    return frame.astype(floats | dict.fromkeys(WHOLE, "Int64"))
+
+
+def rows(history: History) -> list[Row]:
+    """Return the rows of the leaderboard without pandas, for commands that must be fast.
+
+    The columns are those of ``leaderboard``; an architecture is not JSON, but itself.
+    """
+    metrics, found = _metrics(history), measured(history)
+    chosen = history.winner.number if history.winner else None
+    on_front = frozenset(front(history)) if len(history.objectives) > 1 else None
+    trials = sorted(history.trials.values(), key=ranking_key)
+    return [
+        {
+            "rank": rank if ranked(trial) else None,
+            "trial": trial.number,
+            "status": status(trial),
+            WINNER: trial.number == chosen,
+            **({} if on_front is None else {FRONT: trial.number in on_front}),
+            **_row(trial, metrics, found),
+        }
         for rank, trial in enumerate(trials, start=1)
     ]
-    frame = pd.DataFrame(rows, columns=[*_BEFORE, *metrics, *_RESTS, *_AFTER])
-    chosen = history.winner.number if history.winner else None
-    frame.insert(len(_BEFORE), _WINNER, frame["trial"] == chosen)
-    if len(history.objectives) > 1:
-        frame.insert(len(_BEFORE) + 1, _FRONT, frame["trial"].isin(front(history)))
-    floats = dict.fromkeys(["seconds", *metrics, *_RESTS[1:]], "float64")
-    return frame.astype(floats | dict.fromkeys(_WHOLE, "Int64"))
 
 
-def top_of(frame: pd.DataFrame, top: int) -> pd.DataFrame:
+def top_of(rows: Sequence[Row], top: int) -> list[Row]:
     """Return the first ``top`` rows of a leaderboard, and the row of the winner."""
-    shown = [at < top or chosen for at, chosen in enumerate(frame[_WINNER].tolist())]
-    return frame.loc[shown]
+    return [row for at, row in enumerate(rows) if at < top or row[WINNER]]
 
 
-def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return the rows for JSON; missing and infinite values are none."""
-    return [
-        {str(name): _plain(str(name), value) for name, value in row.items()}
-        for row in frame.astype(object).to_dict("records")
-    ]
+def on_front(history: History) -> list[Row]:
+    """Return the rows of the trials on the Pareto front, the best by the first objective first.
 
-
-def as_table(frame: pd.DataFrame, width: int, objectives: Collection[str] = ()) -> Table:
-    """Return the rows as a table for a terminal.
-
-    Args:
-        frame: The leaderboard.
-        width: The width of the terminal. If it is too narrow, columns with costs are omitted one
-            after the other.
-        objectives: The metrics that are never omitted.
+    Raises:
+        ConfigError: The run has one objective.
     """
-    heads, *rows = _fitting(_cells(frame), width, {_HEADS.get(one, one) for one in objectives})
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for head in heads:
-        if head == "status":
-            table.add_column(head)
-        else:
-            table.add_column(head, justify="right", no_wrap=True)
-    chosen = frame[_WINNER].tolist()
-    first = frame["rank"] == 1
-    marked = chosen if any(chosen) else first.fillna(value=False).tolist()
-    for row, mark in zip(rows, marked, strict=True):
-        style = "bold green" if mark else "dim" if not row[0] else ""
-        table.add_row(*row, style=style)
-    return table
+    if len(history.objectives) < 2:
+        raise ConfigError(
+            "a Pareto front needs a run with several objectives, this run has the objective "
+            f"{history.objectives[0].metric}"
+        )
+    there = [row for row in rows(history) if row[FRONT]]
+    return sorted(there, key=lambda row: history.trials[row["trial"]].losses)
 
 
-def as_lines(frame: pd.DataFrame) -> Iterator[str]:
-    """Yield the rows as aligned plain text; the first line has the names of the columns."""
-    cells = _cells(frame)
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    for row in cells:
-        *most, last = (cell.rjust(width) for cell, width in zip(row, widths, strict=True))
-        yield "  ".join((*most, last.lstrip()))
+def records(rows: Sequence[Row]) -> list[Row]:
+    """Return the rows for JSON; infinite values are none."""
+    return [{name: _plain(value) for name, value in row.items()} for row in rows]
 
 
 def _metrics(history: History) -> list[str]:
@@ -118,105 +107,29 @@ def _metrics(history: History) -> list[str]:
     return [name for name in dict.fromkeys(names) if name not in _AFTER]
 
 
-def _row(rank: int, trial: Trial, metrics: list[str]) -> dict[str, Any]:
-    failed = isinstance(trial.outcome, Failed)
-    known = {} if failed else trial.metrics
+def _row(trial: Trial, metrics: Sequence[str], found: Mapping[str, Measured]) -> Row:
+    known, failed = trial.metrics, isinstance(trial.outcome, Failed)
+    scored = isinstance(trial.outcome, Finished) and trial.trained
+    rests = found[trial.identity] if scored else None
+    statistics = (rests.trainings, rests.mean, *rests.interval) if rests else (None,) * len(RESTS)
     return {
-        "rank": rank if ranked(trial) else None,
-        "trial": trial.number,
-        "status": status(trial),
-        **{name: known.get(name, math.nan) for name in metrics},
-        **{name: _rounded(trial.metrics.get(name)) for name in ("params", "flops")},
+        **{name: None if failed else known.get(name) for name in metrics},
+        **dict(zip(RESTS, statistics, strict=True)),
+        "params": _rounded(known.get("params")),
+        "flops": _rounded(known.get("flops")),
         "epochs": trial.epoch,
         "seconds": trial.seconds,
         "identity": trial.identity,
-        "architecture": trial.architecture.to_json(),
+        "architecture": trial.architecture,
         "reason": trial.outcome.reason if isinstance(trial.outcome, Failed) else None,
     }
-
-
-def _rests(trial: Trial, found: Mapping[str, Measured]) -> dict[str, Any]:
-    """Return the statistics of a trial's network; empty if the trial has not finished."""
-    if not (isinstance(trial.outcome, Finished) and trial.trained):
-        return {}
-    rests = found[trial.identity]
-    return dict(zip(_RESTS, (rests.trainings, rests.mean, *rests.interval), strict=True))
 
 
 def _rounded(number: float | None) -> int | None:
     return None if number is None or not math.isfinite(number) else round(number)
 
 
-def _plain(name: str, value: Any) -> Any:
-    if name == "architecture":
-        return json.loads(value)
-    if isinstance(value, str):
-        return value
-    if name in {_FRONT, _WINNER}:
-        return bool(value)
-    number = _known(value)
-    return int(number) if name in _WHOLE and number is not None else number
-
-
-def _known(value: Any) -> float | None:
-    import pandas as pd  # noqa: PLC0415 - see leaderboard
-
-    return None if pd.isna(value) or not math.isfinite(value) else float(value)
-
-
-def _cells(frame: pd.DataFrame) -> list[list[str]]:
-    shown = _in_words(frame)
-    heads = [_HEADS.get(name, name) for name in shown.columns]
-    rows = [
-        [_cell(name, value) for name, value in zip(shown.columns, row, strict=True)]
-        for row in shown.itertuples(index=False, name=None)
-    ]
-    for row, reason, chosen in zip(rows, frame["reason"], frame[_WINNER], strict=True):
-        if isinstance(reason, str):
-            row[-1] = f"failed: {reason}"
-        elif chosen:
-            row[-1] += ", winner"
-    return [heads, *rows]
-
-
-def _fitting(cells: list[list[str]], width: int, kept: set[str]) -> list[list[str]]:
-    """Return the cells without the columns that do not fit into the width."""
-    for head in _LEFT_OUT:
-        widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-        widths[-1] = min(widths[-1], _STATUS)  # only the last column may be wrapped
-        if sum(widths) + 2 * (len(widths) - 1) <= width:
-            break
-        stay = [name != head or name in kept for name in cells[0]]
-        cells = [[*compress(row, stay)] for row in cells]
-    return cells
-
-
-def _in_words(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows for people, with means and intervals as text if they are of interest."""
-    name = next(one for one in frame.columns if one not in {*_BEFORE, _WINNER, _FRONT})
-    hidden = {"identity", "architecture", "reason", _WINNER, "low", "high"}
-    if name in _RESTS or not (frame["trainings"] > 1).any():
-        hidden |= {"trainings", "mean"}
-    if name not in _RESTS and frame["low"].notna().any():
-        half = (frame["high"] - frame["low"]) / 2
-        margins = [f"± {metric(name, one)}" if _known(one) is not None else "" for one in half]
-        frame = frame.assign(low=margins)
-        hidden.remove("low")
-    means = [metric(name, one) if _known(one) is not None else "" for one in frame["mean"]]
-    shown = [one for one in frame.columns if one not in hidden | {"status"}]
-    return frame.assign(mean=means)[[*shown, "status"]]
-
-
-def _cell(name: str, value: Any) -> str:
-    if isinstance(value, str):
-        return value
-    if name == _FRONT:
-        return "yes" if value else ""
-    number = _known(value)
-    if number is None:
-        return ""
-    if name == "seconds":
-        return duration(number)
-    if name in {"params", "flops"}:
-        return count(number)
-    return str(int(number)) if name in _WHOLE else metric(name, number)
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return dict(value)
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any, Final, TypeVar
 
 from raynas.insight.lineage import lasting, replaced
-from raynas.trial import Failed, History, Report, Retried, Session, Trial
+from raynas.trial import Failed, History, Retried, Session, Trial
 
 Key = TypeVar("Key", int, str)
 
@@ -34,20 +34,16 @@ class Share:
 
 
 @dataclass(frozen=True, slots=True)
-class Ledger:
+class Totals:
     """The times of a run, in seconds of one worker unless another unit is given.
 
-    The shares by rung, by trial and by worker divide the same time in three ways; each sums to
-    ``trained``. Wasted time is a part of it, saved time is not.
+    Wasted time is a part of ``trained``, saved time is not.
 
     Attributes:
         trained: The time spent in epochs, including failed ones, summed over all workers.
         worked: The wall-clock time of the search, summed over all sessions.
         held: The wall-clock time of each session times its number of workers, summed.
         gpu_hours: The number of reserved GPUs times the hours, summed.
-        rungs: The training between the epochs after which trials were stopped.
-        trials: The training of each trial.
-        workers: The training of each worker process; empty if the journal names no workers.
         wasted: The training whose result is lost, by reason. Training is not lost if another
             trial has inherited its weights.
         answered: The training time that was saved because the journal had the results.
@@ -58,9 +54,6 @@ class Ledger:
     worked: float
     held: float
     gpu_hours: float
-    rungs: Sequence[Share]
-    trials: Sequence[Share]
-    workers: Sequence[Share]
     wasted: Mapping[str, float]
     answered: float
     stopped: float
@@ -70,31 +63,58 @@ class Ledger:
         """The fraction of ``held`` in which workers trained; none if ``held`` is not known."""
         return min(self.trained / self.held, 1.0) if self.held else None
 
+
+@dataclass(frozen=True, slots=True)
+class Ledger(Totals):
+    """The times of a run, and who used them.
+
+    The shares by rung, by trial and by worker divide the same time in three ways; each sums to
+    ``trained``.
+
+    Attributes:
+        rungs: The training between the epochs after which trials were stopped.
+        trials: The training of each trial.
+        workers: The training of each worker process; empty if the journal names no workers.
+    """
+
+    rungs: Sequence[Share]
+    trials: Sequence[Share]
+    workers: Sequence[Share]
+
     def as_data(self) -> dict[str, Any]:
         """Return the ledger as data for JSON."""
         return {"utilisation": self.utilisation, **asdict(self)}
 
 
-def ledger(history: History, paused_trials: Collection[int] = ()) -> Ledger:
-    """Return the ledger of a run.
+def totals(history: History, paused_trials: Collection[int] = ()) -> Totals:
+    """Return the times of a run without their shares, which take longer to compute.
 
     Args:
         history: All events of the run.
         paused_trials: The paused trials. They may continue, so stopping them saved nothing.
     """
-    sessions, trials = history.sessions, [*history.trials.values()]
-    spells = [spell for trial in trials for spell in _spells(trial)]
-    return Ledger(
-        trained=math.fsum(spell.seconds for spell in spells),
+    sessions, trials = history.sessions, history.trials.values()
+    return Totals(
+        trained=math.fsum(trial.seconds for trial in trials),
         worked=math.fsum(session.seconds for session in sessions),
         held=math.fsum(map(_held, sessions)),
         gpu_hours=math.fsum(session.gpu_seconds for session in sessions) / 3600,
-        rungs=list(_by_rung(trials, spells)),
-        trials=list(_by_trial(spells)),
-        workers=list(_by_worker(spells)),
         wasted=_wasted(history),
         answered=math.fsum(_donor(trial, history) for trial in trials if not trial.trained),
         stopped=spared(history, paused_trials)[1],
+    )
+
+
+def ledger(history: History, paused_trials: Collection[int] = ()) -> Ledger:
+    """Return the ledger of a run; for the arguments see ``totals``."""
+    trials = [*history.trials.values()]
+    spells = [spell for trial in trials for spell in _spells(trial)]
+    whole = totals(history, paused_trials)
+    return Ledger(
+        **{field.name: getattr(whole, field.name) for field in fields(Totals)},
+        rungs=list(_by_rung(trials, spells)),
+        trials=list(_by_trial(spells)),
+        workers=list(_by_worker(spells)),
     )
 
 
@@ -113,7 +133,7 @@ def spared(history: History, paused_trials: Collection[int] = ()) -> tuple[int, 
         if trial.resumable and not trial.cut and trial.number not in going_on:
             left = trial.started.epochs - trial.epoch
             epochs += left
-            seconds += left * _seconds(trial.reports) / len(trial.reports)
+            seconds += left * math.fsum(trial.reports.seconds) / len(trial.reports)
     return epochs, seconds
 
 
@@ -129,16 +149,21 @@ class _Spell:
 
 
 def _spells(trial: Trial) -> Iterator[_Spell]:
+    if not trial.trained:
+        return
+    reports, number = trial.reports, trial.number
+    for epoch, seconds, worker in zip(
+        reports.epochs, reports.seconds, reports.workers, strict=True
+    ):
+        yield _Spell(number, epoch, seconds, worker, whole=True)
     following = min(trial.epoch + 1, trial.started.epochs)  # the epoch that failed
-    for spell in trial.spells:
-        epoch, whole = following, False
-        if isinstance(spell, Report):
-            epoch, whole = spell.epoch, True
-        elif isinstance(spell, Retried):  # the epoch that was started again
-            later = (report.epoch for report in trial.reports if report.at > spell.at)
+    for spell in trial.lost:
+        epoch = following
+        if isinstance(spell, Retried):  # the epoch that was started again
+            later = (report.epoch for report in reports if report.at > spell.at)
             epoch = next(later, following)
-        if whole or spell.seconds:
-            yield _Spell(trial.number, epoch, spell.seconds, spell.worker, whole)
+        if spell.seconds:
+            yield _Spell(number, epoch, spell.seconds, spell.worker, whole=False)
 
 
 def _share(name: str, spells: Sequence[_Spell]) -> Share:
@@ -146,7 +171,7 @@ def _share(name: str, spells: Sequence[_Spell]) -> Share:
     return Share(name, len(trials), epochs, _seconds(spells))
 
 
-def _seconds(spells: Sequence[_Spell | Report]) -> float:
+def _seconds(spells: Sequence[_Spell]) -> float:
     return math.fsum(spell.seconds for spell in spells)
 
 
@@ -194,11 +219,11 @@ def _wasted(history: History) -> dict[str, float]:
         if isinstance(trial.outcome, Failed):
             circumstances = trial.outcome.cause == "circumstances"
             reason = "lost workers" if circumstances else "failed trials"
-        for spell in trial.spells:
-            if isinstance(spell, Retried):
-                wasted["retries"] += spell.seconds
-            elif isinstance(spell, Failed) or spell.epoch > until[trial.number]:
-                wasted[reason] += spell.seconds
+        for spell in trial.lost:
+            wasted["retries" if isinstance(spell, Retried) else reason] += spell.seconds
+        if trial.trained and trial.epoch > until[trial.number]:
+            for epoch, seconds in zip(trial.reports.epochs, trial.reports.seconds, strict=True):
+                wasted[reason] += seconds if epoch > until[trial.number] else 0.0
     return wasted
 
 

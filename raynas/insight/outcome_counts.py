@@ -10,13 +10,13 @@ from typing import Self
 from raynas.trial import Failed, Finished, History, Losses, Trial
 
 
-def ranking_key(trial: Trial) -> tuple[int, int, Losses, int]:
+def ranking_key(trial: Trial) -> tuple[int, int, float, Losses, int]:
     """Return the key by which trials are sorted, the best first.
 
     The groups are, in this order: trained trials with a score, running or ended; trials answered
     by another trial; running trials without a score; failed trials. Within a group, trials are
-    sorted by epochs (the most first), then by loss (the lowest first), then by number. If no
-    trial is running, the first trial is ``History.best``.
+    sorted by epochs (the most first), then by how much they break the constraints, then by loss
+    (the lowest first), then by number. If no trial is running, the first is ``History.best``.
     """
     match trial.outcome:
         case Failed():
@@ -25,7 +25,8 @@ def ranking_key(trial: Trial) -> tuple[int, int, Losses, int]:
             group = 1
         case _:
             group = 0 if trial.reports else 2
-    return group, -trial.epoch, trial.losses or (math.inf,), trial.number
+    losses = trial.losses or (math.inf,)
+    return group, -trial.epoch, trial.violation, losses, trial.number
 
 
 def ranked(trial: Trial) -> bool:
@@ -47,6 +48,7 @@ class OutcomeCounts:
         stopped: The trials that were stopped early.
         answered: The trials that were not trained, because an earlier trial had the result.
         failed: The trials that ended without a score.
+        refused: The trials that were not trained, because they break a constraint.
         best: The best ended trial with a score, if any; it may have been resumed later.
     """
 
@@ -54,6 +56,7 @@ class OutcomeCounts:
     stopped: int = 0
     answered: int = 0
     failed: int = 0
+    refused: int = 0
     best: Trial | None = None
 
     @classmethod
@@ -72,7 +75,9 @@ class OutcomeCounts:
 
     def add(self, trial: Trial) -> None:
         """Count a trial that has ended."""
-        if not trial.trained:
+        if trial.refused:
+            self.refused += 1
+        elif not trial.trained:
             self.answered += 1
         elif isinstance(trial.outcome, Failed):
             self.failed += 1
@@ -96,6 +101,7 @@ class OutcomeCounts:
             f"{self.finished} finished",
             f"{self.stopped} stopped early" if self.stopped else "",
             f"{self.failed} failed" if self.failed else "",
+            f"{self.refused} refused by constraints" if self.refused else "",
             f"{self.answered} answered from the journal" if self.answered else "",
         ]
         return ", ".join(filter(None, parts))

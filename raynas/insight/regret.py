@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from raynas.trial import Objective
+
 Floats = NDArray[np.float64]
 
 
@@ -107,11 +109,12 @@ class Comparison:
 
     Attributes:
         name: The name of the table or data set.
-        best: The highest test accuracy in the table.
+        best: The best test score in the table.
         reached: The results of each searcher, by name.
         yardstick: The name of the searcher with which the others are compared.
         trainings: The points of ``by_trainings`` that are shown.
         seconds: The points of ``by_seconds`` that are shown.
+        objective: What is compared; it says whether more is better.
     """
 
     name: str
@@ -120,6 +123,23 @@ class Comparison:
     yardstick: str
     trainings: tuple[float, ...]
     seconds: tuple[float, ...]
+    objective: Objective
+
+    @property
+    def sign(self) -> int:
+        """1 if more is better, else -1."""
+        return 1 if self.objective.direction == "max" else -1
+
+    @property
+    def beyond(self) -> float | None:
+        """The best test score that was reached, if it is better than that of the table."""
+        reached = [one.by_trainings.test.ravel() for one in self.reached.values()]
+        reached += [one.by_seconds.test.ravel() for one in self.reached.values()]
+        scores = np.concatenate(reached)
+        scores = scores[~np.isnan(scores)]
+        top = self.sign * float(max(self.sign * scores, default=-np.inf))
+        near = np.isclose(top, self.best, rtol=1e-6, atol=0.0)
+        return top if self.sign * (top - self.best) > 0 and not near else None
 
     @property
     def fractions(self) -> bool:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Iterable
 from typing import Final
 
 from rich.console import Console
 from rich.text import Text
 
+from raynas.insight.plain_words import HIDDEN
 from raynas.trial import Failed, Finished, Trial
 
+_KEPT: Final = "\N{NO-BREAK SPACE}"
 _UNITS: Final = (("G", 1e9), ("M", 1e6), ("k", 1e3))
 _ROUNDS_UP: Final = 0.9995  # with three digits 999,950 is 1M, not 1000k
 
@@ -48,17 +51,35 @@ def span(seconds: float) -> str:
     return " ".join(f"{number:g} {unit}" for number, unit in parts if number)
 
 
+def age(seconds: float) -> str:
+    """Return how long ago something was, in its largest unit, such as ``5 h``."""
+    for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= length:
+            return f"{seconds // length:.0f} {unit}"
+    return f"{seconds:.0f} s"
+
+
+def size(number: float) -> str:
+    """Return a number of bytes, such as ``12.3 MB``."""
+    for unit in ("B", "kB", "MB"):
+        if number < _ROUNDS_UP * 1000:
+            return f"{number:.3g} {unit}"
+        number /= 1000
+    return f"{number:.3g} GB"
+
+
 def status(trial: Trial) -> str:
     """Return the status of a trial: running, failed, finished and so on."""
     match trial.outcome:
         case None:
             return "running"
-        case Failed():
-            return "failed"
+        case Failed(refused=refused):
+            return "refused" if refused else "failed"
         case Finished(answered_by=int(source)):
             return f"answered by trial {source}"
         case Finished(stopped=stopped):
-            return "stopped early" if stopped else "finished"
+            ended = "stopped early" if stopped else "finished"
+            return f"{ended}, breaks a constraint" if trial.violation else ended
 
 
 def plural(number: int, noun: str) -> str:
@@ -66,20 +87,42 @@ def plural(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
+def harmless(text: str) -> str:
+    """Return text with its control characters written out: a terminal does not obey them.
+
+    Names of metrics and reasons of failures may come from anybody. Ends of lines and tabs stay.
+    """
+    return HIDDEN.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+
+
+def on_one_line(text: str) -> str:
+    """Return text as one harmless line, with single spaces between its words."""
+    return harmless(" ".join(text.split()))
+
+
+def in_lines(parts: Iterable[str], joint: str, width: int) -> list[str]:
+    """Return parts with ``joint`` between them, in lines of a width; no part is divided."""
+    kept = joint.join(part.replace(" ", _KEPT) for part in parts)
+    lines = textwrap.wrap(kept, width, break_long_words=False, break_on_hyphens=False)
+    return [line.replace(_KEPT, " ") for line in lines]
+
+
 def say(console: Console, text: str, style: str = "") -> None:
-    """Print text without interpreting markup; on a terminal, wrap it between words.
+    """Print text without markup or control characters; on a terminal, wrap it between words.
 
     A word that is longer than the width of the terminal, such as a path, is not broken.
     """
-    lines = text.split("\n")
-    if console.is_terminal:
-        lines = [part for line in lines for part in _wrapped(line, console.width)]
+    text = harmless(text)
+    if not console.is_terminal:
+        console.out(text, highlight=False)  # much faster: it looks at no line
+        return
+    lines = [part for line in text.split("\n") for part in _wrapped(line, console.width)]
     console.print(Text("\n".join(lines), style), soft_wrap=True)
 
 
 def say_whole(console: Console, line: str) -> None:
     """Print a line without wrapping it, so that users can copy it, such as a command."""
-    console.print(Text(line), soft_wrap=True)
+    console.print(Text(harmless(line)), soft_wrap=True)
 
 
 def _wrapped(line: str, width: int) -> list[str]:

@@ -40,11 +40,12 @@ def choose(
             operation for: a method that mixes a part of the channels asks for fewer.
 
     Raises:
-        SpaceError: The decision has an option that is not here; in a supernet, also if there is no
-            such decision.
+        SpaceError: There is no such decision, or it has an option that is not here.
     """
     if isinstance(architecture, Undecided):
         return architecture.mixture(path, options, channels)
+    if path not in architecture:
+        raise SpaceError(unknown("decision", path, architecture))
     value = architecture[path]
     if value not in options:
         raise SpaceError(f"choose needs the option {value!r} of {path}, got {[*options]}")
@@ -111,8 +112,10 @@ class Undecided(Mapping[str, Value]):
         if missing := [value for value in values if value not in options]:
             raise SpaceError(f"choose needs the options {missing} of {path}, got {[*options]}")
         self._asked.add(path)
+        given = () if channels is None else (channels,)
+        if len(values) == 1:  # nothing is open
+            return options[values[0]](*given)
         if self.share == 1 or channels is None:
-            given = () if channels is None else (channels,)
             return Mixture(path, [options[value](*given) for value in values], self.routes)
         part = max(1, channels // self.share)
         made = [options[value](part) for value in values]

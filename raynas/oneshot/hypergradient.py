@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 Loss = Callable[[], Tensor]
+Averaged = Callable[[Sequence[Tensor]], list[Tensor]]
 
 _STEP: Final = 0.01  # of the finite difference, over the norm of the gradient (DARTS, footnote 2)
 
@@ -51,6 +52,7 @@ def second_order(
     train: Loss,
     valid: Loss,
     step: WeightStep,
+    averaged: Averaged = list,
 ) -> list[Tensor]:
     """Return the gradient of the validation loss after one step of the weights.
 
@@ -64,10 +66,12 @@ def second_order(
         train: Returns the training loss of a batch.
         valid: Returns the validation loss of a batch.
         step: The step.
+        averaged: With several processes, returns the means of gradients over all of them; what
+            this function returns is not averaged.
     """
     before = [weight.detach().clone() for weight in weights]
-    step.take(weights, _gradients(train(), weights))
-    gradients = _gradients(valid(), [*outer, *weights])
+    step.take(weights, averaged(_gradients(train(), weights)))
+    gradients = averaged(_gradients(valid(), [*outer, *weights]))
     direct, toward = gradients[: len(outer)], gradients[len(outer) :]
     norm = torch.stack([one.norm() for one in toward]).norm()
     size = _STEP / float(norm) if norm > 0 else 0.0

@@ -8,7 +8,7 @@ from typing import Any
 
 from raynas.errors import ConfigError, unknown
 from raynas.oneshot.methods import METHODS
-from raynas.oneshot.methods.method import Method
+from raynas.oneshot.methods.method import Method, check_parallel
 from raynas.oneshot.scoring import SharedScores
 from raynas.oneshot.search import METHOD, SHARED
 from raynas.oneshot.supernet import Supernet
@@ -22,6 +22,8 @@ from raynas.trial import Objective
 @dataclass(frozen=True, slots=True)
 class SupernetLoop:
     """Trains a supernet by the method that its trial names.
+
+    Several processes train the supernet together, and process 0 scores architectures.
 
     The recipe of the weights is that of the trial, with what the authors of the method set, and
     with what the user sets. Of its fields, a supernet does not use ``accumulate``, ``ema``,
@@ -41,15 +43,23 @@ class SupernetLoop:
         """Train for an epoch at a time; yield its metrics."""
         method = self.method(str(context.architecture[METHOD]))
         recipe = self.recipe_of(method, context.recipe)
+        peers = context.peers
+        if peers.count > 1:
+            check_parallel(method)
         training = SupernetTraining(supernet, context, recipe, self.objective)
         method.begin(training)
         context.track(method=method)
         for epoch in context.epochs():
+            # Its statistics of normalisations are those of its parts of the batches; no score
+            # uses them.
+            peers.send(supernet)
             training.scores.forget()
             metrics = dict(method.train(training, epoch))
-            shown = method.shown(training, training.rng(epoch, SHOWN))
-            scores = [training.scores.score(one) for one in shown]
-            metrics[SHARED + self.objective.metric] = sum(scores) / len(scores)
+            metrics["train_loss"] = peers.total([metrics["train_loss"]])[0] / peers.count
+            if peers.rank == 0:
+                # The same generator in each epoch: the metric shall change by training alone.
+                shown = method.shown(training, training.rng(0, SHOWN))
+                metrics[SHARED + self.objective.metric] = training.glimpse(shown, epoch)
             yield metrics
 
     def scores(self, supernet: Supernet, context: LoopContext) -> SharedScores:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.modules.conv import _ConvNd
 
 from raynas.errors import SpaceError
+from raynas.oneshot.child import Place
 from raynas.space import Architecture
 from raynas.training.inherit import fits
 
@@ -18,7 +19,7 @@ class Meaning:
     """What a tensor is.
 
     Attributes:
-        kind: The class of its layer; of a convolution also what its weights do not show.
+        kind: The class of its layer; of a convolution also the dilation.
         shape: Its shape.
         groups: The groups of a convolution; none for other layers.
         where: The first architecture that has it.
@@ -29,52 +30,47 @@ class Meaning:
     groups: int | None
     where: Architecture
 
+    @classmethod
+    def of(cls, place: Place, architecture: Architecture) -> Meaning:
+        """Return what a tensor of an architecture's child is."""
+        layer, kind = place.layer, type(place.layer).__name__
+        if not isinstance(layer, _ConvNd):
+            return cls(kind, tuple(place.shape), None, architecture)
+        kind = f"{kind} (dilation {layer.dilation})"
+        return cls(kind, tuple(place.shape), layer.groups, architecture)
+
+    def __str__(self) -> str:
+        """Return it in words."""
+        groups = f" and {self.groups} groups" if self.groups else ""
+        return f"{self.kind} with shape {self.shape}{groups}"
+
 
 @dataclass(slots=True)
 class Meanings:
-    """The meanings of names so far, by the largest tensor of each name."""
+    """The meanings of names so far; of convolutions, those with the most groups."""
 
     _known: dict[str, Meaning] = field(default_factory=dict)
 
-    def check(
-        self,
-        name: str,
-        layer: nn.Module,
-        own: Tensor,
-        stored: Tensor | None,
-        architecture: Architecture,
-    ) -> None:
+    def learn(self, place: Place, architecture: Architecture) -> None:
+        """Keep the meaning of a tensor that is new, or has more groups than all before."""
+        before, mine = self._known.get(place.name), Meaning.of(place, architecture)
+        if before is None or (mine.groups or 0) > (before.groups or 0):
+            self._known[place.name] = mine
+
+    def check(self, place: Place, stored: Tensor, architecture: Architecture) -> None:
         """Check that a tensor means the same as in the architectures before.
 
         Args:
-            name: Its name.
-            layer: Its layer.
-            own: The tensor.
-            stored: The largest tensor of that name so far; none if it is the first.
+            place: Where a child has it.
+            stored: The largest tensor of that name so far.
             architecture: The architecture of the child.
 
         Raises:
             SpaceError: It means something else.
         """
-        groups = layer.groups if isinstance(layer, _ConvNd) else None
-        mine = Meaning(_kind(layer), tuple(own.shape), groups, architecture)
-        before = self._known.setdefault(name, mine)
-        if stored is None:
-            return
-        same = stored.shape == own.shape or fits(layer, before.groups, stored, own)
-        if before.kind != mine.kind or not same:
-            raise SpaceError(_refused(name, before, mine))
-        if stored.numel() < own.numel():
-            self._known[name] = mine
-
-
-def _kind(layer: nn.Module) -> str:
-    name = type(layer).__name__
-    if isinstance(layer, _ConvNd):
-        grouped = "depthwise" if 1 < layer.groups == layer.in_channels else "grouped"
-        how = grouped if layer.groups > 1 else "full"
-        return f"{name} ({how}, dilation {layer.dilation})"
-    return name
+        before, mine = self._known[place.name], Meaning.of(place, architecture)
+        if before.kind != mine.kind or not fits(place.layer, before.groups, stored, place.tensor):
+            raise SpaceError(_refused(place.name, before, mine))
 
 
 def _refused(name: str, one: Meaning, other: Meaning) -> str:
@@ -86,7 +82,6 @@ def _refused(name: str, one: Meaning, other: Meaning) -> str:
     ]
     return (
         f"the tensor {name} must mean the same in all architectures to be shared: it belongs to a "
-        f"{one.kind} with shape {one.shape} in one, and to a {other.kind} with shape "
-        f"{other.shape} in another ({', '.join(few)}). Give what differs a name of its own in "
-        "build, or ask for operations by raynas.oneshot.choose"
+        f"{one} in one, and to a {other} in another ({', '.join(few)}). Give what differs a name "
+        "of its own in build, or ask for operations by raynas.oneshot.choose"
     )

@@ -22,6 +22,7 @@ class MixedSupernet(Supernet):
     """A network that computes what its routes say: one path, or a mixture of paths.
 
     Attributes:
+        build: Makes the network of an architecture.
         network: What ``build`` made of undecided decisions.
         space: The space of the architectures.
         relaxation: How the space becomes mixtures.
@@ -40,6 +41,7 @@ class MixedSupernet(Supernet):
             SpaceError: ``build`` reads a decision itself, or never asks for one.
         """
         super().__init__()
+        self.build = build
         undecided = Undecided(relaxation.space, share)
         self.space = space
         self.relaxation = relaxation
@@ -62,8 +64,8 @@ class MixedSupernet(Supernet):
 
     @property
     def mixtures(self) -> Mapping[str, Mixture]:
-        """All mixtures, by their names as modules."""
-        modules = self.network.named_modules()
+        """All mixtures, by their names as modules; one that is used twice has two."""
+        modules = self.network.named_modules(remove_duplicate=False)
         return {name: module for name, module in modules if isinstance(module, Mixture)}
 
     @property
@@ -100,7 +102,10 @@ class MixedSupernet(Supernet):
 
     def _tensors(self, places: Mapping[str, int]) -> Iterator[tuple[str, Tensor]]:
         mixtures = self.mixtures
-        named = [*self.network.named_parameters(), *self.network.named_buffers()]
+        named = [
+            *self.network.named_parameters(remove_duplicate=False),
+            *self.network.named_buffers(remove_duplicate=False),
+        ]
         for name, tensor in named:
             if (short := _in_child(name.split("."), mixtures, places)) is not None:
                 yield short, tensor

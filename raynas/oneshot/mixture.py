@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import torch
 import torch.nn.functional as F  # noqa: N812 - as everyone writes it
@@ -15,6 +15,8 @@ from raynas.errors import SpaceError
 Route = Callable[..., Tensor]
 """``route(options, *inputs)`` computes the output of a mixture with some of its options."""
 
+_POOLS: Final = (F.max_pool1d, F.max_pool2d, F.max_pool3d)
+
 Routes = dict[str, Route]
 """The route of each mixture, by the path of its decision."""
 
@@ -23,13 +25,14 @@ class Zero(nn.Module):
     """An option that is no connection: its output is zero. A weighted sum leaves it out."""
 
     def __init__(self, stride: int = 1) -> None:
-        """Keep the stride with which other options halve ``[batch, channels, height, width]``."""
+        """Keep the stride with which other options make ``[batch, channels, ...]`` smaller."""
         super().__init__()
         self.stride = stride
 
     def forward(self, x: Tensor) -> Tensor:
         """Return zeros."""
-        return torch.zeros_like(x if self.stride == 1 else x[:, :, :: self.stride, :: self.stride])
+        places = (slice(None, None, self.stride),) * (x.ndim - 2)
+        return torch.zeros_like(x if self.stride == 1 else x[:, :, *places])
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,14 +67,14 @@ class Weighted:
         """Return the sum.
 
         Raises:
-            SpaceError: The options return different shapes.
+            SpaceError: The options return different shapes, or no tensors.
         """
         asked = range(len(options)) if self.among is None else self.among
         places = [at for at in asked if not isinstance(options[at], Zero)] or [*asked][:1]
         weights = self.weights.unbind()
         total: Tensor | None = None
         for at in places:
-            term = options[at](*inputs) * weights[at]
+            term = _tensor(options[at](*inputs)) * weights[at]
             if total is not None and total.shape != term.shape:
                 raise SpaceError(
                     f"options that are mixed must return tensors of one shape: got "
@@ -80,6 +83,31 @@ class Weighted:
             total = term if total is None else total + term
         assert total is not None  # noqa: S101 - a decision has an option
         return total
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """A route on an edge that counts with a weight among those that enter its node.
+
+    The whole output of the mixture is multiplied, also channels that pass it.
+
+    Attributes:
+        route: What is computed.
+        weight: The weight of the edge, without dimensions.
+    """
+
+    route: Route
+    weight: Tensor
+
+    def __call__(self, options: Sequence[nn.Module], *inputs: Any) -> Tensor:
+        """Return the weighted output."""
+        return self.route(options, *inputs) * self.weight
+
+
+def _tensor(output: Any) -> Tensor:
+    if not isinstance(output, Tensor):
+        raise SpaceError(f"options that are mixed must return one tensor each, got {output!r:.99}")
+    return output
 
 
 class Mixture(nn.Module):
@@ -106,7 +134,9 @@ class Mixture(nn.Module):
     @property
     def options(self) -> list[nn.Module]:
         """The options, in the order of the decision's values."""
-        return [*self.children()]
+        # Not ``children``, which leaves one out if two are one module. A search by name would take
+        # longer than some options do.
+        return [one for one in self._modules.values() if one is not None]
 
     def forward(self, *inputs: Any) -> Tensor:
         """Return what the route makes of the inputs.
@@ -114,8 +144,16 @@ class Mixture(nn.Module):
         Raises:
             SpaceError: Options return different shapes; the decision is named.
         """
+        return self._mixed(self.route, *inputs)
+
+    @property
+    def route(self) -> Route:
+        """The present route."""
+        return self._routes[self.path]
+
+    def _mixed(self, route: Route, *inputs: Any) -> Tensor:
         try:
-            return self._routes[self.path](self.options, *inputs)
+            return route(self.options, *inputs)
         except SpaceError as error:
             raise SpaceError(f"in the decision {self.path!r}, {error}") from error
 
@@ -138,10 +176,18 @@ class PartialMixture(Mixture):
     def forward(self, *inputs: Any) -> Tensor:
         """Map ``[batch, channels, height, width]`` to the same number of channels."""
         (x,) = inputs
-        mixed = super().forward(x[:, : self.channels])
+        route = self.route
+        if isinstance(route, Edge):
+            return self._partly(route.route, x) * route.weight
+        return self._partly(route, x)
+
+    def _partly(self, route: Route, x: Tensor) -> Tensor:
+        mixed = self._mixed(route, x[:, : self.channels])
         others = x[:, self.channels :]
+        if not others.shape[1]:
+            return mixed
         if mixed.shape[2:] != others.shape[2:]:
-            others = F.max_pool2d(others, 2, 2, ceil_mode=True)
+            others = _POOLS[others.ndim - 3](others, 2, 2, ceil_mode=True)
         return shuffled(torch.cat([mixed, others], 1), self.channels)
 
 

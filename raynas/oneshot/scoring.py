@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Protocol
 
 import torch
 
@@ -12,11 +12,9 @@ from raynas.goals.metric import Mean, Metric, new_metrics, value_of
 from raynas.oneshot.statistics import batch_statistics, recalibrate
 from raynas.oneshot.supernet import Supernet
 from raynas.space import Architecture, Space
-from raynas.training.batches import Batches
+from raynas.training.batches import Batch, Batches
 from raynas.training.step import ScoringStep
 from raynas.trial import Objective
-
-Batch = tuple[Any, Any]
 
 
 class Scorer(Protocol):
@@ -79,11 +77,15 @@ class SharedScores:
             self._known[identity] = self._value(self.valid.scoring())
         return self._known[identity]
 
-    def reward(self, architecture: Architecture, batch: Batch) -> float:
-        """Return the objective on one batch, by the statistics of the batch; more is better."""
+    def on_batch(self, architecture: Architecture, batch: Batch) -> float:
+        """Return the objective on one batch, normalised by the statistics of the batch."""
         self.supernet.take(architecture)
         with batch_statistics(self.supernet.active):
-            return -self.loss(self._value([batch]))
+            return self._value([batch])
+
+    def reward(self, architecture: Architecture, batch: Batch) -> float:
+        """Return minus the loss of the objective on one batch: more is better."""
+        return -self.loss(self.on_batch(architecture, batch))
 
     def loss(self, score: float) -> float:
         """Return a score as a loss, of which less is better."""

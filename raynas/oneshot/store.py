@@ -1,15 +1,15 @@
 """A supernet for any space: the tensors of all children by name, in one store.
 
 The child of an architecture is built as ever; then its tensors are replaced by those of the store.
-Equal names share. If sizes differ, the store has the largest tensor of a name, and a child gets
-its first units and the centre of its kernels, as in ``raynas.training.inherit``.
+Equal names share; a tensor that a child has in several places is shared once. If sizes differ, the
+store has the largest tensor of a name, and a child gets its first units and the centre of its
+kernels, as in ``raynas.training.inherit``.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any, Final, Self
 
 import numpy as np
@@ -17,53 +17,16 @@ import torch
 from torch import Tensor, nn
 
 from raynas.errors import SpaceError
+from raynas.oneshot.child import Child, Place
 from raynas.oneshot.meaning import Meanings
 from raynas.oneshot.supernet import Supernet
-from raynas.space import Architecture, Decision, Space, Value
+from raynas.space import Architecture, Choice, Decision, Space, Value
 from raynas.training.inherit import common
 
 _PATIENCE: Final = 32  # successive random architectures that need no larger tensor
 _CHILDREN: Final = 64  # that are kept, because building takes as long as a step of a small one
 _UNBUILT: Final = (SpaceError, ValueError)  # what build raises for an impossible architecture
-_OPTIONS: Final = 64  # of a decision that are all tried; of more, both ends
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a child has a tensor of the store.
-
-    Attributes:
-        name: Its name in the child.
-        layer: The layer.
-        last: Its name in the layer.
-        shape: Its shape.
-        is_parameter: Whether it is a parameter, not a buffer.
-    """
-
-    name: str
-    layer: nn.Module
-    last: str
-    shape: torch.Size
-    is_parameter: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Child:
-    """A child that was built, and where it has tensors; tied ones stand under each name."""
-
-    network: nn.Module
-    places: tuple[Place, ...]
-
-    @classmethod
-    def of(cls, network: nn.Module) -> Child:
-        """Find the tensors of a child."""
-        places = (
-            Place(f"{prefix}.{last}" if prefix else last, layer, last, own.shape, at < 1)
-            for prefix, layer in network.named_modules(remove_duplicate=False)
-            for at, kind in enumerate((layer.named_parameters, layer.named_buffers))
-            for last, own in kind(recurse=False, remove_duplicate=False)
-        )
-        return cls(network, tuple(places))
+_OPTIONS: Final = 64  # numbers of a decision that are all tried; of more, both ends
 
 
 class StoredSupernet(Supernet):
@@ -86,7 +49,7 @@ class StoredSupernet(Supernet):
             rng: Draws architectures.
 
         Raises:
-            SpaceError: A name means two things in two architectures.
+            SpaceError: A name means two things in two architectures, or a lazy layer has no sizes.
         """
         super().__init__()
         self.space = space
@@ -109,6 +72,13 @@ class StoredSupernet(Supernet):
         """Put the present child, and those after it, in training or in evaluation mode."""
         super().train(mode)
         self.active.train(mode)
+        return self
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:  # noqa: FBT001, FBT002 - torch's own signature
+        """Move the tensors; children have parts of those that there were before."""
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
+        self._children.clear()
+        self.take(self._taken)
         return self
 
     def serves(self, architecture: Architecture) -> bool:
@@ -150,18 +120,21 @@ class StoredSupernet(Supernet):
 
     def lend(self, child: nn.Module, architecture: Architecture) -> None:  # noqa: ARG002
         """Give a child the tensors of the store in place of its own; the memory is shared."""
+        given: dict[str, Tensor] = {}
         for place in Child.of(child).places:
             lent = self._lent(place)
             if place.is_parameter:
-                wanted = getattr(place.layer, place.last).requires_grad
-                lent = nn.Parameter(lent.detach(), wanted)
-            setattr(place.layer, place.last, lent)
+                lent = nn.Parameter(lent.detach(), place.tensor.requires_grad)
+            setattr(place.layer, place.last, given.setdefault(place.name, lent))
 
     def _made(self, architecture: Architecture) -> Child:
         """Return the child of an architecture; the last ones are kept."""
         if architecture not in self._children:
             device = next(self.parameters(), torch.empty(0)).device
             made = Child.of(self._build(architecture).to(device))
+            for place in made.firsts:
+                if (stored := self._stored(place.name)) is not None:
+                    self._meanings.check(place, stored, architecture)
             self._children[architecture] = made
             if len(self._children) > _CHILDREN:
                 self._children.popitem(last=False)
@@ -193,17 +166,38 @@ class StoredSupernet(Supernet):
     def _collect(self, architecture: Architecture) -> bool:
         """Add what the child of an architecture has more than the store; return whether it has."""
         try:
-            child = Child.of(self._build(architecture))
+            network = self._build(architecture)
         except _UNBUILT:
             return False
         grew = False
-        for place in child.places:
-            own, stored = getattr(place.layer, place.last), self._stored(place.name)
-            self._meanings.check(place.name, place.layer, own, stored, architecture)
+        for place in Child.of(network).firsts:
+            stored = self._stored(place.name)
+            if stored is not None:
+                self._meanings.check(place, stored, architecture)
+                self._check_constant(place, stored, architecture)
             if not self._covers(place):
-                self._add(place, own, stored)
+                self._meanings.learn(place, architecture)
+                self._add(place, place.tensor, stored)
                 grew = True
         return grew
+
+    def _check_constant(self, place: Place, stored: Tensor, architecture: Architecture) -> None:
+        """Check that a buffer is no constant of an architecture that differs from another's.
+
+        Raises:
+            SpaceError: ``build`` gives it always the same numbers, and they differ from the
+                stored ones.
+        """
+        own = place.tensor
+        if place.is_parameter or own.is_meta or own.shape != stored.shape or own.equal(stored):
+            return
+        again = Child.of(self._build(architecture)).firsts
+        if any(one.name == place.name and one.tensor.equal(own) for one in again):
+            raise SpaceError(
+                f"the buffer {place.name} must begin with the same numbers in all architectures "
+                f"to be shared, and has others for {architecture!r}: register it with "
+                "persistent=False, so that each network has its own"
+            )
 
     def _add(self, place: Place, own: Tensor, stored: Tensor | None) -> None:
         """Put a tensor into the store, as large as both; the old part keeps its values."""
@@ -212,7 +206,7 @@ class StoredSupernet(Supernet):
             shape = [max(sides) for sides in zip(own.shape, stored.shape, strict=True)]
             new = own.new_empty(shape)
             if new.is_floating_point():
-                new.normal_(0.0, float(own.float().std(correction=0)))
+                new.normal_().mul_(own.float().std(correction=0))
             for part in (own, stored):
                 new[common(new.shape, part.shape)[0]] = part
         if place.is_parameter:
@@ -231,9 +225,16 @@ def _many(
     ends = {path: _ends(one) for path, one in space.decisions.items()}
 
     def with_option(path: str, value: Value) -> Architecture:
-        return space.walk(lambda one: value if one.path == path else ends[one.path][-1])
+        asked = {path: value}
+        one = space.decisions[path]
+        while one.parent is not None:  # else the decision would not be active
+            above, when = space.decisions[one.parent], one.when
+            asked[above.path] = next(v for v in reversed(ends[above.path]) if v in when)
+            one = above
+        return space.walk(lambda one: asked.get(one.path, ends[one.path][-1]))
 
-    for made in (with_option(path, value) for path, values in ends.items() for value in values):
+    every = [with_option(path, value) for path, values in ends.items() for value in values]
+    for made in dict.fromkeys(every):
         grows(made)
         yield made
     idle = 0
@@ -244,11 +245,14 @@ def _many(
 
 
 def _ends(decision: Decision) -> list[Value]:
-    """Return all options of a decision; of many, the first and the last."""
-    domain: Any = decision.domain
-    return [*domain.values()] if domain.count <= _OPTIONS else [domain.low, domain.high]
+    """Return all options of a decision; of many numbers, both ends."""
+    domain = decision.domain
+    if isinstance(domain, Choice) or domain.count <= _OPTIONS:
+        return [*domain.values()]
+    return [domain.low, domain.high]
 
 
 def _key(name: str) -> str:
-    """Return a name that torch allows for a tensor: it must have no point."""
-    return name.replace(".", "/")
+    """Return a name that torch allows for a tensor, and that is no name of a supernet's own."""
+    layer, _, last = name.rpartition(".")
+    return f"{layer.replace('.', '/')}/{last}"

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import cycle, islice
 from typing import Any, Final
 
 import numpy as np
@@ -13,11 +14,11 @@ from torch import Tensor
 from raynas.errors import SpaceError
 from raynas.goals import Goal
 from raynas.oneshot.mixed import MixedSupernet, as_mixed
-from raynas.oneshot.scoring import Batch, SharedScores
+from raynas.oneshot.scoring import SharedScores
 from raynas.oneshot.supernet import Supernet
-from raynas.rng import epoch_generator, path_rng
+from raynas.rng import epoch_generator, noise_rng, path_rng
 from raynas.space import Architecture
-from raynas.training.batches import Batches
+from raynas.training.batches import Batch, Batches
 from raynas.training.loop_context import LoopContext
 from raynas.training.mixing import mixed
 from raynas.training.optimizers import Optimizer, optimizer_of
@@ -32,6 +33,7 @@ PATHS, MIXING, FIRST, SHOWN = range(4)
 the architectures whose scores are reported."""
 
 _TRIES: Final = 100
+_GLIMPSES: Final = 16  # batches after each epoch that show how far the supernet has come
 CALIBRATION: Final = 4  # training batches for the statistics of a path
 
 
@@ -45,10 +47,15 @@ class SupernetTraining:
         train: The training examples.
         valid: The validation examples.
         scores: Scores architectures by the present weights.
+        peers: The processes that train the supernet together.
     """
 
     def __init__(
-        self, supernet: Supernet, context: LoopContext, recipe: Recipe, objective: Objective
+        self,
+        supernet: Supernet,
+        context: LoopContext,
+        recipe: Recipe,
+        objective: Objective,
     ) -> None:
         """Prepare to train; what changes is tracked by the context.
 
@@ -58,6 +65,7 @@ class SupernetTraining:
             recipe: The training recipe of the weights.
             objective: The metric, without the prefix ``val_``, and its direction.
         """
+        self.peers = context.peers
         self.supernet = supernet.to(memory_format=torch.channels_last)
         self.recipe = recipe
         self.train: Batches = context.batches("train")
@@ -66,17 +74,20 @@ class SupernetTraining:
         self.seed = context.seed
         self.epochs = context.last_epoch
         self._optimizer = optimizer_of(supernet, self.recipe)
-        self._step = TrainingStep(supernet, self.goal, self._optimizer, context.device)
+        self._step = TrainingStep(supernet, self.goal, self._optimizer, context.device, self.peers)
         self._precision = precision_of(context.device, self.recipe.precision)
+        self._noise = noise_rng(self.seed, 0)
         context.track(weights=_Moments(self._optimizer))
         self.scores = shared_scores(supernet, context, recipe, objective)
 
     def batches(self, epoch: int) -> Iterator[tuple[Any, Any, float]]:
         """Yield the inputs, the targets and the learning rate of each step of an epoch.
 
-        The supernet is in training mode then.
+        The supernet is in training mode then. With several processes, ``step``, ``add`` and
+        ``loss`` take their part of a batch.
         """
         self.supernet.train()
+        self._noise = noise_rng(self.seed, epoch)
         generator = epoch_generator(self.seed, epoch, self.train.device)
         batches: Iterator[Batch] = self.train.training(self.recipe, generator)
         if self.recipe.mixes:
@@ -92,16 +103,30 @@ class SupernetTraining:
         while True:
             yield from self.valid.training(self.recipe, generator)
 
+    def glimpse(self, architectures: Sequence[Architecture], epoch: int) -> float:
+        """Return the mean objective of architectures over a few validation batches.
+
+        Each batch is normalised by its own statistics. This costs a fraction of an epoch, unless
+        the data are tiny; ``scores`` takes all examples for each architecture.
+        """
+        shown = islice(cycle(architectures), _GLIMPSES)
+        batches = self.valid_batches(epoch)
+        values = [self.scores.on_batch(one, next(batches)) for one in shown]
+        return sum(values) / len(values)
+
     def rng(self, epoch: int, purpose: int = PATHS) -> np.random.Generator:
         """Return the generator of the paths of an epoch; of another purpose, another one."""
         return path_rng(self.seed, epoch, purpose)
 
     def step(self, inputs: Any, targets: Any, lr: float) -> Tensor:
-        """Train the weights on the present routes; return the mean loss of the batch."""
-        return self._step(inputs, targets, lr)
+        """Train the weights on the present routes; return the loss, as ``loss`` does."""
+        loss = self.loss((inputs, targets))
+        torch.autograd.backward(loss)
+        self.change(lr)
+        return loss.detach()
 
     def add(self, batch: Batch, share: float) -> Tensor:
-        """Add a share of the gradients on the present routes; return the mean loss."""
+        """Add a share of the gradients on the present routes; return the loss, as ``loss``."""
         loss = self.loss(batch)
         torch.autograd.backward(loss * share)
         return loss.detach()
@@ -151,10 +176,30 @@ class SupernetTraining:
         return [known[name] for group in self._optimizer.groups for name in group.parameters]
 
     def loss(self, batch: Batch) -> Tensor:
-        """Return the loss of a batch on the present routes, with its graph."""
-        inputs, targets = batch
-        with self._precision:
-            return loss_of(self.goal, self.supernet(inputs), targets)
+        """Return the mean loss of a batch on the present routes, with its graph.
+
+        With several processes, it is that of the own part, with a factor so that the mean over all
+        processes is that of the batch.
+        """
+        (inputs, targets), factor = self.peers.part(batch, self.goal)
+        with self._precision, self.peers.noise(self._noise):
+            loss = loss_of(self.goal, self.supernet(inputs), targets)
+        return loss if self.peers.count == 1 else loss * factor
+
+    def averaged(self, gradients: Sequence[Tensor]) -> list[Tensor]:
+        """Return the means of gradients over all processes."""
+        return self.peers.mean(gradients)
+
+    def rewards(self, drawn: Sequence[Architecture], batches: Iterator[Batch]) -> list[float]:
+        """Return the reward of each architecture on a batch of its own.
+
+        The processes share the work.
+        """
+        own = [
+            self.scores.reward(one, batch) if at % self.peers.count == self.peers.rank else 0.0
+            for at, (one, batch) in enumerate(zip(drawn, batches, strict=False))
+        ]
+        return self.peers.total(own)
 
 
 def shared_scores(

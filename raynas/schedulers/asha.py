@@ -78,8 +78,8 @@ class ASHA:
             return rung.better(report.number), len(rung)
         reached = history.at(report.epoch)
         last = [*reached.since(len(reached) - self.recent * self.eta)]
-        own = reached[report.number][0]
-        return sum(losses[0] < own for _, losses in last), len(last)
+        own = reached[report.number].first
+        return sum(score.first < own for _, score in last), len(last)
 
 
 @dataclass(frozen=True, slots=True)

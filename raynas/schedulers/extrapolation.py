@@ -2,7 +2,8 @@
 
 Differs from the paper: of its eleven families the three-parameter power law alone, whose decay is
 averaged over a grid and whose other two parameters have a closed form; no sampling, so that a
-verdict takes a fraction of a millisecond.
+verdict takes a fraction of a millisecond. Under constraints, what a trial breaks is extrapolated
+in the same way: it must come down to what the best finished trial breaks.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from raynas.errors import ConfigError
 from raynas.schedulers.memo import Memo
 from raynas.schedulers.rung_ranking import RungRankings
 from raynas.schedulers.verdict import Verdict
-from raynas.trial import History, Report
+from raynas.trial import History, Report, Trial
 
 _DECAYS: Final = np.geomspace(0.1, 3.0, 16)
 _LEAST: Final = 4  # points of a curve; three parameters fit three points exactly
@@ -64,11 +65,22 @@ class Extrapolation:
         full = self._rankings.of(history).at(history, trial.started.epochs)
         if len(trial.reports) < self.grace_epochs or not len(full):
             return Verdict.GO
-        best = history.trials[full[0]].loss
-        losses = trial.curve(history.objectives[0])
-        curve = [*zip(trial.reports.epochs, losses, strict=True)]
-        chance = chance_below(best, curve, trial.started.epochs)
+        best = history.trials[full[0]]
+        chance = 1.0
+        if trial.violation:
+            broken = trial.violations(history.constraints)
+            chance = _chance(trial, broken, best.violation)
+        if not best.violation and chance > self.chance:
+            chance *= _chance(trial, trial.curve(history.objectives[0]), best.loss)
         return Verdict.GO if chance > self.chance else Verdict.STOP
+
+
+def _chance(trial: Trial, values: Sequence[float], bar: float) -> float:
+    """Return the probability that a trial ends with a value below a bar; 0 after infinite ones."""
+    if not np.isfinite(values).all():
+        return 0.0
+    curve = [*zip(trial.reports.epochs, values, strict=True)]
+    return chance_below(bar, curve, trial.started.epochs)
 
 
 def chance_below(bar: float, curve: Sequence[tuple[int, float]], epoch: int) -> float:

@@ -2,6 +2,8 @@
 
 The update is that of Li et al., 2017 (Efficient Nondomination Level Update, IEEE Transactions on
 Cybernetics): a point that enters a front moves the points that it dominates into the next front.
+Who dominates whom under constraints is the rule of Deb et al. (2002, NSGA-II, section VI): what
+breaks the constraints less dominates, whatever its losses are.
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ from bisect import bisect_left
 import numpy as np
 from numpy.typing import NDArray
 
-from raynas.trial import History, Losses
+from raynas.trial import History, Score
 
 Floats = NDArray[np.float64]
 
@@ -26,8 +28,8 @@ class Fronts:
     def at(self, history: History, epoch: int) -> Sorted:
         """Return the fronts of the trials that reported after ``epoch``."""
         rung = self._rungs.setdefault(epoch, Sorted())
-        for _, losses in history.at(epoch).since(len(rung)):
-            rung.add(losses)
+        for _, score in history.at(epoch).since(len(rung)):
+            rung.add(score)
         return rung
 
 
@@ -35,7 +37,7 @@ class Sorted:
     """Trials in their fronts, the best front first.
 
     Attributes:
-        fronts: The losses in each: ``[trials, objectives]``.
+        fronts: The violations and losses in each: ``[trials, 1 + objectives]``.
         low: ``[objectives]`` the least finite loss of all.
         high: ``[objectives]`` the greatest.
     """
@@ -50,10 +52,10 @@ class Sorted:
         """Return how many trials there are."""
         return self._count
 
-    def add(self, losses: Losses) -> None:
+    def add(self, score: Score) -> None:
         """Put a trial in its front; NaN counts as the worst value."""
-        row = comparable(losses)
-        seen = np.where(np.isfinite(row), row, np.nan)
+        row = comparable(score)
+        seen = np.where(np.isfinite(row), row, np.nan)[1:]
         self.low, self.high = np.fmin(self.low, seen), np.fmax(self.high, seen)
         self._count += 1
         entering, at = row[None], self.front_of(row)
@@ -70,19 +72,21 @@ class Sorted:
             entering, at = there[pushed], at + 1
 
     def front_of(self, row: Floats) -> int:
-        """Return the number of the first front of which none dominates these losses."""
+        """Return the number of the first front of which none dominates this row."""
         # A point dominated by a member of a front is dominated by a member of each earlier front.
         return bisect_left(self.fronts, 1, key=lambda front: not _dominates(front, row[None])[0])
 
 
-def comparable(losses: Losses) -> Floats:
-    """Return the losses as an array with infinity for NaN."""
-    row: Floats = np.array(losses, np.float64)
+def comparable(score: Score) -> Floats:
+    """Return ``[1 + objectives]``: the violation and the losses, with infinity for NaN."""
+    row: Floats = np.array([score.violation, *score.losses])
     return np.where(np.isnan(row), np.inf, row)
 
 
 def _dominates(rows: Floats, front: Floats) -> NDArray[np.bool_]:
     """Return ``[front]``: whether one of the rows dominates each."""
-    no_worse = np.all(rows[:, None] <= front, axis=2)
-    better = np.any(rows[:, None] < front, axis=2)
-    return np.asarray(np.any(no_worse & better, axis=0))
+    broken, losses = rows[:, None, 0], rows[:, None, 1:]
+    no_worse = np.all(losses <= front[:, 1:], axis=2)
+    better = np.any(losses < front[:, 1:], axis=2)
+    alike = (broken == front[:, 0]) & no_worse & better
+    return np.asarray(np.any((broken < front[:, 0]) | alike, axis=0))

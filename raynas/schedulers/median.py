@@ -1,8 +1,11 @@
-"""The median stopping rule (Golovin et al., 2017, Google Vizier, KDD, section 3.2.1)."""
+"""The median stopping rule (Golovin et al., 2017, Google Vizier, KDD, section 3.2.1).
+
+Beyond the paper: under constraints, trials are compared by what they break after the same epoch,
+and by losses only if that is equal.
+"""
 
 from __future__ import annotations
 
-from array import array
 from bisect import insort
 from collections import defaultdict
 from collections.abc import Sequence
@@ -12,7 +15,9 @@ from itertools import accumulate, islice
 from raynas.errors import ConfigError
 from raynas.schedulers.memo import Memo
 from raynas.schedulers.verdict import Verdict
-from raynas.trial import History, Objective, Report, Trial
+from raynas.trial import History, Report, Trial
+
+_Bar = tuple[float, float]
 
 
 class Averages:
@@ -21,21 +26,25 @@ class Averages:
     def __init__(self) -> None:
         """Begin before anything has finished."""
         self._seen = 0
-        self._after: defaultdict[int, array[float]] = defaultdict(lambda: array("d"))
+        self._after: defaultdict[int, list[_Bar]] = defaultdict(list)
 
-    def after(self, history: History, epoch: int) -> Sequence[float]:
-        """Return the averages up to ``epoch`` of the completed trials, in ascending order."""
+    def after(self, history: History, epoch: int) -> Sequence[_Bar]:
+        """Return each completed trial's violation after ``epoch`` and average loss up to it.
+
+        They are in ascending order.
+        """
         for trial in islice(history.completed, self._seen, None):
             if trial.trained:
-                self._take_in(trial, history.objectives[0])
+                self._take_in(trial, history)
         self._seen = len(history.completed)
         return self._after[epoch]
 
-    def _take_in(self, trial: Trial, objective: Objective) -> None:
-        sums = accumulate(trial.curve(objective))
-        epochs = trial.reports.epochs
-        for count, (epoch, total) in enumerate(zip(epochs, sums, strict=True), start=1):
-            insort(self._after[epoch], total / count)
+    def _take_in(self, trial: Trial, history: History) -> None:
+        sums = accumulate(trial.curve(history.objectives[0]))
+        broken = trial.violations(history.constraints)
+        rows = zip(trial.reports.epochs, broken, sums, strict=True)
+        for count, (epoch, violation, total) in enumerate(rows, start=1):
+            insort(self._after[epoch], (violation, total / count))
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,12 +91,14 @@ class MedianStopping:
         averages = self._averages.of(history).after(history, report.epoch)
         if len(averages) < self.trials:
             return Verdict.GO
-        best = min(history.trials[report.number].curve(history.objectives[0]))
-        return Verdict.STOP if best > _median(averages) else Verdict.GO
+        trial = history.trials[report.number]
+        own = trial.violation, min(trial.curve(history.objectives[0]))
+        return Verdict.STOP if own > _median(averages) else Verdict.GO
 
 
-def _median(ascending: Sequence[float]) -> float:
-    """Return the median of numbers in ascending order."""
+def _median(ascending: Sequence[_Bar]) -> _Bar:
+    """Return the median of each number of pairs in ascending order."""
     upper = len(ascending) // 2
     lower = upper if len(ascending) % 2 else upper - 1
-    return (ascending[lower] + ascending[upper]) / 2
+    (broken, loss), (more_broken, other) = ascending[lower], ascending[upper]
+    return (broken + more_broken) / 2, (loss + other) / 2

@@ -66,7 +66,8 @@ class MOASHA:
         front = rung.fronts[number]
         places = math.ceil(len(rung) / self.eta) - sum(map(len, rung.fronts[:number]))
         if places < len(front):
-            scaled = np.clip((front - rung.low) / np.maximum(rung.high - rung.low, _TINY), 0, 1)
+            wide = np.maximum(rung.high - rung.low, _TINY)
+            scaled = np.clip((front[:, 1:] - rung.low) / wide, 0, 1)
             front = front[net(np.nan_to_num(scaled, nan=1.0), places)]
         return Verdict.GO if (front == own).all(axis=1).any() else Verdict.STOP
 

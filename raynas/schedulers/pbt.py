@@ -239,8 +239,8 @@ def judged(
     Children begin after all members of that barrier, so they have higher numbers.
     """
     reached = history.at(barrier)
-    losses = {one.number: reached[one.number] for one in members if one.number in reached}
-    ranked = [history.trials[number] for number in best_first(losses)]
+    scores = {one.number: reached[one.number] for one in members if one.number in reached}
+    ranked = [history.trials[number] for number in best_first(scores)]
     latest = max((trial.number for trial in members), default=-1)
     younger = (history.trials[number] for number in range(latest + 1, len(history.trials)))
     return ranked, [trial for trial in younger if trial.started.begin == barrier]

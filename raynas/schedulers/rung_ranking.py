@@ -6,7 +6,7 @@ from bisect import bisect_left, insort
 from collections.abc import Callable, Iterator, Mapping
 
 from raynas.schedulers.rungs import Place, place
-from raynas.trial import History, Losses
+from raynas.trial import History, Score
 
 
 class RungRanking:
@@ -29,14 +29,14 @@ class RungRanking:
         self._all: list[Place] = []
         self._open: list[Place] = []  # contenders, and some trials that continued or failed
         self._most = 1  # how long that list may become before it is searched for those
-        self._reached: Mapping[int, Losses] = {}
+        self._reached: Mapping[int, Score] = {}
 
     def catch_up(self, history: History) -> None:
         """Add the trials that have reported since the last call."""
         self._reached = history.at(self._epoch)
-        for number, losses in self._reached.since(len(self._all)):
-            insort(self._all, place(number, losses))
-            insort(self._open, place(number, losses))
+        for number, score in self._reached.since(len(self._all)):
+            insort(self._all, place(number, score))
+            insort(self._open, place(number, score))
             room = self._room(len(self._all))
             while self._open and bisect_left(self._all, self._open[-1]) >= room:
                 del self._open[-1]
@@ -47,15 +47,15 @@ class RungRanking:
 
     def __getitem__(self, at: int) -> int:
         """Return the number of the trial at a place, counted from 0."""
-        return self._all[at][1]
+        return self._all[at][-1]
 
     def of(self, number: int) -> int:
         """Return a trial's place, counted from 0."""
         return bisect_left(self._all, place(number, self._reached[number]))
 
     def better(self, number: int) -> int:
-        """Return how many trials have a lower loss than a trial."""
-        return bisect_left(self._all, place(number, self._reached[number])[:1])
+        """Return how many trials have a lower score than a trial."""
+        return bisect_left(self._all, self._reached[number].first)
 
     def waiting(self, history: History) -> Iterator[int]:
         """Yield the contenders that were stopped here and can continue, best first.
@@ -65,9 +65,9 @@ class RungRanking:
         """
         trials = history.trials
         if len(self._open) >= self._most:
-            self._open = [one for one in self._open if not _gone(history, one[1], self._epoch)]
+            self._open = [one for one in self._open if not _gone(history, one[-1], self._epoch)]
             self._most = 2 * len(self._open) + 1
-        for _, number in self._open:
+        for *_, number in self._open:
             if trials[number].resumable and trials[number].epoch == self._epoch:
                 yield number
 

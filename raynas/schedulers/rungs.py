@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from raynas.errors import ConfigError
-from raynas.trial import Losses
+from raynas.trial import Score
 
-Place = tuple[float, int]
-"""The sort key of trials: of equal losses, the earlier trial comes first."""
+Place = tuple[float, float, int]
+"""A trial's sort key: violation, first loss, number. Of equal trials, the earlier is first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,15 +51,15 @@ class Rungs:
         return tuple(rungs)
 
 
-def place(number: int, losses: Losses) -> Place:
+def place(number: int, score: Score) -> Place:
     """Return a trial's sort key by its first loss."""
-    return losses[0], number
+    return *score.first, number
 
 
-def best_first(losses: Mapping[int, Losses]) -> list[int]:
+def best_first(scores: Mapping[int, Score]) -> list[int]:
     """Return the numbers of trials, best first.
 
     Args:
-        losses: By trial number.
+        scores: By trial number.
     """
-    return sorted(losses, key=lambda number: place(number, losses[number]))
+    return sorted(scores, key=lambda number: place(number, scores[number]))

@@ -87,6 +87,26 @@ class Keeper(Protocol):
         """Return the ended trials whose checkpoints later proposals may need."""
 
 
+@runtime_checkable
+class ProposesSeveral(Protocol):
+    """A searcher that proposes the same network each time unless it is asked for several."""
+
+    def propose_several(
+        self, history: History, rng: np.random.Generator, count: int
+    ) -> list[Proposal]:
+        """Return what ``propose`` would return, then the next best; at most ``count``."""
+
+
+def several(
+    searcher: Searcher, history: History, rng: np.random.Generator, count: int
+) -> list[Proposal]:
+    """Return at most ``count`` proposals for the next trial; the first is the searcher's own."""
+    if isinstance(searcher, ProposesSeveral):
+        return searcher.propose_several(history, rng, count)
+    asked = (searcher.propose(history, rng) for _ in range(count))
+    return [one for one in asked if one]
+
+
 def recommended(searcher: object, history: History) -> Trial | None:
     """Return the trial a search hands over: the searcher's choice, or else the history's best."""
     if isinstance(searcher, Recommender):

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from raynas.errors import ConfigError
+from raynas.searchers import several
 from raynas.searchers.ehvi import EHVI
 from raynas.searchers.gp.rows import Features
 from raynas.searchers.gp.search import GaussianProcess
@@ -79,6 +80,12 @@ class Auto:
     def propose(self, history: History, rng: np.random.Generator) -> Proposal | None:
         """Return the proposal of the searcher for this number of objectives."""
         return self._suited(history).propose(history, rng)
+
+    def propose_several(
+        self, history: History, rng: np.random.Generator, count: int
+    ) -> list[Proposal]:
+        """Return several proposals of that searcher."""
+        return several(self._suited(history), history, rng, count)
 
     def recommendation(self, history: History) -> Recommendation | None:
         """Return that searcher's recommendation; for random search, the best measured trial."""

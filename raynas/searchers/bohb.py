@@ -21,7 +21,7 @@ import numpy as np
 from raynas.errors import ConfigError
 from raynas.searchers.density import Axes, Density
 from raynas.searchers.mutants import anything
-from raynas.searchers.requirements import OneObjective
+from raynas.searchers.requirements import OneObjective, Requirements
 from raynas.searchers.selection import untried
 from raynas.space import Architecture, Space
 from raynas.trial import Failed, History, Proposal
@@ -70,6 +70,15 @@ class BOHB(OneObjective):
             )
         object.__setattr__(self, "_axes", Axes(self.space))
 
+    def check(self, requirements: Requirements) -> None:
+        """Refuse several objectives, and constraints that only training shows.
+
+        Raises:
+            ConfigError: There are some.
+        """
+        OneObjective.check(self, requirements)
+        requirements.refuse_constraints("BOHB")
+
     def propose(self, history: History, rng: np.random.Generator) -> Proposal | None:
         """Draw from the prior at first and now and then, else what the densities promise."""
         ranked = self._ranked(history)
@@ -93,8 +102,8 @@ class BOHB(OneObjective):
         longest = max((trial.epoch for trial in history.trials.values()), default=0)
         for epoch in range(longest, 0, -1):
             told = [
-                (losses[0], number)
-                for number, losses in history.at(epoch).since(0)
+                (score.losses[0], number)
+                for number, score in history.at(epoch).since(0)
                 if not isinstance(history.trials[number].outcome, Failed)
             ]
             if len(told) >= self._least + 2:

@@ -60,7 +60,7 @@ class RegularizedEvolution(OneObjective):
         """Sample until the population is full, then mutate a tournament's winner."""
         population = history.finished[-self.population_size :]
         if len(population) < self.population_size:
-            return Proposal(self.space.sample(rng))
+            return Proposal(self.space.sample(rng), random=True)
         parent = self._winner(population, rng)
         architecture = parent.architecture
         if self.crossover and rng.random() < self.crossover:

@@ -54,7 +54,7 @@ class LocalSearch(OneObjective):
             neighbours = self.space.neighbours(centre.architecture, rng)
             for architecture in untried(self.space, history, neighbours):
                 return Proposal(architecture, parent=centre.number)
-        return Proposal(sample_untried(self.space, history, rng))
+        return Proposal(sample_untried(self.space, history, rng), random=True)
 
 
 def _foot(history: History) -> Sequence[Trial]:

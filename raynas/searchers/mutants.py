@@ -61,4 +61,4 @@ def anything(space: Space, history: History, rng: np.random.Generator) -> Propos
     if space.size <= _ENUMERATED and tried(space, history, architecture):
         left = next(untried(space, history, space), None)
         return None if left is None else Proposal(left)
-    return Proposal(architecture)
+    return Proposal(architecture, random=True)

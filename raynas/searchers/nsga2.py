@@ -58,7 +58,7 @@ class NSGA2:
         """Sample until the population is full, then breed."""
         population = self._alive.after(history)
         if len(population) < self.population_size:
-            return Proposal(sample_untried(self.space, history, rng))
+            return Proposal(sample_untried(self.space, history, rng), random=True)
         one, other = (
             population[int(rng.integers(len(population), size=2).min())] for _ in range(2)
         )
@@ -85,20 +85,30 @@ class NSGA2:
 def order(trials: Sequence[Trial]) -> NDArray[np.intp]:
     """Return the indices, best first: by front, then the least crowded, then the earliest."""
     losses = np.array([trial.losses for trial in trials])
-    front = fronts(losses, np.array([trial.epoch for trial in trials]))
+    broken = np.array([trial.violation for trial in trials])
+    front = fronts(losses, np.array([trial.epoch for trial in trials]), broken)
     numbers = np.array([trial.number for trial in trials])
     return np.lexsort((numbers, -crowding(losses, front), front))
 
 
-def fronts(losses: NDArray[np.float64], epochs: NDArray[np.int_]) -> NDArray[np.int_]:
+def fronts(
+    losses: NDArray[np.float64],
+    epochs: NDArray[np.int_],
+    broken: NDArray[np.float64] | None = None,
+) -> NDArray[np.int_]:
     """Return the front each trial is in: 0 for those that none dominates, and so on.
 
     Args:
         losses: ``[trials, objectives]``, to be minimised.
         epochs: ``[trials]``; who was trained longer dominates.
+        broken: ``[trials]``: by how much they break the constraints; of trials of one length, who
+            breaks them less dominates (constrained domination, section VI); none for no
+            constraints.
     """
-    longer = epochs[:, None] > epochs
-    return pareto.fronts(longer | (pareto.dominance(losses) & ~longer.T))
+    first = epochs[:, None] > epochs
+    if broken is not None:
+        first |= (epochs[:, None] == epochs) & (broken[:, None] < broken)
+    return pareto.fronts(first | (pareto.dominance(losses) & ~first.T))
 
 
 def crowding(losses: NDArray[np.float64], front: NDArray[np.int_]) -> NDArray[np.float64]:

@@ -85,11 +85,14 @@ class OptunaSearch:
         object.__setattr__(self, "_replay", replay)
 
     def check(self, requirements: Requirements) -> None:
-        """Refuse several objectives if the sampler takes one; warn of ignored prior weights.
+        """Refuse what the sampler cannot do; warn of ignored prior weights.
 
         Raises:
-            ConfigError: There are several objectives, and the sampler takes one.
+            ConfigError: There are several objectives, and the sampler takes one; or there are
+                constraints that are learnt, and the sampler or this version learns none.
         """
+        if requirements.learns_constraints:
+            self._check_constraints(requirements)
         if self._begins < math.inf:
             tell_of_weights(self.space, "Optuna", " after its random trials at the start")
         if self._name == "cmaes" and len(requirements.objectives) > 1:
@@ -101,9 +104,17 @@ class OptunaSearch:
     def propose(self, history: History, rng: np.random.Generator) -> Proposal:
         """Return the sampler's proposal, given all trials that ended or still run."""
         if len(history.finished) + len(history.failed) < self._begins and weighted(self.space):
-            return Proposal(self.space.sample(rng))
+            return Proposal(self.space.sample(rng), random=True)
         architecture: Architecture = self._replay.propose(history, int(rng.integers(2**31)))
-        return Proposal(architecture)
+        return Proposal(architecture, random=len(history.trials) < self._begins)
+
+    def _check_constraints(self, requirements: Requirements) -> None:
+        import optuna  # noqa: PLC0415 - slow to load, and only this searcher needs it
+
+        if self._name == "cmaes":
+            requirements.refuse_constraints("CMA-ES")
+        if "constraints" not in inspect.signature(optuna.trial.create_trial).parameters:
+            requirements.refuse_constraints(f"Optuna {optuna.__version__}, before version 5,")
 
     @property
     def _begins(self) -> float:

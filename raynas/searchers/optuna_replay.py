@@ -18,7 +18,7 @@ from optuna.search_space import IntersectionSearchSpace
 from optuna.storages import InMemoryStorage
 from optuna.trial import FrozenTrial, TrialState
 
-from raynas.searchers.optuna_trials import OptunaTrials
+from raynas.searchers.optuna_trials import CONSTRAINT, OptunaTrials
 from raynas.space import Architecture, Space
 from raynas.trial import History, Trial
 
@@ -80,7 +80,7 @@ class Kept:
         self, history: History, more: Sequence[FrozenTrial], sampler: BaseSampler
     ) -> optuna.Study:
         """Return a study of the finished trials and of ``more``, for one proposal."""
-        self._take_in(history.finished)
+        self._take_in(history.finished, constrained=bool(history.constraints))
         objectives = len(history.objectives)
         self._spare(sampler, _holding(self._told, sampler, objectives))
         trials = [
@@ -89,7 +89,7 @@ class Kept:
         ]
         return _holding(trials, sampler, objectives)
 
-    def _take_in(self, finished: Sequence[Trial]) -> None:
+    def _take_in(self, finished: Sequence[Trial], *, constrained: bool) -> None:
         known = len(self._seen)
         networks = [trial.started for trial in finished[:known]]
         if not (
@@ -99,10 +99,12 @@ class Kept:
         for place, trial in enumerate(finished):
             if place >= len(self._seen):
                 self._seen.append(trial)
-                self._told.append(_at(place, self._form.finished(trial)))
+                told = self._form.finished(trial, constrained=constrained)
+                self._told.append(_at(place, told))
             elif trial is not self._seen[place]:  # it was resumed
                 self._seen[place] = trial
-                self._told[place] = _at(place, self._form.finished(trial))
+                told = self._form.finished(trial, constrained=constrained)
+                self._told[place] = _at(place, told)
 
     def _spare(self, sampler: BaseSampler, study: optuna.Study) -> None:
         """Tell a new sampler which decisions all trials have in common.
@@ -165,17 +167,19 @@ class Relived:
             known = 0
         for trial in history.finished[known:]:
             if trial.epoch < trial.started.epochs:
-                self._study.add_trial(self._form.finished(trial))
+                self._study.add_trial(self._form.finished(trial, constrained=False))
             else:
-                self._relive(trial)
+                self._relive(trial, constrained=bool(history.constraints))
             self._folded.append(trial)
 
-    def _relive(self, trial: Trial) -> None:
+    def _relive(self, trial: Trial, *, constrained: bool) -> None:
         """Let the sampler store its data, then tell it what was really trained."""
         self._study.enqueue_trial(self._form.params(trial))
         asked = self._study.ask()
         _ = asked.relative_params  # without this, Optuna does not sample for enqueued trials
         self._form.asked(asked)
+        if constrained:
+            asked.set_constraint(CONSTRAINT, trial.violation)
         self._study.tell(asked, trial.losses)
 
 

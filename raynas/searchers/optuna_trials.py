@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 import optuna
 from optuna.distributions import (
@@ -17,6 +17,9 @@ from optuna.trial import FrozenTrial, TrialState
 from raynas.searchers.foreign import offered, taken, told
 from raynas.space import Architecture, Choice, Decision, Domain, Float, Int, Space, Value
 from raynas.trial import Trial
+
+CONSTRAINT: Final = "violation"
+"""The name of the constraint that Optuna is told of: the violation of all, at most 0."""
 
 
 class OptunaTrials:
@@ -33,13 +36,18 @@ class OptunaTrials:
         """Return the architecture that Optuna's trial suggests."""
         return self._space.walk(partial(_suggest, trial))
 
-    def finished(self, trial: Trial) -> FrozenTrial:
+    def finished(self, trial: Trial, *, constrained: bool) -> FrozenTrial:
         """Return a finished trial; one that was stopped early is pruned.
 
         With several objectives Optuna takes no reports of it.
+
+        Args:
+            trial: The trial.
+            constrained: Whether the run has constraints.
         """
         if trial.epoch >= trial.started.epochs:
-            return self.as_told(trial, TrialState.COMPLETE, values=trial.losses)
+            more: Any = {"constraints": {CONSTRAINT: trial.violation}} if constrained else {}
+            return self.as_told(trial, TrialState.COMPLETE, values=trial.losses, **more)
         reports = {trial.epoch: trial.loss} if len(trial.losses) == 1 else None
         return self.as_told(trial, TrialState.PRUNED, intermediate_values=reports)
 

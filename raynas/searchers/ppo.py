@@ -16,7 +16,6 @@ finite are in no batch, and are not drawn again while there are new networks.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import islice, takewhile
@@ -27,8 +26,7 @@ import numpy as np
 
 from raynas.errors import ConfigError
 from raynas.searchers.controller.learning import Array, Learnt, Score, rewarded
-from raynas.searchers.controller.search import ControllerSearch
-from raynas.searchers.selection import rank
+from raynas.searchers.controller.search import ControllerSearch, scored
 from raynas.trial import History, Trial
 
 
@@ -82,12 +80,12 @@ class PPO(ControllerSearch):
 
     def _step(self, state: _State, trial: Trial, history: History) -> _State:
         state = state._replace(finished=state.finished + 1)
-        if math.isfinite(trial.loss):
+        if scored(trial):
             state = state._replace(waiting=(*state.waiting, trial))
         return state if len(state.waiting) < self.batch_size else self._updated(state, history)
 
     def _updated(self, state: _State, history: History) -> _State:
-        scores = [rank(trial) for trial in state.waiting]
+        scores = [self._score(trial) for trial in state.waiting]
         batch = self._policy.vocabulary.batch([trial.architecture for trial in state.waiting])
         passed = self._policy.forward(state.learnt.parameters, batch)
         drawn = np.array(

@@ -24,4 +24,4 @@ class RandomSearch:
 
     def propose(self, history: History, rng: np.random.Generator) -> Proposal:  # noqa: ARG002 - by contract
         """Draw one."""
-        return Proposal(self.space.sample(rng))
+        return Proposal(self.space.sample(rng), random=True)

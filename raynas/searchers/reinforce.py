@@ -17,14 +17,12 @@ drawn again while there are new networks.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from raynas.errors import ConfigError
 from raynas.searchers.controller.learning import Array, Learnt, Score, rewarded
-from raynas.searchers.controller.search import ControllerSearch
-from raynas.searchers.selection import rank
+from raynas.searchers.controller.search import ControllerSearch, scored
 from raynas.trial import History, Trial
 
 
@@ -70,7 +68,7 @@ class REINFORCE(ControllerSearch):
         return _State(self._untrained())
 
     def _step(self, state: _State, trial: Trial, _: History) -> _State:
-        if not math.isfinite(trial.loss):
+        if not scored(trial):
             return state
         state = state._replace(waiting=(*state.waiting, trial))
         return state if len(state.waiting) < self.batch_size else self._updated(state)
@@ -79,7 +77,7 @@ class REINFORCE(ControllerSearch):
         """Make a step with the old baseline, then update the baseline with these trials."""
         gradient, reward = self._gradient(state)
         learnt = state.learnt.uphill(gradient, self.learning_rate)
-        scores = sorted((*state.scores, *map(rank, state.waiting)))
+        scores = sorted((*state.scores, *map(self._score, state.waiting)))
         baseline = state.baseline + (1 - self.baseline_decay) * (reward - state.baseline)
         return _State(learnt, tuple(scores), baseline)
 
@@ -88,7 +86,7 @@ class REINFORCE(ControllerSearch):
         parameters = state.learnt.parameters
         batch = self._policy.vocabulary.batch([trial.architecture for trial in state.waiting])
         passed = self._policy.forward(parameters, batch)
-        scores = [rank(trial) for trial in state.waiting]
+        scores = [self._score(trial) for trial in state.waiting]
         reward = rewarded(scores, passed.log_probs, self.entropy_weight, state.scores)
         credit = (reward - state.baseline) / len(reward)
         return self._policy.gradient(parameters, batch, passed, credit), float(reward.mean())

@@ -22,11 +22,13 @@ class Requirements:
         epochs: The full length of a trial.
         paused: Returns the stopped trials that the run's scheduler may continue, so that their
             scores are not final.
+        learns_constraints: Whether there are constraints that only training shows.
     """
 
     objectives: tuple[Objective, ...]
     epochs: int
     paused: Callable[[History], Collection[int]] = _none
+    learns_constraints: bool = False
 
     def require_one_objective(self, searcher: str) -> None:
         """Check that there is one objective.
@@ -38,6 +40,19 @@ class Requirements:
             raise ConfigError(
                 f"{searcher} optimises one objective, got {len(self.objectives)}: "
                 "use the searcher 'auto', 'ehvi' or 'nsga2'"
+            )
+
+    def refuse_constraints(self, searcher: str) -> None:
+        """Check that there is no constraint that only training shows.
+
+        Raises:
+            ConfigError: There is one.
+        """
+        if self.learns_constraints:
+            raise ConfigError(
+                f"{searcher} does not learn which networks keep a constraint that only training "
+                "shows: use another searcher, such as 'auto' or 'nsga2', or leave the constraint "
+                "out"
             )
 
 

@@ -19,6 +19,7 @@ from typing import Final
 import numpy as np
 
 from raynas.errors import ConfigError
+from raynas.searchers import several
 from raynas.searchers.rank_correlation import mean_ranks, rank_correlation
 from raynas.searchers.wrapper import SearcherWrapper
 from raynas.space import Architecture
@@ -114,14 +115,16 @@ class Screened(SearcherWrapper):
 
     def propose(self, history: History, rng: np.random.Generator) -> Proposal | None:
         """Return the best of several proposals by proxies; the first if proxies are off."""
-        first = self.searcher.propose(history, rng)
-        if first is None:
+        believed = self._believed(history)
+        size = round(1 / self.screening.keep) if believed else 1
+        drawn = several(self.searcher, history, rng, size)
+        if not drawn:
             return None
-        if not self._believed(history):
-            return replace(first, screening=Screening("off"))
-        batch = [] if first.repeat else self._batch(first, history, rng)
+        if not believed:
+            return replace(drawn[0], screening=Screening("off"))
+        batch = [] if drawn[0].repeat else self._different(drawn, history)
         if not batch:
-            return first
+            return drawn[0]
         assessments = self._assessments([one.architecture for one in batch])
         blind = len(history.trials) % _BLIND == _BLIND - 1
         at = _place(assessments, blind=blind)
@@ -132,21 +135,23 @@ class Screened(SearcherWrapper):
             dropped=len(batch) - 1,
             faults={} if said.broken else {**said.faults, **said.tracebacks},
         )
-        return replace(batch[at], screening=screening, fault=_fault(said))
+        unchosen = blind or len(batch) == 1
+        return replace(
+            batch[at],
+            screening=screening,
+            fault=_fault(said),
+            random=batch[at].random and unchosen,
+        )
 
-    def _batch(
-        self, first: Proposal, history: History, rng: np.random.Generator
-    ) -> list[Proposal]:
-        """Return several proposals: no network twice, and none that was tried before."""
-        size = round(1 / self.screening.keep)
-        drawn = (first, *(self.searcher.propose(history, rng) for _ in range(size - 1)))
-        new = {self.space.identity(one.architecture): one for one in reversed(drawn) if one}
+    def _different(self, drawn: Sequence[Proposal], history: History) -> list[Proposal]:
+        """Return the proposals: no network twice, and none that was tried before."""
+        new = {self.space.identity(one.architecture): one for one in reversed(drawn)}
         if len(new) == 1 and "same" not in self._said:
             self._said.add("same")
             _LOG.warning(
                 "asked %d times, the searcher proposed the same network each time: proxies have "
                 "nothing to choose from (shown once)",
-                size,
+                len(drawn),
             )
         return [*reversed([one for name, one in new.items() if not [*history.same(name)]])]
 

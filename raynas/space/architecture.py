@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from raynas.errors import unknown
 from raynas.space.values import Value, plain
 
 
@@ -30,8 +31,18 @@ class Architecture(Mapping[str, Value]):
         return cls({path: plain(value) for path, value in dict(values).items()})
 
     def __getitem__(self, path: str) -> Value:
-        """Return the value decided at ``path``."""
+        """Return the value decided at ``path``.
+
+        Raises:
+            KeyError: It is not active; the message names those that are.
+        """
+        if path not in self._values:
+            raise KeyError(unknown("decision in this architecture", str(path), self._values))
         return self._values[path]
+
+    def get(self, path: str, default: Any = None) -> Any:
+        """Return the value decided at ``path``, or the default if it is not active."""
+        return self._values.get(path, default)
 
     def __iter__(self) -> Iterator[str]:
         """Iterate over the paths of the active decisions, in walking order."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from raynas.errors import SpaceError
+from raynas.errors import SpaceError, shown
 from raynas.space.nodes import Choice, Domain, Node, Repeat
 from raynas.space.numbers import Float, Int
 from raynas.space.values import Value
@@ -76,9 +76,10 @@ def compile_tree(
                 for name, child in node.items()
                 for decision in compile_tree(child, prefix + _named(name), parent, when)
             )
-    raise SpaceError(
-        f"{path or 'a space'} must be a Choice, Int, Float, Repeat or dict, got {node!r}"
-    )
+    hint = "; give the tree of a Space, space.tree" if hasattr(node, "tree") else ""
+    hint = f"; write Choice({shown(node)})" if isinstance(node, list | tuple | range) else hint
+    must = "must be a Choice, Int, Float, Repeat or dict"
+    raise SpaceError(f"{path or 'a space'} {must}, got {shown(node)}{hint}")
 
 
 def _compile_repeat(

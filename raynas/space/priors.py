@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
@@ -10,6 +9,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from raynas.errors import SpaceError, unknown
+from raynas.json_text import parsed
 from raynas.space.nodes import Choice, Repeat
 from raynas.space.space import Space
 from raynas.space.written import meant
@@ -79,7 +79,7 @@ def _option(choice: Choice, name: Any) -> Any:
     readings = [name, by_text.get(name, name)]
     if isinstance(name, str):
         with suppress(ValueError):
-            readings.append(json.loads(name))
+            readings.append(parsed(name))
     found = (meant(choice, reading) for reading in readings)
     return next((one for one in found if choice.contains(one)), name)
 

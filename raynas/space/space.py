@@ -11,7 +11,8 @@ from typing import Final
 
 import numpy as np
 
-from raynas.errors import SpaceError, unknown
+from raynas.errors import SpaceError, shown, unknown
+from raynas.json_text import parsed
 from raynas.space.architecture import Architecture
 from raynas.space.decision import Decision, compile_tree
 from raynas.space.graph import Graph
@@ -22,6 +23,7 @@ from raynas.space.written import meant
 Decide = Callable[[Decision], Value]
 
 _ENUMERATED: Final = 10_000  # in a space of at most so many architectures, all are looked through
+_WRITTEN_OUT: Final = 10**12  # a larger number of architectures is a power of ten
 _DETOURS: Final = 16  # at most so many changes in succession, to find a different network
 
 
@@ -72,6 +74,12 @@ class Space:
     def size(self) -> int | float:
         """The exact number of architectures (assignments); infinite with a real number in it."""
         return _size(self.roots)
+
+    def __repr__(self) -> str:
+        """Show how many decisions and architectures there are, in one line."""
+        number, size = len(self.decisions), _said(self.size)
+        decisions = "1 decision" if number == 1 else f"{number} decisions"
+        return f"<Space of {decisions}, {size} architecture{'' if size == '1' else 's'}>"
 
     @cached_property
     def networks(self) -> int | float:
@@ -126,11 +134,13 @@ class Space:
             SpaceError: The text is not a JSON object, or not an architecture of this space.
         """
         try:
-            values = json.loads(text)
-        except json.JSONDecodeError as error:
-            raise SpaceError(f"an architecture must be a JSON object, got {text!r}") from error
+            values = parsed(text)
+        except ValueError as error:
+            raise SpaceError(
+                f"an architecture must be a JSON object, got {shown(text)}"
+            ) from error
         if not isinstance(values, dict):
-            raise SpaceError(f"an architecture must be a JSON object, got {text!r}")
+            raise SpaceError(f"an architecture must be a JSON object, got {shown(text)}")
         return self.architecture(values)
 
     def identity(self, architecture: Architecture) -> str:
@@ -139,6 +149,8 @@ class Space:
             text = json.dumps(dict(architecture), sort_keys=True)
         else:
             text = self.canonical(architecture)
+            if not isinstance(text, str):
+                raise SpaceError(f"canonical must return text, such as JSON: got {shown(text)}")
         return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
     def sample(self, rng: np.random.Generator) -> Architecture:
@@ -229,6 +241,13 @@ def _within(decision: Decision) -> str:
     if isinstance(decision.domain, Choice):
         return f"one of {', '.join(map(repr, decision.domain.values()))}"
     return f"in {decision.domain}"
+
+
+def _said(size: int | float) -> str:
+    """Return a number of architectures as text; very large numbers as a power of ten."""
+    if size == math.inf:
+        return "infinitely many"
+    return f"{size:,}" if size < _WRITTEN_OUT else f"about 10^{math.log10(size):.0f}"
 
 
 def _size(decisions: Sequence[Decision]) -> int | float:

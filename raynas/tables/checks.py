@@ -21,8 +21,12 @@ def check_table(table: Table) -> None:
         ConfigError: One is not.
     """
     _must(table, "space", table.space, "a raynas.Space", lambda it: isinstance(it, Space))
-    _must(table, "lengths", table.lengths, "whole numbers of epochs, ascending", _ascend)
+    ascending = "a list or tuple of whole numbers of epochs, each 1 or more, ascending"
+    _must(table, "lengths", table.lengths, ascending, _ascend)
     _must(table, "best", table.best, "a finite number", _is_finite)
+    objective = getattr(table, "objective", "val_accuracy")
+    text = "a metric's name, with a direction where needed, as in 'val_error:min'"
+    _must(table, "objective", objective, text, lambda it: isinstance(it, str) and bool(it))
     for method, count in (("answer", 3), ("scores", 1)):
         try:
             signature(getattr(table, method)).bind(*range(count))
@@ -45,6 +49,9 @@ def answer(table: Table, architecture: Architecture, epochs: int, draw: int) -> 
         fault = _fault(look)
         if fault:
             raise ConfigError(f"{_called(table)}: {fault}, got {look!r}")
+    if [*looks] != sorted(looks, key=lambda look: look.epoch):
+        order = ", ".join(str(look.epoch) for look in looks)
+        raise ConfigError(f"{_called(table)}: answer must be in the order of epochs, got {order}")
     return looks
 
 

@@ -33,8 +33,9 @@ class Scores:
     """The true scores of an architecture, which searchers do not see.
 
     Attributes:
-        valid: The mean validation accuracy (a fraction) over all recorded full trainings.
-        test: The mean test accuracy (a fraction) over all recorded full trainings.
+        valid: The mean of the objective on the validation data over all recorded full trainings;
+            accuracies are fractions. NaN if it is unknown.
+        test: Likewise on the test data.
     """
 
     valid: float
@@ -47,6 +48,13 @@ class Table(Protocol):
 
     To define a table, write a short class with these members; ``raynas bench --table`` loads it
     by ``package.module:Class`` or ``file.py:Class``.
+
+    These members are optional:
+
+    - ``objective``: The metric that searchers optimise, such as ``"val_error:min"``;
+      ``val_accuracy`` if there is none. ``scores`` and ``best`` are of this metric.
+    - ``features(architecture)``: Numbers that are known without training, for searchers that use
+      features.
     """
 
     @property
@@ -79,4 +87,4 @@ class Table(Protocol):
 
     @property
     def best(self) -> float:
-        """The highest test accuracy of all architectures; regret is the distance from it."""
+        """The best test score of all architectures; regret is the distance from it."""

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from raynas.data import Moments
-from raynas.errors import DataError
+from raynas.errors import DataError, shown
 from raynas.tasks.reading import numbers, require_columns
 
 if TYPE_CHECKING:
@@ -92,11 +92,11 @@ class Encoding:
             one for name in train.columns if name in categorical for one in _category(train, name)
         ]
         kept = {one.column for one in number} | {one.column for one in category}
-        if left_out := [str(name) for name in train.columns if name not in kept]:
+        if left_out := [name for name in train.columns if name not in kept]:
             _LOG.warning(
                 "these columns are left out, because they have one value in all training rows, or "
                 "texts that do not repeat: %s",
-                ", ".join(left_out),
+                ", ".join(f"{name}{_such_as(train[name])}" for name in left_out),
             )
         if not kept:
             raise DataError(
@@ -197,7 +197,16 @@ def texts(cells: pd.Series) -> pd.Series:
 
 
 def _text(value: Any) -> str:
-    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+    if not isinstance(value, float):
+        return str(value)
+    # pandas reads 0.34 from a file as 0.33999999999999997; the same number must be one category.
+    return str(int(value)) if value.is_integer() else f"{value:.15g}"
+
+
+def _such_as(cells: pd.Series) -> str:
+    """Return an example of a column's values, for messages."""
+    known = cells.dropna()
+    return f" (such as {shown(str(known.iloc[0]))})" if len(known) else " (empty)"
 
 
 def _number(train: pd.DataFrame, column: str) -> NumberColumn | None:

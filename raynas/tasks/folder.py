@@ -14,14 +14,14 @@ import numpy as np
 
 from raynas.data import Data, Split, extent
 from raynas.errors import ConfigError, DataError
-from raynas.tasks.pictures import Picture, Scale, is_hidden, load_picture, picture_files
+from raynas.tasks.class_folders import files_below, folders_in, is_hidden, parts_of
+from raynas.tasks.pictures import Picture, Scale, load_picture
 from raynas.tasks.task import Source
 
-_NAMES: Final = {
-    "train": ("train", "training"),
-    "valid": ("val", "valid", "validation"),
-    "test": ("test", "testing"),
-}
+_NEEDS: Final = (
+    "image_folder needs at least two class folders (CLASS/*.png, .jpg, …) in the folder of "
+    "--data-dir"
+)
 _SHOWN: Final = 10  # the largest number of classes named in the summary
 _LOG = logging.getLogger("raynas")
 
@@ -62,14 +62,8 @@ class ImageFolder:
             DataError: A folder is missing or empty, has other classes than ``train``, or holds a
                 file that is not a picture; or pictures have values on different scales.
         """
-        parts = _parts(source.data_dir)
-        classes = [folder.name for folder in _folders(parts["train"])]
-        for folder in parts.values():
-            if (found := [each.name for each in _folders(folder)]) != classes:
-                raise DataError(
-                    f"{folder.absolute()} must hold a folder for each class of train "
-                    f"({', '.join(classes)}): got {', '.join(found) or 'none'}"
-                )
+        parts = parts_of(source.data_dir, _NEEDS)
+        classes = [folder.name for folder in folders_in(parts["train"])]
         files = {part: _files(folder) for part, folder in parts.items()}
         every = [file for labelled in files.values() for file in labelled]
         pictures = {file: load_picture(file, self.size) for file in every}
@@ -84,8 +78,8 @@ class ImageFolder:
 def _files(folder: Path) -> dict[Path, int]:
     """Return the picture files of a part, with their labels."""
     found: dict[Path, int] = {}
-    for label, each in enumerate(_folders(folder)):
-        if not (files := picture_files(each)):
+    for label, each in enumerate(folders_in(folder)):
+        if not (files := files_below(each)):
             raise DataError(f"{each.absolute()} must hold at least one picture: got none")
         found |= dict.fromkeys(files, label)
     return found
@@ -107,34 +101,6 @@ def _split(labelled: Mapping[Path, int], pictures: Mapping[Path, Picture]) -> Sp
     common = np.result_type(*{picture.pixels.dtype for picture in pictures.values()})
     pixels = np.stack([pictures[file].pixels for file in labelled], dtype=common)
     return Split.of(pixels, list(labelled.values()))
-
-
-def _folders(folder: Path) -> list[Path]:
-    """Return the folders in a folder, sorted, without hidden ones."""
-    return sorted(path for path in folder.iterdir() if path.is_dir() and not is_hidden(path))
-
-
-def _parts(root: Path) -> dict[str, Path]:
-    """Return the folders that hold the classes, by part: at least ``train``.
-
-    Raises:
-        DataError: The folder has no known layout.
-    """
-    folders = _folders(root) if root.is_dir() else []
-    parts = {
-        part: [folder for folder in folders if folder.name.lower() in names]
-        for part, names in _NAMES.items()
-    }
-    if parts["train"] and max(map(len, parts.values())) == 1 and _folders(parts["train"][0]):
-        return {part: found[0] for part, found in parts.items() if found}
-    if len(folders) < 2 or any(parts.values()):
-        found = ", ".join(folder.name for folder in folders)
-        raise DataError(
-            "image_folder needs at least two class folders (CLASS/*.png, .jpg, …) in the folder "
-            "of --data-dir; or in its folder train/, and in val/ (or valid/) and test/ if you "
-            f"have them: looked in {root.absolute()}, found {found or 'no folder'}"
-        )
-    return {"train": root}
 
 
 def _found(root: Path, parts: Mapping[str, Path], data: Data) -> str:

@@ -16,8 +16,7 @@ from raynas.data import Data, Split
 from raynas.errors import ConfigError, DataError
 from raynas.goals import NextToken
 from raynas.tasks import topics
-from raynas.tasks.pictures import is_hidden
-from raynas.tasks.reading import located, read_text
+from raynas.tasks.reading import located, read_text, text_files
 from raynas.tasks.rows import check_pieces, pieces
 from raynas.tasks.task import Source
 from raynas.tasks.tokens import Characters, Tokenizer, Tokens, tokens_of
@@ -141,7 +140,6 @@ def _read(path: Path) -> str:
     """Return the text of a file, or of the ``.txt`` files below a folder."""
     if not path.is_dir():
         return read_text(path)
-    files = sorted(file for file in path.rglob("*.txt") if not is_hidden(file))
-    if not files:
+    if not (files := text_files(path)):
         raise DataError(f"{path.absolute()} must hold at least one .txt file: got none")
     return "\n".join(map(read_text, files))

@@ -16,19 +16,6 @@ if TYPE_CHECKING:
     from PIL import Image
     from PIL.ImageFile import ImageFile
 
-# What file managers, archives and editors put into folders of pictures, in lower case.
-_JUNK: Final = frozenset(
-    {
-        "thumbs.db",
-        "desktop.ini",
-        "__macosx",
-        "__pycache__",
-        "@eadir",
-        "lost+found",
-        "$recycle.bin",
-        "system volume information",
-    }
-)
 _SIXTEEN_BITS: Final = ("PNG", "PPM")  # formats whose whole numbers have 16 bits, never 32
 _SEQUENCES: Final = ("GIF", "TIFF", "PNG", "WEBP")  # formats that may hold several pictures
 
@@ -54,20 +41,6 @@ class Picture:
     pixels: NDArray[Any]
     scale: Scale
     notes: tuple[str, ...]
-
-
-def is_hidden(path: Path) -> bool:
-    """Return whether a file or folder is hidden, or was left by a file manager or an archive."""
-    return path.name.startswith(".") or path.name.lower() in _JUNK
-
-
-def picture_files(folder: Path) -> list[Path]:
-    """Return the files below a folder, sorted, without hidden files and hidden folders."""
-    found: list[Path] = []
-    for path in sorted(folder.iterdir()):
-        if not is_hidden(path):
-            found += picture_files(path) if path.is_dir() else [path]
-    return found
 
 
 def read_picture(path: Path | str, size: int) -> NDArray[Any]:

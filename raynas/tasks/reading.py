@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import gzip
-import json
 import logging
 import re
 import warnings
+import zlib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final
@@ -15,6 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from raynas.errors import DataError, unknown
+from raynas.json_text import parsed
+from raynas.tasks.class_folders import files_below
 from raynas.tasks.task import Source
 
 if TYPE_CHECKING:
@@ -26,7 +28,8 @@ _PARQUET: Final = (".parquet", ".pq")
 _JSON: Final = (".jsonl", ".ndjson")
 _SEPARATORS: Final = ",;\t|"
 _SAMPLE: Final = 1 << 16  # characters that are read to find the separator
-_DECIMAL_COMMA: Final = re.compile(r"(?:^|;)\s*-?\d+,\d+\s*(?:;|$)", re.MULTILINE)
+_QUOTED: Final = re.compile(r'"[^"]*"')
+_DECIMAL: Final = r"(?:^|{0})\s*-?\d+{1}\d+\s*(?:{0}|$)"
 
 
 def located(file: Path, source: Source) -> Path:
@@ -47,57 +50,110 @@ def read_table(path: Path) -> pd.DataFrame:
 
     The name says the format: ``.csv``, ``.tsv``, ``.txt`` or ``.data`` (a first line with the
     names of the columns; the separator is a comma, a semicolon, a tab or a bar, whichever the
-    first line holds most), ``.parquet`` or ``.pq``, ``.jsonl`` or ``.ndjson``. Text files may be
-    compressed (``.gz``). With semicolons, numbers such as ``3,14`` have a decimal comma.
+    first line holds most outside of quotes), ``.parquet`` or ``.pq``, ``.jsonl`` or ``.ndjson``.
+    Text files may be compressed (``.gz``). If the separator is no comma, numbers such as ``3,14``
+    have a decimal comma; with tabs and bars, only if the file has no numbers such as ``3.14``.
 
     Raises:
-        DataError: The file is of another kind, damaged, or empty.
+        DataError: The file is of another kind, damaged, or empty; or a row has more cells than
+            there are names.
     """
     import pandas as pd  # noqa: PLC0415 - slow to load
 
-    kind = path.with_suffix("").suffix if path.suffix == ".gz" else path.suffix
+    compressed = path.suffix.lower() == ".gz"
+    kind = (path.with_suffix("") if compressed else path).suffix.lower()
     try:
         if kind in _PARQUET:
-            table = pd.read_parquet(path)
+            table = _with_index(pd.read_parquet(path))
         elif kind in _JSON:
             with _opened(path) as lines:
-                table = pd.DataFrame([json.loads(line) for line in lines if line.strip()])
+                table = pd.DataFrame([parsed(line) for line in lines if line.strip()])
         elif kind in _CSV:
-            table = pd.read_csv(path, encoding="utf-8-sig", low_memory=False, **_format(path))
+            table = _read_text_table(path)
         else:
             known = ", ".join((*_CSV, *_PARQUET, *_JSON))
             raise DataError(f"a table must be a file {known} or one of these with .gz: got {path}")
-    except (ValueError, OSError) as error:  # pandas' and pyarrow's errors are ValueErrors
-        raise DataError(f"{path} cannot be read as a table: {error}") from error
+    except UnicodeDecodeError as error:
+        raise DataError(_not_utf8(path, error)) from error
+    # The errors of pandas and pyarrow are ValueErrors.
+    except (ValueError, OSError, EOFError, zlib.error) as error:
+        raise DataError(f"{path} cannot be read as a table: {str(error).strip()}") from error
     if not len(table):
         raise DataError(f"{path} must hold at least one row below the names of the columns")
     return table.rename(columns=str).reset_index(drop=True)
 
 
+def _with_index(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table whose index, if it has names, are columns."""
+    return table if table.index.names == [None] else table.reset_index()
+
+
+def _read_text_table(path: Path) -> pd.DataFrame:
+    import pandas as pd  # noqa: PLC0415 - slow to load
+
+    # Without index_col=False, pandas takes the first cells of too long rows for row names, and
+    # moves every other cell one column to the left.
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", pd.errors.ParserWarning)
+        try:
+            table: pd.DataFrame = pd.read_csv(
+                path,
+                encoding="utf-8-sig",
+                low_memory=False,
+                index_col=False,
+                skipinitialspace=True,
+                **_format(path),
+            )
+        except pd.errors.ParserWarning as error:
+            raise ValueError(
+                "each row must have as many cells as the first line has names, and here rows have "
+                "more; name the first column, too, or quote cells that hold the separator"
+            ) from error
+    return table
+
+
 def _opened(path: Path) -> IO[str]:
-    return (gzip.open if path.suffix == ".gz" else open)(path, "rt", encoding="utf-8-sig")
+    return (gzip.open if path.suffix.lower() == ".gz" else open)(path, "rt", encoding="utf-8-sig")
 
 
 def _format(path: Path) -> dict[str, Any]:
     """Return the separator and the decimal sign of a text file."""
     with _opened(path) as lines:
-        sample = lines.read(_SAMPLE)
-    header = sample.partition("\n")[0]
+        sample = _QUOTED.sub("", lines.read(_SAMPLE))
+    header = sample.lstrip("\n").partition("\n")[0]
     separator = max(_SEPARATORS, key=header.count)
-    comma = separator == ";" and _DECIMAL_COMMA.search(sample)
-    return {"sep": separator, "decimal": "," if comma else ".", "skipinitialspace": True}
+
+    def has(sign: str) -> bool:
+        pattern = _DECIMAL.format(re.escape(separator), re.escape(sign))
+        return re.search(pattern, sample, re.MULTILINE) is not None
+
+    # A file with points, too, has commas between thousands; with semicolons, people write commas.
+    comma = separator != "," and has(",") and (separator == ";" or not has("."))
+    return {"sep": separator, "decimal": "," if comma else "."}
 
 
 def read_text(file: Path) -> str:
-    """Return the contents of a text file.
+    """Return the contents of a text file, which may be compressed (``.gz``).
 
     Raises:
         DataError: It is not UTF-8 text.
     """
     try:
-        return file.read_text(encoding="utf-8-sig")
-    except ValueError as error:
-        raise DataError(f"{file} must be text in UTF-8: {error}; save it as UTF-8") from error
+        with _opened(file) as opened:
+            return opened.read()
+    except UnicodeDecodeError as error:
+        raise DataError(_not_utf8(file, error)) from error
+    except (EOFError, OSError, zlib.error) as error:
+        raise DataError(f"{file} cannot be read: {error}") from error
+
+
+def text_files(folder: Path) -> list[Path]:
+    """Return the ``.txt`` files below a folder, sorted, without hidden ones."""
+    return [file for file in files_below(folder) if file.suffix.lower() == ".txt"]
+
+
+def _not_utf8(file: Path, error: UnicodeDecodeError) -> str:
+    return f"{file} must be text in UTF-8: {error}; save it as UTF-8"
 
 
 def require_columns(table: pd.DataFrame, columns: Iterable[str]) -> None:
@@ -116,7 +172,7 @@ def numbers(table: pd.DataFrame, column: str, advice: str = "") -> NDArray[np.fl
 
     Args:
         table: The table.
-        column: The name of the column.
+        column: The name of the column. Dates become days since 1970, durations become days.
         advice: What else may be done if a cell holds text, for the message.
 
     Raises:
@@ -124,18 +180,23 @@ def numbers(table: pd.DataFrame, column: str, advice: str = "") -> NDArray[np.fl
     """
     import pandas as pd  # noqa: PLC0415 - slow to load
 
-    cells = table[column]
-    found = pd.to_numeric(cells, errors="coerce").to_numpy(np.float64, na_value=np.nan)
+    cells: Any = table[column]
+    if cells.dtype.kind in "Mm":  # days since 1970, or of a duration, whatever pandas counts in
+        start = pd.Timestamp(0, tz=getattr(cells.dtype, "tz", None))
+        cells = (cells - start if cells.dtype.kind == "M" else cells) / pd.Timedelta(days=1)
+    found: NDArray[np.float64] = pd.to_numeric(cells, errors="coerce").to_numpy(
+        np.float64, na_value=np.nan
+    )
     wrong = (np.isnan(found) & cells.notna().to_numpy()) | np.isinf(found)
     if wrong.any():
         raise DataError(
-            f"the column {column!r} must hold finite numbers: got {_first(cells, wrong)}; change "
+            f"the column {column!r} must hold finite numbers: got {first(cells, wrong)}; change "
             f"or empty that cell{advice}"
         )
     return found
 
 
-def _first(cells: pd.Series, wrong: NDArray[np.bool_]) -> str:
+def first(cells: pd.Series, wrong: NDArray[np.bool_]) -> str:
     """Return the first wrong cell and its row in the file."""
     at = int(np.argmax(wrong))
     row = int(cells.index[at]) + 1
@@ -153,29 +214,3 @@ def filled(table: pd.DataFrame, column: str) -> NDArray[np.float64]:
         steps = np.arange(len(cells))
         cells = np.interp(steps, steps[~empty], cells[~empty])
     return cells
-
-
-def in_order(table: pd.DataFrame, time: str) -> pd.DataFrame:
-    """Return the rows in the order of a column of dates or numbers, without that column.
-
-    Raises:
-        DataError: A cell is neither, or two are equal.
-    """
-    import pandas as pd  # noqa: PLC0415 - slow to load
-
-    cells = table[time]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # pandas warns of a format that it does not know
-        number = pd.api.types.is_numeric_dtype(cells.dtype)
-        when = cells if number else pd.to_datetime(cells, errors="coerce")
-    if (wrong := when.isna().to_numpy()).any():
-        raise DataError(
-            f"the column {time!r} must hold a date or a number in each row: got "
-            f"{_first(cells, wrong)}"
-        )
-    if (twice := when.duplicated().to_numpy()).any():
-        raise DataError(
-            f"the column {time!r} must have another value in each row: got again "
-            f"{_first(cells, twice)}"
-        )
-    return table.iloc[np.argsort(when.to_numpy(), kind="stable")].drop(columns=time)

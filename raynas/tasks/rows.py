@@ -17,7 +17,12 @@ Rows = NDArray[np.int64]
 
 
 def divided(
-    targets: NDArray[Any], goal: Goal, seed: int, valid: float, test: float
+    targets: NDArray[Any],
+    goal: Goal,
+    seed: int,
+    valid: float,
+    test: float,
+    parts: Sequence[str] = (),
 ) -> tuple[Rows, Rows, Rows]:
     """Return the rows of the training, validation and test data, as ``Data.split`` draws them.
 
@@ -27,13 +32,22 @@ def divided(
         seed: The run's seed.
         valid: The fraction of all rows for validation.
         test: The fraction of all rows for the test.
+        parts: The part of each row, ``train``, ``valid`` or ``test``, if they are divided already;
+            a part that has no row is taken from ``train``.
 
     Raises:
         DataError: A part would be empty.
     """
     known = Split(np.arange(len(targets))[:, np.newaxis], targets)
-    parts = Data.split(known, seed=seed, valid=valid, test=test, goal=goal).parts
-    train, held, tested = (part.inputs[:, 0] for part in parts)
+    given = {part: known.take(np.flatnonzero(np.array(parts) == part)) for part in {*parts}}
+    data = Data.split(
+        given.get("train", known),
+        seed=seed,
+        valid=given.get("valid", valid),
+        test=given.get("test", test),
+        goal=goal,
+    )
+    train, held, tested = (part.inputs[:, 0] for part in data.parts)
     return train, held, tested
 
 

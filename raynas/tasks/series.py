@@ -17,7 +17,8 @@ from raynas.data import Data, Moments, Split
 from raynas.errors import ConfigError, DataError, unknown
 from raynas.goals import Regression
 from raynas.goals.metric import Mean
-from raynas.tasks.reading import filled, in_order, located, read_table, require_columns
+from raynas.tasks.ordering import in_order
+from raynas.tasks.reading import filled, located, read_table, require_columns
 from raynas.tasks.rows import check_pieces, pieces
 from raynas.tasks.task import Source
 
@@ -91,6 +92,8 @@ class Series:
                 "a series of your own needs two options, file and target (the column to predict): "
                 f"got file={self.file} and target={self.target}"
             )
+        if self.target and self.target == self.time:
+            raise ConfigError(f"target and time must be two columns: got {self.target!r} for both")
         if self.embedded not in _SEASONS:
             raise ConfigError(unknown("embedded series", self.embedded, _SEASONS))
         if min(self.length, self.horizon, self.periods) < 1:
@@ -155,9 +158,11 @@ class Series:
         require_columns(table, [name for name in (self.target, self.time) if name])
         if self.time:
             table = in_order(table, self.time)
-        others = [name for name in table.columns if name != self.target and _is_text(table[name])]
+        others = [
+            name for name in table.columns if name != self.target and not _has_numbers(table[name])
+        ]
         if others:
-            _LOG.warning("these columns hold texts and are left out: %s", ", ".join(others))
+            _LOG.warning("these columns hold no numbers and are left out: %s", ", ".join(others))
         return table.drop(columns=others)
 
     def _with_past(
@@ -255,12 +260,12 @@ def _moments(values: NDArray[np.float64]) -> Moments:
     return Moments(tuple(values.mean(0).tolist()), tuple(std.tolist()), 2)
 
 
-def _is_text(cells: pd.Series) -> bool:
+def _has_numbers(cells: pd.Series) -> bool:
     import pandas as pd  # noqa: PLC0415 - slow to load
 
-    if pd.api.types.is_numeric_dtype(cells.dtype):
+    if cells.dtype.kind in "Mm":  # dates and durations
         return False
-    return not pd.to_numeric(cells.dropna(), errors="coerce").notna().any()
+    return bool(pd.to_numeric(cells, errors="coerce").notna().any())
 
 
 def _embedded(name: str) -> pd.DataFrame:

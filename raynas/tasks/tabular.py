@@ -98,8 +98,9 @@ class Tabular:
         """
         table = self._table(source)
         target = self.target or _TARGET
-        require_columns(table, (target, *(self.categorical or ())))
+        require_columns(table, (target,))
         features = table.drop(columns=target)
+        require_columns(features, self.categorical or ())
         goal, targets, answered = self._goal(table, target)
         features = features[answered]
         categorical = self._categorical(features)

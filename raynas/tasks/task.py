@@ -48,7 +48,8 @@ class Task(Protocol):
     - ``recipe``: Fields of ``raynas.training.Recipe`` that differ from the defaults.
     - ``space``: The name of a search space, which is used unless the user gives one.
     - ``suited(data)``: Returns settings that suit the data, unless the user gives them: a mapping
-      of ``epochs``, ``scheduler`` and ``folds``. Otherwise they are 9, ``asha`` and 1.
+      of ``epochs``, ``scheduler``, ``folds`` and ``best_known``. Otherwise they are 9, ``asha``,
+      1 and none.
     - ``goal``: A ``raynas.goals.Goal``: the loss, the metrics, the objective. By default, labels
       are classified, and real numbers are predicted by regression.
     - ``fit(child, context)``: A training loop of its own; see ``raynas.data.Loop``.

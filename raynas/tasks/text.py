@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,14 +16,22 @@ from raynas.data import Data, Split
 from raynas.errors import ConfigError, DataError
 from raynas.goals import Classification, macro_f1
 from raynas.tasks import topics
+from raynas.tasks.class_folders import folders_in, parts_of
 from raynas.tasks.columns import texts as as_texts
-from raynas.tasks.pictures import is_hidden
-from raynas.tasks.reading import located, read_table, read_text, require_columns
+from raynas.tasks.reading import (
+    located,
+    read_table,
+    read_text,
+    require_columns,
+    text_files,
+)
 from raynas.tasks.rows import divided, labelled
 from raynas.tasks.task import Source
 from raynas.tasks.tokens import Tokenizer, Tokens, Words, tokens_of
 
 _LOG = logging.getLogger("raynas")
+_UNKNOWN: Final = 0.5  # a larger share of unknown words is said
+_NEEDS: Final = "text needs at least two class folders (CLASS/*.txt) in its folder"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +51,8 @@ class Text:
     Attributes:
         file: A table ``.csv``, ``.tsv``, ``.parquet`` or ``.jsonl`` with a column of texts and one
             of classes (text files may end in ``.gz``), or a folder with one folder of ``.txt``
-            files for each class. It is looked for as given, then in ``--data-dir``.
+            files for each class, which may lie in parts ``train``, ``val`` and ``test``. It is
+            looked for as given, then in ``--data-dir``.
         text: The column of the texts.
         label: The column of the classes.
         words: The largest number of known words; those that training holds most often.
@@ -76,11 +85,13 @@ class Text:
     test: float = 0.2
 
     def __post_init__(self) -> None:
-        """Check the sizes."""
+        """Check the sizes and the columns."""
         if min(self.words, self.length) < 1:
             raise ConfigError(
                 f"words and length must be at least 1: got {self.words} and {self.length}"
             )
+        if self.text == self.label:
+            raise ConfigError(f"text and label must be two columns: got {self.text!r} for both")
 
     def load(self, source: Source, seed: int) -> Data:
         """Return the texts as [texts, length] int64.
@@ -89,18 +100,18 @@ class Text:
             DataError: The file or a column is missing, there is one class only, a part would be
                 empty, or the tokenizer does not fit.
         """
-        texts, classes = self._read(source)
+        texts, classes, parts = self._read(source)
         names = sorted({*classes})
         labels = labelled(classes, names)
         goal = Classification(names=tuple(names), extra={"macro_f1": macro_f1})
-        rows = divided(labels, goal, seed, self.valid, self.test)
-        parts = [[texts[row] for row in some] for some in rows]
-        tokens = self._tokens(parts[0], source)
+        rows = divided(labels, goal, seed, self.valid, self.test, parts)
+        written = [[texts[row] for row in some] for some in rows]
+        tokens = self._tokens(written[0], source)
         train, valid, test = (
             Split(_matrix(part, tokens, self.length), labels[some])
-            for part, some in zip(parts, rows, strict=True)
+            for part, some in zip(written, rows, strict=True)
         )
-        self._say(parts[0], tokens)
+        self._say(written[0], tokens)
         size = tokens.size + 1
         return Data(
             train,
@@ -115,18 +126,18 @@ class Text:
         """Return settings: embeddings of words need more epochs than images."""
         return {"epochs": 15}
 
-    def _read(self, source: Source) -> tuple[Sequence[str], Sequence[str]]:
-        """Return the texts and their classes."""
+    def _read(self, source: Source) -> tuple[Sequence[str], Sequence[str], Sequence[str]]:
+        """Return the texts, their classes, and their parts; no parts if we divide them."""
         if self.file is None:
             pairs = [(text, group) for group, some in topics.paragraphs().items() for text in some]
         elif (path := located(self.file, source)).is_dir():
-            pairs = _folders(path)
+            return _of_folders(path)
         else:
             table = read_table(path)
             require_columns(table, (self.text, self.label))
             pairs = self._pairs(table)
         texts, classes = zip(*pairs, strict=True)
-        return texts, classes
+        return texts, classes, ()
 
     def _pairs(self, table: Any) -> list[tuple[str, str]]:
         whole = table[[self.text, self.label]].dropna()
@@ -152,6 +163,12 @@ class Text:
             100 * longer,
             self.length,
         )
+        if isinstance(tokens, Words) and (unknown := tokens.unknown(texts)) > _UNKNOWN:
+            _LOG.warning(
+                "%.0f %% of the words in the training texts are unknown, because they stand there "
+                "once; with the option 'tokenizer', a file says what the tokens are",
+                100 * unknown,
+            )
 
 
 def encode(texts: Iterable[str], card: Mapping[str, Any]) -> NDArray[np.int64]:
@@ -182,18 +199,18 @@ def _matrix(texts: Iterable[str], tokens: Tokens, length: int) -> NDArray[np.int
     return matrix
 
 
-def _folders(root: Path) -> list[tuple[str, str]]:
-    """Return the texts of the ``.txt`` files in each folder of ``root``, with its name.
+def _of_folders(root: Path) -> tuple[list[str], list[str], list[str]]:
+    """Return the texts of the ``.txt`` files in each class folder, their classes and parts.
 
     Raises:
         DataError: There are no such folders, one is empty, or a file is not UTF-8 text.
     """
-    folders = sorted(path for path in root.iterdir() if path.is_dir() and not is_hidden(path))
-    if not folders:
-        raise DataError(f"{root.absolute()} must hold a folder of .txt files for each class")
-    pairs: list[tuple[str, str]] = []
-    for folder in folders:
-        if not (files := sorted(folder.rglob("*.txt"))):
-            raise DataError(f"{folder.absolute()} must hold at least one .txt file: got none")
-        pairs += [(read_text(file), folder.name) for file in files]
-    return pairs
+    parts = parts_of(root, _NEEDS)
+    found: list[tuple[str, str, str]] = []
+    for part, place in parts.items():
+        for folder in folders_in(place):
+            if not (files := text_files(folder)):
+                raise DataError(f"{folder.absolute()} must hold at least one .txt file: got none")
+            found += [(read_text(file), folder.name, part) for file in files]
+    texts, classes, each = map(list, zip(*found, strict=True))
+    return texts, classes, each

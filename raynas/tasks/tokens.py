@@ -6,16 +6,34 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any, Final, Protocol
+from unicodedata import category, normalize
 
 from raynas.errors import ConfigError, DataError
 
-_WORD: Final = re.compile(r"\w+|[^\w\s]")
+# These scripts put no space between words: each of their characters is a word.
+_UNSPACED: Final = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff"
 # What training holds less often is unknown, so that networks learn what an unknown token means.
 _LEAST_WORDS: Final = 2
 _LEAST_CHARACTERS: Final = 3
 _UNKNOWN: Final = 0.5  # the largest share of the tokens that a tokenizer may not know
+
+
+@cache
+def _word() -> re.Pattern[str]:
+    """Return the pattern of a word, or of a punctuation mark.
+
+    Vowel signs and accents belong to their word, though Python's ``re`` leaves them out.
+    """
+    marks = "".join(c for c in map(chr, range(0x300, 0x10000)) if category(c).startswith("M"))
+    return re.compile(rf"[{_UNSPACED}][{marks}]*|(?:[^\W{_UNSPACED}][{marks}]*)+|[^\w\s]")
+
+
+def words_of(text: str) -> list[str]:
+    """Return the words and punctuation marks of a text, in lower case."""
+    return _word().findall(normalize("NFC", text).lower())
 
 
 class Tokens(Protocol):
@@ -52,9 +70,18 @@ class Words:
 
     @classmethod
     def fitted(cls, texts: Iterable[str], most: int) -> Words:
-        """Return the words that the texts hold most often, and twice or more."""
-        counts = Counter(word for text in texts for word in _WORD.findall(text.lower()))
+        """Return the words that the texts hold most often, and twice or more.
+
+        Raises:
+            DataError: There is none.
+        """
+        counts = Counter(word for text in texts for word in words_of(text))
         often = [word for word, n in counts.most_common(most) if n >= _LEAST_WORDS]
+        if not often:
+            raise DataError(
+                "the training texts must hold a word twice or more: each of their "
+                f"{len(counts)} different words stands there once"
+            )
         return cls(tuple(often))
 
     @property
@@ -64,7 +91,12 @@ class Words:
 
     def ids(self, text: str) -> list[int]:
         """Return the numbers of the words of a text."""
-        return [self._number.get(word, 0) for word in _WORD.findall(text.lower())]
+        return [self._number.get(word, 0) for word in words_of(text)]
+
+    def unknown(self, texts: Iterable[str]) -> float:
+        """Return the share of the words of texts that are unknown."""
+        ids = [one for text in texts for one in self.ids(text)]
+        return ids.count(0) / max(1, len(ids))
 
     def card(self) -> dict[str, Any]:
         """Return the words."""
@@ -88,10 +120,19 @@ class Characters:
 
     @classmethod
     def fitted(cls, text: str) -> Characters:
-        """Return the characters of a text that it holds three times or more."""
-        return cls(
-            "".join(sorted(one for one, n in Counter(text).items() if n >= _LEAST_CHARACTERS))
-        )
+        """Return the characters of a text that it holds three times or more.
+
+        Raises:
+            DataError: There is none.
+        """
+        counts = Counter(text)
+        often = sorted(one for one, n in counts.items() if n >= _LEAST_CHARACTERS)
+        if not often:
+            raise DataError(
+                "the training part must hold a character three times or more: got "
+                f"{len(text)} characters, {len(counts)} of them different"
+            )
+        return cls("".join(often))
 
     @property
     def size(self) -> int:

@@ -15,6 +15,10 @@ Norm = tuple[Tensor, Tensor] | None
 """The mean of an input, and one over its standard deviation; none for ids."""
 
 
+Batch = tuple[Any, Any]
+"""Inputs and targets, each a tensor or a tree of tensors."""
+
+
 class Batches(Protocol):
     """The examples of a split, which come in batches on the training device."""
 
@@ -26,6 +30,11 @@ class Batches(Protocol):
     @property
     def device(self) -> torch.device:
         """The training device."""
+        ...
+
+    @property
+    def repeatable(self) -> bool:
+        """Whether ``training`` yields the same batches in any process."""
         ...
 
     def steps(self, batch_size: int) -> int:

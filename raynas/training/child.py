@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
-from raynas.errors import SpaceError, TrialError
+from raynas.errors import SpaceError, TrialError, shown
 from raynas.space import Architecture
 
 Build = Callable[[Architecture], nn.Module]
@@ -33,7 +33,7 @@ def built(build: Build, architecture: Architecture, inputs: Callable[[], Any]) -
     except (ValueError, SpaceError) as error:
         raise TrialError(f"the network cannot be built: {error}") from error
     if not isinstance(child, nn.Module):
-        raise TrialError(f"build must return a torch.nn.Module, it returned {child!r}")
+        raise TrialError(f"build must return a torch.nn.Module, it returned {shown(child)}")
     if _lazy(child):
         _give_shapes(child, inputs())
     _write_out(child)

@@ -73,6 +73,11 @@ class Examples:
         found: torch.device = first(self.inputs).device
         return found
 
+    @property
+    def repeatable(self) -> bool:
+        """Whether any process gets the same batches, which it does."""
+        return True
+
     def take(self, rows: Any) -> tuple[Any, Any]:
         """Return inputs, before normalisation, and targets at ``rows``."""
         return mapped(lambda tensor: tensor[rows], (self.inputs, self.targets))  # type: ignore[no-any-return]

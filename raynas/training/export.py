@@ -36,7 +36,7 @@ class Predictions(nn.Module):
         """
         super().__init__()
         self.child = child
-        self._goal = goal
+        self.goal = goal
         self._count = len(norms)
         for at, norm in enumerate(norms):
             mean, scale = norm or (None, None)
@@ -45,10 +45,13 @@ class Predictions(nn.Module):
 
     def forward(self, inputs: Any) -> Any:
         """Return the predictions, such as logits, for a batch of inputs, float32 or int64."""
+        outputs = self.child(self.normal(inputs))
+        return outputs if self.goal is None else self.goal.predictions(outputs)
+
+    def normal(self, inputs: Any) -> Any:
+        """Return the inputs as the child takes them."""
         numbers = iter(range(self._count))
-        normal = mapped(lambda tensor: self._normal(tensor, next(numbers)), inputs)
-        outputs = self.child(normal)
-        return outputs if self._goal is None else self._goal.predictions(outputs)
+        return mapped(lambda tensor: self._normal(tensor, next(numbers)), inputs)
 
     def _normal(self, inputs: Tensor, at: int) -> Tensor:
         mean, std = getattr(self, f"mean{at}"), getattr(self, f"std{at}")
@@ -64,7 +67,7 @@ def weights(child: nn.Module) -> Exported:
     """
     state = child.state_dict()
     try:
-        return Exported({WEIGHTS: _safe(state)})
+        return Exported({WEIGHTS: save(safe(state))})
     except Exception as error:  # noqa: BLE001 - a child's own code makes the state
         why = f"safetensors cannot hold them: {type(error).__name__}: {error}"
     try:
@@ -75,11 +78,16 @@ def weights(child: nn.Module) -> Exported:
         return Exported({}, f"{why}; nor can torch.save: {type(error).__name__}: {error}")
 
 
-def _safe(state: Mapping[str, Any]) -> bytes:
+def safe(state: Mapping[str, Any]) -> dict[str, Tensor]:
+    """Return a state as safetensors can hold it: each tensor by itself, on the CPU.
+
+    Raises:
+        TypeError: Something in it is no tensor.
+    """
     if others := [name for name, part in state.items() if not isinstance(part, Tensor)]:
         raise TypeError(f"it holds tensors alone, and not {', '.join(others)}")
     contiguous = torch.contiguous_format
-    return save({name: part.cpu().clone(memory_format=contiguous) for name, part in state.items()})
+    return {name: part.cpu().clone(memory_format=contiguous) for name, part in state.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +114,12 @@ def interface(data: Data | LoopData) -> Interface:
     return Interface(batches.raw(2), batches.norms, data.goal)
 
 
+def predictions_of(child: nn.Module, found: Interface) -> Predictions:
+    """Return a child with its normalisation, on the CPU, in evaluation mode."""
+    child = child.cpu().to(memory_format=torch.contiguous_format).eval()
+    return Predictions(child, found.goal, found.norms).eval()
+
+
 def program(child: nn.Module, data: Data | LoopData) -> Exported:
     """Return ``network.pt2``, for ``torch.export.load``: the network with its normalisation.
 
@@ -113,23 +127,29 @@ def program(child: nn.Module, data: Data | LoopData) -> Exported:
     ``forward`` depends on values or works for one batch size only.
     """
     try:
-        child = child.cpu().to(memory_format=torch.contiguous_format).eval()
         found = interface(data)
         if found.inputs is None:
             return Exported({}, "the task has no example of the network's inputs")
-        network = Predictions(child, found.goal, found.norms)
-        content = _program(network.eval(), found.inputs)
+        program = traced_program(predictions_of(child, found), found.inputs)
+        content = saved(program)
     except Exception as error:  # noqa: BLE001 - what torch.export raises is not documented
         return Exported({}, f"{type(error).__name__}: {error}")
     return Exported({PROGRAM: content})
 
 
-def _program(network: nn.Module, example: Any) -> bytes:
-    batch = torch.export.Dim("batch", min=1)
+def saved(program: torch.export.ExportedProgram) -> bytes:
+    """Return a program as the contents of a file for ``torch.export.load``."""
     file = io.BytesIO()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch.export warns of its own internals
-        shapes = mapped(lambda _: {0: batch}, example)
-        program = torch.export.export(network, (example,), dynamic_shapes=(shapes,))
         torch.export.save(program, file)
     return file.getvalue()
+
+
+def traced_program(network: nn.Module, example: Any) -> torch.export.ExportedProgram:
+    """Return a network as a program for batches of any size; torch says what it cannot export."""
+    batch = torch.export.Dim("batch", min=1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch.export warns of its own internals
+        shapes = mapped(lambda _: {0: batch}, example)
+        return torch.export.export(network, (example,), dynamic_shapes=(shapes,))

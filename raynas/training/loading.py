@@ -90,6 +90,11 @@ class Loaded:
         """No normalisation: a data set normalises its examples itself."""
         return [None for _ in leaves(self.raw(1))]
 
+    @property
+    def repeatable(self) -> bool:
+        """Whether the order of the examples is that of raynas, and not that of the data set."""
+        return self._numbered and not self.data.batched
+
     def check(self, recipe: Recipe) -> None:
         """Check that the recipe's augmentation can be used.
 

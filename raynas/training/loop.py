@@ -18,11 +18,13 @@ from torch import nn
 
 from raynas.data import Loop
 from raynas.errors import TrialError
+from raynas.goals.metric import is_name
 from raynas.training.batches import Batches
 from raynas.training.inherit import grouping, inherit
 from raynas.training.learner import Epoch
 from raynas.training.loop_context import LoopContext, Restored
 from raynas.training.loop_thread import in_thread
+from raynas.training.peers import ALONE
 from raynas.training.recording import not_recorded
 
 _ENDED: Final = "ended_after"  # the number of epochs after which a loop ended by itself
@@ -62,15 +64,20 @@ class OwnLoop:
         """Run the loop to its next report.
 
         Raises:
-            TrialError: It ended without a report, or reported something else than numbers.
+            TrialError: It ended without a report, or reported something else than numbers; or all
+                processes of the trial do the same work.
+            PeerError: Another process is gone, or has another checkpoint.
         """
         started = time.perf_counter()
         if not self._ended:
             if self._reports is None:
+                self.context.together.check_epoch(self.epoch)
+                self.context.together.send(self.child)
                 self.context.begin(self.epoch)
                 self._reports = self._begun()
             reported = next(self._reports, None)
             self._note()
+            self._check_divided()
             if reported is None:
                 self._end()
             else:
@@ -95,6 +102,15 @@ class OwnLoop:
             self.notices.append(
                 "continues with the weights of its checkpoint only, because its loop uses none of "
                 "context.epochs(), context.track(...) and context.checkpoint"
+            )
+
+    def _check_divided(self) -> None:
+        if self.context.idle:
+            raise TrialError(
+                f"the loop must share its work among the {self.context.together.count} workers of "
+                "a trial, and it does not ask for context.peers: train on "
+                "context.peers.part(batch) and call context.peers.mean_gradients(...) before each "
+                "step, or leave workers_per_trial out"
             )
 
     def _end(self) -> None:
@@ -138,6 +154,7 @@ class OwnLoop:
         """
         if self._loop.test is None:
             return dict(self._last)
+        self.context.together = ALONE  # the other processes have ended
         return _numbers(self._loop.test(self.child, self.context))
 
     def close(self) -> None:
@@ -163,7 +180,10 @@ def _numbers(reported: Any) -> dict[str, float]:
             "a loop must report metrics by name, such as {'val_loss': 0.5}: "
             f"got {reported!r:.80}"
         )
-    return {str(name): _number(str(name), value) for name, value in reported.items()}
+    for name in reported:
+        if not is_name(name):
+            raise TrialError(f"the name of a metric must be printable text, got {name!r:.80}")
+    return {name: _number(name, value) for name, value in reported.items()}
 
 
 def _number(name: str, value: Any) -> float:

@@ -19,6 +19,7 @@ from raynas.errors import TrialError
 from raynas.rng import seed_dropout, training_seed
 from raynas.space import Architecture
 from raynas.training.batches import Batches
+from raynas.training.peers import ALONE, Peers
 from raynas.training.recipe import Recipe
 from raynas.training.recording import Recorded, recorder_for
 
@@ -54,6 +55,7 @@ class LoopContext:
             validation data) gives the data in batches on the device.
         final: Whether this is the winner's training, for which validation data may be used.
         epoch: Epochs trained so far.
+        together: The processes that train the child; a loop asks for them as ``peers``.
         inherited: The share of the child's parameters that were inherited from another trial.
     """
 
@@ -66,18 +68,39 @@ class LoopContext:
     batches: Callable[[str], Batches]
     final: bool = False
     epoch: int = 0
+    together: Peers = ALONE
     inherited: float = 0.0
     restored: Restored | None = None
     _tracked: dict[str, Any] = field(default_factory=dict)
     _recorded: list[Recorded] = field(default_factory=list)
     _kept: Path | None = None
     _used: bool = False
+    _divided: bool = False
     _reporter: Callable[[Mapping[str, Any]], bool] | None = None
 
     def begin(self, epoch: int) -> None:
         """Seed all global generators for the epochs from ``epoch`` on."""
         self.epoch = epoch
         _seed_all(self.seed, epoch)
+
+    @property
+    def peers(self) -> Peers:
+        """The processes that train the child together, and what they exchange.
+
+        With one process, all its methods may be called, and change nothing. With several, each
+        runs the loop on a copy of the child: ``peers.part(batch)`` gives the own part of a batch,
+        and ``peers.mean_gradients(child.parameters())`` belongs before each step of an optimizer.
+        The processes have joined torch's default process group, so that
+        ``DistributedDataParallel`` can be used, too, with ``peers.rank`` and ``peers.count``.
+        Only process 0 reports and saves.
+        """
+        self._divided = True
+        return self.together
+
+    @property
+    def idle(self) -> bool:
+        """Whether there are several processes, and the loop does not know of them."""
+        return self.together.count > 1 and not self._divided
 
     def epochs(self) -> Iterator[int]:
         """Yield the number of each epoch that is left, counted from 0.

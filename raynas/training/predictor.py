@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -15,9 +13,13 @@ from torch import Tensor
 
 from raynas.errors import DataError, RunError
 from raynas.goals.metric import joined
-from raynas.options import local_path
+from raynas.json_text import parsed
+from raynas.storage import Location, location, store_of
+from raynas.training.program import load_program
 from raynas.trees import first, mapped, named_leaves
 
+_CARD: Final = "architecture.json"
+_PROGRAM: Final = "network.pt2"
 _AT_ONCE: Final = 1000  # examples
 _BEYOND: Final = 0.1  # values may be outside the training range by this share of it
 _FEW: Final = 0.05  # this share of the values may be farther outside
@@ -25,37 +27,37 @@ _NARROW: Final = 0.1  # values that span less than this share of the range have 
 _ENOUGH: Final = 10  # at least so many values per channel or feature show their span
 
 
-def load_winner(folder: Path | str) -> Predictor:
+def load_winner(folder: Location | str) -> Predictor:
     """Return the winner of a run, ready to predict.
 
     Args:
-        folder: The run folder, or the folder ``winner`` in it.
+        folder: The run folder, the folder ``winner`` in it, or an export.
 
     Raises:
         RunError: There is no winner, or torch could not export it.
     """
-    folder = local_path("the run folder", folder)
-    home = folder if (folder / "architecture.json").is_file() else folder / "winner"
+    folder = location("the run folder", folder)
+    home = folder if _CARD in store_of(folder).names() else folder / "winner"
+    store = store_of(home)
     try:
-        card = json.loads((home / "architecture.json").read_text(encoding="utf-8"))
+        card = parsed(store.read(_CARD))
+        if not isinstance(card, dict):
+            raise ValueError("it must be a JSON object")  # noqa: TRY301, TRY004 - told below
     except (OSError, ValueError) as error:
-        raise RunError(
-            f"{folder} holds no winner: {home / 'architecture.json'}: {error}"
-        ) from error
+        raise RunError(f"{folder} holds no winner: {home / _CARD}: {error}") from error
     if "input" not in card:
         raise RunError(
-            f"{home / 'architecture.json'} does not say what inputs the network expects: an "
+            f"{home / _CARD} does not say what inputs the network expects: an "
             "older version of raynas wrote it; load network.pt2 with torch.export.load instead"
         )
-    if not (home / "network.pt2").is_file():
+    if _PROGRAM not in store.names():
         raise RunError(
-            f"{home} holds no network.pt2: torch could not export this network; build it with "
-            "the space and load weights.safetensors"
+            f"{home} holds no network.pt2: torch could not export this network; run model.py of "
+            "an export yourself (from model import load), or build it with the space and load "
+            "weights.safetensors"
         )
-    with warnings.catch_warnings():
-        # Some versions of torch warn of their own way to read the file.
-        warnings.filterwarnings("ignore", "The given buffer is not writable")
-        program = torch.export.load(home / "network.pt2")
+    with store.open(_PROGRAM) as file:
+        program = load_program(file, f"{home}/{_PROGRAM}")
     return Predictor(program.module(), card)
 
 

@@ -13,6 +13,7 @@ from raynas.goals.outputs import described
 from raynas.training.mixing import Mixed
 from raynas.training.optimizers import Optimizer
 from raynas.training.optimizers.optimizer import Rate
+from raynas.training.peers import ALONE, Peers
 from raynas.training.precision import precision_of
 from raynas.trees import first, mapped
 
@@ -20,11 +21,17 @@ from raynas.trees import first, mapped
 class TrainingStep:
     """Computes the loss and its gradients, and changes the weights.
 
-    Nothing here waits for the device, and the learning rate may be a tensor.
+    With one process, nothing here waits for the device, and the learning rate may be a tensor.
+    With several, each computes the loss and the gradients of its part of a batch.
     """
 
     def __init__(
-        self, child: nn.Module, goal: Goal, optimizer: Optimizer, device: torch.device
+        self,
+        child: nn.Module,
+        goal: Goal,
+        optimizer: Optimizer,
+        device: torch.device,
+        peers: Peers = ALONE,
     ) -> None:
         """Prepare.
 
@@ -33,9 +40,11 @@ class TrainingStep:
             goal: What is learnt.
             optimizer: The optimizer of its parameters; its recipe is that of the training.
             device: The training device.
+            peers: The processes that train the network together.
         """
         self._child = child
         self._goal = goal
+        self._peers = peers
         self._optimizer = optimizer
         self._recipe = optimizer.recipe
         self._forward: Any = torch.compile(child) if self._recipe.compile else child
@@ -50,15 +59,22 @@ class TrainingStep:
             targets: Its targets.
             lr: The learning rate; none to keep the gradients for the next batch.
 
+        Returns:
+            With several processes, a number whose mean over them is the mean loss.
+
         Raises:
             SpaceError: The loss is not one number with a gradient.
+            DataError: Several processes cannot divide the batch.
         """
+        size = len(first(targets))
+        (inputs, targets), factor = self._peers.part((inputs, targets), self._goal)
         with self._precision:
             loss = loss_of(self._goal, self._forward(inputs), targets)
+        if self._peers.count > 1:
+            loss = loss * factor
         if self._recipe.accumulate == 1:
             torch.autograd.backward(loss)
         else:
-            size = len(first(targets))
             torch.autograd.backward(loss * size)
             self._waiting += size
         if lr is not None:
@@ -66,7 +82,12 @@ class TrainingStep:
         return loss.detach()
 
     def change(self, lr: Rate) -> None:
-        """Change the weights by the gradients so far; parameters without one stay."""
+        """Change the weights by the gradients so far; parameters without one stay.
+
+        Raises:
+            TrialError: Several processes have gradients of different weights.
+        """
+        self._peers.mean_gradients(self._child.parameters())
         if self._waiting:
             gradients = [one.grad for one in self._child.parameters() if one.grad is not None]
             if gradients:

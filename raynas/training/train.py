@@ -15,42 +15,27 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import nn
 
 from raynas.errors import TrialError
-from raynas.goals.metric import Mean, Metric, new_metrics, value_of
-from raynas.rng import epoch_generator, host_rng, seed_dropout
-from raynas.training.batches import Batches
+from raynas.rng import epoch_generator, host_rng, noise_rng, seed_dropout
+from raynas.training.batches import Batch, Batches
 from raynas.training.ema import Ema
 from raynas.training.inherit import grouping, in_common, inherit
 from raynas.training.learner import Epoch
 from raynas.training.memory import memory_fails
 from raynas.training.mixing import mixed
 from raynas.training.optimizers import moments_in, optimizer_of
+from raynas.training.peers import ALONE, Peers
 from raynas.training.recipe import Recipe
 from raynas.training.recording import Recorded, not_recorded, recorder_for
+from raynas.training.scores import Scores, scored
 from raynas.training.step import ScoringStep, TrainingStep
 from raynas.training.stopping import EarlyStopping
 from raynas.trees import first
-
-__all__ = ["Epoch", "Training", "evaluate", "memory_fails"]
-
-
-@dataclass(frozen=True, slots=True)
-class Scores:
-    """The scores of a child on some examples.
-
-    Attributes:
-        metrics: The mean ``loss`` and the metrics of the goal.
-        errors: Their standard errors by the sampling of the examples, where they are known.
-    """
-
-    metrics: Mapping[str, float]
-    errors: Mapping[str, float]
 
 
 class Training:
@@ -59,7 +44,7 @@ class Training:
     Seed the weights (``raynas.rng.seed_weights``) before building the child.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a training is
         self,
         child: nn.Module,
         examples: Batches,
@@ -68,6 +53,7 @@ class Training:
         epochs: int,
         seed: int,
         valid: Batches | None = None,
+        peers: Peers = ALONE,
     ) -> None:
         """Prepare to train.
 
@@ -79,6 +65,7 @@ class Training:
             epochs: The full length of training, for the schedule of the learning rate.
             seed: The training seed.
             valid: The examples that the child is scored on after every epoch, if any.
+            peers: The processes that train the child together; each has one of these objects.
 
         Raises:
             ConfigError: The recipe augments images, and the examples are not images; or torch
@@ -91,6 +78,7 @@ class Training:
         self.examples = examples
         self.goal = examples.goal.for_training(recipe.label_smoothing)
         self.recipe = recipe
+        self.peers = peers
         self.epochs = epochs
         self.seed = seed
         self.epoch = 0
@@ -99,7 +87,7 @@ class Training:
         self._noted = False
         self._lr = recipe.lr
         self._optimizer = optimizer_of(self.child, recipe)
-        self._step = TrainingStep(self.child, self.goal, self._optimizer, self.device)
+        self._step = TrainingStep(self.child, self.goal, self._optimizer, self.device, peers)
         self._train, self._score = self._recorded()
         self._ema = Ema(self.child, recipe.ema) if recipe.ema else None
         self._stopping = EarlyStopping(recipe.patience)
@@ -107,11 +95,13 @@ class Training:
     def _recorded(self) -> tuple[Recorded, Recorded]:
         """Return the steps of training and scoring, recorded where that is possible.
 
-        Batches whose gradients are added up, and what torch has compiled, are not recorded.
+        Batches whose gradients are added up, what torch has compiled, and what processes exchange
+        are not recorded.
         """
         recipe, child, goal = self.recipe, self.child, self.examples.goal
         recorder = recorder_for(self.device) if recipe.cuda_graphs else None
-        training = None if recipe.compile or recipe.accumulate > 1 else recorder
+        several = recipe.accumulate > 1 or self.peers.count > 1
+        training = None if recipe.compile or several else recorder
         score = ScoringStep(child, goal, self.device, recipe.precision)
         return (
             Recorded(self._step, (child, self.goal, self._optimizer), training),
@@ -122,11 +112,13 @@ class Training:
     def step(self) -> Epoch:
         """Train for one epoch, then score the child on ``valid`` if there is such data.
 
-        After the training has ended early, return the results of its best epoch.
+        Of several processes, process 0 scores the child, and the others get its scores. After the
+        training has ended early, return the results of its best epoch.
 
         Raises:
             TrialError: A loss is not finite, or memory ran out.
             SpaceError: The child's output has the wrong shape.
+            PeerError: Another process is gone, or has another checkpoint.
         """
         started = time.perf_counter()
         if self._stopping.ended:
@@ -136,7 +128,7 @@ class Training:
         self.epoch += 1
         errors: dict[str, float] = {}
         if self.valid is not None:
-            scores = scored(self.child, self._score, self.valid)
+            scores = self._scores(self.valid)
             metrics |= {f"val_{name}": value for name, value in scores.metrics.items()}
             errors = {f"val_{name}": value for name, value in scores.errors.items()}
         for name, value in metrics.items():
@@ -151,15 +143,19 @@ class Training:
         every = self.recipe.accumulate
         steps = math.ceil(self.examples.steps(self.recipe.batch_size) / every)
         count, total = 0, torch.zeros((), device=self.device)
+        self.peers.check_epoch(self.epoch)
+        noise = noise_rng(self.seed, self.epoch)
         seed_dropout(self.seed, self.epoch)
         with self._ema.training() if self._ema else nullcontext():
+            self.peers.send(self.child)
             self.child.train()
             self._train.begin()
             left = 0  # batches since the last change of the weights
             for at, (inputs, targets) in enumerate(self._batches()):
                 self._lr = self._rate(at // every, steps)
                 left = (at + 1) % every
-                loss = self._train(inputs, targets, None if left else self._lr)
+                with self.peers.noise(noise):
+                    loss = self._train(inputs, targets, None if left else self._lr)
                 if not left:
                     self._average()
                 size = len(first(targets))
@@ -168,7 +164,16 @@ class Training:
             if left:
                 self._step.change(self._lr)
                 self._average()
-        return total.item() / count
+            self.peers.mean_statistics(self.child)
+        if self._ema:
+            self.peers.mean_statistics(self.child)  # which has the average now
+        return self.peers.total([total.item() / count])[0] / self.peers.count
+
+    def _scores(self, examples: Batches) -> Scores:
+        """Return what process 0 finds, in all processes."""
+        own = scored(self.child, self._score, examples) if self.peers.rank == 0 else None
+        scores: Scores = self.peers.told(own)
+        return scores
 
     def _note(self) -> None:
         """Note, once, why a step is not recorded."""
@@ -177,10 +182,12 @@ class Training:
             self._noted = True
             self.notices.append(not_recorded(reason))
 
-    def _batches(self) -> Iterator[tuple[Any, Any]]:
-        """Return the batches of the next epoch."""
+    def _batches(self) -> Iterator[Batch]:
+        """Return the batches of the next epoch, the same in all processes."""
         generator = epoch_generator(self.seed, self.epoch, self.device)
         batches = self.examples.training(self.recipe, generator)
+        if self.peers.count > 1 and not self.examples.repeatable:
+            batches = self.peers.sent(batches, self.device)
         return mixed(batches, self.recipe, host_rng(generator)) if self.recipe.mixes else batches
 
     def _rate(self, step: int, steps: int) -> float:
@@ -266,47 +273,3 @@ class Training:
         if self._ema:
             self._ema.begin()
         return share
-
-
-def evaluate(child: nn.Module, examples: Batches, precision: str = "auto") -> Scores:
-    """Return the scores of a child on examples that it was not trained on.
-
-    Args:
-        child: The network.
-        examples: The examples.
-        precision: As in the recipe.
-
-    Raises:
-        TrialError: Memory ran out.
-        SpaceError: The child's output has the wrong shape.
-        ConfigError: A metric is not one number.
-    """
-    step = ScoringStep(child, examples.goal, examples.device, precision)
-    return scored(child, Recorded(step, (), None), examples)
-
-
-@memory_fails()
-@torch.inference_mode()
-def scored(child: nn.Module, step: Recorded, examples: Batches) -> Scores:
-    """Return the scores of a child by its scoring step, as ``evaluate`` does."""
-    losses = Mean(lambda losses, _: losses, examples.goal.weight)
-    metrics = new_metrics(examples.goal.metrics())
-    child.eval()
-    step.begin()
-    for inputs, targets in examples.scoring():
-        of_each, predictions = step(inputs, targets)
-        losses.update(of_each, targets)
-        for metric in metrics.values():
-            metric.update(predictions, targets)
-    everything: dict[str, Metric] = {"loss": losses, **metrics}
-    errors = {name: standard_error(metric) for name, metric in everything.items()}
-    return Scores(
-        {name: value_of(name, metric) for name, metric in everything.items()},
-        {name: error for name, error in errors.items() if error is not None},
-    )
-
-
-def standard_error(metric: Any) -> float | None:
-    """Return the standard error of a metric's value; none if it is unknown."""
-    known = getattr(metric, "standard_error", None)
-    return known() if callable(known) else None

@@ -1,5 +1,6 @@
 """Proposals, events, trials, and the history of a run."""
 
+from raynas.trial.constraint import Constraint, check_together, violation
 from raynas.trial.events import (
     Cause,
     Event,
@@ -12,6 +13,7 @@ from raynas.trial.events import (
     Proposal,
     Remedy,
     Report,
+    Resized,
     Resumed,
     Retried,
     Screening,
@@ -20,11 +22,13 @@ from raynas.trial.events import (
 )
 from raynas.trial.history import History
 from raynas.trial.reports import Reports
+from raynas.trial.score import Score
 from raynas.trial.trial import Losses, Session, Trial
 from raynas.trial.winner import Winner, WinnerEpoch
 
 __all__ = [
     "Cause",
+    "Constraint",
     "Event",
     "Failed",
     "Fault",
@@ -38,8 +42,10 @@ __all__ = [
     "Remedy",
     "Report",
     "Reports",
+    "Resized",
     "Resumed",
     "Retried",
+    "Score",
     "Screening",
     "Session",
     "Started",
@@ -47,4 +53,6 @@ __all__ = [
     "TrialEvent",
     "Winner",
     "WinnerEpoch",
+    "check_together",
+    "violation",
 ]

@@ -16,6 +16,7 @@ from raynas.trial.events import (
     Finished,
     Opened,
     Report,
+    Resized,
     Resumed,
     Retried,
     Screening,
@@ -28,6 +29,7 @@ _EVENTS: Final = MappingProxyType(
         kind.__name__.lower(): kind
         for kind in (
             Opened,
+            Resized,
             Started,
             Report,
             Finished,
@@ -39,6 +41,8 @@ _EVENTS: Final = MappingProxyType(
         )
     }
 )
+_UNSCREENED: Final = Screening()
+_UNSCREENED_DATA: Final = asdict(_UNSCREENED)
 
 
 def to_data(event: Event) -> dict[str, Any]:
@@ -69,8 +73,13 @@ def from_data(data: Mapping[str, Any]) -> Event:
     kind = _EVENTS[name]
     if kind is Started:
         values["architecture"] = Architecture.from_data(values["architecture"])
-        values["screening"] = Screening(**values["screening"])
+        values["screening"] = _screening(values["screening"])
         values["fault"] = Fault(**values["fault"]) if values["fault"] else None
     elif kind is Winner:
         values["front"] = tuple(values.get("front", ()))
     return kind(**values)
+
+
+def _screening(data: Mapping[str, Any]) -> Screening:
+    """Return a screening; all trials of a run without proxies share one."""
+    return _UNSCREENED if data == _UNSCREENED_DATA else Screening(**data)

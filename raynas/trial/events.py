@@ -16,9 +16,9 @@ ScreeningMode = Literal["", "chosen", "blind", "off"]
 Cause = Literal["architecture", "circumstances", "part"]
 """Who is to blame for a failure: the architecture, so that the same network would fail again; the
 trial's circumstances, such as a worker that was lost; or a part of the run: a scheduler or a proxy
-raised. Only the first is remembered of a network."""
+raised, or a probe could not measure. Only the first is remembered of a network."""
 
-Remedy = Literal["gpu", "node", "worker"]
+Remedy = Literal["gpu", "node", "other_node", "worker"]
 """What a trial gets when it is tried again: a whole GPU, a whole node, or a worker that has not
 trained anything before."""
 
@@ -96,6 +96,8 @@ class Proposal:
         screening: How zero-cost proxies screened it.
         fault: Why it should not be trained, if that is known: the trial then fails at once.
         division: The number of the division into training and validation data; 0 for the task's.
+        random: Whether it was drawn from the space's prior, whatever scores earlier trials have.
+            These trials show what random search would find.
     """
 
     architecture: Architecture
@@ -108,6 +110,7 @@ class Proposal:
     screening: Screening = Screening()
     fault: Fault | None = None
     division: int = 0
+    random: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +125,21 @@ class Opened:
 
     at: float
     slots: int = 1
+    gpus: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Resized:
+    """The cluster has grown or shrunk, so another number of trials runs at once.
+
+    Attributes:
+        at: The time, as in ``Started``.
+        slots: How many trials run at once.
+        gpus: GPUs per trial.
+    """
+
+    at: float
+    slots: int
     gpus: float = 0.0
 
 
@@ -144,6 +162,7 @@ class Started:
         replaces: The stopped trial that it replaces, if any: that trial is never resumed.
         fault: Why it is not trained, as in ``Proposal``.
         division: As in ``Proposal``.
+        random: As in ``Proposal``.
     """
 
     number: int
@@ -160,6 +179,7 @@ class Started:
     replaces: int | None = None
     fault: Fault | None = None
     division: int = 0
+    random: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,6 +242,7 @@ class Failed:
         seconds: The time spent on it since its last report, or since it began; 0 if unknown, for
             example if the worker was lost.
         worker: The process in which it failed, if known.
+        refused: Whether it was not trained, because it breaks a constraint.
     """
 
     number: int
@@ -233,6 +254,7 @@ class Failed:
     at: float = 0.0
     seconds: float = 0.0
     worker: str = ""
+    refused: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,6 +268,7 @@ class Retried:
         at: The time, as in ``Started``.
         seconds: The time that was lost, as in ``Failed``.
         worker: The process of the trial, if known.
+        epoch: The epochs that the trial had trained.
     """
 
     number: int
@@ -254,6 +277,7 @@ class Retried:
     at: float = 0.0
     seconds: float = 0.0
     worker: str = ""
+    epoch: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,4 +295,4 @@ class Resumed:
 
 Outcome = Finished | Failed
 TrialEvent = Started | Report | Finished | Failed | Retried | Resumed | WinnerEpoch | Winner
-Event = Opened | TrialEvent
+Event = Opened | Resized | TrialEvent

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from copy import copy
+from dataclasses import dataclass, field, fields, replace
+from typing import Final
 
 from raynas.errors import JournalError
+from raynas.trial.constraint import Constraint, violation
 from raynas.trial.events import (
     Event,
     Failed,
@@ -14,15 +17,18 @@ from raynas.trial.events import (
     Objective,
     Opened,
     Report,
+    Resized,
     Resumed,
     Retried,
     Started,
 )
 from raynas.trial.reached import Reached, Reporters
+from raynas.trial.score import Score
 from raynas.trial.trial import Losses, Session, Trial
 from raynas.trial.winner import Winner, WinnerEpoch
 
-_Rank = tuple[int, Losses, int]
+_Rank = tuple[int, float, Losses, int]
+_OF_WINNER: Final = (WinnerEpoch, Winner)
 
 
 @dataclass(slots=True)
@@ -45,6 +51,8 @@ class History:
         winner_epoch: How far the training of a winner is that is not tested yet.
         sessions: When processes worked on the run, in their order.
         last: The last event; none before the first.
+        constraints: The limits that metrics must keep.
+        best_known: The best value of the first objective that there can be; none if unknown.
     """
 
     objectives: tuple[Objective, ...] = (Objective(),)
@@ -57,12 +65,14 @@ class History:
     winner_epoch: WinnerEpoch | None = None
     sessions: list[Session] = field(default_factory=list)
     last: Event | None = None
+    constraints: tuple[Constraint, ...] = ()
+    best_known: float | None = None
     _running: dict[int, None] = field(default_factory=dict)
     _same: defaultdict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
     _at: defaultdict[int, Reporters] = field(default_factory=lambda: defaultdict(Reporters))
     _place: dict[int, int] = field(default_factory=dict)  # in finished, by number
     _cut: dict[int, None] = field(default_factory=dict)
-    _answered: int = 0
+    _untrained: int = 0
     _best: Trial | None = None
 
     @property
@@ -77,8 +87,8 @@ class History:
 
     @property
     def trained(self) -> int:
-        """How many trials were or are being trained, without those answered by earlier trials."""
-        return len(self.trials) - self._answered
+        """How many trials were or are being trained; not those that were answered or refused."""
+        return len(self.trials) - self._untrained
 
     @property
     def networks(self) -> int:
@@ -89,13 +99,22 @@ class History:
     def best(self) -> Trial | None:
         """The trial with the least loss among those trained the longest.
 
-        If trials are equal by the first objective, the second one decides, and so on; so no trial
-        dominates it. Of fully equal trials it is the earliest.
+        A trial that breaks constraints less comes first, so those that keep all come before the
+        others. If trials are equal by the first objective, the second one decides, and so on; so
+        no trial dominates it. Of fully equal trials it is the earliest.
 
         A trial is compared only with trials of the same length: a lucky score after three epochs
         does not beat a score after thirty. A trial that failed after it was resumed is left out.
         """
         return self._best
+
+    def regret(self, value: float) -> float | None:
+        """Return how far a value of the first objective is from the best one; none if unknown."""
+        if self.best_known is None:
+            return None
+        first = self.objectives[0]
+        own, best = (first.loss({first.metric: one}) for one in (value, self.best_known))
+        return own - best
 
     def same(self, identity: str) -> Iterable[Trial]:
         """Return the trials of one identity, in the order they started."""
@@ -106,9 +125,18 @@ class History:
         return self.trials[self._same[identity][0]]
 
     def at(self, epoch: int) -> Reached:
-        """Return the losses of every trial that reported after ``epoch``, in order of reports."""
+        """Return the scores of every trial that reported after ``epoch``, in order of reports."""
         reporters = self._at.get(epoch) or Reporters()
-        return Reached(epoch, reporters, self.trials, self.objectives)
+        return Reached(epoch, reporters, self.trials, self.objectives, self.constraints)
+
+    def copy(self) -> History:
+        """Return the history as it is now, for another thread; what comes later is not in it."""
+        copied = copy(self)
+        for one in fields(self):
+            value = getattr(self, one.name)
+            if isinstance(value, list | dict):
+                setattr(copied, one.name, value.copy())
+        return copied
 
     def apply(self, event: Event) -> None:
         """Add one event.
@@ -117,9 +145,8 @@ class History:
             JournalError: The event does not fit the events before it.
         """
         match event:
-            case Opened():
-                self.sessions.append(Session(event, event.at))
-                self.winner_epoch = None  # more trials come first
+            case Opened() | Resized():
+                self._open(event)
             case Started():
                 self._start(event)
             case Report():
@@ -135,8 +162,15 @@ class History:
             case WinnerEpoch() | Winner():
                 self._hand_over(event)
         self.last = event
-        if self.sessions and not isinstance(event, WinnerEpoch | Winner):
+        if self.sessions and not isinstance(event, _OF_WINNER):
+            self.sessions[-1] = Session(self.sessions[-1].opened, event.at)
+
+    def _open(self, event: Opened | Resized) -> None:
+        if isinstance(event, Opened):
+            self.winner_epoch = None  # more trials come first
+        elif self.sessions:  # no time lies between them
             self.sessions[-1] = replace(self.sessions[-1], until=event.at)
+        self.sessions.append(Session(Opened(event.at, event.slots, event.gpus), event.at))
 
     def _start(self, event: Started) -> None:
         if event.number in self.trials:
@@ -154,18 +188,20 @@ class History:
             )
         losses = tuple(objective.loss(event.metrics) for objective in self.objectives)
         reports = trial.reports.plus(event)
-        self.trials[event.number] = replace(trial, reports=reports, losses=losses)
-        self._at[event.epoch].add(event.number, losses)
+        broken = violation(self.constraints, event.metrics)
+        self.trials[event.number] = trial.having(reports, losses, violation=broken)
+        self._at[event.epoch].add(event.number, Score(broken, losses))
 
     def _finish(self, event: Finished) -> None:
         trial = self._live(event.number)
         if event.answered_by is not None:
-            self._answered += 1
+            self._untrained += 1
             source = self.trials[event.answered_by]
-            trial = replace(trial, reports=source.reports, losses=source.losses)
+            reports, losses, broken = source.reports, source.losses, source.violation
+            trial = trial.having(reports, losses, violation=broken)
         elif not trial.reports:
             raise JournalError(f"trial {event.number} finished without a report")
-        self.trials[event.number] = trial = replace(trial, outcome=event)
+        self.trials[event.number] = trial = trial.having(trial.reports, trial.losses, event)
         del self._running[event.number]
         place = self._place.setdefault(event.number, len(self.finished))
         self.finished[place : place + 1] = [trial]
@@ -180,7 +216,7 @@ class History:
         self.trials[event.number] = trial = replace(trial, outcome=event)
         del self._running[event.number]
         self.failed.append(trial)
-        self._answered += event.answered_by is not None
+        self._untrained += not trial.trained
         if self._best is not None and self._best.number == event.number:
             self._best = self._found_best()
 
@@ -215,4 +251,4 @@ class History:
 
 
 def _rank(trial: Trial) -> _Rank:
-    return -trial.epoch, trial.losses, trial.number
+    return -trial.epoch, trial.violation, trial.losses, trial.number

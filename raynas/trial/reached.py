@@ -6,8 +6,10 @@ from array import array
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+from raynas.trial.constraint import Constraint, violation
 from raynas.trial.events import Objective
-from raynas.trial.trial import Losses, Trial
+from raynas.trial.score import Score
+from raynas.trial.trial import Trial
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,49 +18,54 @@ class Reporters:
 
     Attributes:
         numbers: Trial numbers.
-        losses: Their losses after this epoch, all objectives of a trial after one another.
+        values: Their scores after this epoch: of each trial its violation and all its losses.
     """
 
     numbers: array[int] = field(default_factory=lambda: array("q"))
-    losses: array[float] = field(default_factory=lambda: array("d"))
+    values: array[float] = field(default_factory=lambda: array("d"))
 
-    def add(self, number: int, losses: Losses) -> None:
+    def add(self, number: int, score: Score) -> None:
         """Add a report."""
         self.numbers.append(number)
-        self.losses.extend(losses)
+        self.values.append(score.violation)
+        self.values.extend(score.losses)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Reached(Mapping[int, Losses]):
-    """The losses of the trials that reported after one epoch, by number, in order of reports.
+class Reached(Mapping[int, Score]):
+    """The scores of the trials that reported after one epoch, by number, in order of reports.
 
     Attributes:
         epoch: The epoch.
         reporters: Who they are.
         trials: All trials, by number.
         objectives: What is optimised.
+        constraints: The limits that metrics must keep.
     """
 
     epoch: int
     reporters: Reporters
     trials: Mapping[int, Trial]
     objectives: tuple[Objective, ...]
+    constraints: tuple[Constraint, ...] = ()
 
-    def since(self, count: int) -> Iterator[tuple[int, Losses]]:
-        """Return numbers and losses in order of reports, without the first ``count`` trials."""
-        width, losses = len(self.objectives), self.reporters.losses
+    def since(self, count: int) -> Iterator[tuple[int, Score]]:
+        """Return numbers and scores in order of reports, without the first ``count`` trials."""
+        width, values = 1 + len(self.objectives), self.reporters.values
         for at in range(max(count, 0), len(self)):
-            yield self.reporters.numbers[at], tuple(losses[at * width : (at + 1) * width])
+            broken, *losses = values[at * width : (at + 1) * width]
+            yield self.reporters.numbers[at], Score(broken, tuple(losses))
 
-    def __getitem__(self, number: int) -> Losses:
-        """Return the losses of a trial after this epoch."""
+    def __getitem__(self, number: int) -> Score:
+        """Return the score of a trial after this epoch."""
         trial = self.trials[number]
         if trial.trained and trial.epoch == self.epoch and trial.losses:
-            return trial.losses
+            return Score(trial.violation, trial.losses)
         report = trial.reports.after(self.epoch) if trial.trained else None
         if report is None:
             raise KeyError(number)
-        return tuple(objective.loss(report.metrics) for objective in self.objectives)
+        losses = tuple(objective.loss(report.metrics) for objective in self.objectives)
+        return Score(violation(self.constraints, report.metrics), losses)
 
     def __contains__(self, number: object) -> bool:
         """Return whether a trial has reported after this epoch."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
-from copy import copy
 from dataclasses import dataclass
 from functools import lru_cache
 from operator import eq
@@ -81,8 +80,8 @@ class Columns:
         """Add a row."""
         values = [*report.metrics.values(), *report.errors.values()]
         layout: Layout | Report = report
-        if all(_is_exact(value) for value in values):
-            whole = tuple(isinstance(value, int) for value in values)
+        if all(map(_is_exact, values)):
+            whole = tuple([type(value) is int for value in values])
             layout = _shared(tuple(report.metrics), tuple(report.errors), whole, report.worker)
         last = self.runs[-1] if self.runs else None
         if last is None or (last.number, last.layout) != (report.number, layout):
@@ -117,6 +116,33 @@ class Columns:
         """Return a value from the first columns: epoch, seconds, time."""
         return self.values[self.place(at)[1] + column]
 
+    def all_of(self, column: int, count: int) -> list[float]:
+        """Return one of the first columns, of the first ``count`` reports."""
+        found: list[float] = []
+        for _, rows in self.runs_of(count):
+            found += self.values[rows.start + column : rows.stop : rows.step]
+        return found
+
+    def metrics_of(self, metric: str, count: int) -> list[float]:
+        """Return a metric of the first ``count`` reports."""
+        found: list[float] = []
+        for run, rows in self.runs_of(count):
+            if isinstance(run.layout, Report):
+                found.append(run.layout.metrics[metric])
+            else:
+                begin = rows.start + _OWN + run.layout.metrics.index(metric)
+                found += self.values[begin : rows.stop : rows.step]
+        return found
+
+    def runs_of(self, count: int) -> Iterator[tuple[Run, range]]:
+        """Yield the runs among the first ``count`` reports, and where their rows begin."""
+        ends = [*(run.first for run in self.runs[1:]), count]
+        for run, end in zip(self.runs, ends, strict=False):  # there may be no run
+            if run.first < count:
+                width = run.layout.width if isinstance(run.layout, Layout) else _OWN
+                length = min(end, count) - run.first
+                yield run, range(run.offset, run.offset + length * width, width)
+
 
 class Reports(Sequence[Report]):
     """The reports of a trial so far, in ascending epochs; it never changes.
@@ -130,9 +156,10 @@ class Reports(Sequence[Report]):
     epoch: int
     """The epoch of the last report; 0 if there is none."""
 
-    def __init__(self, reports: Iterable[Report] = ()) -> None:
-        """Hold these reports."""
-        self._columns, self._count, self.epoch = Columns(), 0, 0
+    def __init__(self, reports: Iterable[Report] = (), before: Reports | None = None) -> None:
+        """Hold these reports, after those ``before``, with which they share columns."""
+        self._columns: Columns = before._columns if before else Columns()  # noqa: SLF001 - of this class
+        self._count, self.epoch = (len(before), before.epoch) if before else (0, 0)
         for report in reports:
             self._add(report)
 
@@ -141,9 +168,7 @@ class Reports(Sequence[Report]):
         # Columns to which others have been added already, from these reports, are theirs.
         if not self._count or self._columns.count > self._count:
             return Reports((*self, report))
-        longer = copy(self)
-        longer._add(report)  # noqa: SLF001 - of the same class
-        return longer
+        return Reports((report,), before=self)
 
     def _add(self, report: Report) -> None:
         self._columns.add(report)
@@ -162,16 +187,23 @@ class Reports(Sequence[Report]):
     @property
     def epochs(self) -> Sequence[int]:
         """The epoch of each."""
-        return [*map(self._epoch, range(self._count))]
+        return [*map(int, self._columns.all_of(0, self._count))]
 
     @property
     def seconds(self) -> Sequence[float]:
         """The duration of each."""
-        return [self._columns.own(at, 1) for at in range(self._count)]
+        return self._columns.all_of(1, self._count)
+
+    @property
+    def workers(self) -> Sequence[str]:
+        """The process that trained each; empty text if it is not known."""
+        return [
+            run.layout.worker for run, rows in self._columns.runs_of(self._count) for _ in rows
+        ]
 
     def values(self, metric: str) -> Sequence[float]:
         """Return a metric of each."""
-        return [self._columns.value(at, metric) for at in range(self._count)]
+        return self._columns.metrics_of(metric, self._count)
 
     def __len__(self) -> int:
         """Return how many there are."""

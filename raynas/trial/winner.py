@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
+
+EPOCHS_LEFT: Final = "epochs_left"
+"""What a final training reports after each epoch; only its last report has scores."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,3 +51,9 @@ class Winner:
     reason: str = ""
     front: tuple[int, ...] = ()
     missing: str = ""
+
+    def __repr__(self) -> str:
+        """Show the trial and the results of the test, in one line."""
+        parts = [f"Winner, trial {self.number}"]
+        parts += [f"{name} {value:.4g}" for name, value in self.metrics.items()]
+        return f"<{', '.join([*parts, self.folder or 'not exported yet'])}>"

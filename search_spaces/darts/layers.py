@@ -9,6 +9,7 @@ units; a separable convolution is a depthwise and a 1x1 convolution, both twice.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Final, NamedTuple
 
 from raynas.space.graph import Edge, Graph, Layer, between_ends
@@ -25,6 +26,10 @@ class _Cell(NamedTuple):
 
     name: str
     widths: tuple[int, ...]
+
+    @property
+    def group(self) -> str:
+        return f"{self.name} cell"
 
     @property
     def units(self) -> int:
@@ -57,17 +62,17 @@ def graph(normal: Sequence[Node], reduction: Sequence[Node]) -> Graph:
         places: dict[int, int] = {}
         for number in range(_INPUTS):
             mass = float(_SIDE_BY_SIDE * cell.pointwise)
-            layers.append(Layer(f"{cell.name} input {number}", mass))
+            layers.append(Layer(f"{cell.name} input {number}", mass, group=cell.group))
             places[number] = len(layers)
         for number, terms in _computable(nodes):
             summed = []
             for name, source in terms:
                 summed.append(places[source])
                 if layer := _operation(cell, name, halves=cell is _REDUCTION and source < _INPUTS):
-                    layers.append(layer)
+                    layers.append(replace(layer, group=cell.group))
                     edges.append((places[source], len(layers)))
                     summed[-1] = len(layers)
-            layers.append(Layer(f"{cell.name} sum", 0.0))
+            layers.append(Layer(f"{cell.name} sum", 0.0, group=cell.group))
             places[number] = len(layers)
             sums.append(len(layers))
             edges += ((term, len(layers)) for term in summed)

@@ -62,4 +62,13 @@ def _derived(cell: str, strengths: Strengths) -> tuple[Edge, ...]:
     return tuple(edges)
 
 
-RELAXATION: Final = Relaxation(SPACE, path, derive)
+def _nodes() -> dict[str, tuple[str, ...]]:
+    """Return the edges that enter each node."""
+    return {
+        f"{cell}.node_{node}": tuple(path_of(cell, source, node) for source in range(node))
+        for cell in _CELLS
+        for node in NODES
+    }
+
+
+RELAXATION: Final = Relaxation(SPACE, path, derive, _nodes())

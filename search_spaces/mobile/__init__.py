@@ -4,6 +4,10 @@ The layout is that of MobileNetV2 (arXiv:1801.04381) and of related spaces: Mnas
 (arXiv:1807.11626), ProxylessNAS (arXiv:1812.00332), Once-for-all (arXiv:1908.09791). The decisions
 are width, number of blocks and squeeze-and-excitation per stage, kernel and expansion per block.
 ``PUBLISHED`` holds MobileNetV2, MnasNet-A1 and MnasNet-B1.
+
+Options of a width have tensors of different shapes, so they cannot be mixed. Methods that mix
+options, such as ``proxyless``, search the space ``search_spaces.mobile.proxyless``, whose widths
+are fixed.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -57,18 +57,25 @@ def graph(architecture: Architecture) -> Graph:
     Args:
         architecture: An architecture of ``SPACE``, or of one that adds to it.
     """
-    activation = str(architecture["activation"])
+    return layers(str(architecture["activation"]), stages(architecture))
+
+
+def layers(activation: str, stages: Iterable[Stage]) -> Graph:
+    """Return the graph of stem, stages and head; see ``graph``."""
     within, entering = STEM
-    layers = [Layer("stem", float(within * (3 + 1 + entering)), activation)]
-    for stage in stages(architecture):
+    found = [Layer("stem", float(within * (3 + 1 + entering)), activation)]
+    for number, stage in enumerate(stages, start=1):
+        group = f"stage {number}: {stage.width} wide"
         for kernel, expansion in stage.blocks:
             inner = entering * expansion
-            layers.append(Layer("block", float(inner * (entering + 1 + stage.width)), kernel))
+            mass, note = float(inner * (entering + 1 + stage.width)), f"{kernel}x{kernel}"
+            found.append(Layer("block", mass, kernel, f"{note}, expand {expansion}", group))
             if stage.ratio:
-                layers.append(Layer("squeeze", 2.0 * inner * stage.ratio * entering))
+                mass, note = 2.0 * inner * stage.ratio * entering, f"{stage.ratio:g}"
+                found.append(Layer("squeeze", mass, note=note, group=group))
             entering = stage.width
-    layers.append(Layer("head", float(entering * HEAD), activation))
-    return chain(layers)
+    found.append(Layer("head", float(entering * HEAD), activation))
+    return chain(found)
 
 
 SPACE: Final = Space(
@@ -119,8 +126,13 @@ def from_stages(activation: str, six: tuple[Stage, ...]) -> Architecture:
 
 def draw(architecture: Architecture) -> str:
     """Return one line per stage: its width, and kernel and expansion of each block."""
-    lines = [f"{architecture['activation']}, blocks as kernel/expansion"]
-    for number, stage in enumerate(stages(architecture), start=1):
+    return drawn(str(architecture["activation"]), stages(architecture))
+
+
+def drawn(activation: str, stages: Iterable[Stage]) -> str:
+    """Return one line per stage; see ``draw``."""
+    lines = [f"{activation}, blocks as kernel/expansion"]
+    for number, stage in enumerate(stages, start=1):
         blocks = " - ".join(f"{kernel}/{expansion}" for kernel, expansion in stage.blocks)
         squeeze = f"  squeeze {stage.ratio}" if stage.ratio else ""
         lines.append(f"stage {number}  {stage.width:>3} wide  {blocks}{squeeze}")

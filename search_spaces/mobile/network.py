@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Final
 
 from torch import Tensor, nn
@@ -16,6 +17,10 @@ _HALVES: Final = (0, 1, 2, 3, 5)  # the stem, and the stages that halve a 224x22
 _SMALLEST: Final = 4  # pixels below which nothing is halved
 
 
+Make = Callable[[int, int, int], nn.Module]
+"""``make(entering, leaving, stride)`` makes the blocks of a stage; the first has the stride."""
+
+
 def network(
     stages: Iterable[Stage],
     activation: str,
@@ -25,18 +30,43 @@ def network(
     dropout: float,
 ) -> nn.Module:
     """Return the network; see ``search_spaces.mobile.build``."""
+    act: type[nn.Module] = getattr(nn, activation)
+    made = ((stage.width, partial(_stage, stage, act)) for stage in stages)
+    return assembled(made, act, input_shape, classes, width, dropout)
+
+
+def assembled(
+    stages: Iterable[tuple[int, Make]],
+    act: type[nn.Module],
+    input_shape: tuple[int, ...],
+    classes: int,
+    width: float,
+    dropout: float,
+) -> nn.Module:
+    """Return stem, stages and head, one after the other.
+
+    Args:
+        stages: The width of each stage in channels, and what makes its blocks.
+        act: The activation.
+        input_shape: The shape of one image: (channels, height, width).
+        classes: The number of outputs.
+        width: The factor of all widths.
+        dropout: The share of features dropped before the last layer.
+
+    Raises:
+        ConfigError: The input is not an image, or a size is not above zero.
+    """
     if len(input_shape) != 3:
         raise ConfigError(f"images of shape (channels, height, width) are needed: {input_shape=}")
     if min(*input_shape, classes) < 1 or not 0 < width < math.inf:
         raise ConfigError(f"sizes must be above zero: {input_shape=}, {classes=}, {width=}")
-    act: type[nn.Module] = getattr(nn, activation)
     halved = halvings(min(input_shape[1:]))
     inner, channels = (scaled(one, width) for one in STEM)
     stem = _stem(input_shape[0], inner, channels, 2 if 0 in halved else 1, act)
     parts: OrderedDict[str, nn.Module] = OrderedDict(stem=stem)
-    for number, stage in enumerate(stages, start=1):
-        out = scaled(stage.width, width)
-        parts[f"stage{number}"] = _stage(stage, channels, out, 2 if number in halved else 1, act)
+    for number, (wide, make) in enumerate(stages, start=1):
+        out = scaled(wide, width)
+        parts[f"stage{number}"] = make(channels, out, 2 if number in halved else 1)
         channels = out
     head = scaled(HEAD, width)
     parts["head"] = nn.Sequential(
@@ -61,7 +91,7 @@ def _stem(entering: int, inner: int, leaving: int, stride: int, act: type[nn.Mod
 
 
 def _stage(
-    stage: Stage, entering: int, leaving: int, stride: int, act: type[nn.Module]
+    stage: Stage, act: type[nn.Module], entering: int, leaving: int, stride: int
 ) -> nn.Module:
     blocks = nn.Sequential()
     for kernel, expansion in stage.blocks:

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from raynas.oneshot.choose import Undecided
+from raynas.oneshot.relaxation import plain
 from raynas.space import Architecture
 from search_spaces.nasbench201.cell import (
+    ENTERING,
     SPACE,
     draw,
     from_string,
@@ -25,7 +27,9 @@ from search_spaces.nasbench201.cell import (
 if TYPE_CHECKING:
     from torch import nn
 
-__all__ = ["SPACE", "build", "draw", "from_string", "prune", "to_string"]
+__all__ = ["RELAXATION", "SPACE", "build", "draw", "from_string", "prune", "to_string"]
+
+RELAXATION: Final = plain(SPACE, ENTERING)
 
 
 def build(

@@ -25,13 +25,19 @@ EDGES: Final[dict[Edge, str]] = {
     for target in range(1, NODES)
     for source in range(target)
 }
+ENTERING: Final = {
+    f"node_{target}": tuple(EDGES[source, target] for source in range(target))
+    for target in range(1, NODES)
+}
+"""The decisions on the edges that enter each node."""
+
 _INCOMING: Final = tuple(
     tuple((source, EDGES[source, target]) for source in range(target))
     for target in range(1, NODES)
 )
 _ZERO: Final = "#"
-_LAYERS: Final = {POOL: Layer("pool", 16.0, "avg")} | {
-    name: Layer("conv", 256.0, size) for name, size in KERNELS.items()
+_LAYERS: Final = {POOL: Layer("pool", 16.0, "avg", "avg 3x3")} | {
+    name: Layer("conv", 256.0, size, f"{size}x{size}") for name, size in KERNELS.items()
 }
 _NOTHING: Final = Layer("zero", 16.0)
 _NAMES: Final = ("input", *(f"node {i}" for i in range(1, NODES - 1)), "output")

@@ -9,20 +9,23 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from raynas.oneshot.choose import Undecided
+from raynas.oneshot.relaxation import plain
 from raynas.space import Architecture, Choice, Space
 from search_spaces import nasbench201
-from search_spaces.nasbench201.cell import EDGES, POOL, SKIP, canonical, draw, graph
+from search_spaces.nasbench201.cell import EDGES, ENTERING, POOL, SKIP, canonical, draw, graph
 
 if TYPE_CHECKING:
     from torch import nn
 
-__all__ = ["SPACE", "build", "draw"]
+__all__ = ["RELAXATION", "SPACE", "build", "draw"]
 
 OPERATIONS: Final = (SKIP, "nor_conv_3x3", POOL)
 
 SPACE: Final = Space(
     {path: Choice(OPERATIONS) for path in EDGES.values()}, canonical=canonical, graph=graph
 )
+
+RELAXATION: Final = plain(SPACE, ENTERING)
 
 
 def build(

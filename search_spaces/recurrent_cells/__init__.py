@@ -16,17 +16,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from raynas.oneshot.choose import Undecided
 from raynas.space import Architecture
 from search_spaces.recurrent_cells.cell import PUBLISHED, SPACE, draw
+from search_spaces.recurrent_cells.relaxed import RELAXATION
 
 if TYPE_CHECKING:
     from torch import nn
 
-__all__ = ["PUBLISHED", "SPACE", "build", "draw"]
+__all__ = ["PUBLISHED", "RELAXATION", "SPACE", "build", "draw"]
 
 
 def build(
-    architecture: Architecture,
+    architecture: Architecture | Undecided,
     *,
     vocabulary: int,
     length: int,
@@ -40,7 +42,7 @@ def build(
     also one that does not read its input. The benchmark does neither, and has three layers.
 
     Args:
-        architecture: The cell.
+        architecture: The cell; or an ``Undecided``, for a supernet.
         vocabulary: The number of ids.
         length: The ids of a text; the network takes other lengths, too.
         width: The size of the embedding, of the states and of all nodes.

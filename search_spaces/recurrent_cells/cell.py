@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
@@ -16,18 +16,22 @@ STATE: Final = "h"
 MEMORY: Final = "c"
 NONE: Final = "none"
 LAST: Final = f"node_{NODES - 1}"
-_READS: Final[Mapping[str, tuple[str, ...]]] = {
-    "linear": ("first", "second"),
-    "blend": ("gate", "first", "second"),
-    "sum": ("first", "second"),
-    "product": ("first", "second"),
-    "tanh": ("of",),
-    "sigmoid": ("of",),
-    "leaky_relu": ("of",),
-}
+READS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
+    {
+        "linear": ("first", "second"),
+        "blend": ("gate", "first", "second"),
+        "sum": ("first", "second"),
+        "product": ("first", "second"),
+        "tanh": ("of",),
+        "sigmoid": ("of",),
+        "leaky_relu": ("of",),
+    }
+)
+"""The operations, and the names of what each reads."""
+
 _ALIKE: Final = {"linear", "sum", "product"}  # the order of what they read does not matter
 # Half of all nodes are linear: only these have weights.
-_WEIGHTS: Final = tuple(6.0 if name == "linear" else 1.0 for name in _READS)
+_WEIGHTS: Final = tuple(6.0 if name == "linear" else 1.0 for name in READS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +64,12 @@ class Layout:
 
 def layout(architecture: Architecture) -> Layout:
     """Return the nodes that have influence on the outputs of this and of later places."""
-    steps = [_step(architecture, i) for i in range(NODES)]
-    memory = str(architecture["memory"])
+    steps = [step(architecture, i) for i in range(NODES)]
+    return live(steps, str(architecture["memory"]))
+
+
+def live(steps: Sequence[Step], memory: str) -> Layout:
+    """Return those of the nodes of a cell that have influence; ``memory`` is the next ``c``."""
     used = {LAST}
     while True:
         before = len(used)
@@ -72,8 +80,8 @@ def layout(architecture: Architecture) -> Layout:
                 used.update(step.reads)
         if len(used) == before:
             break
-    live = tuple(step for step in steps if step.name in used)
-    return Layout(live, memory if MEMORY in used else None)
+    kept = tuple(step for step in steps if step.name in used)
+    return Layout(kept, memory if MEMORY in used else None)
 
 
 def canonical(architecture: Architecture) -> str:
@@ -99,16 +107,22 @@ def graph(architecture: Architecture) -> Graph:
     """
     found = layout(architecture)
     places = {step.name: i for i, step in enumerate(found.steps, start=1)}
-    layers, edges = [], []
+    layers, edges, shown = [], [], []
     for step in found.steps:
         first, *others = step.reads
         if first in places:
             edges.append((places[first], places[step.name]))
+        shown += [(places[one], places[step.name]) for one in step.reads if one in places]
         mass = 256.0 * len(step.reads) if step.operation == "linear" else 16.0
         own = [] if first in places else [first]
         kept = ["memory"] if step.name == found.memory else []
-        layers.append(Layer(step.operation, mass, " ".join([*own, *others, *kept])))
-    return between_ends(layers, edges)
+        variant = " ".join([*own, *others, *kept])
+        outer = [one for one in step.reads if one not in places]
+        note = f"{step.name}{' of ' if outer else ''}{', '.join(outer)}"
+        if kept:
+            note += ", next c"
+        layers.append(Layer(step.operation, mass, variant, note))
+    return between_ends(layers, edges, shown)
 
 
 def draw(architecture: Architecture) -> str:
@@ -119,10 +133,11 @@ def draw(architecture: Architecture) -> str:
     return "\n".join([*lines, f"next h = {LAST}{memory}"])
 
 
-def _step(architecture: Architecture, number: int) -> Step:
+def step(architecture: Architecture, number: int) -> Step:
+    """Return a node of an architecture."""
     name = f"node_{number}"
     operation = str(architecture[name])
-    decided = (str(architecture[f"{name}.{operation}.{one}"]) for one in _READS[operation])
+    decided = (str(architecture[f"{name}.{operation}.{one}"]) for one in READS[operation])
     return Step(name, operation, tuple(one for one in decided if one != NONE))
 
 
@@ -133,7 +148,7 @@ def _ordered(step: Step, reads: list[str]) -> list[str]:
 def _tree(number: int) -> Node:
     values = (INPUT, STATE, MEMORY, *(f"node_{i}" for i in range(number)))
     reads: dict[str, Node] = {}
-    for operation, names in _READS.items():
+    for operation, names in READS.items():
         reads[operation] = {
             name: Choice((NONE, *values) if (operation, name) == ("linear", "second") else values)
             for name in names
@@ -163,7 +178,7 @@ def _written(text: str, memory: int) -> Architecture:
 
 
 def _pairs(operation: str, reads: list[str]) -> Iterator[tuple[str, str]]:
-    names = _READS[operation]
+    names = READS[operation]
     return zip(names, [*reads, *[NONE] * (len(names) - len(reads))], strict=True)
 
 

@@ -10,6 +10,7 @@ import torch.nn.functional as F  # noqa: N812 - as everyone writes it
 from torch import Tensor, nn
 
 from raynas.errors import ConfigError
+from raynas.oneshot.choose import Undecided
 from raynas.space import Architecture
 from search_spaces.recurrent_cells.bounds import MOST, unbounded
 from search_spaces.recurrent_cells.cell import INPUT, LAST, MEMORY, STATE, Layout, Step, layout
@@ -18,7 +19,7 @@ _SPREAD: Final = 0.1  # the range of the first embeddings, as in AWD-LSTM
 
 
 def network(
-    architecture: Architecture,
+    architecture: Architecture | Undecided,
     vocabulary: int,
     length: int,
     width: int,
@@ -32,8 +33,16 @@ def network(
         )
     if not 0 <= dropout < 1:
         raise ConfigError(f"0 <= dropout < 1 must hold, got {dropout}")
-    cells = [Cell(layout(architecture), width) for _ in range(layers)]
+    cells = [_cell(architecture, width) for _ in range(layers)]
     return LanguageModel(nn.Embedding(vocabulary, width), cells, dropout)
+
+
+def _cell(architecture: Architecture | Undecided, width: int) -> Cell:
+    if not isinstance(architecture, Undecided):
+        return Cell(layout(architecture), width)
+    from search_spaces.recurrent_cells.mixed import MixedCell  # noqa: PLC0415 - made of ``Cell``
+
+    return MixedCell(architecture, width)
 
 
 class LanguageModel(nn.Module):

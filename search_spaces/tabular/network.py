@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Any
 
@@ -27,11 +28,12 @@ def network(
     kind, decided = backbone(architecture)
     how = str(architecture["numbers"])
     made = features(how, architecture.under(f"numbers.{how}"), numerical)
+    name = f"{how}_{made.made}"
     if kind == "linear":
         one_hot = nn.Identity() if categories else None
-        columns = Columns(numerical, made if numerical else None, one_hot)
+        columns = Columns(numerical, made if numerical else None, one_hot, name)
         entering = numerical * made.made + sum(categories)
-        return nn.Sequential(columns, Flat(), nn.Linear(entering, outputs))
+        return _named(columns, Flat(), f"linear_{name}", nn.Linear(entering, outputs))
     width: int = decided.get("embedding", decided["width"])
     # The residual MLP reads plain numbers as they are; a token needs as many as its width.
     raw = kind == "resnet" and how == "plain"
@@ -39,11 +41,21 @@ def network(
     if numerical:
         rectified = kind == "resnet"
         numbers = made if raw else Numbers(made, numerical, width, rectified=rectified)
-    columns = Columns(numerical, numbers, Categories(categories, width) if categories else None)
+    embedded = Categories(categories, width) if categories else None
+    columns = Columns(numerical, numbers, embedded, f"{name}_{width}")
     if kind == "resnet":
         entering = numerical * (1 if raw else width) + len(categories) * width
-        return nn.Sequential(columns, Flat(), ResNet(entering, outputs, decided))
-    return nn.Sequential(columns, Tokens(), Transformer(outputs, decided))
+        return _named(columns, Flat(), "resnet", ResNet(entering, outputs, decided))
+    # By width: heads of a narrower network read other features.
+    return _named(columns, Tokens(), f"transformer_{width}", Transformer(outputs, decided))
+
+
+def _named(columns: Columns, joined: nn.Module, name: str, last: nn.Module) -> nn.Module:
+    """Return the parts in a row.
+
+    Names say what tensors mean: those of equal names can be inherited, and shared in a supernet.
+    """
+    return nn.Sequential(OrderedDict({"columns": columns, "joined": joined, name: last}))
 
 
 def _check(
@@ -66,19 +78,24 @@ class Columns(nn.Module):
     """Split a row into numbers and categories, and embed both."""
 
     def __init__(
-        self, numerical: int, numbers: nn.Module | None, categories: nn.Module | None
+        self,
+        numerical: int,
+        numbers: nn.Module | None,
+        categories: nn.Module | None,
+        name: str,
     ) -> None:
-        """Keep the parts; one of them is none if the table has no such column."""
+        """Keep the parts; one of them is none if the table has no such column.
+
+        ``name`` is that of the numbers' layer.
+        """
         super().__init__()
         self.numerical = numerical
-        self.numbers = numbers
+        self.numbers = nn.ModuleDict({} if numbers is None else {name: numbers})
         self.categories = categories
 
     def forward(self, x: Tensor) -> list[Tensor]:
         """Map ``[batch, features]`` to tensors ``[batch, columns, width]``."""
-        embedded = []
-        if self.numbers is not None:
-            embedded.append(self.numbers(x[:, : self.numerical]))
+        embedded = [numbers(x[:, : self.numerical]) for numbers in self.numbers.values()]
         if self.categories is not None:
             embedded.append(self.categories(x[:, self.numerical :]))
         return embedded
@@ -107,7 +124,8 @@ class ResNet(nn.Module):
         """Make the layers."""
         super().__init__()
         width = decided["width"]
-        self.first = nn.Linear(entering, width)
+        # By what enters: a wider embedding puts other numbers in the same places.
+        self.first = nn.ModuleDict({str(entering): nn.Linear(entering, width)})
         self.blocks = nn.ModuleList(
             nn.Sequential(
                 nn.BatchNorm1d(width),
@@ -123,7 +141,8 @@ class ResNet(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map ``[batch, entering]`` to ``[batch, outputs]``."""
-        x = self.first(x)
+        for first in self.first.values():
+            x = first(x)
         for block in self.blocks:
             x = x + block(x)
         outputs: Tensor = self.last(self.norm(x).relu())

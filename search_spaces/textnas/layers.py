@@ -73,13 +73,15 @@ def graph(architecture: Architecture) -> Graph:
 
     By skips as further edges there would be millions of paths: they are the layer's variant.
     """
-    layers, edges = [], []
+    layers, edges, added = [], [], []
     found = steps(architecture)
     for i, step in enumerate(found, start=1):
         skips = "+".join(map(str, step.skips))
-        layers.append(Layer(step.operation, _MASSES[step.operation], f"skips {skips}"))
+        mass, note = _MASSES[step.operation], f"layer {i - 1}"
+        layers.append(Layer(step.operation, mass, f"skips {skips}", note))
         edges += [(step.source + 1, i), (i, len(found) + 1)]
-    return between_ends(layers, edges)
+        added += [(skip + 1, i) for skip in step.skips]
+    return between_ends(layers, edges, [*edges, *added])
 
 
 def draw(architecture: Architecture) -> str:

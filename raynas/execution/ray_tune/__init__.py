@@ -5,6 +5,7 @@ the user has set. Tune reads other variables when a Tuner starts; they are set o
 runs a Tuner (see ``tune_environment``), so that a user's own Tuner is not changed.
 """
 
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,6 +28,8 @@ _PENDING: Final = {"TUNE_MAX_PENDING_TRIALS_PG": "1000"}  # raynas gives Tune on
 _MINE: Final = os.environ  # noqa: TID251 - Ray and Tune take no other configuration
 for _name, _value in _ENVIRONMENT.items():
     _MINE.setdefault(_name, _value)
+# In a notebook, Ray asks for a package that only its own output needs.
+logging.getLogger("ray.widgets.util").setLevel(logging.WARNING)
 
 
 @contextmanager

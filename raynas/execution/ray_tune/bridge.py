@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from ray import cloudpickle
+from ray.exceptions import ActorUnavailableError
 
 from raynas.errors import StorageError
 from raynas.execution.conductor import Conductor
-from raynas.execution.packing import Room, Shares
+from raynas.execution.packing import FreeResources, Shares
 from raynas.execution.ray_tune.final_training import FinalTraining
 from raynas.execution.ray_tune.killed_workers import WorkerKilledError
 from raynas.execution.ray_tune.timeouts import Timeouts
@@ -23,11 +24,14 @@ from raynas.trial import Failed, Remedy, Trial
 _LOG = logging.getLogger("raynas")
 
 _AGAIN: Final[Mapping[Remedy, str]] = {
-    "gpu": "trial %d runs again with a GPU to itself: %s",
-    "node": "trial %d runs again with a node to itself: %s",
-    "worker": "trial %d runs again in a new worker: %s",
+    "gpu": "%s %d runs again with a GPU to itself: %s",
+    "node": "%s %d runs again with a node to itself: %s",
+    "other_node": "%s %d runs again on another node: %s",
+    "worker": "%s %d runs again in a new worker: %s",
 }
-_FACTS: Final = ("detail", "cause", "out_of_memory", "seconds", "worker")  # of a failure
+_NODE_DIED: Final = "node has died"  # in what Ray says of an actor
+# The facts of a failure.
+_FACTS: Final = ("detail", "cause", "out_of_memory", "seconds", "worker", "refused")
 
 
 class Bridge:
@@ -43,7 +47,7 @@ class Bridge:
         assign: Callable[[Trial], TrialSpec],
         final: FinalTraining,
         shares: Shares,
-        room: Room,
+        room: FreeResources,
         timeouts: Timeouts,
     ) -> None:
         """Create it.
@@ -93,8 +97,16 @@ class Bridge:
             self.error = self.error or cause
         self._ends[trial.trial_id] = _end(error, cause)
 
+    def note_failure(self, trial_id: str, failed: Failed) -> None:
+        """Store the failure that ended a trial of Tune without an error."""
+        self._ends[trial_id] = failed, None
+
+    def failed(self, trial_id: str) -> bool:
+        """Return whether a failure is stored that is not asked for yet."""
+        return trial_id in self._ends
+
     def end_of(self, trial_id: str, number: int) -> tuple[Failed, Remedy | None]:
-        """Return the failure of a trial that ended by an error, and the remedy for it."""
+        """Return the failure of a trial, and the remedy if it ended by an error."""
         failed, remedy = self._ends.pop(trial_id, (_lost("no reason given"), "worker"))
         return replace(failed, number=number), remedy
 
@@ -115,14 +127,25 @@ class Bridge:
         if remedy and conductor.retry(
             number, reason, remedy, seconds=failed.seconds, worker=failed.worker
         ):
-            _LOG.info(_AGAIN[remedy], number, reason)
+            say_again(failed, remedy)
             return
-        trial = conductor.history.trials[number]
-        if failed.out_of_memory and trial.tries("gpu"):
-            reason = f"{reason} (with a GPU to itself)"
-        if failed.out_of_memory and trial.tries("node"):
-            reason = f"{reason} (with a node to itself)"
-        conductor.fail(number, reason, **{name: getattr(failed, name) for name in _FACTS})
+        told = despite(failed, conductor.history.trials[number])
+        conductor.fail(number, told.reason, **{name: getattr(told, name) for name in _FACTS})
+
+
+def say_again(failed: Failed, remedy: Remedy, what: str = "trial") -> None:
+    """Log that a trial, or its final training, runs again."""
+    _LOG.info(_AGAIN[remedy], what, failed.number, failed.reason)
+
+
+def despite(failed: Failed, trial: Trial) -> Failed:
+    """Return a failure whose reason also says what the trial had to itself."""
+    reason = failed.reason
+    if failed.out_of_memory and trial.tries("gpu"):
+        reason = f"{reason} (with a GPU to itself)"
+    if failed.out_of_memory and trial.tries("node"):
+        reason = f"{reason} (with a node to itself)"
+    return replace(failed, reason=reason)
 
 
 def _end(error: BaseException | None, cause: BaseException | None) -> tuple[Failed, Remedy]:
@@ -130,6 +153,8 @@ def _end(error: BaseException | None, cause: BaseException | None) -> tuple[Fail
         return cause.failed, "worker"
     if isinstance(error, WorkerKilledError) and error.out_of_memory:
         return Failed(0, str(error), out_of_memory=True), "node"
+    if isinstance(error, ActorUnavailableError) or _NODE_DIED in str(error):
+        return Failed(0, "its node was lost", cause="circumstances"), "other_node"
     lines = str(error or "no reason given").strip().splitlines()
     return _lost(lines[0] if lines else type(error).__name__), "worker"
 

@@ -11,10 +11,11 @@ from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 
 from raynas.execution.ray_tune.bridge import Bridge
 from raynas.execution.ray_tune.trainable import FINAL, as_event
+from raynas.execution.retries import remedy_for
 from raynas.execution.winner import EXPORT_SECONDS, Tested, WinnerEvent
 from raynas.execution.worker import Notice
 from raynas.schedulers import Verdict
-from raynas.trial import Failed, Remedy, WinnerEpoch
+from raynas.trial import Failed, WinnerEpoch
 
 _LOG = logging.getLogger("raynas")
 
@@ -59,7 +60,7 @@ class ConductorScheduler(FIFOScheduler):  # type: ignore[misc]  # Ray ships no t
     ) -> str:
         """Pass a result to the conductor; return whether the trial stops or continues."""
         self._bridge.timeouts.heard(trial.trial_id)
-        verdict = self._bridge.guarded(lambda: self._told(result), Verdict.STOP)
+        verdict = self._bridge.guarded(lambda: self._told(trial.trial_id, result), Verdict.STOP)
         stop, go = TrialScheduler.STOP, TrialScheduler.CONTINUE
         return str(stop if verdict is Verdict.STOP else go)
 
@@ -82,31 +83,29 @@ class ConductorScheduler(FIFOScheduler):  # type: ignore[misc]  # Ray ships no t
         super().on_trial_error(tune_controller, trial)
         self._bridge.note_error(trial)
 
-    def _told(self, result: Mapping[str, Any]) -> Verdict:
+    def _told(self, trial_id: str, result: Mapping[str, Any]) -> Verdict:
         if FINAL in result:
-            return self._told_of_winner(result[FINAL])
+            return self._told_of_winner(trial_id, result[FINAL])
         event = as_event(result)
         if isinstance(event, Notice):
             _LOG.warning("trial %d %s", event.number, event.text)
             return Verdict.GO
         if isinstance(event, Failed):
-            self._bridge.fail(event, self._remedy(event))
+            shared = self._bridge.room.trials[event.number].shared
+            self._bridge.fail(event, remedy_for(event, shared=shared))
             return Verdict.STOP
         return self._bridge.conductor.report(event)
 
-    def _told_of_winner(self, event: WinnerEvent) -> Verdict:
+    def _told_of_winner(self, trial_id: str, event: WinnerEvent) -> Verdict:
+        if isinstance(event, Failed):
+            self._bridge.note_failure(trial_id, event)
+            return Verdict.STOP
         self._bridge.final.take(event)
         if isinstance(event, Tested):
             self._bridge.timeouts.exporting(EXPORT_SECONDS)
         if isinstance(event, WinnerEpoch) and self._bridge.conductor.interruption.signal:
             return Verdict.STOP  # the worker has written a checkpoint
         return Verdict.GO if isinstance(event, WinnerEpoch | Tested) else Verdict.STOP
-
-    def _remedy(self, failed: Failed) -> Remedy | None:
-        """Return how to retry a trial whose worker reported a failure; none for no retry."""
-        if failed.out_of_memory:  # other trials on the same GPU may have used the memory
-            return "gpu" if self._bridge.room.trials[failed.number].shared else None
-        return "worker" if failed.cause == "circumstances" else None
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle nothing of the run; Tune pickles its schedulers, but raynas never loads them."""

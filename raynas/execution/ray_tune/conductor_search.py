@@ -15,10 +15,12 @@ from ray.tune.registry import get_trainable_cls
 from ray.tune.search import SearchAlgorithm
 
 from raynas.errors import ConfigError, ResourceError
-from raynas.execution.packing import Admission, Resources
-from raynas.execution.ray_tune.bridge import Bridge
+from raynas.execution.admission import Admission
+from raynas.execution.packing import Resources
+from raynas.execution.ray_tune.bridge import Bridge, despite, say_again
+from raynas.execution.ray_tune.growth import Growth
 from raynas.execution.ray_tune.trainable import as_config, as_final_config
-from raynas.execution.retries import may_retry
+from raynas.execution.retries import may_retry, remedy_for
 from raynas.execution.trial_spec import TrialSpec
 from raynas.trial import Remedy, Retried, Trial
 
@@ -30,9 +32,15 @@ class ConductorSearchAlgorithm(SearchAlgorithm):  # type: ignore[misc]  # Ray sh
     suggestion of a ``Searcher``, and free workers would wait for that.
     """
 
-    def __init__(self, bridge: Bridge) -> None:
-        """Serve ``bridge``."""
+    def __init__(self, bridge: Bridge, growth: Growth | None = None) -> None:
+        """Create it.
+
+        Args:
+            bridge: Connects it with the search.
+            growth: Follows the nodes of the cluster; none if they stay the same.
+        """
         self._bridge = bridge
+        self._growth = growth
         self._admission = Admission(bridge.room, bridge.shares.default)
         self._live: dict[str, int] = {}
         self._final: _Final | None = None
@@ -53,6 +61,8 @@ class ConductorSearchAlgorithm(SearchAlgorithm):  # type: ignore[misc]  # Ray sh
         """Return the trial to start now; none if no trial can start now or the search is over."""
         if self.is_finished():
             return None
+        if (growth := self._growth) is not None:
+            self._bridge.guarded(lambda: growth.follow(self._admission), None)
         return self._bridge.guarded(self._admitted, None) or self._last()
 
     def _admitted(self) -> TuneTrial | None:
@@ -75,11 +85,11 @@ class ConductorSearchAlgorithm(SearchAlgorithm):  # type: ignore[misc]  # Ray sh
         """
         bridge = self._bridge
         if bridge.error is not None or bridge.conductor.interruption.signal:
-            self.set_finished()
+            self._end()
             return None
-        if bridge.room.trials:
+        if bridge.room.trials or self._waits_for_nodes():
             return None
-        self.set_finished()
+        self._end()
         if self._final is None and (spec := bridge.guarded(bridge.final.choose, None)):
             bridge.timeouts.search_over()
             self._final = _Final.of(spec, bridge.conductor.history.trials[spec.number])
@@ -89,13 +99,25 @@ class ConductorSearchAlgorithm(SearchAlgorithm):  # type: ignore[misc]  # Ray sh
         share = bridge.shares.of(self._final.trial, bridge.conductor.history)
         return self._as_told(self._final.trial, share, as_final_config(self._final.spec, share))
 
+    def _end(self) -> None:
+        self.set_finished()
+        if self._growth is not None:
+            self._growth.end()
+
+    def _waits_for_nodes(self) -> bool:
+        """Return whether trials are left, and all nodes that have room for one have left."""
+        conductor = self._bridge.conductor
+        return self._growth is not None and self._admission.starved and not conductor.finished
+
     def _as_told(self, trial: Trial, share: Resources, config: dict[str, Any]) -> TuneTrial:
         spec = self._spec
+        # Several processes that have trained together end with their trial.
+        alone = bool(trial.retries) or share.workers > 1
         return self._kind(
             spec["run"],
             config=config,
             experiment_tag=str(trial.number),
-            placement_group_factory=_place(share) if not trial.retries else _new_worker(share),
+            placement_group_factory=_new_worker(share) if alone else _place(share),
             stub=True,
             storage=spec["storage"],
             max_failures=spec["max_failures"],
@@ -128,15 +150,26 @@ class ConductorSearchAlgorithm(SearchAlgorithm):  # type: ignore[misc]  # Ray sh
             bridge.room.free(number)
             if error:
                 bridge.guarded(lambda: bridge.ended(trial_id, number), None)
-        elif error and self._final is not None:
-            failed, remedy = bridge.end_of(trial_id, self._final.spec.number)
-            if reason := bridge.timeouts.ended.get(trial_id):  # a retry would take as long again
-                failed, remedy = replace(failed, reason=reason), None
-            if remedy and may_retry(self._final.trial, remedy):
-                self._final = self._final.retried(failed.reason, remedy)
-                self._finished = False  # Tune asks for the winner's training once more
-            else:
-                bridge.guarded(lambda: bridge.final.take(failed), None)
+        elif self._final is not None and (error or bridge.failed(trial_id)):
+            final = self._final
+            bridge.guarded(lambda: self._retry_final(final, trial_id), None)
+
+    def _retry_final(self, final: _Final, trial_id: str) -> None:
+        """Let the winner's training run again after a failure; otherwise record the failure."""
+        bridge = self._bridge
+        failed, remedy = bridge.end_of(trial_id, final.spec.number)
+        if reason := bridge.timeouts.ended.get(trial_id):  # a retry would take as long again
+            failed, remedy = replace(failed, reason=reason), None
+        elif remedy is None:
+            share = bridge.shares.of(final.trial, bridge.conductor.history)
+            remedy = remedy_for(failed, shared=share.shared)
+        if remedy and may_retry(final.trial, remedy):
+            say_again(failed, remedy, "the final training of trial")
+            bridge.timeouts.search_over()
+            self._final = final.retried(failed.reason, remedy)
+            self._finished = False  # Tune asks for the winner's training once more
+        else:
+            bridge.final.take(despite(failed, final.trial))
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle nothing of the run; Tune pickles its searchers, but raynas never loads them."""
@@ -160,13 +193,18 @@ def _trials_of(name: str) -> type[TuneTrial]:
 
 @cache  # saves memory: Tune keeps the factories of all trials
 def _place(share: Resources) -> PlacementGroupFactory:
-    return PlacementGroupFactory([{"CPU": share.cpus, "GPU": share.gpus}])
+    return PlacementGroupFactory(_bundles(share))
 
 
 def _new_worker(share: Resources) -> PlacementGroupFactory:
     """Return a placement that is equal to no other, so that Tune starts a new worker for it."""
     name = f"raynas-{uuid4().hex}"
-    return PlacementGroupFactory([{"CPU": share.cpus, "GPU": share.gpus}], name=name)
+    return PlacementGroupFactory(_bundles(share), name=name)
+
+
+def _bundles(share: Resources) -> list[dict[str, float]]:
+    """Return what each process of a trial needs; the first is the trial's own worker."""
+    return [{"CPU": share.cpus, "GPU": share.gpus} for _ in range(share.workers)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,10 +222,10 @@ class _Final:
     @classmethod
     def of(cls, spec: TrialSpec, trial: Trial) -> _Final:
         """Begin; workers that the trial lost do not count as tries of the winner's training."""
-        needs = tuple(retry for retry in trial.retries if retry.remedy != "worker")
+        needs = tuple(retry for retry in trial.retries if retry.remedy in {"gpu", "node"})
         return cls(spec, replace(trial, retries=needs))
 
     def retried(self, reason: str, remedy: Remedy) -> _Final:
         """Return the training with one more retry."""
-        again = Retried(self.trial.number, reason, remedy)
+        again = Retried(self.trial.number, reason, remedy, epoch=self.trial.epoch)
         return replace(self, trial=replace(self.trial, retries=(*self.trial.retries, again)))

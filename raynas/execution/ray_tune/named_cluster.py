@@ -10,23 +10,17 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Mapping
-from importlib import import_module
-from typing import Any, Final
+from typing import Final
 
 import grpc
 from ray._private.services import canonicalize_bootstrap_address
-from ray.exceptions import RayError
 
 from raynas.errors import ResourceError
+from raynas.execution.ray_tune.token import refused, token, token_enabled
 
 _PATIENCE: Final = 2.0  # seconds that a cluster has to answer; it is asked up to three times
 _MODE: Final = "RAY_AUTH_MODE"
 _QUESTION: Final = "/ray.rpc.NodeInfoGcsService/GetClusterId"  # Ray's own first request
-_TO_DO: Final = (
-    "copy ~/.ray/auth_token of the cluster's head node here, or give its token with "
-    "RAY_AUTH_TOKEN or RAY_AUTH_TOKEN_PATH"
-)
-_RAY: Final[Any] = import_module("ray._raylet")  # it has no type hints
 
 
 def check_joinable(address: str) -> None:
@@ -57,11 +51,11 @@ def check_joinable(address: str) -> None:
     socket.create_connection((host.strip("[]"), int(port)), timeout=_PATIENCE).close()
     if _environment("RAY_USE_TLS") not in ("", "0"):
         return  # the request below does not support TLS
-    answer = _ask(found, _token())
+    answer = _ask(found, token())
     if answer is grpc.StatusCode.UNAUTHENTICATED and not _environment(_MODE):
-        answer = _ask(found, _token_enabled())
+        answer = _ask(found, token_enabled())
     if answer is grpc.StatusCode.UNAUTHENTICATED:
-        raise ResourceError(f"the Ray cluster at {address!r} {_refused()}")
+        raise ResourceError(f"the Ray cluster at {address!r} {refused()}")
     if answer is not grpc.StatusCode.OK:
         raise ResourceError(
             f"the server at {address!r} is not a Ray cluster: give the address that "
@@ -69,12 +63,12 @@ def check_joinable(address: str) -> None:
         )
 
 
-def _ask(address: str, token: Mapping[str, str]) -> grpc.StatusCode:
+def _ask(address: str, headers: Mapping[str, str]) -> grpc.StatusCode:
     """Return the status of a cluster's answer to Ray's first request."""
     with grpc.insecure_channel(address, options=[("grpc.enable_http_proxy", 0)]) as channel:
         question = channel.unary_unary(_QUESTION)
         try:
-            question(b"", timeout=_PATIENCE, metadata=tuple(token.items()))
+            question(b"", timeout=_PATIENCE, metadata=tuple(headers.items()))
         except grpc.RpcError as error:
             code: grpc.StatusCode = error.code()
             return code
@@ -83,42 +77,3 @@ def _ask(address: str, token: Mapping[str, str]) -> grpc.StatusCode:
 
 def _environment(name: str) -> str:
     return os.environ.get(name, "")  # noqa: TID251 - Ray's own way to be told
-
-
-def _has_token() -> bool:
-    """Return whether this machine has a token, even if Ray would not send it."""
-    if not hasattr(_RAY, "AuthenticationTokenLoader"):
-        return False
-    try:
-        return bool(_RAY.AuthenticationTokenLoader.instance().has_token(ignore_auth_mode=True))
-    except RayError as error:
-        raise ResourceError(f"Ray's token cannot be read: {str(error).split('. ')[0]}") from error
-
-
-def _token() -> Mapping[str, str]:
-    """Return the headers with the token that Ray would send; empty if it would send none."""
-    # Ray before 2.52 has no tokens.
-    mode = getattr(_RAY, "get_authentication_mode", None)
-    if mode is None or mode() == _RAY.AuthenticationMode.DISABLED or not _has_token():
-        return {}
-    token: Mapping[str, str] = (
-        _RAY.AuthenticationTokenLoader.instance().get_token_for_http_header()
-    )
-    return token
-
-
-def _token_enabled() -> Mapping[str, str]:
-    """Configure Ray to send this machine's token, if it has one; return the headers."""
-    if _has_token():
-        os.environ[_MODE] = "token"  # noqa: TID251 - Ray's own way to be told
-        _RAY.Config.initialize("")  # Ray reads the environment variable again
-    return _token()
-
-
-def _refused() -> str:
-    """Return in words why a cluster that asks for a token refused, and what to do."""
-    if _token():
-        return f"refuses the token of this machine: {_TO_DO}"
-    if not _has_token():
-        return f"asks for a token, and this machine has none: {_TO_DO}"
-    return f"asks for a token, but {_MODE}={_environment(_MODE)} forbids it: unset {_MODE}"

@@ -6,19 +6,16 @@ import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any
 
 from ray.tune.search import Searcher as TuneSearcher
 
-from raynas.errors import ConfigError, SearcherError
-from raynas.execution.proposals import answer, ask, begin, exhausted, unscored
-from raynas.execution.ray_tune.open_history import OpenHistory, Told
-from raynas.options import made
-from raynas.searchers import Searcher, check, make
-from raynas.searchers.requirements import Requirements
+from raynas.execution.ask_tell import AskTell
+from raynas.execution.proposals import unscored
+from raynas.json_text import parsed
+from raynas.searchers import Searcher
 from raynas.space import Space
-from raynas.trial import Failed, Finished, Objective, Proposal, Report
-from raynas.trial import codec as event_codec
+from raynas.trial import Trial
 
 
 class RaynasSearch(TuneSearcher):  # type: ignore[misc]  # Ray is not typed
@@ -64,20 +61,15 @@ class RaynasSearch(TuneSearcher):  # type: ignore[misc]  # Ray is not typed
                 support the objectives.
             SpaceError: The searcher does not support the space.
         """
-        self._objectives = _objectives(metric, mode)
-        if epochs is not None and epochs < 1:
-            raise ConfigError(f"epochs must be at least 1, got {epochs}")
-        directions = [objective.direction for objective in self._objectives]
+        self._asked = AskTell(
+            space, searcher, metric=metric, mode=mode, epochs=epochs, seed=seed, **options
+        )
+        directions = [objective.direction for objective in self._asked.objectives]
         one = isinstance(metric, str)
         super().__init__(
             metric=metric if one else list(metric), mode=directions[0] if one else directions
         )
-        self._space = space
-        self._searcher = _made(searcher, space, options)
-        check(self._searcher, Requirements(self._objectives, epochs or 1))
-        self._epochs = epochs
-        self._seed = seed
-        self._begin()
+        self._numbers: dict[str, int] = {}
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str:
         """Return the next architecture's decisions by path.
@@ -85,25 +77,16 @@ class RaynasSearch(TuneSearcher):  # type: ignore[misc]  # Ray is not typed
         Raises:
             SearcherError: The searcher raised, or proposed a training that a Tuner cannot run.
         """
-        while not exhausted(history := self._open.history, self._space):
-            proposal = ask(self._searcher, self._space, history, self._seed)
-            if proposal is None:
-                break
-            number, epochs = len(history.trials), self._open.epochs
-            self._require_plain(proposal, number)
-            started = begin(proposal, number, self._space, epochs=epochs, seed=self._seed)
-            known = answer(started, history)
-            self._open.apply(started)
-            if known is None:
-                self._numbers[trial_id] = number
-                return dict(proposal.architecture)
-            self._open.apply(known)
-        return str(TuneSearcher.FINISHED)
+        trial = self._asked.ask()
+        if trial is None:
+            return str(TuneSearcher.FINISHED)
+        self._numbers[trial_id] = trial.number
+        return dict(trial.architecture)
 
     def on_trial_result(self, trial_id: str, result: Mapping[str, Any]) -> None:
         """Record a report."""
-        if (number := self._running(trial_id)) is not None:
-            self._report(number, result)
+        if (trial := self._running(trial_id)) is not None:
+            self._report(trial, result)
 
     def on_trial_complete(
         self,
@@ -112,13 +95,13 @@ class RaynasSearch(TuneSearcher):  # type: ignore[misc]  # Ray is not typed
         error: bool = False,  # noqa: FBT001, FBT002 - Tune's signature
     ) -> None:
         """Record the end of a trial."""
-        if (number := self._running(trial_id)) is not None:
-            self._report(number, result or {})
-            self._open.apply(
-                Failed(number, "the trainable failed")
-                if error
-                else self._outcome(number, result or {})
-            )
+        if (trial := self._running(trial_id)) is None:
+            return
+        self._report(trial, result or {})
+        if error:
+            self._asked.fail(trial.number, "the trainable failed")
+        else:
+            self._end(trial.number, result or {})
 
     def on_pause(self, trial_id: str) -> None:
         """Do nothing; ``HyperBandForBOHB`` calls this. The reports say all that is needed."""
@@ -128,90 +111,46 @@ class RaynasSearch(TuneSearcher):  # type: ignore[misc]  # Ray is not typed
 
     def save(self, checkpoint_path: str) -> None:
         """Write the events to a file."""
-        events = [event_codec.to_data(event) for event in self._open.told]
-        state = {"trials": self._numbers, "events": events}
+        state = {"trials": self._numbers, "events": self._asked.to_data()}
         Path(checkpoint_path).write_text(json.dumps(state), encoding="utf-8")
 
     def restore(self, checkpoint_path: str) -> None:
         """Replay the events of a file."""
-        self._begin()
-        state = json.loads(Path(checkpoint_path).read_text(encoding="utf-8"))
-        for data in state["events"]:
-            self._open.apply(cast("Told", event_codec.from_data(data)))
-        self._numbers.update(state["trials"])
+        state = parsed(Path(checkpoint_path).read_text(encoding="utf-8"))
+        self._asked.replay(state["events"])
+        self._numbers = dict(state["trials"])
 
-    def _begin(self) -> None:
-        self._open = OpenHistory(self._objectives, self._epochs)
-        self._numbers: dict[str, int] = {}
-
-    def _running(self, trial_id: str) -> int | None:
-        """Return the number of a trial; none if it has ended or another searcher proposed it."""
+    def _running(self, trial_id: str) -> Trial | None:
+        """Return a trial; none if it has ended or another searcher proposed it."""
         number = self._numbers.get(trial_id)
-        ended = number is None or self._open.loose.trials[number].outcome is not None
-        return None if ended else number
+        return None if number is None else self._asked.running(number)
 
-    def _report(self, number: int, result: Mapping[str, Any]) -> None:
+    def _report(self, trial: Trial, result: Mapping[str, Any]) -> None:
         """Record a report of a new epoch if it has finite scores; ignore any other report."""
         scores, epoch = self._scores(result), _epoch(result)
-        further = epoch > self._open.loose.trials[number].epoch
-        if scores and further and not unscored(self._objectives, scores, epoch):
-            self._open.apply(Report(number, epoch, scores))
+        faulty = unscored(self._asked.objectives, scores, epoch)
+        if scores and epoch > trial.epoch and not faulty:
+            self._asked.report(trial.number, scores, epoch)
 
-    def _outcome(self, number: int, result: Mapping[str, Any]) -> Finished | Failed:
-        """Return the outcome of a trial whose trainable raised no error."""
-        fault = unscored(self._objectives, self._scores(result), _epoch(result))
-        if fault:
-            return Failed(number, fault)
-        if self._open.loose.trials[number].reports:
-            return Finished(number)
-        if result:
-            names = " and ".join(objective.metric for objective in self._objectives)
-            return Failed(number, f"the trainable did not report {names}")
-        return Failed(number, "the trial was ended before it reported", cause="circumstances")
+    def _end(self, number: int, result: Mapping[str, Any]) -> None:
+        """Record the end of a trial whose trainable raised no error."""
+        trial = self._asked.running(number)
+        if fault := unscored(self._asked.objectives, self._scores(result), _epoch(result)):
+            self._asked.fail(number, fault)
+        elif trial is not None and trial.reports:
+            self._asked.tell(number)
+        elif result:
+            names = " and ".join(objective.metric for objective in self._asked.objectives)
+            self._asked.fail(number, f"the trainable did not report {names}")
+        else:
+            self._asked.fail(number, "the trial was ended before it reported", "circumstances")
 
     def _scores(self, result: Mapping[str, Any]) -> dict[str, float]:
         """Return the values of the objectives in a report; empty if one is missing."""
-        names = [objective.metric for objective in self._objectives]
+        names = [objective.metric for objective in self._asked.objectives]
         if not all(name in result for name in names):
             return {}
         return {name: _number(result[name]) for name in names}
-
-    def _require_plain(self, proposal: Proposal, number: int) -> None:
-        """Check that a proposal is a full training from new weights; Tune supports no other.
-
-        Raises:
-            SearcherError: It is not.
-        """
-        epochs = proposal.epochs or self._open.epochs
-        wish = f"train for {epochs} epochs only" if epochs < self._open.epochs else ""
-        wish = "begin with another trial's weights" if proposal.inherits else wish
-        if wish:
-            raise SearcherError(
-                f"the searcher wants trial {number} to {wish}, which a plain Tuner does not "
-                "support: remove that option, or use raynas.search"
-            )
-
-
-def _made(
-    searcher: str | Searcher | Callable[..., Searcher], space: Space, options: Mapping[str, Any]
-) -> Searcher:
-    if isinstance(searcher, str):
-        return make(searcher, space, options)
-    name = getattr(searcher, "__name__", type(searcher).__name__)
-    found: Searcher = made(f"searcher {name!r}", searcher, "propose", options, space=space)
-    return found
-
-
-def _objectives(metric: str | Sequence[str], mode: str | Sequence[str]) -> tuple[Objective, ...]:
-    metrics = [metric] if isinstance(metric, str) else [*metric]
-    modes = [mode] * len(metrics) if isinstance(mode, str) else [*mode]
-    if not metrics or len(modes) != len(metrics) or not {"max", "min"}.issuperset(modes):
-        raise ConfigError(
-            "there must be at least one metric, and every metric needs a mode, max or min; got "
-            f"the metrics {metrics} with the modes {modes}"
-        )
-    directions = cast("list[Literal['max', 'min']]", modes)
-    return tuple(map(Objective, metrics, directions))
 
 
 def _epoch(result: Mapping[str, Any]) -> int:

@@ -8,14 +8,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import accumulate
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Final
 
 from ray.tune.experiment import Trial as TuneTrial
 from ray.tune.schedulers import TrialScheduler
 
-from raynas.trial import Failed, Finished, History, Objective, Report, Started, Trial
+from raynas.trial import Failed, Finished, History, Report, Started, Trial, violation
 
 _News = Started | Report | Finished | Failed
+_INFEASIBLE: Final = 1e30  # above all losses of trials that keep the constraints
 
 
 @dataclass(slots=True)
@@ -143,7 +144,7 @@ class SchedulerReplay:
             case Report():
                 self._reports[trial.number] += 1
                 if not stub.is_finished():
-                    self._report(stub, _result(news, history.objectives[0], trial))
+                    self._report(stub, _result(news, history))
             case Finished() if stub.status != TuneTrial.PAUSED:
                 self._controller.stop_trial(stub)
             case Failed() if not stub.is_finished():
@@ -173,13 +174,19 @@ def number_of(stub: TuneTrial) -> int:
     return int(stub.trial_id.rpartition("-")[2])
 
 
-def _result(report: Report, objective: Objective, trial: Trial) -> dict[str, Any]:
-    """Return a report as a Tune result; the trial may have later reports."""
-    reports = trial.reports
+def _result(report: Report, history: History) -> dict[str, Any]:
+    """Return a report as a Tune result; the trial may have later reports.
+
+    Tune compares one number, so what breaks the constraints gets a large one (Deb, 2000, eq. 4).
+    """
+    reports = history.trials[report.number].reports
+    loss = history.objectives[0].loss(report.metrics)
+    if broken := violation(history.constraints, report.metrics):
+        loss = _INFEASIBLE * (1 + broken)
     spent = math.fsum(reports.seconds[: bisect_right(reports.epochs, report.epoch)])
     return {
         **report.metrics,
-        "loss": objective.loss(report.metrics),
+        "loss": loss,
         "epoch": report.epoch,
         "training_iteration": report.epoch,
         "time_this_iter_s": report.seconds,

@@ -7,21 +7,25 @@ import tempfile
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+import ray
 from ray import tune
 
 from raynas.errors import Interrupted
 from raynas.execution.conductor import Conductor
-from raynas.execution.packing import Resources, Room, Shares
-from raynas.execution.ray_tune import tune_environment
+from raynas.execution.memory_limit import MemoryLimit
+from raynas.execution.packing import FreeResources, Resources, Shares
+from raynas.execution.ray_tune import devices, tune_environment
 from raynas.execution.ray_tune.bridge import Bridge
 from raynas.execution.ray_tune.cluster import Share, Slots
 from raynas.execution.ray_tune.conductor_scheduler import ConductorScheduler
 from raynas.execution.ray_tune.conductor_search import ConductorSearchAlgorithm
 from raynas.execution.ray_tune.final_training import FinalTraining
+from raynas.execution.ray_tune.growth import Growth
 from raynas.execution.ray_tune.killed_workers import killed_workers_told
+from raynas.execution.ray_tune.peer_processes import DataParallelTrainable
 from raynas.execution.ray_tune.proxy_workers import ProxyWorkers
 from raynas.execution.ray_tune.timeouts import Timeouts
 from raynas.execution.ray_tune.trainable import ChildTrainable, PackedContext
@@ -68,11 +72,13 @@ class RaySession:
             Interrupted: A signal ended the run.
             KeyboardInterrupt: The user pressed Ctrl-C.
         """
-        room = Room(self.slots.nodes, self.asked.concurrent)
+        room = FreeResources(self.slots.nodes, self.asked.concurrent)
         timeouts = Timeouts(self.asked.trial_timeout, self.asked.grace)
         bridge = Bridge(conductor, assign, final, self.shares, room, timeouts)
+        growth = None
         if not conductor.finished:
             conductor.open(self.slots.count, self.slots.gpus_held)
+            growth = Growth(bridge, self.slots, self.asked) if self.slots.shared else None
         with (
             conductor.interruption.graceful(self.asked.grace),
             self._quiet(),
@@ -81,13 +87,21 @@ class RaySession:
             tempfile.TemporaryDirectory(prefix="raynas-") as scratch,
         ):
             try:
-                self._tuner(bridge, scratch).fit()
+                self._tuner(bridge, growth, scratch).fit()
             except (KeyboardInterrupt, Interrupted, SystemExit) as error:
                 if self.slots.lasting:
                     bridge.abandon(error)
                 raise
             if bridge.error is not None:
                 raise bridge.error
+
+    def memory_limit(self) -> MemoryLimit | None:
+        """Return the memory of the places for trials on a cluster.
+
+        Returns:
+            None on this machine alone, whose memory is known without Ray; or if no node answers.
+        """
+        return devices.memory_limit(self.slots) if self.slots.shared else None
 
     def assessor(self, names: Sequence[str], seed: int) -> Assess:
         """Return a function that scores networks by proxies, in actors on the cluster.
@@ -100,7 +114,7 @@ class RaySession:
             names: The names of the proxies.
             seed: The run's seed.
         """
-        cores = int(sum(node.cpus for node in self.slots.nodes))
+        cores = int(sum(node.cpus for node in self.slots.nodes.values()))
         return ProxyWorkers(max(cores, 1), self.packed, names, seed).assess
 
     def scoring_pool(self, space: Space, loop: SupernetLoop, spec: TrialSpec) -> ScoringPool:
@@ -114,7 +128,8 @@ class RaySession:
         from raynas.execution.ray_tune.scoring_pool import ScoringPool  # noqa: PLC0415 - torch
 
         supernet = (self.packed, loop, spec)
-        return ScoringPool(space, supernet, self.slots.count, self.slots.usual)
+        count = max(self.slots.count, 1) * self.slots.usual.workers
+        return ScoringPool(space, supernet, count, replace(self.slots.usual, workers=1))
 
     def scoring_beside(
         self, space: Space, supernet: tuple[PackedContext, SupernetLoop, TrialSpec]
@@ -129,14 +144,15 @@ class RaySession:
         """
         from raynas.execution.ray_tune.scoring_pool import ScoringPool  # noqa: PLC0415 - torch
 
-        cores = int(sum(node.cpus for node in self.slots.nodes))
+        cores = int(sum(node.cpus for node in self.slots.nodes.values()))
         return ScoringPool(space, supernet, max(cores, 1), Resources(0.0, 0.0))
 
-    def _tuner(self, bridge: Bridge, scratch: str) -> tune.Tuner:
+    def _tuner(self, bridge: Bridge, growth: Growth | None, scratch: str) -> tune.Tuner:
+        kind = ChildTrainable if self.slots.usual.workers == 1 else DataParallelTrainable
         return tune.Tuner(
-            tune.with_parameters(ChildTrainable, packed=self.packed),
+            tune.with_parameters(kind, shared=[ray.put(self.packed)]),
             tune_config=tune.TuneConfig(
-                search_alg=ConductorSearchAlgorithm(bridge),
+                search_alg=ConductorSearchAlgorithm(bridge, growth),
                 scheduler=ConductorScheduler(bridge),
                 num_samples=-1,
                 reuse_actors=True,
@@ -146,6 +162,8 @@ class RaySession:
                 name="trials",
                 storage_path=scratch,
                 verbose=1 if self.asked.verbose else 0,
+                # In a notebook, Ray's own reporter clears the cell, even if it shows nothing.
+                progress_reporter=None if self.asked.verbose else tune.CLIReporter(),
                 # The conductor decides which trials run again, and with which resources.
                 failure_config=tune.FailureConfig(max_failures=0),
                 checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),

@@ -58,9 +58,10 @@ class Timeouts:
     def search_over(self) -> None:
         """Take note that the winner is trained now, for which no limit of the run counts.
 
-        Nor does that of a trial: the winner's training may be longer.
+        Nor does that of a trial: the winner's training may be longer. If it begins anew, neither
+        does the limit of an export that it had come to.
         """
-        self._search, self.trial = False, None
+        self._search, self.trial, self._export = False, None, None
 
     def exporting(self, seconds: float) -> None:
         """Take note that the winner is exported now, and how long that may take."""

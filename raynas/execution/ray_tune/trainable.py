@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 import os
 import platform
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from importlib import import_module
 from sys import intern
 from typing import Any, Final
 
+import ray
 from ray import tune
 
+from raynas.execution.constraint_check import UNCONSTRAINED, ConstraintCheck
 from raynas.execution.packing import Resources
 from raynas.execution.ray_tune.packing_code import Packed
 from raynas.execution.training_context import TrainingContext
@@ -40,6 +42,7 @@ class PackedContext:
         recipe: The training recipe.
         device: The device of trials that have a GPU.
         repeats: How often a trial trains its architecture.
+        check: Decides whether a network is trained.
     """
 
     code: Packed
@@ -47,13 +50,15 @@ class PackedContext:
     recipe: Recipe
     device: str
     repeats: Repeats = ONCE
+    check: ConstraintCheck = UNCONSTRAINED
 
     @classmethod
     def of(cls, work: Work, device: str) -> PackedContext:
         """Pack what trials do, with the user's modules that it needs."""
         code = Packed.of((work.build, work.loop), *work.homes)
         data = Packed.of(work.data, *work.homes)
-        return cls(code, data, work.recipe, device, work.repeats)
+        check = ConstraintCheck(work.constraints)
+        return cls(code, data, work.recipe, device, work.repeats, check)
 
     def unpacked(self, share: Resources) -> TrainingContext:
         """Return the context of a worker with the resources ``share``."""
@@ -61,15 +66,22 @@ class PackedContext:
         threads = max(1, int(share.cpus))
         build, loop = self.code.unpacked()
         data = self.data.unpacked()
-        return TrainingContext(build, self.recipe, data, device, threads, loop, self.repeats)
+        more = loop, self.repeats, self.check
+        return TrainingContext(build, self.recipe, data, device, threads, *more)
 
 
 class ChildTrainable(tune.Trainable):  # type: ignore[misc]  # Ray ships no types
     """Trains one child after another in the same process."""
 
-    def setup(self, config: Mapping[str, Any], packed: PackedContext) -> None:
-        """Store what all trials have in common; imports come later, in the first step."""
-        self._packed = packed
+    def setup(self, config: Mapping[str, Any], shared: Sequence[Any]) -> None:
+        """Store what all trials have in common; imports come later, in the first step.
+
+        Args:
+            config: The configuration of the trial.
+            shared: Ray's reference to a ``PackedContext``, in a list, so that Ray keeps it.
+        """
+        (self._shared,) = shared
+        self._packed: PackedContext = ray.get(self._shared)
         self._context: TrainingContext | None = None
         self._trials = 0
         self.reset_config(config)
@@ -98,9 +110,12 @@ class ChildTrainable(tune.Trainable):  # type: ignore[misc]  # Ray ships no type
     def _begun(self, context: TrainingContext) -> Iterator[Any]:
         """Return the events of the trial or of the winner's training."""
         used, self._trials = self._trials > 0, self._trials + 1
-        if self._final:
-            return retrain(context, self._spec, used=used)
-        return _named(train(context, self._spec, used=used))
+        events = self.trained(context, used=used)
+        return events if self._final else _named(events)
+
+    def trained(self, context: TrainingContext, *, used: bool) -> Iterator[Any]:
+        """Return the events of ``worker.train``, or of ``retrain`` if it is the winner."""
+        return (retrain if self._final else train)(context, self._spec, used=used)
 
     def cleanup(self) -> None:
         """Release the memory of the child."""
@@ -124,7 +139,7 @@ def as_final_config(spec: TrialSpec, share: Resources) -> dict[str, Any]:
 def as_told(config: Mapping[str, Any]) -> tuple[TrialSpec, Resources]:
     """Return the specification and the resources in a configuration."""
     spec = TrialSpec(**json.loads(config["spec"]))
-    return spec, Resources(config["cpus"], config["gpus"])
+    return spec, Resources(config["cpus"], config["gpus"], config["workers"])
 
 
 def _named(events: Iterator[Report | Failed | Notice]) -> Iterator[Report | Failed | Notice]:

@@ -105,14 +105,15 @@ class TuneSearcherAdapter:
             )
 
     def check(self, requirements: Requirements) -> None:
-        """Check that there is one objective; warn about prior weights, which are ignored.
+        """Check the objectives and constraints; warn about prior weights, which are ignored.
 
         Raises:
-            ConfigError: There are several objectives.
+            ConfigError: There are several objectives, or constraints that only training shows.
         """
         self._memo.paused = requirements.paused
         name = type(self.searcher).__name__
         requirements.require_one_objective(name)
+        requirements.refuse_constraints(name)
         tell_of_weights(self.space, name)
 
     def propose(self, history: History, rng: np.random.Generator) -> Proposal | None:

@@ -12,7 +12,7 @@ import numpy as np
 from raynas.execution.limits import Limits
 from raynas.execution.plan import Plan
 from raynas.execution.simulate import Budget, Cluster, Simulation
-from raynas.insight.preflight import Forecast
+from raynas.insight.text.preflight import Forecast
 from raynas.schedulers.forecast import most_epochs
 from raynas.searchers.random import RandomSearch
 from raynas.space import Architecture, Space

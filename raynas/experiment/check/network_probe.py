@@ -167,7 +167,7 @@ class NetworkProbe:
 
         With a task's own loop, the first epoch is trained and is the estimate.
         """
-        from raynas.training.train import evaluate  # noqa: PLC0415 - deciding must not load torch
+        from raynas.training.scores import evaluate  # noqa: PLC0415 - deciding must not load torch
 
         training, _ = self._begin(architecture)
         with closing(training):

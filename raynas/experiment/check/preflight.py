@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-import os
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -13,12 +11,14 @@ from typing import TYPE_CHECKING, Any, Final
 from raynas.data import Data, LoopData
 from raynas.data.dataset import length
 from raynas.errors import ConfigError, RaynasError, SpaceError
+from raynas.execution.gpu_device import smallest_device
+from raynas.experiment.check.at_once import at_once
 from raynas.experiment.check.forecast import forecast
 from raynas.experiment.check.network_probe import Built, NetworkProbe, Trained
 from raynas.experiment.experiment import Experiment
 from raynas.experiment.resolve.machine import check_machine
 from raynas.experiment.resolve.resolved import ResolvedExperiment, resolve
-from raynas.insight.preflight import Preflight, Spread
+from raynas.insight.text.preflight import Preflight, Spread
 from raynas.rng import proposal_rng
 from raynas.space import Architecture
 
@@ -82,7 +82,8 @@ def preflight(
     Args:
         experiment: The search.
         limits: The limits of the check.
-        workers: The number of trials that run at once; none for as many as fit on this machine.
+        workers: The number of trials that run at once; none for as many as the search would run on
+            this machine.
 
     Raises:
         ConfigError: A part of the experiment does not exist or has an invalid value.
@@ -97,15 +98,17 @@ def preflight(
         raise ConfigError(f"workers must be at least 1, got {workers}")
     resolved = resolve(experiment)
     experiment = resolved.experiment
-    check_machine(experiment, resolved.space)
+    check_machine(experiment, resolved.space, resolved.workers)
     seen = _Seen()
     with IsolatedProcess(NetworkProbe.of(resolved)) as looking:
         here: int = looking.ask(("gpus", ()))
         started = time.monotonic()
         _build_sample(seen, looking, resolved, limits, started)
         _train_some(seen, looking, started + limits.seconds)
-    name, gpus = _called(experiment.scheduler), _gpus(experiment)
-    workers = workers or _fitting(experiment, here)
+    name = _called(experiment.scheduler)
+    device = smallest_device() if here else None
+    fitting = at_once(resolved, [one for one, _ in seen.built], here, device)
+    workers, gpus = workers or fitting.trials, fitting.gpus or float(resolved.workers)
     trained = resolved.repeats.epochs or resolved.repeats.count  # epochs in what counts as one
     pace = [trained * seconds for seconds in seen.pace]
     cast = forecast(resolved.plan, name, workers, pace, gpus) if pace else None
@@ -205,22 +208,6 @@ def _telling_first(built: Sequence[tuple[Architecture, Built]]) -> Iterator[Arch
     ranked = [one for one, _ in sorted(built, key=lambda pair: pair[1].costs.flops or 0)]
     first = ranked[len(ranked) // 2], ranked[0], ranked[-1]
     yield from dict.fromkeys((*first, *(one for one, _ in built)))
-
-
-def _fitting(experiment: Experiment, gpus: int) -> int:
-    """Return the number of trials that can run on this machine at once."""
-    room = [float(experiment.max_concurrent or math.inf)]
-    if experiment.cpus_per_trial:
-        room.append((os.cpu_count() or 1) / experiment.cpus_per_trial)
-    if gpus:
-        room.append(gpus / _gpus(experiment))
-    return max(1, int(min(room)))
-
-
-def _gpus(experiment: Experiment) -> float:
-    """Return the GPUs of a trial, on a machine that has GPUs."""
-    share = experiment.gpus_per_trial
-    return share if isinstance(share, float | int) and share else 1.0
 
 
 def _most(seen: _Seen) -> str:

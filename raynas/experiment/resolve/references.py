@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from raynas import schedulers, searchers
-from raynas.errors import ConfigError, shown, unknown
+from raynas.errors import ConfigError, kind_of, shown, unknown
 from raynas.execution.packing import Resources, read_resources
 from raynas.experiment.resolve.tune_types import (
     GENERATOR,
@@ -85,9 +85,13 @@ def find_space(reference: Any, options: Mapping[str, Any]) -> SpaceModule:
         found = _load(table.get(reference, reference), attribute=None)
     space, make = getattr(found, "SPACE", None), getattr(found, "build", None)
     if not isinstance(space, Space) or not callable(make):
+        if not isinstance(space, Space):
+            lacking = "no SPACE" if space is None else f"as its SPACE {kind_of(space)}"
+        else:
+            lacking = "no build"
         raise ConfigError(
             f"a space needs SPACE (a raynas.Space) and build(architecture, input_shape, classes), "
-            f"and {_name(reference)} has {'no build' if isinstance(space, Space) else 'no SPACE'}"
+            f"and {_name(reference)} has {lacking}"
         )
     _check_build(make, options)
     resources = getattr(found, "resources", None)

@@ -17,9 +17,10 @@ from raynas.execution.assess import Assessor
 from raynas.execution.plan import Plan
 from raynas.execution.training_context import TRAINING, TrainingContext
 from raynas.execution.trial_spec import Repeats
-from raynas.execution.work import Work
+from raynas.execution.work import ProbeWork, Work
 from raynas.experiment.experiment import Experiment
 from raynas.experiment.resolve.briefs import Builder, builder
+from raynas.experiment.resolve.known_costs import before_training, probe_of
 from raynas.experiment.resolve.references import (
     SpaceModule,
     find_scheduler,
@@ -28,7 +29,7 @@ from raynas.experiment.resolve.references import (
     find_task,
 )
 from raynas.experiment.resolve.starting_points import starting_points
-from raynas.experiment.resolve.suitability import check_fidelity, check_scheduler
+from raynas.experiment.resolve.suitability import check_fidelity, check_scheduler, check_workers
 from raynas.experiment.resolve.suited import with_space, with_suited
 from raynas.experiment.resolve.task_data import check_metrics, loaded, objective_of
 from raynas.experiment.resolve.user_code import blamed, home_of
@@ -43,9 +44,10 @@ from raynas.searchers.requirements import Requirements
 from raynas.searchers.screened import Assess, Screened, ScreeningOptions
 from raynas.searchers.warm_start import WarmStart
 from raynas.space import Architecture, Space, joined, with_priors
-from raynas.tasks.task import loop_of, recipe_of
+from raynas.tasks.task import Task, loop_of, recipe_of
 from raynas.training.recipe import Recipe
 from raynas.training.tuning import tuned
+from raynas.trial import Constraint
 
 _TRIED: Final = 12  # networks, of one of which each proxy must have a value
 
@@ -71,6 +73,9 @@ class ResolvedExperiment:
         plan: What the conductor needs; proxies, if any, are asked in this process.
         dressed: Makes the searcher, given who asks the proxies.
         assessors: Each asks some of the proxies on a cluster, given the connection to it.
+        workers: How many processes train a trial together.
+        constraints: The limits on what is known of networks before their training.
+        probe: What is measured of networks before their training; none for nothing.
     """
 
     experiment: Experiment
@@ -84,6 +89,9 @@ class ResolvedExperiment:
     plan: Plan
     dressed: Callable[[Assess], Searcher]
     assessors: tuple[Callable[[RaySession], Assess], ...] = ()
+    workers: int = 1
+    constraints: tuple[Constraint, ...] = ()
+    probe: ProbeWork | None = None
 
     @property
     def epochs(self) -> int:
@@ -101,6 +109,8 @@ class ResolvedExperiment:
             self.homes,
             self.space.resources,
             self.repeats,
+            self.constraints,
+            self.probe,
         )
 
 
@@ -116,7 +126,7 @@ def resolve(experiment: Experiment) -> ResolvedExperiment:
     experiment = with_space(experiment, task)
     space = find_space(experiment.space, experiment.space_options)
     recipe = Recipe().with_overrides(recipe_of(task)).with_overrides(experiment.training)
-    if experiment.tune:
+    if experiment.tune and not experiment.tunes_supernets:
         space = replace(space, space=joined(space.space, TRAINING, tuned(recipe, experiment.tune)))
     if experiment.priors:
         space = replace(space, space=with_priors(space.space, experiment.priors))
@@ -128,8 +138,9 @@ def resolve(experiment: Experiment) -> ResolvedExperiment:
     experiment = with_suited(experiment, task, data)
     scheduler = find_scheduler(experiment.scheduler, experiment.scheduler_options)
     repeats, epochs = _lengths(experiment)
-    trials, asked = experiment.most_trials, experiment.scheduler
-    check_scheduler(scheduler, asked, searcher, epochs, trials)
+    trials = experiment.most_trials
+    check_scheduler(scheduler, experiment.scheduler, searcher, epochs, trials)
+    check_workers(experiment.workers_per_trial, recipe, space.space, data, loop_of(task))
     check_fidelity(experiment, scheduler, searcher)
     _check_training(space.space, recipe)
     experiment = replace(experiment, objective=objective_of(experiment, task, data))
@@ -137,14 +148,13 @@ def resolve(experiment: Experiment) -> ResolvedExperiment:
     if repeats.folds > 1 or experiment.finalists:
         check_divisible(data, repeats.folds)
     with blamed("the searcher's check"):
-        check(searcher, _requirements(experiment, scheduler, epochs))
+        check(searcher, _requirements(experiment, task, scheduler, epochs))
     build_child = builder(space.build, experiment.space_options, data.told)
     homes = tuple(home for home in (space.home, home_of(type(task))) if home is not None)
     dressed = partial(_dressed, experiment, searcher, start)
-    assess = _here(experiment, space.space, build_child, homes, recipe, data)
     plan = Plan(
         space.space,
-        dressed(assess),
+        dressed(_here(experiment, space.space, build_child, homes, recipe, data)),
         scheduler,
         trials,
         epochs,
@@ -165,6 +175,9 @@ def resolve(experiment: Experiment) -> ResolvedExperiment:
         plan=plan,
         dressed=dressed,
         assessors=(partial(_elsewhere, experiment),) if experiment.zero_cost else (),
+        workers=experiment.workers_per_trial,
+        constraints=before_training(experiment, task),
+        probe=probe_of(experiment, task),
     )
 
 
@@ -194,9 +207,12 @@ def _check_training(space: Space, recipe: Recipe) -> None:
             recipe.with_overrides({name: getattr(recipe, name, None)})  # raises on unknown names
 
 
-def _requirements(experiment: Experiment, scheduler: Scheduler, epochs: int) -> Requirements:
+def _requirements(
+    experiment: Experiment, task: Task, scheduler: Scheduler, epochs: int
+) -> Requirements:
     """Return what the run requires of its searcher."""
-    required = Requirements(experiment.objectives, epochs)
+    learnt = set(experiment.constraints) - set(before_training(experiment, task))
+    required = Requirements(experiment.objectives, epochs, learns_constraints=bool(learnt))
     if isinstance(scheduler, Director):
         return replace(required, paused=scheduler.keeps)
     return required

@@ -12,6 +12,7 @@ from raynas.journal import exists, read
 from raynas.options import local_path
 from raynas.searchers.selection import rank
 from raynas.space import Architecture, Space
+from raynas.storage import Location, location
 from raynas.yaml12 import parse_file
 
 _BEST: Final = 10  # of a run
@@ -33,10 +34,11 @@ def starting_points(source: Any, space: Space) -> tuple[Architecture, ...]:
         ConfigError: There is nothing to be found there, or nothing of it fits.
         JournalError: The run cannot be read.
     """
-    if isinstance(source, str | Path):
-        name, path = str(source), local_path("start_from", source)
-        found = _from_run(path) if exists(path) else _from_file(path)
-        most = _BEST if exists(path) else len(found)
+    if isinstance(source, str | Location):
+        name, path = str(source), location("start_from", source)
+        is_run = exists(path)
+        found = _from_run(path) if is_run else _from_file(local_path("start_from", name))
+        most = _BEST if is_run else len(found)
     else:
         name, found, most = "the given list", _listed(source), len(source)
     return tuple(_fitting(name, found, space).values())[:most]
@@ -66,7 +68,7 @@ def _fitting(name: str, found: Sequence[Any], space: Space) -> Mapping[str, Arch
     return fitting
 
 
-def _from_run(folder: Path) -> Sequence[Mapping[str, Any]]:
+def _from_run(folder: Location) -> Sequence[Mapping[str, Any]]:
     return [trial.architecture for trial in sorted(read(folder).history.finished, key=rank)]
 
 

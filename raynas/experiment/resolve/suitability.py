@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from raynas.data import Data, Loop, LoopData
 from raynas.errors import ConfigError
+from raynas.execution.training_context import TRAINING
 from raynas.experiment.experiment import Experiment
 from raynas.experiment.resolve.user_code import blamed
 from raynas.schedulers import Scheduler, TrialsWanted
 from raynas.schedulers.pbt import PBT
 from raynas.searchers import SEARCHERS, Searcher
+from raynas.space import Space
+from raynas.training.recipe import Recipe
 
 _METHODS: Final = ("check", "decide")
 
@@ -85,3 +89,26 @@ def check_parents(searcher: Any) -> None:
         f"with inherit_weights children begin with the weights of parents, and the searcher "
         f"{name!r} names none: leave it out, or use one of {breeding}"
     )
+
+
+def check_workers(
+    workers: int, recipe: Recipe, space: Space, data: Data | LoopData, loop: Loop | None
+) -> None:
+    """See that the batches of a recipe are large enough for the workers of a trial.
+
+    Batches whose size is decided with each architecture, by a data set or by a loop of a user's
+    own, are not known yet.
+
+    Args:
+        workers: How many processes train a trial together.
+        recipe: The recipe.
+        space: The space.
+        data: The data of the task.
+        loop: Its own loop, if it has one.
+
+    Raises:
+        ConfigError: They are not.
+    """
+    decided = f"{TRAINING}.batch_size" in space.decisions
+    if isinstance(data, Data) and not (loop or data.batched or decided):
+        recipe.check_workers(workers)

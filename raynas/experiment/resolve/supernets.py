@@ -9,29 +9,32 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-import torch
-
 from raynas.data import Data, Loop
-from raynas.errors import ConfigError, SpaceError
+from raynas.errors import ConfigError
+from raynas.execution.memory_limit import MemoryLimit
 from raynas.execution.plan import Plan
 from raynas.execution.training_context import TRAINING
 from raynas.execution.trial_spec import ONCE
 from raynas.experiment.experiment import Experiment
-from raynas.experiment.resolve.references import SpaceModule
+from raynas.experiment.resolve.known_costs import COUNTED
+from raynas.experiment.resolve.references import SpaceModule, find_scheduler
 from raynas.experiment.resolve.resolved import ResolvedExperiment
+from raynas.experiment.resolve.supernet_memory import SupernetMemory
+from raynas.experiment.resolve.supernet_serving import checked_build
 from raynas.experiment.settings import USUAL_METHOD
+from raynas.oneshot.feasibility import Feasibility, costs_of
 from raynas.oneshot.loop import SupernetLoop, method_of
 from raynas.oneshot.methods.method import Method
-from raynas.oneshot.relaxation import Relaxation, plain
-from raynas.oneshot.search import METHOD, SHARED, EachMethod, supernets
+from raynas.oneshot.search import FOLDER, METHOD, SHARED, EachMethod, WithinMethod, supernets
 from raynas.oneshot.supernet_build import SupernetBuild
+from raynas.schedulers import Director, Scheduler
 from raynas.schedulers.run_to_end import RunToEnd
-from raynas.space import Architecture, Space
+from raynas.space import Space, joined
 from raynas.training.loading import example
+from raynas.training.tuning import tuned
 from raynas.trial import Objective
 
 CONTROL: Final = USUAL_METHOD
-FOLDER: Final = "supernets"
 _LONGER: Final = 6  # epochs of a supernet per epoch of a trial
 _VALID: Final = "val_"
 _RECIPE: Final = f"{TRAINING}."
@@ -42,17 +45,31 @@ class Supernets:
     """The supernets of a run.
 
     Attributes:
-        training: The experiment that trains them, in a folder of the run: a trial for each method,
-            and one for the control.
+        training: The experiment that trains them, in a folder of the run: a trial or several for
+            each method, and for the control.
         loop: How they are trained.
-        space: The space of the architectures.
-        relaxation: How the space becomes mixtures.
+        build: Makes them.
+        feasibility: Which networks keep the constraints that are known without a measurement.
+        limited: Whether what they propose keeps limits that no searcher knows, so that none may go
+            on after them.
     """
 
     training: ResolvedExperiment
     loop: SupernetLoop
-    space: Space
-    relaxation: Relaxation
+    build: SupernetBuild
+    feasibility: Feasibility
+    limited: bool
+
+    def check_memory(self, limit: MemoryLimit) -> None:
+        """Check that all of them can be trained where there is so much memory.
+
+        Raises:
+            ResourceError: One needs more.
+        """
+        training, memory = self.training, SupernetMemory(self.training.data, limit)
+        for name in training.experiment.methods:
+            method = self.loop.method(name)
+            memory.check(method, self.loop.recipe_of(method, training.recipe), self.build)
 
 
 def supernets_of(resolved: ResolvedExperiment) -> Supernets:
@@ -66,31 +83,65 @@ def supernets_of(resolved: ResolvedExperiment) -> Supernets:
     _check_alone(experiment)
     if recipe := [path for path in resolved.space.space.decisions if path.startswith(_RECIPE)]:
         raise ConfigError(
-            f"shared weights are trained by one recipe, and the space decides {recipe[0]}: leave "
-            "tune out, or method"
+            f"shared weights are trained by one recipe, and {recipe[0]} is decided with each "
+            "architecture: leave it out, or method"
         )
     methods = experiment.methods[:1]
     if not experiment.shares:
         methods = tuple(dict.fromkeys((*experiment.methods, CONTROL)))
     scored = _scored(resolved)
     options = _options(experiment)
-    space = supernets(methods)
-    build = _checked(resolved, methods, options)
+    made = _made(methods, options)
+    feasibility = Feasibility(
+        resolved.space.space,
+        tuple(one for one in experiment.constraints if one.metric in COUNTED),
+        costs_of(resolved.build, example(resolved.data, 1)),
+    )
+    # As the methods have read them, because workers may lack a file that is an option.
+    read = {
+        name: {option: getattr(made[name], option) for option in given}
+        for name, given in options.items()
+    }
+    named = () if experiment.shares else experiment.tune
+    fixed = {name: value for name, value in experiment.training.items() if name not in named}
+    loop = SupernetLoop(scored, read, fixed)
+    build = checked_build(resolved, made, loop, feasibility)
+    space = joined(supernets(methods), TRAINING, tuned(resolved.recipe, named))
+    training = _training(resolved, space, build, loop)
+    limited = any(method.limited for method in made.values())
+    if limited and (experiment.shares or experiment.candidates):
+        raise ConfigError(
+            "max_latency_ms holds for what supernets propose, not for what a searcher proposes: "
+            f"leave {'proxies' if experiment.shares else 'candidates'} out, or max_latency_ms"
+        )
+    return Supernets(training, loop, build, feasibility, limited)
+
+
+def _training(
+    resolved: ResolvedExperiment, space: Space, build: SupernetBuild, loop: SupernetLoop
+) -> ResolvedExperiment:
+    """Return the experiment that trains the supernets of a space of supernets."""
+    experiment, scored = resolved.experiment, loop.objective
     epochs = experiment.supernet_epochs or _LONGER * resolved.epochs
+    trials = experiment.supernets * int(space.decisions[METHOD].domain.count)
     mine = replace(
         experiment,
         output=experiment.output / FOLDER,
         objective=f"{SHARED}{scored.metric}:{scored.direction}",
         epochs=epochs,
-        trials=len(methods),
+        trials=trials,
+        constraint=None,
+        best_known=None,
+        log=(),
+        probe=None,
         target=None,
+        method=tuple(str(one) for one in space.decisions[METHOD].domain.values()),
         proxies=(),
         finalists=0.0,
     )
-    loop = SupernetLoop(scored, options, experiment.training)
-    searcher = EachMethod(space)
-    plan = Plan(space, searcher, RunToEnd(), len(methods), epochs, experiment.seed, mine.limits)
-    training = replace(
+    searcher, scheduler = EachMethod(space, experiment.supernets), _scheduler(experiment, epochs)
+    plan = Plan(space, searcher, scheduler, trials, epochs, experiment.seed, mine.limits)
+    return replace(
         resolved,
         experiment=mine,
         space=SpaceModule(space, build, None, None, resolved.space.home),
@@ -99,8 +150,29 @@ def supernets_of(resolved: ResolvedExperiment) -> Supernets:
         repeats=ONCE,
         plan=plan,
         dressed=lambda _: searcher,
+        workers=experiment.workers_per_supernet,
+        constraints=(),
+        probe=None,
     )
-    return Supernets(training, loop, build.space, build.relaxation)
+
+
+def _scheduler(experiment: Experiment, epochs: int) -> Scheduler:
+    """Return what decides which supernets are trained to the end.
+
+    Raises:
+        ConfigError: The scheduler resumes trials or begins others, or does not suit the length.
+    """
+    if experiment.supernets == 1:
+        return RunToEnd()
+    scheduler = find_scheduler(experiment.scheduler, experiment.scheduler_options)
+    if isinstance(scheduler, Director):
+        raise ConfigError(
+            f"supernets must be stopped for good or trained to the end, and the scheduler "
+            f"{experiment.scheduler} resumes trials: use asha, median, extrapolation or none"
+        )
+    within = WithinMethod(scheduler)
+    within.check(epochs)
+    return within
 
 
 def _check_alone(experiment: Experiment) -> None:
@@ -115,17 +187,25 @@ def _check_alone(experiment: Experiment) -> None:
             "and trials, and leave time and gpu_hours out"
         )
     if experiment.shares:
+        if experiment.supernets > 1:
+            raise ConfigError(
+                "one supernet scores the proposals of a searcher, got "
+                f"supernets={experiment.supernets}: leave it out"
+            )
         return
+    if experiment.tune and experiment.supernets == 1:
+        raise ConfigError(
+            f"with a one-shot method, tune searches the settings of supernets "
+            f"({', '.join(experiment.tune)}), and there is only one: give supernets, such as 4"
+        )
     others = {
-        "searcher": experiment.searcher != "auto",
         "proxies": bool(experiment.proxies),
         "start_from": experiment.start_from is not None,
         "inherit_weights": experiment.inherit_weights,
-        "finalists": experiment.finalists > 0,
     }
     if given := [name for name, is_given in others.items() if is_given]:
         raise ConfigError(
-            f"with a one-shot method, its supernet proposes what is trained: leave "
+            f"with a one-shot method, its supernet proposes what is trained first: leave "
             f"{' and '.join(given)} out, or let the shared scores choose among the proposals of a "
             "searcher, with proxies=['shared']"
         )
@@ -155,6 +235,8 @@ def _scored(resolved: ResolvedExperiment) -> Objective:
 def _options(experiment: Experiment) -> dict[str, dict[str, Any]]:
     """Return the options by method; without a method's name, they are those of the only one.
 
+    The control gets the limit of the method beside which it runs.
+
     Raises:
         ConfigError: An option names no method.
     """
@@ -167,51 +249,28 @@ def _options(experiment: Experiment) -> dict[str, dict[str, Any]]:
                 f"{experiment.methods[0]}.{name}: got {name!r}"
             )
         found.setdefault(method if dot else experiment.methods[0], {})[option] = value
+    if CONTROL not in experiment.methods:
+        found.setdefault(CONTROL, {}).update(_limit(found))
     return found
 
 
-def _checked(
-    resolved: ResolvedExperiment, methods: tuple[str, ...], options: Mapping[str, Any]
-) -> SupernetBuild:
-    """Return what builds the supernets, after each was built once and given an example.
+def _limit(options: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Any]:
+    """Return the limit of the first method that has one, so that the control has it, too."""
+    for given in options.values():
+        if "max_latency_ms" in given:
+            return {name: given.get(name) for name in ("max_latency_ms", "latency_table")}
+    return {}
+
+
+def _made(methods: tuple[str, ...], options: Mapping[str, Mapping[str, Any]]) -> dict[str, Method]:
+    """Return the methods by name.
 
     Raises:
-        SpaceError: The space cannot serve a method.
+        ConfigError: A method or an option is unknown, or options are given for another method.
     """
-    space = resolved.space
     made = {name: method_of(name, options.get(name, {})) for name in methods}
     if strange := [name for name in options if name not in made]:
         raise ConfigError(
             f"options are given for {', '.join(strange)}, but that method is not run"
         )
-    build = SupernetBuild(
-        resolved.build,
-        space.space,
-        space.relaxation or plain(space.space),
-        {name: one.share for name, one in made.items()},
-        resolved.experiment.seed,
-    )
-    inputs = example(resolved.data, 2)
-    for name, method in made.items():
-        build = _serving(build, name, method, inputs)
-    return build
-
-
-def _serving(build: SupernetBuild, name: str, method: Method, inputs: Any) -> SupernetBuild:
-    """Return a build that serves a method: by mixed paths, or else by single ones.
-
-    Raises:
-        SpaceError: The space serves neither.
-    """
-    single = replace(build, shares={**build.shares, name: 0})
-    for tried in (build,) if method.mixes else (build, single):
-        try:
-            supernet = tried(Architecture({METHOD: name}))
-            method.check(supernet)
-            with torch.no_grad():
-                supernet.eval()(inputs)
-        except SpaceError as error:
-            refused = error
-        else:
-            return tried
-    raise SpaceError(f"the method {name!r} cannot serve this space: {refused}") from refused
+    return made

@@ -8,13 +8,15 @@ from dataclasses import fields
 from typing import Final
 
 from raynas.costs import Costs
+from raynas.costs.probe import METRICS
 from raynas.data import Data, LoopData
-from raynas.errors import ConfigError, DataError, kind_of, unknown
+from raynas.errors import ConfigError, DataError, kind_of, shown, unknown
 from raynas.experiment import amounts
 from raynas.experiment.experiment import Experiment
 from raynas.experiment.resolve.data_notes import unusual
 from raynas.experiment.resolve.machine import may_use_gpus
 from raynas.experiment.resolve.user_code import blamed
+from raynas.goals import Goal
 from raynas.goals.inferred import Undecided
 from raynas.goals.metric import new_metrics
 from raynas.tasks import Source, Task
@@ -32,6 +34,11 @@ def loaded(experiment: Experiment, task: Task) -> Data | LoopData:
         DataError: The data are not there, or not usable.
     """
     name, loop, goal = name_of(task), loop_of(task), goal_of(task)
+    if goal is not None and not isinstance(goal, Goal):
+        raise ConfigError(
+            f"the goal of a task must be a raynas.goals.Goal, such as Classification(), and that "
+            f"of {name!r} is {shown(goal)}: a loss of your own is the method loss of a Goal"
+        )
     with blamed(f"task {name!r}"):
         data = task.load(Source(experiment.data_dir, experiment.download), experiment.seed)
         if isinstance(data, Data) and goal is not None:
@@ -97,15 +104,20 @@ def check_metrics(experiment: Experiment, task: Task, data: Data | LoopData) -> 
         ConfigError: There is no such metric.
     """
     reported = _reported(task, data)
-    wanted = {"objective": [one.metric for one in experiment.objectives]}
+    wanted = {
+        "objective": [one.metric for one in experiment.objectives],
+        "constraint": [one.metric for one in experiment.constraints],
+    }
     if experiment.limits.target:
         wanted["target"] = [experiment.limits.target.objective.metric]
     for setting, metrics in wanted.items():
         for metric in metrics:
-            if metric in reported or not reported:
+            if metric in reported or metric in METRICS or not reported:
                 continue
             if metric != _ON_GPUS:
-                raise ConfigError(f"{setting}: {unknown('metric', metric, [*reported, _ON_GPUS])}")
+                raise ConfigError(
+                    f"{setting}: {unknown('metric', metric, [*reported, *METRICS, _ON_GPUS])}"
+                )
             if not may_use_gpus(experiment):
                 raise ConfigError(
                     f"{setting}: {metric} is measured on GPUs, and trials have none here: "

@@ -46,7 +46,7 @@ def blamed(what: str) -> Iterator[None]:
     """
     try:
         yield
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         line = own_line(error)
         if isinstance(error, RaynasError) and (line is None or isinstance(error, DataError)):
             raise
@@ -156,7 +156,7 @@ def home_of(make: Callable[..., Any]) -> ModuleType | None:
     return sys.modules.get(name.partition(".")[0]) if file and _is_own(file) else None
 
 
-def own_line(error: Exception) -> str | None:
+def own_line(error: BaseException) -> str | None:
     """Return the innermost line of the user's that led to an error; none if there is none."""
     if isinstance(error, SyntaxError) and error.filename and _is_own(error.filename):
         return _line(error.filename, error.lineno, error.text)

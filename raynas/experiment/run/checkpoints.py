@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from fnmatch import fnmatch
+from typing import Final
 
+from raynas.storage import Location, Store, store_of
 from raynas.trial import History, Trial
+
+_OF_TRIALS: Final = "trial-*.pt"
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,22 +21,22 @@ class Checkpoints:
         folder: Their folder; absolute, because workers have other working folders.
     """
 
-    folder: Path
+    folder: Location
 
     @property
-    def winner(self) -> Path:
+    def winner(self) -> Location:
         """The checkpoint of the winner's training."""
         return self.folder / "winner.pt"
 
-    def of(self, number: int) -> Path:
+    def of(self, number: int) -> Location:
         """Return the checkpoint of a trial."""
         return self.folder / f"trial-{number:04d}.pt"
 
-    def bequeathed(self, number: int) -> Path:
+    def bequeathed(self, number: int) -> Location:
         """Return the file with the weights that a trial inherits."""
         return self.folder / f"trial-{number:04d}.parent.pt"
 
-    def bequeath(self, donor: int, heir: int) -> Path:
+    def bequeath(self, donor: int, heir: int) -> Location:
         """Copy the donor's weights for its heir, before the donor continues; return the copy.
 
         If the donor has no weights, there is no copy, and the heir's worker reports that.
@@ -43,14 +45,10 @@ class Checkpoints:
             donor: The number of the trial whose weights are inherited.
             heir: The number of the trial that inherits them.
         """
-        source, target = self.of(donor), self.bequeathed(heir)
-        if source.exists() and not target.exists() and not self.of(heir).exists():
-            try:
-                os.link(source, target)  # safe, because a donor replaces its file, as a new file
-            except OSError:  # not every file system has links
-                partial = target.with_suffix(".partial")
-                shutil.copyfile(source, partial)
-                partial.replace(target)
+        target = self.bequeathed(heir)
+        kept = self._store.names()
+        if target.name not in kept and self.of(heir).name not in kept:
+            self._store.copy(self.of(donor).name, target.name)
         return target
 
     def endow(self, heir: Trial, history: History) -> None:
@@ -61,16 +59,42 @@ class Checkpoints:
         if heir.started.inherits and heir.started.parent is not None:
             self.bequeath(history.trials[heir.started.parent].donor, heir.number)
 
-    def sweep(self, needed: Callable[[], Collection[int]]) -> None:
+    def sweep(
+        self, needed: Callable[[], Collection[int]], settle: Callable[[], None] = lambda: None
+    ) -> None:
         """Delete the files of all trials that are not needed; running workers are not disturbed.
 
         Args:
             needed: Returns the numbers of the trials whose files are needed; it is called only if
                 there are files.
+            settle: Waits until the journal cannot lose why they are not needed; it is called only
+                before files are deleted.
         """
-        if not (files := list(self.folder.glob("trial-*.pt"))):
-            return
-        kept = {path for number in needed() for path in (self.of(number), self.bequeathed(number))}
-        for path in files:
-            if path not in kept:
-                path.unlink(missing_ok=True)
+        if unneeded := self.unneeded(self.of_trials(), needed):
+            settle()
+            self.delete(unneeded)
+
+    def of_trials(self) -> list[str]:
+        """Return the names of the files of all trials."""
+        return [name for name in self._store.names() if fnmatch(name, _OF_TRIALS)]
+
+    def unneeded(self, names: Sequence[str], needed: Callable[[], Collection[int]]) -> list[str]:
+        """Return which of the files are not needed; the arguments are those of ``sweep``."""
+        if not names:
+            return []
+        kept = {
+            path.name for number in needed() for path in (self.of(number), self.bequeathed(number))
+        }
+        return [name for name in names if name not in kept]
+
+    def delete(self, names: Sequence[str]) -> None:
+        """Delete files."""
+        self._store.delete(*names)
+
+    def drop_winner(self) -> None:
+        """Delete the checkpoint of the winner's training."""
+        self._store.delete(self.winner.name)
+
+    @property
+    def _store(self) -> Store:
+        return store_of(self.folder)

@@ -5,14 +5,16 @@ from __future__ import annotations
 import filecmp
 import json
 import logging
+import platform
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
 from raynas import __version__
-from raynas.errors import JournalError, SpaceError
+from raynas.errors import JournalError, ResourceError, SpaceError
 from raynas.experiment.experiment import Experiment
 from raynas.experiment.resolve.resolved import ResolvedExperiment
 from raynas.experiment.resolve.user_code import code_of, module_file
@@ -20,12 +22,14 @@ from raynas.experiment.run.checkpoints import Checkpoints
 from raynas.experiment.run.places import paths_now
 from raynas.journal import Journal, exists, read
 from raynas.space.codec import to_data
-from raynas.storage import flush, writing
+from raynas.storage import Location, store_of
 from raynas.training.exported import FILES
 from raynas.trial import History
 
 WINNER: Final = "winner"
+_CHECKPOINTS: Final = "checkpoints"
 _CODE: Final = ("space", "task", "searcher", "scheduler")  # settings that may name a user's code
+_LIBRARIES: Final = ("torch", "ray", "numpy")
 _LOG = logging.getLogger("raynas")
 
 
@@ -39,7 +43,11 @@ def open_run(experiment: Experiment, resolved: ResolvedExperiment, journal: Jour
     described = _described(experiment, resolved)
     if not exists(experiment.output):
         journal.begin(described)
-        return History(experiment.objectives)
+        return History(
+            experiment.objectives,
+            constraints=experiment.constraints,
+            best_known=experiment.best_known,
+        )
     replay = read(experiment.output)
     _compare(experiment, described, replay.run)
     if replay.torn:
@@ -56,30 +64,34 @@ def open_run(experiment: Experiment, resolved: ResolvedExperiment, journal: Jour
 
 
 @contextmanager
-def undone_if_empty(journal: Journal, history: History) -> Iterator[None]:
-    """Delete a new run after a ``SpaceError``, so that the user can try other settings."""
+def undone_if_empty(journal: Journal, history: History, *parts: Location) -> Iterator[None]:
+    """Delete a new run whose space or resources do not fit, so that others can be tried.
+
+    Args:
+        journal: Its journal.
+        history: What has happened in it.
+        parts: The folders of runs that belong to it; if one of them has begun, it is kept.
+    """
     try:
         yield
-    except SpaceError:
-        if history.last is None:
+    except (SpaceError, ResourceError):
+        if history.last is None and not any(map(exists, parts)):
             journal.withdraw()
         raise
 
 
-def checkpoints(output: Path) -> Checkpoints:
+def checkpoints(output: Location) -> Checkpoints:
     """Return the checkpoint files of a run."""
-    return Checkpoints(output.resolve() / "checkpoints")
+    return Checkpoints(store_of(output).location / _CHECKPOINTS)
 
 
-def clear_partial(output: Path) -> None:
+def clear_partial(output: Location) -> None:
     """Delete the incomplete files of processes that were killed."""
-    folders = (output, output / WINNER, checkpoints(output).folder)
-    for path in (path for folder in folders for path in folder.glob("*.partial")):
-        path.unlink(missing_ok=True)
+    store_of(output).tidy("", WINNER, _CHECKPOINTS)
 
 
 def keep_winner(
-    output: Path, files: Mapping[str, bytes], card: Mapping[str, Any] | None = None
+    output: Location, files: Mapping[str, bytes], card: Mapping[str, Any] | None = None
 ) -> None:
     """Write files of the winner; when this returns, they survive a power cut.
 
@@ -92,26 +104,23 @@ def keep_winner(
     Raises:
         StorageError: A file cannot be written.
     """
-    folder, contents = output / WINNER, dict(files)
-    with writing(folder):
-        folder.mkdir(exist_ok=True)
-        if card is not None:
-            for name in FILES:
-                (folder / name).unlink(missing_ok=True)
-            contents["architecture.json"] = (json.dumps(card, indent=2) + "\n").encode()
-        for name, content in contents.items():
-            (folder / name).write_bytes(content)
+    store, contents = store_of(output), dict(files)
+    if card is not None:
+        store.delete(*(f"{WINNER}/{name}" for name in FILES))
+        contents["architecture.json"] = (json.dumps(card, indent=2) + "\n").encode()
     # The journal says next that they are there, and it may reach the disk first.
-    for path in (*(folder / name for name in contents), folder, output):
-        flush(path)
+    store.write({f"{WINNER}/{name}": content for name, content in contents.items()})
 
 
 def _described(experiment: Experiment, resolved: ResolvedExperiment) -> dict[str, Any]:
     described = {
         "raynas": __version__,
+        "versions": _versions(),
         "experiment": experiment.described(),
         "folder": str(Path.cwd()),
         "objectives": [asdict(objective) for objective in experiment.objectives],
+        "constraints": [asdict(constraint) for constraint in experiment.constraints],
+        "best_known": experiment.best_known,
         "space": to_data(resolved.space.space.tree),
         "data": resolved.data.describe(),
         "code": code_of([*_references(experiment).values(), resolved.space.build]),
@@ -119,6 +128,11 @@ def _described(experiment: Experiment, resolved: ResolvedExperiment) -> dict[str
     }
     plain: dict[str, Any] = json.loads(json.dumps(described))  # equal to what is read later
     return plain
+
+
+def _versions() -> dict[str, str]:
+    """Return the versions of Python and of the libraries that results depend on the most."""
+    return {"python": platform.python_version(), **{name: version(name) for name in _LIBRARIES}}
 
 
 def _references(experiment: Experiment) -> dict[str, Any]:
@@ -132,7 +146,7 @@ def _modules(described: Mapping[str, Any]) -> dict[str, str]:
     return {name: str(file) for name, file in files.items() if file is not None}
 
 
-def check_modules(output: Path, run: Mapping[str, Any]) -> None:
+def check_modules(output: Location, run: Mapping[str, Any]) -> None:
     """Check that the user's modules are the files with which the run was begun.
 
     A file with the same contents is the same module. Nothing is imported for this check.
@@ -151,6 +165,21 @@ def check_modules(output: Path, run: Mapping[str, Any]) -> None:
                 f"but now it would be imported from {file}: change to the folder of the first "
                 "file, then resume the run"
             )
+
+
+def check_unchanged(resolved: ResolvedExperiment, run: Mapping[str, Any]) -> None:
+    """Check that the space and the data are those of a recorded run; warn if code has changed.
+
+    Args:
+        resolved: The experiment of the run, with its objects as they are now.
+        run: The description of the run.
+
+    Raises:
+        JournalError: The space or the data have changed since; the message says what.
+    """
+    described = _described(resolved.experiment, resolved)
+    _compare(resolved.experiment, described, run)
+    _say_changes(described["code"], run.get("code"))
 
 
 def _say_changes(code: Mapping[str, str], recorded: Mapping[str, str] | None) -> None:

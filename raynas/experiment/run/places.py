@@ -16,6 +16,8 @@ from typing import Any, Final
 from raynas.errors import ConfigError
 from raynas.experiment.resolve.user_code import look_in
 from raynas.journal import exists
+from raynas.storage import Location, store_of
+from raynas.storage.address import ADDRESS
 
 _REFERENCES: Final = ("space", "task", "searcher", "scheduler")
 # Files of runs and of the user's shell; a folder without a journal may contain them.
@@ -25,26 +27,32 @@ _OF_RUNS: Final = (
     "winner",
     "proxies",
     "supernets",
+    "retrained",
+    "export",
     "journal.*",
     "events.out.*",
 )
 _BESIDE: Final = (".*", "lost+found", "*.log", "*.txt", "*.out", "*.err", "*.yaml", "*.yml")
+_WRITTEN_INTO: Final = ("checkpoints", "winner", "supernets")
 _SHOWN: Final = 3  # names in a message
 _LOG = logging.getLogger("raynas")
 
 
-def check_output(output: Path) -> None:
-    """Check that a path is a new folder, an empty one, or the folder of a run.
+def check_output(output: Location) -> None:
+    """Check that a location is a new folder, an empty one, or the folder of a run.
 
     Raises:
-        ConfigError: It is a file, or a folder with other contents.
+        ConfigError: It is a file, a folder with other contents, or the folder of a run with links
+            that lead out of it.
+        StorageError: It is in an object store that cannot be written.
     """
-    if exists(output) or not output.exists():
+    store = store_of(output)
+    if exists(output):
+        store.guard("", *_WRITTEN_INTO)
         return
-    if not output.is_dir():
-        raise ConfigError(f"output must be a folder, got {output}, which is a file")
+    store.check()
     try:
-        names = sorted(path.name for path in output.iterdir())
+        names = store.names()
     except OSError as error:
         raise ConfigError(f"output must be a folder that can be read: {error}") from error
     known = (*_OF_RUNS, *_BESIDE)
@@ -52,12 +60,20 @@ def check_output(output: Path) -> None:
         more = ", …" if len(others) > _SHOWN else ""
         raise ConfigError(
             "output must be a new folder, an empty one or that of a run: "
-            f"{output.absolute()} holds {', '.join(others[:_SHOWN])}{more}; give a new folder "
+            f"{store.location} holds {', '.join(others[:_SHOWN])}{more}; give a new folder "
             "inside it, such as " + str(output / "run")
         )
 
 
-def take_up(output: Path, run: Mapping[str, Any]) -> dict[str, Any]:
+def taken_home(run: Location) -> Path:
+    """Return the folder for what people take home of a run, such as a report.
+
+    It is that of the run; if the run is in an object store, one of its name on this machine.
+    """
+    return run if isinstance(run, Path) else Path(run.name)
+
+
+def take_up(output: Location, run: Mapping[str, Any]) -> dict[str, Any]:
     """Return a run's settings, with paths that are correct from the current working folder.
 
     This also makes the modules of the folder in which the run was begun importable.
@@ -76,7 +92,7 @@ def take_up(output: Path, run: Mapping[str, Any]) -> dict[str, Any]:
     return {**settings, **moved}
 
 
-def paths_now(output: Path, run: Mapping[str, Any]) -> dict[str, str]:
+def paths_now(output: Location, run: Mapping[str, Any]) -> dict[str, str]:
     """Return the paths in a run's settings that are wrong from the current working folder.
 
     The files are searched in the folder in which the run was begun: first at its new place, if it
@@ -102,12 +118,14 @@ def paths_now(output: Path, run: Mapping[str, Any]) -> dict[str, str]:
     return found
 
 
-def _bases(output: Path, run: Mapping[str, Any]) -> Iterator[Path]:
-    if "folder" in run:  # runs of an older raynas have no folder
-        began = Path(run["folder"])
+def _bases(output: Location, run: Mapping[str, Any]) -> Iterator[Path]:
+    if "folder" not in run:  # runs of an older raynas have no folder
+        return
+    began = Path(run["folder"])
+    if isinstance(output, Path) and not ADDRESS.match(run["experiment"]["output"]):
         to_output = os.path.relpath(began, began / run["experiment"]["output"])
         yield Path(os.path.normpath(output.absolute() / to_output))
-        yield began
+    yield began
 
 
 def _file(reference: str) -> bool:

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import logging
-import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack, closing
 from dataclasses import replace
-from pathlib import Path
-from typing import Any
+from functools import partial
+from typing import Any, Unpack
 
 from raynas.errors import ConfigError, ResourceError
 from raynas.execution.conductor import Conductor
 from raynas.execution.interruption import UNINTERRUPTED, Interruption
+from raynas.execution.steady_clock import steady_clock
 from raynas.execution.trial_spec import TrialSpec
-from raynas.experiment.experiment import Experiment, experiment_from
+from raynas.experiment.experiment import Experiment, experiment_from, objects
 from raynas.experiment.resolve.machine import check_machine, share_of
 from raynas.experiment.resolve.resolved import ResolvedExperiment, resolve
+from raynas.experiment.run.belonging import check_own
 from raynas.experiment.run.ending import Ending, WinnerEnding
 from raynas.experiment.run.folder import (
     check_modules,
@@ -27,24 +28,30 @@ from raynas.experiment.run.folder import (
 )
 from raynas.experiment.run.places import check_output, take_up
 from raynas.experiment.run.quick_check import quick_check
+from raynas.experiment.run.recorder import Recorder
 from raynas.experiment.run.result import Result
+from raynas.experiment.run.sweep import Sweep
 from raynas.experiment.run.watchers import Watchers
-from raynas.insight import Watcher
-from raynas.insight.run_limits import ahead
-from raynas.insight.tensorboard import TensorBoard
-from raynas.insight.weights_picture import WeightsPicture
+from raynas.experiment.typed_settings import Changes, Settings
+from raynas.insight import Watcher, services
+from raynas.insight.board.tensorboard import TensorBoard
+from raynas.insight.board.weights import WeightsPicture
+from raynas.insight.graphs import graphs_of
+from raynas.insight.notebook.cell import in_cell
+from raynas.insight.services.service_log import ServiceLog
+from raynas.insight.text.limits import ahead
 from raynas.journal import Journal, read
-from raynas.oneshot.search import SHARED
-from raynas.options import local_path
+from raynas.schedulers import Director
 from raynas.searchers.screened import together
 from raynas.searchers.wrapper import keeper
-from raynas.storage import writing
-from raynas.trial import Event, Started, Trial
+from raynas.space.codec import to_data
+from raynas.storage import Location, location, store_of
+from raynas.trial import Trial
 
 _LOG = logging.getLogger("raynas")
 
 
-def search(watchers: Iterable[Watcher] = (), **settings: Any) -> Result:
+def search(watchers: Iterable[Watcher] = (), **settings: Unpack[Settings]) -> Result:
     """Run a search; if the run folder contains the same experiment, continue it.
 
     Args:
@@ -58,7 +65,9 @@ def search(watchers: Iterable[Watcher] = (), **settings: Any) -> Result:
     return run(experiment_from(settings), watchers)
 
 
-def resume(output: Path | str, watchers: Iterable[Watcher] = (), **settings: Any) -> Result:
+def resume(
+    output: Location | str, watchers: Iterable[Watcher] = (), **settings: Unpack[Changes]
+) -> Result:
     """Continue the run in a folder.
 
     Args:
@@ -70,10 +79,10 @@ def resume(output: Path | str, watchers: Iterable[Watcher] = (), **settings: Any
     Raises:
         RaynasError: There is no run, it cannot continue with these settings, or it failed.
     """
-    return run(recorded(local_path("output", output), settings), watchers)
+    return run(recorded(location("output", output), settings), watchers)
 
 
-def recorded(output: Path, settings: Mapping[str, Any]) -> Experiment:
+def recorded(output: Location, settings: Mapping[str, Any]) -> Experiment:
     """Return the experiment of the run in a folder, with ``settings`` changed.
 
     Raises:
@@ -82,28 +91,15 @@ def recorded(output: Path, settings: Mapping[str, Any]) -> Experiment:
     """
     described = read(output).run
     known = take_up(output, described)
-    if str(known.get("objective")).startswith(SHARED):
-        raise ConfigError(
-            f"{output} holds the supernets of another run, which trains and resumes them: "
-            f"resume {output.parent}"
-        )
+    check_own(output, known)
     for name, value in known.items():
-        if name not in settings and (objects := [*_objects(value)]):
+        if name not in settings and (named := [*objects(value)]):
             raise ConfigError(
-                f"the run in {output} was given {name} as an object ({', '.join(objects)}): "
+                f"the run in {output} was given {name} as an object ({', '.join(named)}): "
                 f"give it again, as in raynas.resume({str(output)!r}, {name}=...)"
             )
     check_modules(output, described)
     return experiment_from({**known, "output": output, **settings})
-
-
-def _objects(value: Any) -> Iterator[str]:
-    """Yield the names of the objects in a described setting; a journal has only their names."""
-    if isinstance(value, Mapping):
-        if set(value) == {"object"}:
-            yield str(value["object"])
-        for part in value.values():
-            yield from _objects(part)
 
 
 def run(
@@ -112,6 +108,8 @@ def run(
     interruption: Interruption = UNINTERRUPTED,
 ) -> Result:
     """Run an experiment; if its folder contains it already, continue it.
+
+    In a notebook, the cell shows the progress.
 
     Args:
         experiment: The experiment.
@@ -122,7 +120,9 @@ def run(
         Interrupted: A signal has ended the run.
         RaynasError: As for ``search``.
     """
-    return run_resolved(prepared(experiment), watchers, interruption)
+    resolved = prepared(experiment)
+    with in_cell(experiment.most_trials) as cell:
+        return run_resolved(resolved, [*watchers, *cell], interruption)
 
 
 def prepared(experiment: Experiment) -> ResolvedExperiment:
@@ -132,6 +132,7 @@ def prepared(experiment: Experiment) -> ResolvedExperiment:
         RaynasError: A setting is invalid, or the run folder contains other files.
     """
     check_output(experiment.output)
+    services.check(experiment.log)
     return resolve(experiment)
 
 
@@ -153,7 +154,7 @@ def run_resolved(
     """
     if resolved.experiment.methods:
         resolved = _with_supernets(resolved, interruption)
-    return _run(resolved, watchers, interruption, WinnerEnding(resolved))
+    return run_trials(resolved, watchers, interruption, WinnerEnding(resolved))
 
 
 def _with_supernets(
@@ -161,71 +162,83 @@ def _with_supernets(
 ) -> ResolvedExperiment:
     """Train the supernets of an experiment; return it with what they bring.
 
-    Their candidates are its searcher, or their scores are a proxy.
+    Their candidates are its first trials, or their scores are a proxy.
     """
     from raynas.experiment.resolve.supernets import supernets_of  # noqa: PLC0415 - loads torch
     from raynas.experiment.run.supernets import (  # noqa: PLC0415
-        MOST,
+        PROPOSED,
         CandidatesEnding,
         SupernetLines,
+        candidates_of,
         with_candidates,
         with_shared_proxy,
     )
 
     supernets = supernets_of(resolved)
-    with closing(Journal(resolved.experiment.output)) as journal:
-        open_run(resolved.experiment, resolved, journal)  # for ``resume``, if this one is killed
+    training = supernets.training
+    check_machine(training.experiment, training.space, training.workers)
     proxy = resolved.experiment.shares
-    ending = CandidatesEnding(supernets, 0 if proxy else max(MOST, int(resolved.plan.trials)))
-    lines = SupernetLines(supernets.training.plan.epochs)
-    picture = WeightsPicture(supernets.training.experiment.output)
-    trained = _run(supernets.training, [lines, picture], interruption, ending)
+    count = max(PROPOSED, candidates_of(resolved.experiment, limited=supernets.limited))
+    ending = CandidatesEnding(supernets, 0 if proxy else count)
+    lines = SupernetLines(training.plan.epochs)
+    picture = WeightsPicture(training.experiment.output)
+    with closing(Journal(resolved.experiment.output)) as journal:
+        # For ``resume``, if this one is killed.
+        history = open_run(resolved.experiment, resolved, journal)
+        with undone_if_empty(journal, history, training.experiment.output):
+            trained = run_trials(training, [lines, picture], interruption, ending)
     if proxy:
         return with_shared_proxy(resolved, supernets, trained.history)
     return with_candidates(resolved, ending)
 
 
-def _run(
+def run_trials(
     resolved: ResolvedExperiment,
     watchers: Iterable[Watcher],
     interruption: Interruption,
     ending: Ending,
 ) -> Result:
-    """Run the trials of a prepared experiment, and what comes after them."""
+    """Run the trials of a prepared experiment, and what its ``ending`` does after them."""
     experiment = resolved.experiment
-    check_machine(experiment, resolved.space)
-    others = Watchers([*watchers])
+    check_machine(experiment, resolved.space, resolved.workers)
+    logs = [
+        ServiceLog(one, partial(services.connect, one), experiment.output)
+        for one in experiment.log
+    ]
+    others = Watchers([*watchers, *logs])
     with ExitStack() as stack:
+        for log in logs:
+            stack.callback(log.close)
         journal = stack.enter_context(closing(Journal(experiment.output)))
         history = open_run(experiment, resolved, journal)
         stack.enter_context(undone_if_empty(journal, history))
+        stack.callback(store_of(experiment.output).settle)
         board = TensorBoard(
-            experiment.output, resolved.space.space.decisions, experiment.objectives
+            experiment.output,
+            resolved.space.space.decisions,
+            experiment.objectives,
+            graphs_of(resolved.space.space, resolved.build),
         )
         stack.callback(board.close)
         files = checkpoints(experiment.output)
         clear_partial(experiment.output)
         for trial in history.running:  # the earlier process may have died before it did this
             files.endow(trial, history)
-
-        def record(event: Event) -> None:
-            history.apply(event)
-            journal.append(event)
-            if isinstance(event, Started):
-                files.endow(history.trials[event.number], history)
-            with writing(experiment.output):
-                board.write(event, history)
-            others.write(event, history)
-            interruption.check()
-
-        conductor = Conductor(resolved.plan, history, record, time.time, interruption)
+        sweep = Sweep(files, lambda: conductor.needed, journal.settle)
+        stack.callback(sweep.close)
+        record = Recorder(history, journal, files, sweep, board, others, interruption)
+        conductor = Conductor(resolved.plan, history, record, steady_clock(), interruption)
+        # Before a trial begins that has the name of what a killed process has left.
+        files.sweep(lambda: conductor.needed, journal.settle)
         if not conductor.finished or ending.lacks(conductor):
             _execute(experiment, resolved, conductor, ending)
         else:
             ending.over(conductor)
-        files.sweep(lambda: conductor.needed)
+        sweep.close()
+        files.sweep(lambda: conductor.needed, journal.settle)
         clear_partial(experiment.output)
-    return Result(experiment.output, history, experiment.described())
+    tree = to_data(resolved.space.space.tree)
+    return Result(experiment.output, history, experiment.described(), tree)
 
 
 def _execute(
@@ -237,7 +250,7 @@ def _execute(
     """Search on Ray."""
     from raynas.execution.ray_tune.opening import opened  # noqa: PLC0415 - loads Ray
 
-    share = share_of(experiment)
+    share = share_of(experiment, resolved.workers)
     checking = quick_check(experiment, resolved, conductor.history)
     with checking as check_networks, opened(share, resolved.work) as session:
         conductor.interruption.listen()
@@ -261,9 +274,9 @@ def _called(part: Any) -> str:
 
 
 def trial_spec(experiment: Experiment, conductor: Conductor, trial: Trial) -> TrialSpec:
-    """Delete the checkpoints that are not needed; return a trial's specification for a worker."""
+    """Return a trial's specification for a worker."""
     files, started = checkpoints(experiment.output), trial.started
-    files.sweep(lambda: conductor.needed)
+    keep = keeper(conductor.plan.searcher) is not None or started.inherits
     return TrialSpec(
         trial.number,
         dict(trial.architecture),
@@ -272,7 +285,9 @@ def trial_spec(experiment: Experiment, conductor: Conductor, trial: Trial) -> Tr
         str(files.of(trial.number)),
         parent=str(files.bequeathed(trial.number)) if started.inherits else "",
         begin=started.begin,
-        keep=keeper(conductor.plan.searcher) is not None or started.inherits,
+        keep=keep,
+        lent=keep or isinstance(conductor.plan.scheduler, Director),
+        fresh=conductor.is_fresh(trial),
         reported=trial.reports[-1].epoch if trial.reports else 0,
         division=started.division,
         confirmed=sorted(conductor.confirmed),

@@ -8,7 +8,6 @@ import time
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from raynas.errors import RunError
@@ -17,18 +16,20 @@ from raynas.execution.ray_tune.final_training import NOTHING_FINAL
 from raynas.execution.ray_tune.trainable import PackedContext
 from raynas.execution.trial_spec import TrialSpec
 from raynas.execution.worker import load
+from raynas.experiment.experiment import Experiment
 from raynas.experiment.resolve.resolved import ResolvedExperiment
 from raynas.experiment.resolve.supernets import Supernets
 from raynas.experiment.run.ending import Assign
 from raynas.experiment.run.folder import checkpoints
 from raynas.experiment.settings import SHARED_PROXY
 from raynas.insight.wording import metric
+from raynas.json_text import parsed
 from raynas.oneshot.candidate import Candidate
 from raynas.oneshot.search import METHOD, SHARED, Candidates
 from raynas.rng import path_rng
 from raynas.searchers.screened import Assess, Assessment
-from raynas.space import Architecture
-from raynas.storage import writing
+from raynas.space import Architecture, Value
+from raynas.storage import Store, store_of
 from raynas.trial import Event, Failed, Finished, History, Report, Trial
 
 if TYPE_CHECKING:
@@ -38,7 +39,8 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger("raynas")
 _QUIET: Final = 30.0  # seconds between two lines about the same supernet
 _FILE: Final = "candidates.json"
-MOST: Final = 16  # candidates of a supernet, unless there are more trials
+_FEWEST: Final = 16  # trials for candidates, if the user does not say how many
+PROPOSED: Final = 16  # by each supernet at least, because a run may get more trials later
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,14 +55,9 @@ class CandidatesEnding:
     supernets: Supernets
     count: int
 
-    @property
-    def path(self) -> Path:
-        """The file of the candidates."""
-        return self.supernets.training.experiment.output / _FILE
-
     def lacks(self, conductor: Conductor) -> bool:  # noqa: ARG002 - by contract
         """Return whether candidates are wanted, and there are none yet."""
-        return self.count > 0 and not self.path.exists()
+        return self.count > 0 and _FILE not in self._store.names()
 
     def over(self, conductor: Conductor) -> None:
         """Say nothing: the search goes on with the candidates."""
@@ -70,59 +67,84 @@ class CandidatesEnding:
 
         Raises:
             RunError: No supernet was trained.
+            ResourceError: The machines of the cluster have too little memory for one.
         """
         if not conductor.finished:
+            if limit := session.memory_limit():
+                self.supernets.check_memory(limit)
             session.run_trials(conductor, assign, NOTHING_FINAL)
         trained = trained_in(conductor.history)
         if not self.count:
             return
         found = [self._proposed(session, assign, trial) for trial in trained]
         content = json.dumps([[one.to_data() for one in each] for each in found])
-        with writing(self.path):
-            partial = self.path.with_suffix(".partial")
-            partial.write_text(content)
-            partial.replace(self.path)
+        self._store.write({_FILE: content.encode()})
 
     def _proposed(self, session: RaySession, assign: Assign, trial: Trial) -> list[Candidate]:
         """Return the candidates of one supernet."""
         loop, spec = self.supernets.loop, assign(trial)
         method = loop.method(str(trial.architecture[METHOD]))
         method.load_state_dict(load(spec.checkpoint)["loop"]["tracked"]["method"])
+        build = self.supernets.build
+        method.told(build.relaxation, self.supernets.feasibility)
         begun = time.perf_counter()
         rng = path_rng(trial.started.seed, trial.epoch)
-        with closing(session.scoring_pool(self.supernets.space, loop, spec)) as pool:
-            found = method.candidates(pool, self.supernets.relaxation, self.count, rng)
+        with closing(session.scoring_pool(build.space, loop, spec)) as pool:
+            found = method.candidates(pool, build.relaxation, self.count, rng)
         seconds = time.perf_counter() - begun
         best = found[0].shared_score if found else float("nan")
         _LOG.info(
-            "supernet of %s: scored architectures for %.1f s; its first has %s%s %s",
-            *(method.name, seconds, SHARED, loop.objective.metric),
+            "%s: scored architectures for %.1f s; its first has %s%s %s",
+            *(_called(trial), seconds, SHARED, loop.objective.metric),
             metric(loop.objective.metric, best),
         )
         return found
 
     def read(self) -> list[list[Candidate]]:
         """Return the candidates of each supernet."""
-        saved: list[list[dict[str, Any]]] = json.loads(self.path.read_text())
+        saved: list[list[dict[str, Any]]] = parsed(self._store.read(_FILE))
         return [[Candidate.from_data(one) for one in each] for each in saved]
+
+    @property
+    def _store(self) -> Store:
+        return store_of(self.supernets.training.experiment.output)
 
 
 def trained_in(history: History) -> list[Trial]:
-    """Return the trials whose supernets were trained to the end.
+    """Return the best trial of each method whose supernet was trained to the end.
 
     Raises:
         RunError: There is none.
     """
-    if trained := [trial for trial in history.finished if not trial.cut]:
-        return trained
+    best: dict[Value, Trial] = {}
+    for trial in history.finished:
+        if trial.cut or trial.stopped:
+            continue
+        known = best.setdefault(trial.architecture[METHOD], trial)
+        if trial.losses[0] < known.losses[0]:
+            best[trial.architecture[METHOD]] = trial
+    if best:
+        return sorted(best.values(), key=lambda one: one.number)
     failed = (one.outcome for one in history.failed)
     why = "; ".join(one.reason for one in failed if isinstance(one, Failed))
     raise RunError(f"no supernet was trained: {why}")
 
 
+def candidates_of(experiment: Experiment, *, limited: bool) -> int:
+    """Return how many trials train the candidates of supernets; the finalists come after them.
+
+    If the candidates have limits of their own, all are candidates: a searcher knows none of them.
+    """
+    trials = int(experiment.most_trials)
+    usual = trials if limited else max(_FEWEST, trials // 4)
+    return min(experiment.candidates or usual, trials - int(experiment.finalists * trials))
+
+
 def with_candidates(resolved: ResolvedExperiment, ending: CandidatesEnding) -> ResolvedExperiment:
-    """Return the experiment whose searcher proposes the candidates of trained supernets."""
-    searcher = Candidates(resolved.plan.space, ending.read())
+    """Return the experiment whose first trials train the candidates of supernets."""
+    limited = ending.supernets.limited
+    count = candidates_of(resolved.experiment, limited=limited)
+    searcher = Candidates(resolved.plan.searcher, ending.read(), count, limited)
     return replace(resolved, plan=replace(resolved.plan, searcher=searcher))
 
 
@@ -146,7 +168,7 @@ def with_shared_proxy(
 
     def assessor(session: RaySession) -> Assess:
         packed = PackedContext.of(training.work, "cpu")
-        pool = session.scoring_beside(supernets.space, (packed, supernets.loop, spec))
+        pool = session.scoring_beside(supernets.build.space, (packed, supernets.loop, spec))
 
         def assess(architectures: Sequence[Architecture]) -> list[Assessment]:
             return [_assessment(pool, score) for score in pool.many(architectures)]
@@ -170,24 +192,39 @@ class SupernetLines:
 
     epochs: int
     _told: dict[int, float] = field(default_factory=dict)
+    _epochs: dict[int, int] = field(default_factory=dict)
 
     def write(self, event: Event, history: History) -> None:
         """Say what happened, if it is the end of a supernet or nothing was said for a while."""
         if not isinstance(event, Report | Finished | Failed):
             return
-        trial = history.trials[event.number]
-        method, now = trial.architecture[METHOD], time.monotonic()
+        trial, now = history.trials[event.number], time.monotonic()
         if isinstance(event, Failed):
-            _LOG.warning("the supernet of %s failed: %s", method, event.reason)
-        elif isinstance(event, Finished) or now >= self._told.get(trial.number, 0.0) + _QUIET:
-            self._told[trial.number] = now
-            _LOG.info(
-                "supernet of %s: epoch %d of %d, %s",
-                method,
-                trial.epoch,
-                self.epochs,
-                ", ".join(f"{name} {metric(name, trial.metrics[name])}" for name in _shown(trial)),
-            )
+            _LOG.warning("%s failed: %s", _called(trial), event.reason)
+            return
+        soon = now < self._told.get(trial.number, 0.0) + _QUIET
+        ended = isinstance(event, Finished)
+        if (soon and not ended) or self._epochs.get(trial.number) == trial.epoch:
+            return
+        self._told[trial.number], self._epochs[trial.number] = now, trial.epoch
+        _LOG.info(
+            "%s: epoch %d of %d, %s",
+            _called(trial),
+            trial.epoch,
+            self.epochs,
+            ", ".join(f"{name} {metric(name, trial.metrics[name])}" for name in _shown(trial)),
+        )
+
+
+def _called(trial: Trial) -> str:
+    """Return the name of a supernet, with its settings if they are searched."""
+    settings = [
+        f"{path} {value:.3g}" if isinstance(value, float) else f"{path} {value}"
+        for path, value in trial.architecture.items()
+        if path != METHOD
+    ]
+    said = f" ({', '.join(settings)})" if settings else ""
+    return f"supernet {trial.number} of {trial.architecture[METHOD]}{said}"
 
 
 def _shown(trial: Trial) -> list[str]:

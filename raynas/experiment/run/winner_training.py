@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 import shlex
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Final
 
+from raynas.data import Data, LoopData
 from raynas.errors import RunError
 from raynas.execution.conductor import Conductor
 from raynas.execution.trial_spec import TrialSpec
@@ -17,13 +17,14 @@ from raynas.experiment.experiment import Experiment
 from raynas.experiment.resolve.resolved import ResolvedExperiment
 from raynas.experiment.run.folder import WINNER, checkpoints, keep_winner
 from raynas.insight.estimates import reason
-from raynas.insight.run_limits import ended_by
+from raynas.insight.text.limits import ended_by
 from raynas.insight.wording import metric
 from raynas.rng import winner_seed
 from raynas.searchers.recommendation import Recommendation
 from raynas.training.exported import PROGRAM, WEIGHTS, Exported, network_card
 from raynas.trial import Failed, History, Trial, Winner, WinnerEpoch
 
+_LEVELS: Final = {"digits": 16.0}  # tasks whose white is another value than 255
 _LOG = logging.getLogger("raynas")
 
 
@@ -94,7 +95,7 @@ class WinnerTraining:
         if chosen.started.inherits:  # a training from new weights would not reach its score
             epochs, weights = chosen.epoch, str(files.of(chosen.donor))
         whole = weights or self.resolved.loop
-        until = 0 if whole else _best_epoch(chosen, epochs / full)
+        until = 0 if whole else best_epoch(chosen, epochs / full)
         if self._tested:
             _LOG.info("exporting the winner, trial %d: it is trained and tested already", number)
         elif weights:
@@ -115,7 +116,7 @@ class WinnerTraining:
     def _begin(self, number: int, epochs: int) -> None:
         so_far = self.conductor.history.winner_epoch
         if so_far is None or so_far.number != number:
-            self.conductor.record(WinnerEpoch(number, 0, epochs, at=time.time()))
+            self.conductor.record(WinnerEpoch(number, 0, epochs, at=self.conductor.clock()))
 
     def take(self, event: WinnerEvent) -> None:
         """Record an event of the winner's training, and save its files.
@@ -128,7 +129,7 @@ class WinnerTraining:
         """
         match event:
             case WinnerEpoch():
-                self.conductor.record(replace(event, at=time.time()))
+                self.conductor.record(replace(event, at=self.conductor.clock()))
             case Tested(metrics, weights):
                 self._keep_tested(metrics, weights)
             case Exported():
@@ -158,13 +159,16 @@ class WinnerTraining:
             return
         if not self._tested:
             why = reason(self.conductor.history, chosen)
-            front, now = chosen.front, time.time()
+            front, now = chosen.front, self.conductor.clock()
             self.conductor.record(
                 Winner(chosen.trial.number, metrics, "", at=now, reason=why, front=front)
             )
             said = ", ".join(f"{name} {metric(name, value)}" for name, value in metrics.items())
             _LOG.info("the winner is trained and tested, now it is exported: %s", said)
-        keep_winner(self.experiment.output, weights.files, self._card(chosen.trial))
+        winner = self.conductor.history.winner
+        known = winner.metrics if winner else {}
+        card = winner_card(self.experiment, self.resolved.data, chosen.trial, known)
+        keep_winner(self.experiment.output, weights.files, card)
         self._missing = _said_missing(WEIGHTS, weights)
 
     def _keep_program(self, program: Exported) -> None:
@@ -176,21 +180,9 @@ class WinnerTraining:
             _LOG.warning("the winner's %s", said)
         keep_winner(self.experiment.output, program.files)
         self.conductor.record(
-            replace(winner, folder=WINNER, at=time.time(), missing="; ".join(missing))
+            replace(winner, folder=WINNER, at=self.conductor.clock(), missing="; ".join(missing))
         )
-        checkpoints(self.experiment.output).winner.unlink(missing_ok=True)
-
-    def _card(self, chosen: Trial) -> dict[str, Any]:
-        described, data = self.experiment.described(), self.resolved.data
-        winner = self.conductor.history.winner
-        return {
-            "space": described["space"],
-            "space_options": described["space_options"],
-            "architecture": dict(chosen.architecture),
-            "task": described["task"],
-            **network_card(data),
-            "metrics": dict(winner.metrics if winner else {}),
-        }
+        checkpoints(self.experiment.output).drop_winner()
 
     def _failure(self, event: Failed) -> RunError:
         folder = shlex.quote(str(self.experiment.output))
@@ -204,7 +196,30 @@ class WinnerTraining:
         return error
 
 
-def _best_epoch(chosen: Trial, scale: float) -> int:
+def winner_card(
+    experiment: Experiment, data: Data | LoopData, chosen: Trial, metrics: Mapping[str, float]
+) -> dict[str, Any]:
+    """Return the contents of ``architecture.json``.
+
+    Args:
+        experiment: The settings of the run.
+        data: Its data.
+        chosen: The trial whose architecture it is.
+        metrics: The results of the test.
+    """
+    described = experiment.described()
+    return {
+        "space": described["space"],
+        "space_options": described["space_options"],
+        "architecture": dict(chosen.architecture),
+        "task": described["task"],
+        "levels": _LEVELS.get(str(described["task"]), 255.0),
+        **network_card(data),
+        "metrics": dict(metrics),
+    }
+
+
+def best_epoch(chosen: Trial, scale: float) -> int:
     """Return the best epoch of a trial that ended early, in a longer training; 0 if it did not."""
     best = chosen.metrics.get("best_epoch", 0.0)
     return max(1, round(best * scale)) if best else 0
@@ -225,6 +240,13 @@ def _said_missing(name: str, exported: Exported) -> list[str]:
 
 
 def _why_none(history: History) -> str:
+    if nearest := history.best:
+        broken = (one.broken(nearest.metrics) for one in history.constraints)
+        return (
+            f"none of {len(history.finished)} finished trials keeps the constraints: in the "
+            f"nearest one, trial {nearest.number}, {' and '.join(filter(None, broken))}; loosen a "
+            "constraint, or continue with more trials"
+        )
     outcomes = (trial.outcome for trial in history.failed)
     reasons = {outcome.reason for outcome in outcomes if isinstance(outcome, Failed)}
     silent = "the time was too short" if history.trials else "no trial was proposed in time"

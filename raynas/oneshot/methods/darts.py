@@ -16,9 +16,10 @@ from torch import Tensor
 from raynas.errors import ConfigError
 from raynas.oneshot.hypergradient import WeightStep, second_order
 from raynas.oneshot.methods.differentiable import Differentiable, Strengths
+from raynas.oneshot.methods.latency_aware import LatencyAware
 from raynas.oneshot.mixture import Routes, Weighted
-from raynas.oneshot.scoring import Batch
 from raynas.oneshot.training import SupernetTraining
+from raynas.training.batches import Batch
 
 AUTHORS: Mapping[str, Any] = {
     "optimizer": "sgd",
@@ -29,11 +30,11 @@ AUTHORS: Mapping[str, Any] = {
     "grad_clip": 5.0,
     "batch_size": 64,
 }
-"""The recipe of the shared weights."""
+"""The recipe of the shared weights. With a higher rate, strengths of skips grow even more."""
 
 
 @dataclass(slots=True)
-class DARTS(Differentiable):
+class DARTS(LatencyAware):
     """Mix all options by the softmax of their strengths.
 
     Attributes:
@@ -42,12 +43,13 @@ class DARTS(Differentiable):
     """
 
     name: ClassVar[str] = "darts"
+    computes_all: ClassVar[bool] = True
     recipe: ClassVar[Mapping[str, Any]] = AUTHORS
     order: int = 1
 
     def __post_init__(self) -> None:
         """Check the options."""
-        Differentiable.__post_init__(self)
+        LatencyAware.__post_init__(self)
         if self.order not in {1, 2}:
             raise ConfigError(f"the order of darts must be 1 or 2, got {self.order}")
 
@@ -70,8 +72,9 @@ class DARTS(Differentiable):
             [*self.strengths.values()],
             training.weights,
             lambda: loss(train),
-            lambda: loss(valid),
+            lambda: loss(valid) + self.penalty(training),
             WeightStep(
                 lr, training.momenta, training.recipe.momentum, training.recipe.weight_decay
             ),
+            training.averaged,
         )

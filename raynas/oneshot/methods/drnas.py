@@ -6,15 +6,13 @@ mixed.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from raynas.oneshot.methods.darts import AUTHORS
 from raynas.oneshot.methods.differentiable import Differentiable, Strengths
 from raynas.oneshot.mixture import Routes, Weighted
 from raynas.oneshot.training import SupernetTraining
@@ -29,7 +27,7 @@ class DrNAS(Differentiable):
     """
 
     name: ClassVar[str] = "drnas"
-    recipe: ClassVar[Mapping[str, Any]] = AUTHORS
+    computes_all: ClassVar[bool] = True
     strength_rate: float = 6e-4
     distance_weight: float = 1e-3
 

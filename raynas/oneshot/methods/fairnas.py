@@ -36,7 +36,9 @@ class FairNAS(SPOS):
 
         Raises:
             SpaceError: Some have more than others, or the supernet has no mixtures.
+            ConfigError: No network keeps the constraints.
         """
+        SPOS.check(self, supernet)
         counts = as_mixed(supernet).options
         some, *_ = counts
         for path, count in counts.items():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -10,7 +10,6 @@ import torch
 from torch import Tensor, nn
 
 from raynas.errors import ConfigError
-from raynas.oneshot.methods.darts import AUTHORS
 from raynas.oneshot.methods.differentiable import Differentiable, Strengths
 from raynas.oneshot.mixture import Routes
 from raynas.oneshot.training import SupernetTraining
@@ -47,7 +46,6 @@ class GDAS(Differentiable):
     """
 
     name: ClassVar[str] = "gdas"
-    recipe: ClassVar[Mapping[str, Any]] = AUTHORS
     first_temperature: float = 10.0
     last_temperature: float = 0.1
 

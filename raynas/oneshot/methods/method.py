@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
 
+from raynas.costs.device import Device
+from raynas.errors import ConfigError
 from raynas.oneshot.candidate import Candidate
+from raynas.oneshot.feasibility import Feasibility
 from raynas.oneshot.relaxation import Relaxation
 from raynas.oneshot.scoring import Scorer
 from raynas.oneshot.supernet import Supernet
@@ -31,14 +34,42 @@ class Method(ABC):
     mixes: ClassVar[bool] = True
     """Whether it needs a supernet of mixed paths; one of single paths serves any space."""
 
+    parallel: ClassVar[bool] = False
+    """Whether several processes can train it together: it then draws the same routes in all, and
+    takes gradients by ``SupernetTraining`` or averages them with it."""
+
+    computes_all: ClassVar[bool] = False
+    """Whether a step computes all options, not only some of each decision."""
+
     share: int = 1
     """One over the share of the channels that mixtures compute."""
+
+    @property
+    def limited(self) -> bool:
+        """Whether what it proposes keeps limits of its own, which no searcher knows."""
+        return False
+
+    def told(self, relaxation: Relaxation, feasibility: Feasibility) -> None:  # noqa: B027
+        """Learn which networks to propose, before ``check`` and before candidates are asked for.
+
+        Args:
+            relaxation: How the space becomes mixtures.
+            feasibility: Which networks keep the constraints of the run. Those that a method
+                proposes nevertheless are refused before their training.
+        """
 
     def check(self, supernet: Supernet) -> None:  # noqa: B027 - most can
         """Check that the method can serve a supernet.
 
         Raises:
             SpaceError: It cannot.
+        """
+
+    def check_devices(self, among: Sequence[Device]) -> None:  # noqa: B027 - most can use any
+        """Check that the method can be trained on the devices that trials may get.
+
+        Raises:
+            ConfigError: It cannot.
         """
 
     def begin(self, training: SupernetTraining) -> None:  # noqa: B027 - many have nothing
@@ -71,6 +102,19 @@ class Method(ABC):
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:  # noqa: B027 - nor any state
         """Continue from a state."""
+
+
+def check_parallel(method: Method) -> None:
+    """Check that several processes can train a supernet by a method.
+
+    Raises:
+        ConfigError: They cannot.
+    """
+    if not method.parallel:
+        raise ConfigError(
+            f"the method {method.name!r} cannot be trained by several processes: give "
+            "supernet_workers=1"
+        )
 
 
 def ranked(method: str, scorer: Scorer, architectures: Iterable[Architecture]) -> list[Candidate]:

@@ -2,24 +2,25 @@
 
 The strengths are learnt in the authors' way with two paths: two options are drawn, a binary gate
 chooses between them, and the strengths of both change so that the probabilities of all others
-stay. So at most two options per decision are computed, and one when weights are trained.
+stay. So at most two options per decision are computed, and one when weights are trained. The
+latency, too, changes only the strengths of the two that were drawn.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from raynas.errors import ConfigError
-from raynas.oneshot.methods.darts import AUTHORS
 from raynas.oneshot.methods.differentiable import Differentiable, Strengths
+from raynas.oneshot.methods.latency_aware import LatencyAware
 from raynas.oneshot.mixture import Only, Routes, Weighted
-from raynas.oneshot.scoring import Batch
 from raynas.oneshot.training import SupernetTraining
+from raynas.training.batches import Batch
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,7 @@ class Gate:
 
 
 @dataclass(slots=True)
-class Proxyless(Differentiable):
+class Proxyless(LatencyAware):
     """Train one path in each step; learn strengths from two options per decision.
 
     Attributes:
@@ -44,7 +45,6 @@ class Proxyless(Differentiable):
     """
 
     name: ClassVar[str] = "proxyless"
-    recipe: ClassVar[Mapping[str, Any]] = AUTHORS
     strength_rate: float = 1e-3
     strength_decay: float = 0.0
     every: int = 5
@@ -53,7 +53,7 @@ class Proxyless(Differentiable):
 
     def __post_init__(self) -> None:
         """Check the options."""
-        Differentiable.__post_init__(self)
+        LatencyAware.__post_init__(self)
         if self.every < 1:
             raise ConfigError(f"proxyless needs every >= 1, got {self.every}")
 
@@ -66,7 +66,7 @@ class Proxyless(Differentiable):
     def train(self, training: SupernetTraining, epoch: int) -> Mapping[str, float]:
         """Train for an epoch."""
         self._waited = epoch * training.steps // training.epochs % self.every
-        return Differentiable.train(self, training, epoch)
+        return LatencyAware.train(self, training, epoch)
 
     def routes(self, strengths: Strengths, training: SupernetTraining, epoch: int) -> Routes:  # noqa: ARG002
         """Draw one option per decision."""
@@ -98,9 +98,18 @@ class Proxyless(Differentiable):
             loss, [gate.gates for gate in gates.values()], allow_unused=True
         )
         return [
-            gate_gradient(self.strengths[path].detach(), gate.pair, gradient)
+            gate_gradient(
+                self.strengths[path].detach(), gate.pair, self._with_slope(path, gradient)
+            )
             for (path, gate), gradient in zip(gates.items(), found, strict=True)
         ]
+
+    def _with_slope(self, path: str, gates: Tensor | None) -> Tensor | None:
+        """Return the gradient of a decision's gates, with what the latency adds to it."""
+        if not self.latency_weight:
+            return gates
+        slope = self.slope(path)
+        return slope if gates is None else gates + slope
 
 
 def drawn_gate(strengths: Tensor) -> Gate:

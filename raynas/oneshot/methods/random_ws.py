@@ -35,6 +35,7 @@ class RandomWS(UniformPaths):
 
     def __post_init__(self) -> None:
         """Check the options."""
+        UniformPaths.__post_init__(self)
         if self.samples < 1:
             raise ConfigError(f"random-ws needs samples >= 1, got {self.samples}")
 
@@ -43,5 +44,5 @@ class RandomWS(UniformPaths):
     ) -> list[Candidate]:
         """Return the best of random architectures by their shared scores."""
         del relaxation
-        drawn = (scorer.space.sample(rng) for _ in range(self.samples))
-        return ranked(self.name, scorer, drawn)[:count]
+        drawn = (self.within(lambda: scorer.space.sample(rng)) for _ in range(self.samples))
+        return ranked(self.name, scorer, (one for one in drawn if one is not None))[:count]

@@ -1,8 +1,8 @@
 """Single path one-shot (Guo et al., 2020, arXiv:1904.00420), with the settings of the authors.
 
 Differs from the authors' code: parents are the best of all architectures so far instead of the
-best of the last generations, which is the same if scores do not change; there is no limit on
-multiply-adds.
+best of the last generations, which is the same if scores do not change. Constraints are those
+of the evolution; paths of the whole space are trained.
 """
 
 from __future__ import annotations
@@ -51,6 +51,7 @@ class SPOS(UniformPaths):
 
     def __post_init__(self) -> None:
         """Check the options."""
+        UniformPaths.__post_init__(self)
         if min(self.population, self.generations, self.parents) < 1 or not 0 < self.mutation <= 1:
             raise ConfigError(
                 "the evolution needs population, generations and parents of at least 1 and "
@@ -76,7 +77,7 @@ class SPOS(UniformPaths):
         """Return all architectures that the evolution looked at (the paper's Algorithm 1).
 
         Half of a generation are mutants, half are crossovers of two parents; what is missing is
-        drawn at random.
+        drawn at random. What breaks a constraint is drawn anew.
         """
         seen: dict[str, Architecture] = {}
         known: list[float] = []
@@ -85,15 +86,28 @@ class SPOS(UniformPaths):
         for _ in range(self.generations):
             made = len(seen)
             if best:
-                _add(seen, made + half, space, partial(self._mutant, space, best, rng))
-                _add(seen, made + 2 * half, space, partial(_crossover, space, best, rng))
-            _add(seen, made + self.population, space, partial(space.sample, rng))
+                self._add(seen, made + half, space, partial(self._mutant, space, best, rng))
+                self._add(seen, made + 2 * half, space, partial(_crossover, space, best, rng))
+            self._add(seen, made + self.population, space, partial(space.sample, rng))
             every = [*seen.values()]
             if len(every) == made:
                 break
             known += losses(every[made:])
             best = [every[at] for at in np.argsort(known, kind="stable")[: self.parents]]
         return [*seen.values()]
+
+    def _add(
+        self,
+        seen: dict[str, Architecture],
+        size: int,
+        space: Space,
+        make: Callable[[], Architecture],
+    ) -> None:
+        """Add new architectures until there are ``size``, or none is found any more."""
+        for _ in range(_TRIES * max(0, size - len(seen))):
+            if len(seen) >= size or (made := self.within(make)) is None:
+                return
+            seen.setdefault(space.identity(made), made)
 
     def _mutant(
         self, space: Space, parents: list[Architecture], rng: np.random.Generator
@@ -113,14 +127,3 @@ def _crossover(
 ) -> Architecture:
     one, other = (parents[rng.integers(len(parents))] for _ in range(2))
     return space.crossover(one, other, rng)
-
-
-def _add(
-    seen: dict[str, Architecture], size: int, space: Space, make: Callable[[], Architecture]
-) -> None:
-    """Add new architectures until there are ``size``, or none is found any more."""
-    tries = _TRIES * max(0, size - len(seen))
-    while len(seen) < size and tries:
-        made = make()
-        seen.setdefault(space.identity(made), made)
-        tries -= 1

@@ -59,7 +59,7 @@ class Learnt(NamedTuple):
         return Learnt(step, squares, steps)
 
 
-Score = tuple[int, float]
+Score = tuple[int, float, float]
 """What sorts finished trials, better ones first; see ``selection.rank``."""
 
 

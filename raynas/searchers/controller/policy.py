@@ -180,7 +180,14 @@ class Policy:
         np.add.at(log_probs, batch.row, taken)
         return Pass(log_probs, gates, cells, states, decided, squashed, probs)
 
-    def gradient(self, parameters: Array, batch: Batch, passed: Pass, credit: Array) -> Array:
+    def gradient(
+        self,
+        parameters: Array,
+        batch: Batch,
+        passed: Pass,
+        credit: Array,
+        more: Array | float = 0.0,
+    ) -> Array:
         """Return the gradient of the weighted sum of the log-probabilities, ``[size]``.
 
         Args:
@@ -188,11 +195,13 @@ class Policy:
             batch: The batch of the forward pass.
             passed: The results of the forward pass; they are overwritten.
             credit: ``[rows]``: the weight of each architecture's log-probability.
+            more: ``[tokens of all decisions]``: what is added to the gradient with regard to the
+                bounded logits.
         """
         weights = self.weights(parameters)
         result = np.empty_like(parameters)
         into = self.weights(result)
-        logits = batch.by_token(self._logit_gradient(batch, passed, credit))
+        logits = batch.by_token(self._logit_gradient(batch, passed, credit, more))
         into.heads[:] = logits.T @ passed.decided
         into.bias[:] = logits.T @ np.ones(len(passed.decided))
         states = np.zeros((batch.fed.size, self.units))
@@ -203,11 +212,15 @@ class Policy:
         into.inputs[:] = batch.by_input @ gates
         return result
 
-    def _logit_gradient(self, batch: Batch, passed: Pass, credit: Array) -> Array:
+    def _logit_gradient(
+        self, batch: Batch, passed: Pass, credit: Array, more: Array | float
+    ) -> Array:
         """Return the gradient with regard to the logits, ``[tokens of all decisions]``."""
         result = -passed.probs
         result[batch.taken] += 1
-        result *= batch.spread(credit[batch.row] / self.temperature)
+        result *= batch.spread(credit[batch.row])
+        result += more
+        result /= self.temperature
         if passed.squashed is not None and self.tanh_constant is not None:
             result *= self.tanh_constant * (1 - passed.squashed**2)
         return result

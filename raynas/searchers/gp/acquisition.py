@@ -87,3 +87,10 @@ def best_of(values: Floats) -> int:
     """Return the index of the greatest value; of values equal up to rounding, the first."""
     top = values.max()
     return int(np.argmax(values >= top - _TIE * abs(top)))
+
+
+def best_several(values: Floats, count: int) -> list[int]:
+    """Return the indices of the greatest values, at most ``count``; the first is ``best_of``'s."""
+    first = best_of(values)
+    order = np.argsort(-values, kind="stable").tolist()
+    return [first, *(at for at in order if at != first)][:count]

@@ -234,12 +234,13 @@ def contenders(trials: Sequence[Trial]) -> list[int]:
     """Return the indices of the trials that may be recommended, at least one.
 
     These are the trials that were not stopped early (if there are any) and that were trained for
-    the most epochs, with finite losses (if there are any).
+    the most epochs, with finite losses, and that keep the constraints (if there are any).
     """
     ended = [at for at, one in enumerate(trials) if not one.stopped] or [*range(len(trials))]
     longest = max(trials[at].epoch for at in ended)
     ended = [at for at in ended if trials[at].epoch == longest]
-    return [at for at in ended if np.isfinite(trials[at].losses).all()] or ended[:1]
+    ended = [at for at in ended if np.isfinite(trials[at].losses).all()] or ended[:1]
+    return [at for at in ended if not trials[at].violation] or ended
 
 
 def better(fitted: FittedSurrogate) -> list[int]:

@@ -30,6 +30,7 @@ _REACH: Final = 4.0  # the fit stays within as many deviations of the prior's me
 _DIGITS: Final = 3  # decimals of theta; the number of BLAS threads changes later ones
 _JITTER: Final = 1e-8
 _TINY: Final = 1e-12
+_LARGEST: Final = 300.0  # of the log of a gap, so that no loss is infinite
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,12 +42,30 @@ class Target:
         slope: ``[n]``: the derivative of ``z`` by ``log c``.
         density: Minus the log of the Jacobian determinant of the transformation.
         density_slope: The derivative of ``density`` by ``log c``.
+        centre: The mean of ``-log(gap + c)``, which standardisation subtracts.
+        spread: Its standard deviation, by which standardisation divides.
+        c: What is added to the gaps.
     """
 
     z: Floats
     slope: Floats
     density: float
     density_slope: float
+    centre: float
+    spread: float
+    c: float
+
+    def gap(self, z: Floats) -> Floats:
+        """Return the gaps of targets; below zero if they are better than the best so far."""
+        raw = np.minimum(-(self.centre + self.spread * z), _LARGEST)
+        gap: Floats = np.exp(raw) - self.c
+        return gap
+
+    def z_of(self, gap: float) -> float:
+        """Return the target of a gap; infinite for one that is better than all can be."""
+        if gap + self.c <= 0:
+            return math.inf
+        return (-math.log(gap + self.c) - self.centre) / self.spread
 
 
 def target(gap: Floats, log_c: float) -> Target:
@@ -67,6 +86,9 @@ def target(gap: Floats, log_c: float) -> Target:
         (centred - z * by_spread) / spread,
         n * math.log(spread) + float(np.log(gap + c).sum()),
         n * by_spread / spread - float(slope.sum()),
+        float(raw.mean()),
+        spread,
+        c,
     )
 
 

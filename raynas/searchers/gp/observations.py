@@ -12,7 +12,7 @@ import numpy as np
 from raynas.searchers.gp.kernel import Points
 from raynas.searchers.gp.layout import Floats
 from raynas.space import Architecture
-from raynas.trial import Failed, History, Trial
+from raynas.trial import Failed, History, Objective, Trial
 
 _RUNGS: Final = 4
 
@@ -45,14 +45,16 @@ def observe(
         history: All trials so far.
         trials: The trials to observe, all of them in the history.
         full: The epochs of a full training.
-        objective: The index of the objective.
+        objective: The index of the objective; after the objectives, of a constraint's metric.
     """
     best: dict[int, float] = {}
     for epoch in {trial.epoch for trial in trials}:
         reached = [trial for trial in trials if trial.epoch >= epoch]
         losses = [_loss(history, trial, epoch, objective) for trial in reached]
         best[epoch] = float(np.min(losses))
-    gaps = np.array([trial.losses[objective] - best[trial.epoch] for trial in trials])
+    gaps = np.array(
+        [_loss(history, trial, trial.epoch, objective) - best[trial.epoch] for trial in trials]
+    )
     gaps[~np.isfinite(gaps)] = gaps[np.isfinite(gaps)].max(initial=1.0)  # the worst finite gap
     seen = []
     for trial, gap in zip(trials, gaps.tolist(), strict=True):
@@ -77,7 +79,7 @@ def intermediate(
         history: All trials so far.
         trials: The trials to observe, all of them in the history.
         full: The epochs of a full training.
-        objective: The index of the objective.
+        objective: The index of the objective; after the objectives, of a constraint's metric.
     """
     seen: list[Observation] = []
     stopped = Counter(trial.epoch for trial in trials if trial.stopped)
@@ -100,17 +102,19 @@ def intermediate(
 
 
 def outcomes(history: History) -> tuple[Observation, ...]:
-    """Return one observation for each network: a gap of 1 if the network failed, otherwise 0.
+    """Return one observation for each network: a gap of 1 if it is infeasible, otherwise 0.
 
-    Failures that are not the network's fault, and trials that were not trained, are left out.
+    A network is infeasible if it failed by its own fault, or was refused. Other failures, and
+    trials that were answered by earlier ones, are left out.
     """
     seen: dict[int, Observation] = {}
     for trial in history.trials.values():
-        if trial.outcome is None or not trial.trained:
+        if trial.outcome is None or trial.outcome.answered_by is not None:
             continue
         if isinstance(trial.outcome, Failed) and not trial.infeasible:
             continue
-        first, gap = representative(history, trial), float(trial.infeasible)
+        first = representative(history, trial)
+        gap = float(trial.infeasible)
         seen[first.number] = Observation(first.architecture, first.number, 0.0, gap)
     return tuple(seen.values())
 
@@ -122,11 +126,19 @@ def representative(history: History, trial: Trial) -> Trial:
 
 def _loss(history: History, trial: Trial, epoch: int, objective: int) -> float:
     """Return a trial's loss after an epoch; infinite if it did not report then."""
-    if trial.epoch == epoch:
+    if trial.epoch == epoch and objective < len(trial.losses):
         return trial.losses[objective]
-    of = history.objectives[objective]
+    of = limited(history, objective)
     value = trial.reports.value_after(epoch, of.metric)
     return np.inf if value is None else of.loss({of.metric: value})
+
+
+def limited(history: History, at: int) -> Objective:
+    """Return an objective; after the objectives, the metric of a constraint as an objective."""
+    if at < len(history.objectives):
+        return history.objectives[at]
+    constraint = history.constraints[at - len(history.objectives)]
+    return Objective(constraint.metric, "min" if constraint.direction == "<=" else "max")
 
 
 def points(observations: Sequence[Observation], row: Callable[[Architecture], Floats]) -> Points:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from raynas.errors import ConfigError
 from raynas.searchers.blas import on_one_thread
-from raynas.searchers.gp.acquisition import Acquisition, best_of
+from raynas.searchers.gp.acquisition import Acquisition, best_of, best_several
 from raynas.searchers.gp.candidates import anywhere, around
 from raynas.searchers.gp.climb import climb
 from raynas.searchers.gp.handover import better, expected, handed_over
@@ -109,14 +109,21 @@ class GaussianProcess:
                 f"fidelities {list(self.fidelities or ())} and {requirements.epochs} epochs"
             )
 
-    @on_one_thread
     def propose(self, history: History, rng: np.random.Generator) -> Proposal | None:
         """Sample at first, then propose the network with the best acquisition value."""
+        return next(iter(self.propose_several(history, rng, 1)), None)
+
+    @on_one_thread
+    def propose_several(
+        self, history: History, rng: np.random.Generator, count: int
+    ) -> list[Proposal]:
+        """Return that proposal, then the untried networks with the next best values."""
         if not self._informed(history):
-            return self._short(self._first(history, rng))
+            drawn = (self._first(history, rng) for _ in range(count))
+            return [self._short(one) for one in drawn if one]
         fitted = self._surrogate.fit(history, self._full(history))
         if promoted := self._promoted(fitted, history):
-            return promoted
+            return [promoted]
         near, far = self._fresh(fitted, history, rng)
         cheap = (
             self._without_features.fit(history, self._full(history))
@@ -129,11 +136,11 @@ class GaussianProcess:
             hopes = prediction.mean + _OPTIMISM * (
                 np.sqrt(prediction.variance) + cheap.feasible(points) - 1
             )
-            return self._short(far[best_of(hopes)])
+            return [self._short(far[at]) for at in best_several(hopes, count)]
         fresh, values = self._climbed(cheap, history, [*near, *far], rng)
         if cheap is not fitted and fresh:
             values = self._value(fitted, fresh)
-        return self._most_worth(fitted, history, fresh, values)
+        return self._most_worth(fitted, history, fresh, values, count)
 
     @on_one_thread
     def recommendation(self, history: History) -> Recommendation | None:
@@ -156,8 +163,8 @@ class GaussianProcess:
         """Return the epochs of full training, as far as is known."""
         return max(history.longest, self._lengths.full) if self._lengths else history.longest
 
-    def _short(self, proposal: Proposal | None) -> Proposal | None:
-        if self._lengths is None or proposal is None:
+    def _short(self, proposal: Proposal) -> Proposal:
+        if self._lengths is None:
             return proposal
         return replace(proposal, epochs=self._lengths.short)
 
@@ -212,14 +219,21 @@ class GaussianProcess:
         """Return ``[fresh]`` what they are worth, as likely as they can be trained."""
         lacking = self._lengths.lacking if self._lengths else 0.0
         points = _points(fresh, fitted)
-        return Acquisition(fitted.posterior, fitted.known, lacking).of_new(
-            points
-        ) * fitted.feasible(points)
+        kept = fitted.known.take(np.arange(fitted.kept))
+        values = Acquisition(fitted.posterior, kept, lacking).of_new(points)
+        return values * fitted.feasible(points)
 
     def _most_worth(
-        self, fitted: FittedSurrogate, history: History, fresh: Sequence[Proposal], first: Floats
-    ) -> Proposal | None:
-        """Return what is worth most, of new networks and repeats; none if neither is left.
+        self,
+        fitted: FittedSurrogate,
+        history: History,
+        fresh: Sequence[Proposal],
+        first: Floats,
+        count: int,
+    ) -> list[Proposal]:
+        """Return the repeat that is worth most, or else the new networks that are.
+
+        There is none if neither is left.
 
         A new network can be handed over once repeats have confirmed its score, so its worth is
         that of ``_TO_HAND_OVER`` trainings.
@@ -227,13 +241,13 @@ class GaussianProcess:
         lacking = self._lengths.lacking if self._lengths else 0.0
         allowed = np.array([self._repeatable(trial, history) for trial in fitted.trials])
         if not (fresh or allowed.any()):
-            return None
+            return []
         again = Acquisition(fitted.posterior, fitted.known, lacking).of_repeats()
         values = np.concatenate([np.where(allowed, again, -np.inf), first / _TO_HAND_OVER])
         chosen = best_of(values) - len(again)
         if chosen >= 0:
-            return self._short(fresh[chosen])
-        return Proposal(self._repeated(fitted, history, allowed, chosen), repeat=True)
+            return [self._short(fresh[at]) for at in best_several(first, count)]
+        return [Proposal(self._repeated(fitted, history, allowed, chosen), repeat=True)]
 
     def _repeated(
         self, fitted: FittedSurrogate, history: History, allowed: NDArray[np.bool_], at: int
@@ -247,7 +261,7 @@ class GaussianProcess:
 
     def _repeatable(self, trial: Trial, history: History) -> bool:
         """Say whether a network may be trained once more; not if it failed or was stopped."""
-        if self._lengths or trial.stopped:
+        if self._lengths or trial.stopped or trial.violation:
             return False
         same = [other for other in history.same(trial.identity) if other.trained]
         failed = any(other.infeasible for other in same)

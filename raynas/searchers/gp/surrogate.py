@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from operator import is_
@@ -11,14 +11,21 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from raynas.searchers.gp.feasibility import Feasibility, Feasible, always_feasible
+from raynas.searchers.gp.feasibility import (
+    Every,
+    Feasibility,
+    Feasible,
+    Keeping,
+    always_feasible,
+)
 from raynas.searchers.gp.kernel import Points
 from raynas.searchers.gp.layout import Floats
-from raynas.searchers.gp.model import Posterior, Prior, condition, target
+from raynas.searchers.gp.model import Posterior, Prior, Target, condition, target
 from raynas.searchers.gp.observations import (
     Observation,
     due,
     intermediate,
+    limited,
     observe,
     outcomes,
     points,
@@ -42,18 +49,26 @@ class FittedSurrogate:
 
     Attributes:
         trials: The best trial of each network: the longest one, then the one with the least loss.
+            Those that keep the constraints come first.
         known: These networks, fully trained, as inputs of the kernel.
         posterior: Predicts the objective of networks.
         row: Returns the row of an architecture.
         feasible: Returns the probability that networks can be trained; always 1 except for the
             first objective.
+        target: How losses were transformed.
     """
 
     trials: tuple[Trial, ...]
     known: Points
     posterior: Posterior
     row: Callable[[Architecture], Floats]
+    target: Target
     feasible: Feasible = always_feasible
+
+    @property
+    def kept(self) -> int:
+        """How many of the networks keep the constraints; all, if none does."""
+        return sum(not trial.violation for trial in self.trials) or len(self.trials)
 
     def untried(self, networks: Sequence[Architecture]) -> Points:
         """Return different untried networks, fully trained, as inputs of the kernel."""
@@ -71,13 +86,14 @@ class Surrogate:
 
         Args:
             rows: Computes the rows of architectures.
-            objective: The index of the objective.
+            objective: The index of the objective; after the objectives, of a constraint's metric.
         """
         self._rows = rows
         self._objective = objective
         self._learnt: tuple[Sequence[Trial], int] = ((), 0)
         self._fitted: tuple[Prior, Floats] | None = None
         self._feasibility_fitted = lru_cache(2)(self._fit)
+        self._limits: dict[int, Surrogate] = {}
 
     def __reduce__(self) -> Any:
         """Pickle without the fitted parameters; they are fitted again."""
@@ -99,20 +115,39 @@ class Surrogate:
         everything = seen + intermediate(history, trained, full, self._objective)
         chosen = sample(everything, _HEEDED)
         heeded = points([everything[at] for at in chosen], self._rows.of)
-        z = target(np.array([everything[at].gap for at in chosen]), theta[-1]).z
+        targets = target(np.array([everything[at].gap for at in chosen]), theta[-1])
+        z = targets.z
         noise = float(np.exp(theta[-2]))
         posterior = condition(prior.kernel(theta), noise, heeded, z, self._running(history, full))
         last = [trained[at] for at in chosen if at < len(seen)]
-        surrogate = self._sorted(last, heeded.take(np.arange(len(last))), posterior)
-        return replace(surrogate, feasible=self._feasibility(history))
+        surrogate = self._sorted(last, heeded.take(np.arange(len(last))), posterior, targets)
+        feasible = always_feasible
+        if not self._objective:  # of several processes the first one says it
+            feasible = Every((self._feasibility(history), *self._kept(history, full)))
+        return replace(surrogate, feasible=feasible)
+
+    def _kept(self, history: History, full: int) -> Iterator[Feasible]:
+        """Yield the probability to keep each constraint that training shows to be broken."""
+        objectives = len(history.objectives)
+        for at, constraint in enumerate(history.constraints, start=objectives):
+            trained = [trial for trial in history.finished if trial.trained]
+            if not any(constraint.excess(trial.metrics) for trial in trained):
+                continue
+            of = self._limits.setdefault(at, Surrogate(self._rows, at))
+            fitted = of.fit(history, full)
+            metric, goal = constraint.metric, limited(history, at)
+            longest = max(trial.epoch for trial in trained)
+            losses = [goal.loss(trial.metrics) for trial in trained if trial.epoch == longest]
+            gap = goal.loss({metric: constraint.limit}) - min(losses)
+            yield Keeping(fitted.posterior, fitted.target.z_of(gap))
 
     def _feasibility(self, history: History) -> Feasible:
         """Return the model of the probability that networks can be trained.
 
-        It has the same kernel, with parameters fitted to the failures.
+        It has the same kernel, with parameters fitted to the outcomes.
         """
-        if self._objective or not any(trial.infeasible for trial in history.failed):
-            return always_feasible  # of several processes the first one says it
+        if not any(trial.infeasible for trial in history.failed):
+            return always_feasible
         seen = outcomes(history)
         prior, theta = self._feasibility_fitted(seen[: due(seen)])
         heeded = seen[-_HEEDED:]
@@ -156,7 +191,11 @@ class Surrogate:
         return points(running, self._rows.of) if running else None
 
     def _sorted(
-        self, trained: Sequence[Trial], all_points: Points, posterior: Posterior
+        self,
+        trained: Sequence[Trial],
+        all_points: Points,
+        posterior: Posterior,
+        targets: Target,
     ) -> FittedSurrogate:
         """Return the fitted surrogate, with each network once."""
         chosen: dict[int, int] = {}
@@ -165,6 +204,7 @@ class Surrogate:
                 chosen[network] = at
         rows = np.array([*chosen.values()])
         known = all_points.take(rows).at(0.0)
-        order: NDArray[np.intp] = np.argsort(-posterior.mean(known).round(9), kind="stable")
+        broken = [trained[row].violation > 0 for row in rows.tolist()]
+        order: NDArray[np.intp] = np.lexsort((-posterior.mean(known).round(9), broken))
         trials = tuple(trained[row] for row in rows[order].tolist())
-        return FittedSurrogate(trials, known.take(order), posterior, self._rows.of)
+        return FittedSurrogate(trials, known.take(order), posterior, self._rows.of, targets)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from types import MappingProxyType
+from typing import Final
 
 from raynas.errors import ConfigError, unknown
 from raynas.training.recipe.augmentation import Augmentation
@@ -12,6 +13,9 @@ from raynas.training.recipe.fields import checked
 from raynas.training.recipe.optimization import USUAL, Optimization
 from raynas.training.recipe.regularisation import Regularisation
 from raynas.training.recipe.schedule import Schedule
+
+LEAST_ROWS: Final = 2
+"""The examples that each of several processes gets of a batch; batch normalisation needs two."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,20 @@ class Recipe(Augmentation, Regularisation, Schedule, Optimization):
         found: Recipe = replace(start, **overrides)  # type: ignore[arg-type]  # checked when made
         found.check_meaning(overrides)
         return found
+
+    def check_workers(self, count: int) -> None:
+        """Check that each of several processes gets a part of every batch.
+
+        Raises:
+            ConfigError: It does not, so that all would do the same work.
+        """
+        if count > 1 and self.batch_size < LEAST_ROWS * count:
+            most = max(1, self.batch_size // LEAST_ROWS)
+            raise ConfigError(
+                f"each of {count} workers of a trial must get {LEAST_ROWS} or more examples of a "
+                f"batch, and batch_size is {self.batch_size}: give workers_per_trial={most}, or a "
+                f"training.batch_size of at least {LEAST_ROWS * count}"
+            )
 
     def _with_optimizer(self, name: object) -> Recipe:
         if not isinstance(name, str) or name not in USUAL or name == self.optimizer:

@@ -1,0 +1,1 @@
+"""Take a trained network home: a folder that needs no raynas."""

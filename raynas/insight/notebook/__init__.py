@@ -1,0 +1,1 @@
+"""Views of a run in a notebook: HTML, data frames, and progress in a cell."""

@@ -1,0 +1,1 @@
+"""How an architecture is drawn: repetitions folded, layers placed, colours chosen."""

@@ -1,0 +1,1 @@
+"""Views of a run as text: on a terminal with colours, elsewhere plain."""
