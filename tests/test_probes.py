@@ -13,6 +13,7 @@ import raynas
 from raynas.costs.probe import check_name, energy, make
 from raynas.costs.probe.command_probe import CommandProbe
 from raynas.costs.probe.reading import settled
+from raynas.costs.timing import milliseconds
 from raynas.errors import ConfigError, ProbeError, ResourceError, RunError
 from raynas.execution.packing import Resources
 from raynas.execution.ray_tune.cluster import Share, settle, without
@@ -45,6 +46,12 @@ def threads():
     before = torch.get_num_threads()
     yield
     torch.set_num_threads(before)
+
+
+def test_short_calls_are_repeated_in_a_reading():
+    calls = []
+    assert milliseconds([lambda: calls.append(1)], 4, torch.device("cpu")).shape == (4, 1)
+    assert len(calls) > 4 * 4
 
 
 @pytest.mark.usefixtures("threads")
