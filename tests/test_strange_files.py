@@ -13,7 +13,7 @@ from raynas.errors import ConfigError, DataError
 from raynas.experiment.experiment import Experiment
 from raynas.experiment.resolve.task_data import loaded
 from raynas.tasks import Source
-from raynas.tasks.columns import Encoding, texts
+from raynas.tasks.columns import Encoding, guessed, texts
 from raynas.tasks.language_model import LanguageModel
 from raynas.tasks.ordering import in_order
 from raynas.tasks.reading import numbers, read_table
@@ -49,6 +49,49 @@ def test_cells_stay_in_their_columns(tmp_path):
     assert table.to_dict("list") == {"y": ["yes", "no"], "a": [1, 2]}
     with pytest.raises(DataError, match="as many cells as the first line has names"):
         read_table(written(tmp_path, "text,label\ngood, really,pos\nbad, really,neg\n"))
+
+
+QUOTED = [('5" is a screen', "good"), ('"so it is', "bad"), ("it is", "good"), ('"or not', "bad")]
+
+
+def test_a_quotation_mark_does_not_swallow_rows(tmp_path):
+    lines = ["text\tlabel", *("\t".join(row) for row in QUOTED)]
+    table = read_table(written(tmp_path, "\n".join(lines), "a.tsv"))
+    assert [*table.itertuples(index=False, name=None)] == QUOTED
+    table = read_table(written(tmp_path, 'a,b\n"she said \\"yes\\",\nthen no",1\nyes,2\n'))
+    assert table["a"].tolist() == ['she said "yes",\nthen no', "yes"]
+    table = read_table(written(tmp_path, 'a,b\n"on two\nlines, and ""here""",1\nx,2\n'))
+    assert table["a"].tolist() == ['on two\nlines, and "here"', "x"]
+    assert read_table(written(tmp_path, 'a,b\n"x" ,1\n'))["b"].tolist() == [1]
+    with pytest.raises(DataError, match="a quotation mark that opens a cell must close it"):
+        read_table(written(tmp_path, 'a,b\n"one, or two,1\nthree,2\n'))
+
+
+def test_blanks_may_divide_cells(tmp_path, caplog):
+    table = read_table(written(tmp_path, "a  bc d\n 1   2  3\n40 50 60\n", "a.data"))
+    assert table.to_dict("list") == {"a": [1, 40], "bc": [2, 50], "d": [3, 60]}
+    table = read_table(written(tmp_path, "mean level\n3.5\n4.5\n"))
+    assert table.to_dict("list") == {"mean level": [3.5, 4.5]}
+    assert not caplog.records
+    read_table(written(tmp_path, "5.1,3.5,setosa\n4.9,3.0,setosa\n"))
+    assert "the names of the columns, and holds the number 5.1" in caplog.text
+
+
+def test_numbers_may_be_written_for_people(tmp_path):
+    lines = ["pay;part;mixed", "$1,250.50;12 %;1,000", "-$3;7.5%;many", ";;"]
+    table = read_table(written(tmp_path, "\n".join(lines)))
+    np.testing.assert_array_equal(numbers(table, "pay"), [1250.5, -3, np.nan])
+    np.testing.assert_array_equal(numbers(table, "part"), [12, 7.5, np.nan])
+    with pytest.raises(DataError, match="must hold finite numbers: got '1,000' in row 1"):
+        numbers(table, "mixed")
+    assert guessed(table) == {"mixed": "texts"}
+
+
+def test_a_target_of_names_is_refused(tmp_path):
+    rows = [f"{at},person {at}" for at in range(50)]
+    file = written(tmp_path, "\n".join(["a,who", *rows]))
+    with pytest.raises(DataError, match=r"must repeat, .* 50 examples have 50 different ones"):
+        Tabular(file=file, target="who").load(Source(), 0)
 
 
 def test_a_number_is_one_category_however_it_was_read(tmp_path):

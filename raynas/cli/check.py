@@ -13,8 +13,12 @@ from raynas.cli.consoles import RESULTS
 
 def check(  # noqa: PLR0913 - a command's arguments are its options
     space: Annotated[
-        str, typer.Argument(help="Shipped space, package.module or file.py.")
-    ] = "nasbench201",
+        str | None,
+        typer.Argument(
+            help="Shipped space, package.module or file.py.",
+            show_default="that of the task, mostly nasbench201",
+        ),
+    ] = None,
     task: Annotated[
         str | None,
         typer.Option(

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from raynas.data import Moments
 from raynas.errors import DataError, shown
-from raynas.tasks.reading import numbers, require_columns
+from raynas.tasks.reading import numbers, plain, require_columns
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -181,7 +181,7 @@ def _is_text(table: pd.DataFrame, column: str) -> bool:
         return True
     if pd.api.types.is_numeric_dtype(kind):
         return False
-    known = table[column].dropna()
+    known = plain(table[column]).dropna()
     return bool(len(known)) and float(pd.to_numeric(known, errors="coerce").notna().mean()) <= 0.5
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import gzip
 import logging
 import re
 import warnings
 import zlib
 from collections.abc import Iterable
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 from raynas.errors import DataError, unknown
 from raynas.json_text import parsed
 from raynas.tasks.class_folders import files_below
+from raynas.tasks.csv_format import CsvFormat, opened
 from raynas.tasks.task import Source
 
 if TYPE_CHECKING:
@@ -26,10 +26,11 @@ _LOG = logging.getLogger("raynas")
 _CSV: Final = (".csv", ".tsv", ".txt", ".data")
 _PARQUET: Final = (".parquet", ".pq")
 _JSON: Final = (".jsonl", ".ndjson")
-_SEPARATORS: Final = ",;\t|"
-_SAMPLE: Final = 1 << 16  # characters that are read to find the separator
-_QUOTED: Final = re.compile(r'"[^"]*"')
-_DECIMAL: Final = r"(?:^|{0})\s*-?\d+{1}\d+\s*(?:{0}|$)"
+# Numbers as people write them: an amount of money, commas between thousands, percents.
+_WRITTEN: Final = re.compile(
+    r"\s*[-+]?\s*[$€£¥]?\s*[-+]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?\s*%?\s*"
+)
+_SIGNS: Final = re.compile(r"[$€£¥,%\s]")
 
 
 def located(file: Path, source: Source) -> Path:
@@ -50,13 +51,14 @@ def read_table(path: Path) -> pd.DataFrame:
 
     The name says the format: ``.csv``, ``.tsv``, ``.txt`` or ``.data`` (a first line with the
     names of the columns; the separator is a comma, a semicolon, a tab or a bar, whichever the
-    first line holds most outside of quotes), ``.parquet`` or ``.pq``, ``.jsonl`` or ``.ndjson``.
-    Text files may be compressed (``.gz``). If the separator is no comma, numbers such as ``3,14``
-    have a decimal comma; with tabs and bars, only if the file has no numbers such as ``3.14``.
+    first line holds most outside of quotes, or blanks if it holds none), ``.parquet`` or ``.pq``,
+    ``.jsonl`` or ``.ndjson``. Text files may be compressed (``.gz``). If the separator is no
+    comma, numbers such as ``3,14`` have a decimal comma; with tabs and bars, only if the file has
+    no numbers such as ``3.14``.
 
     Raises:
-        DataError: The file is of another kind, damaged, or empty; or a row has more cells than
-            there are names.
+        DataError: The file is of another kind, damaged, or empty; a row has more cells than there
+            are names; or a quotation mark is not closed.
     """
     import pandas as pd  # noqa: PLC0415 - slow to load
 
@@ -66,7 +68,7 @@ def read_table(path: Path) -> pd.DataFrame:
         if kind in _PARQUET:
             table = _with_index(pd.read_parquet(path))
         elif kind in _JSON:
-            with _opened(path) as lines:
+            with opened(path) as lines:
                 table = pd.DataFrame([parsed(line) for line in lines if line.strip()])
         elif kind in _CSV:
             table = _read_text_table(path)
@@ -91,6 +93,7 @@ def _with_index(table: pd.DataFrame) -> pd.DataFrame:
 def _read_text_table(path: Path) -> pd.DataFrame:
     import pandas as pd  # noqa: PLC0415 - slow to load
 
+    form = CsvFormat.of(path)
     # Without index_col=False, pandas takes the first cells of too long rows for row names, and
     # moves every other cell one column to the left.
     with warnings.catch_warnings():
@@ -102,7 +105,9 @@ def _read_text_table(path: Path) -> pd.DataFrame:
                 low_memory=False,
                 index_col=False,
                 skipinitialspace=True,
-                **_format(path),
+                sep=form.separator,
+                decimal=form.decimal,
+                **form.quotes,
             )
         except pd.errors.ParserWarning as error:
             raise ValueError(
@@ -112,26 +117,6 @@ def _read_text_table(path: Path) -> pd.DataFrame:
     return table
 
 
-def _opened(path: Path) -> IO[str]:
-    return (gzip.open if path.suffix.lower() == ".gz" else open)(path, "rt", encoding="utf-8-sig")
-
-
-def _format(path: Path) -> dict[str, Any]:
-    """Return the separator and the decimal sign of a text file."""
-    with _opened(path) as lines:
-        sample = _QUOTED.sub("", lines.read(_SAMPLE))
-    header = sample.lstrip("\n").partition("\n")[0]
-    separator = max(_SEPARATORS, key=header.count)
-
-    def has(sign: str) -> bool:
-        pattern = _DECIMAL.format(re.escape(separator), re.escape(sign))
-        return re.search(pattern, sample, re.MULTILINE) is not None
-
-    # A file with points, too, has commas between thousands; with semicolons, people write commas.
-    comma = separator != "," and has(",") and (separator == ";" or not has("."))
-    return {"sep": separator, "decimal": "," if comma else "."}
-
-
 def read_text(file: Path) -> str:
     """Return the contents of a text file, which may be compressed (``.gz``).
 
@@ -139,8 +124,8 @@ def read_text(file: Path) -> str:
         DataError: It is not UTF-8 text.
     """
     try:
-        with _opened(file) as opened:
-            return opened.read()
+        with opened(file) as text:
+            return text.read()
     except UnicodeDecodeError as error:
         raise DataError(_not_utf8(file, error)) from error
     except (EOFError, OSError, zlib.error) as error:
@@ -184,7 +169,7 @@ def numbers(table: pd.DataFrame, column: str, advice: str = "") -> NDArray[np.fl
     if cells.dtype.kind in "Mm":  # days since 1970, or of a duration, whatever pandas counts in
         start = pd.Timestamp(0, tz=getattr(cells.dtype, "tz", None))
         cells = (cells - start if cells.dtype.kind == "M" else cells) / pd.Timedelta(days=1)
-    found: NDArray[np.float64] = pd.to_numeric(cells, errors="coerce").to_numpy(
+    found: NDArray[np.float64] = pd.to_numeric(plain(cells), errors="coerce").to_numpy(
         np.float64, na_value=np.nan
     )
     wrong = (np.isnan(found) & cells.notna().to_numpy()) | np.isinf(found)
@@ -194,6 +179,18 @@ def numbers(table: pd.DataFrame, column: str, advice: str = "") -> NDArray[np.fl
             f"or empty that cell{advice}"
         )
     return found
+
+
+def plain(cells: pd.Series) -> pd.Series:
+    """Return texts such as ``$1,250.50`` and ``12 %`` as texts that pandas takes for numbers.
+
+    If a cell is anything else, all stay as they are.
+    """
+    known = cells.dropna()
+    is_text = cells.dtype.kind not in "biufcMm" and len(known)
+    if not is_text or not all(_WRITTEN.fullmatch(str(cell)) for cell in known):
+        return cells
+    return cells.map(lambda cell: _SIGNS.sub("", str(cell)), na_action="ignore")
 
 
 def first(cells: pd.Series, wrong: NDArray[np.bool_]) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from raynas.data import Data, Split
-from raynas.errors import ConfigError, DataError
+from raynas.errors import ConfigError, DataError, shown
 from raynas.goals import Goal
 
 T = TypeVar("T", str, NDArray[np.float64])
@@ -84,12 +84,18 @@ def labelled(values: Sequence[str], names: Sequence[str]) -> NDArray[np.int64]:
     """Return the labels of classes by name, with the order of ``names``.
 
     Raises:
-        DataError: There is one class only.
+        DataError: There is one class only, or most classes have one example.
     """
     if len(names) < 2:
         raise DataError(
             f"the target must have two classes or more: all {len(values)} examples are "
             f"{', '.join(map(repr, names)) or 'without one'}"
+        )
+    if len(names) > 2 and len(names) > len(values) / 2:
+        raise DataError(
+            f"the values of the target must repeat, at least twice on average: {len(values)} "
+            f"examples have {len(names)} different ones, such as {shown(names[0])}; choose "
+            "another target, or change its cells to numbers"
         )
     label = {name: number for number, name in enumerate(names)}
     return np.array([label[value] for value in values], np.int64)
