@@ -14,7 +14,7 @@ from uuid import uuid4
 from raynas.errors import ConfigError, StorageError
 from raynas.storage.address import Address
 from raynas.storage.outbox import Growing, Outbox
-from raynas.storage.patience import Patience, reason
+from raynas.storage.patience import Once, Patience, reason
 from raynas.storage.segments import SegmentLog
 from raynas.storage.store import Fill
 
@@ -31,10 +31,10 @@ class ObjectStore:
         patience: How long a request may fail.
     """
 
-    def __init__(self, location: Address) -> None:
+    def __init__(self, location: Address, patience: Patience | None = None) -> None:
         """Connect to nothing yet."""
         self.location = location
-        self.patience = Patience(str(location))
+        self.patience = patience or Patience(str(location))
         self._outbox = Outbox(self.put)
         self._logs: dict[str, SegmentLog] = {}
 
@@ -62,9 +62,27 @@ class ObjectStore:
     def _name(self, path: str) -> str:
         return path.strip("/").removeprefix(self.location.path).strip("/")
 
+    def once(self, longest: float) -> ObjectStore:
+        """Return this store for requests that are tried once, for so many seconds."""
+        return ObjectStore(self.location, Once(str(self.location), longest))
+
     def _soon(self) -> dict[str, Any]:
         """Return what limits the time of a small request, where the library can limit it."""
         return {"timeout": self.patience.answer} if self._files.async_impl else {}
+
+    def _late(self) -> dict[str, Any]:
+        """Return what limits the time of a request that may be large."""
+        return {"timeout": self.patience.longest} if self._files.async_impl else {}
+
+    def _check_lease(self) -> None:
+        """Check, before each try to write, that this process may if it has held a log.
+
+        Raises:
+            StorageError: Another process holds the log.
+            TimeoutError: This process cannot know that it still does: it must try again.
+        """
+        for log in [*self._logs.values()]:
+            log.check()
 
     def check(self) -> None:
         """Write a small object twice, and delete it.
@@ -132,8 +150,12 @@ class ObjectStore:
     def read(self, name: str, start: int = 0) -> bytes:
         """Return the content of an object."""
         path = self._path(name)
-        content: bytes = self.patience(lambda: self._files.cat_file(path, start=start or None))
-        return content
+
+        def read() -> bytes:
+            content: bytes = self._files.cat_file(path, start=start or None, **self._late())
+            return content
+
+        return self.patience(read)
 
     def open(self, name: str) -> BinaryIO:
         """Return the object as a file in memory."""
@@ -164,8 +186,13 @@ class ObjectStore:
 
     def put(self, name: str, content: bytes) -> None:
         """Write an object."""
+
+        def put() -> None:
+            self._check_lease()
+            self._files.pipe_file(self._path(name), content, **self._late())
+
         try:
-            self.patience(lambda: self._files.pipe_file(self._path(name), content))
+            self.patience(put)
         except FileNotFoundError as error:
             raise self._no_bucket(error) from error
 
@@ -177,6 +204,7 @@ class ObjectStore:
         self._check_exclusive()
 
         def put() -> None:
+            self._check_lease()
             self._files.pipe_file(self._path(name), content, mode="create", **self._soon())
 
         try:
@@ -216,18 +244,25 @@ class ObjectStore:
 
     def copy(self, source: str, target: str) -> None:
         """Copy an object within the store."""
-        try:
-            self.patience(lambda: self._files.cp_file(self._path(source), self._path(target)))
-        except FileNotFoundError:
-            return
+
+        def copied() -> None:
+            self._check_lease()
+            self._files.cp_file(self._path(source), self._path(target))
+
+        with suppress(FileNotFoundError):
+            self.patience(copied)
 
     def delete(self, *names: str) -> None:
         """Delete objects, side by side."""
         self._outbox.each(self._delete, names)
 
     def _delete(self, name: str) -> None:
+        def removed() -> None:
+            self._check_lease()
+            self._files.rm_file(self._path(name), **self._soon())
+
         with suppress(FileNotFoundError):
-            self.patience(lambda: self._files.rm_file(self._path(name)))
+            self.patience(removed)
 
     def settle(self) -> None:
         """Wait until everything that was sent is in its place."""

@@ -9,32 +9,16 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator, Sequence
-from typing import Final, Protocol
+from typing import Final
 
 from raynas.errors import JournalError, StorageError
-from raynas.storage.address import Address
 from raynas.storage.group_commit import GroupCommit
-from raynas.storage.lease import Lease
-from raynas.storage.patience import Patience
+from raynas.storage.lease import Lease, taken_over
+from raynas.storage.requests import Objects
 
 _MERGED: Final = 100  # segments that become one, so that a journal has few objects
 _LOOKS: Final = 20  # at a journal whose writer merges segments meanwhile
 _SUFFIX: Final = ".jsonl"
-
-
-class Objects(Protocol):
-    """What a log needs of an object store."""
-
-    location: Address
-    patience: Patience
-
-    def names(self, folder: str = "") -> list[str]: ...  # noqa: D102 - as in Store
-    def read_all(self, names: Sequence[str]) -> list[bytes]: ...  # noqa: D102 - as in ObjectStore
-    def read(self, name: str) -> bytes: ...  # noqa: D102 - as in Store
-    def put(self, name: str, content: bytes) -> None: ...  # noqa: D102 - as in ObjectStore
-    def create(self, name: str, content: bytes) -> bool: ...  # noqa: D102 - as in ObjectStore
-    def age(self, name: str) -> float: ...  # noqa: D102 - as in ObjectStore
-    def delete(self, *names: str) -> None: ...  # noqa: D102 - as in Store
 
 
 class SegmentLog:
@@ -75,6 +59,15 @@ class SegmentLog:
         """Return whether a process seems to be its writer."""
         return self._lease.is_held()
 
+    def check(self) -> None:
+        """Check that no other process can be the writer, if this one is.
+
+        Raises:
+            StorageError: Another one is.
+            TimeoutError: That is not known at the moment.
+        """
+        self._lease.check()
+
     def _contents(self) -> list[bytes]:
         """Return the segments in order, without what a merged one has, too."""
         for _ in range(_LOOKS):
@@ -109,8 +102,9 @@ class SegmentLog:
         self._held.add(line)
 
     def settle(self) -> None:
-        """Wait until all lines are in the store."""
+        """Wait until all lines are in the store, and this process is known to be their writer."""
         self._held.settle()
+        self._objects.patience(self.check)
 
     def cut(self, intact: int) -> None:
         """Do nothing: ``read`` accepts no incomplete line, because segments are whole."""
@@ -137,18 +131,12 @@ class SegmentLog:
 
     def _fenced(self) -> None:
         if self._group is not None:
-            self._group.fail(self._taken())
-
-    def _taken(self) -> StorageError:
-        return StorageError(
-            f"another process has taken over the run in {self._objects.location}, because this "
-            "one gave no sign of life: it ends here"
-        )
+            self._group.fail(taken_over(self._objects.location))
 
     def _put(self, lines: Sequence[bytes]) -> None:
         content = b"".join(lines)
         if not self._objects.create(self._called(self._lines), content):
-            raise self._taken()
+            raise taken_over(self._objects.location)
         self._small.append((self._lines, content))
         self._lines += len(lines)
         if len(self._small) >= _MERGED:
