@@ -168,6 +168,40 @@ def test_a_reader_sees_whole_lines_in_order_while_segments_are_merged(remote, mo
     assert len(store_of(remote).names("journal")) <= 25 // 4 + 4
 
 
+def test_a_reader_goes_on_where_it_was_when_segments_were_merged_meanwhile(remote, monkeypatch):
+    monkeypatch.setattr("raynas.storage.segments._MERGED", 16)
+    monkeypatch.setattr("raynas.storage.segments._AT_ONCE", 2)
+    writer = Journal(remote)
+    writer.begin(RUN)
+    first, *others, last = happenings(5)
+    for event in (first, *others):
+        writer.append(event)
+        writer.settle()  # a segment each
+    reading = store_of(remote).log("journal").lines(2**20)
+    seen = [next(reading) for _ in range(3)]
+    writer.append(last)  # of the segments that were listed, only the first is left
+    writer.close()
+    assert wait_until(lambda: len(store_of(remote).names("journal")) == 1)
+    assert [*seen, *reading] == [*store_of(remote).log("journal").lines(2**20)]
+    assert len(journal.read(remote).history.finished) == 5
+
+
+@pytest.mark.parametrize("torn", [b"", b'{"event":"started","nu'])
+def test_a_folder_that_was_copied_into_a_store_is_read_and_continued(torn, remote, tmp_path):
+    written(tmp_path / "run", happenings(3))
+    whole = (tmp_path / "run" / "journal.jsonl").read_bytes()
+    store_of(remote).write({"journal.jsonl": whole + torn, "journal.lock": b""})
+    assert journal.exists(remote)
+    assert not journal.is_being_written(remote)
+    replay = journal.read(remote)
+    assert (len(replay.history.finished), replay.torn) == (3, len(torn))
+    written_again = Journal(remote)
+    for event in [*happenings(4)][9:]:
+        written_again.append(event)
+    written_again.close()
+    assert [one.number for one in journal.read(remote).history.finished] == [0, 1, 2, 3]
+
+
 @pytest.mark.parametrize(
     ("harm", "said"),
     [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
+import math
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -20,6 +21,7 @@ from raynas.storage.store import Fill
 
 # The extra of raynas that brings what fsspec needs for a protocol.
 _EXTRAS: Final = {"s3": "s3", "s3a": "s3", "gs": "gs", "gcs": "gs"}
+_SMALL: Final = 2**20  # bytes that every connection takes within seconds
 _LOG = logging.getLogger("raynas")
 
 
@@ -66,13 +68,11 @@ class ObjectStore:
         """Return this store for requests that are tried once, for so many seconds."""
         return ObjectStore(self.location, Once(str(self.location), longest))
 
-    def _soon(self) -> dict[str, Any]:
-        """Return what limits the time of a small request, where the library can limit it."""
-        return {"timeout": self.patience.answer} if self._files.async_impl else {}
-
-    def _late(self) -> dict[str, Any]:
-        """Return what limits the time of a request that may be large."""
-        return {"timeout": self.patience.longest} if self._files.async_impl else {}
+    def _limit(self, size: float = 0.0) -> dict[str, Any]:
+        """Return what limits the time of a request of ``size`` bytes, if the library can do it."""
+        patience = self.patience
+        seconds = patience.answer if size < _SMALL else patience.longest
+        return {"timeout": seconds} if self._files.async_impl else {}
 
     def _check_lease(self) -> None:
         """Check, before each try to write, that this process may if it has held a log.
@@ -118,7 +118,7 @@ class ObjectStore:
 
         def listed() -> Sequence[Mapping[str, Any]]:
             there: Sequence[Mapping[str, Any]] = self._files.ls(
-                self._path(folder), detail=True, **self._soon()
+                self._path(folder), detail=True, **self._limit()
             )
             return there
 
@@ -149,13 +149,9 @@ class ObjectStore:
 
     def read(self, name: str, start: int = 0) -> bytes:
         """Return the content of an object."""
-        path = self._path(name)
-
-        def read() -> bytes:
-            content: bytes = self._files.cat_file(path, start=start or None, **self._late())
-            return content
-
-        return self.patience(read)
+        told = {"start": start or None, **self._limit(math.inf)}
+        content: bytes = self.patience(lambda: self._files.cat_file(self._path(name), **told))
+        return content
 
     def open(self, name: str) -> BinaryIO:
         """Return the object as a file in memory."""
@@ -189,7 +185,7 @@ class ObjectStore:
 
         def put() -> None:
             self._check_lease()
-            self._files.pipe_file(self._path(name), content, **self._late())
+            self._files.pipe_file(self._path(name), content, **self._limit(len(content)))
 
         try:
             self.patience(put)
@@ -205,7 +201,9 @@ class ObjectStore:
 
         def put() -> None:
             self._check_lease()
-            self._files.pipe_file(self._path(name), content, mode="create", **self._soon())
+            self._files.pipe_file(
+                self._path(name), content, mode="create", **self._limit(len(content))
+            )
 
         try:
             self.patience(put)
@@ -259,7 +257,7 @@ class ObjectStore:
     def _delete(self, name: str) -> None:
         def removed() -> None:
             self._check_lease()
-            self._files.rm_file(self._path(name), **self._soon())
+            self._files.rm_file(self._path(name), **self._limit())
 
         with suppress(FileNotFoundError):
             self.patience(removed)
