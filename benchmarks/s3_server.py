@@ -38,21 +38,27 @@ class Proxy:
         port: Where it listens.
         refuses: Whether requests that write are answered with 503.
         forbids: Whether all requests are answered with 403.
+        stalls: Whether requests wait; they are passed on when this is false again.
         requests: How many requests it has got, by method.
     """
 
     def __init__(self, target: int, delay: float = 0.0) -> None:
         self.target, self.delay = target, delay
-        self.refuses = self.forbids = False
+        self.refuses = self.forbids = self.stalls = False
         self.requests: dict[str, int] = {}
         self._server = socket.create_server(("127.0.0.1", 0))
         self.port = self._server.getsockname()[1]
         self._over = False
+        self._opened = self._hung = 0
         threading.Thread(target=self._accept, daemon=True).start()
 
     def close(self) -> None:
         self._over = True
         self._server.close()
+
+    def hang(self) -> None:
+        """Answer no more on the connections that are open now."""
+        self._hung = self._opened
 
     def _accept(self) -> None:
         while not self._over:
@@ -60,9 +66,11 @@ class Proxy:
                 client, _ = self._server.accept()
             except OSError:
                 return
-            threading.Thread(target=self._serve, args=(client,), daemon=True).start()
+            self._opened += 1
+            told = client, self._opened
+            threading.Thread(target=self._serve, args=told, daemon=True).start()
 
-    def _serve(self, client: socket.socket) -> None:
+    def _serve(self, client: socket.socket, number: int) -> None:
         """Pass one request after the other on; a request is read whole, its answer is not."""
         there = ("127.0.0.1", self.target)
         with client, suppress(OSError), socket.create_connection(there) as upstream:
@@ -82,6 +90,10 @@ class Proxy:
                         )
                         return
                     time.sleep(self.delay)
+                while self.stalls or number <= self._hung:
+                    if self._over:
+                        return
+                    time.sleep(0.02)
                 upstream.sendall(data)
 
     @staticmethod

@@ -3,9 +3,14 @@
 import platform
 
 import pytest
+from ray._private import worker
+from ray.core.generated import autoscaler_pb2
 from ray_nodes import head, node
-from ray_runs import PATIENCE
+from ray_runs import PATIENCE, wait_until
 from waiting_run import Run
+
+from raynas.execution.packing import Resources
+from raynas.execution.ray_tune.demand import Demand
 
 
 @pytest.fixture(scope="module")
@@ -31,6 +36,27 @@ def test_nodes_that_join_are_used_and_nodes_that_leave_are_survived(address, tmp
     assert "at most 12 trials of 1 epoch" in said
     assert "1 node joined: 3 trials can run at once" in said
     assert "1 node left: 1 trial can run at once" in said
+
+
+def asked():
+    """Return how many nodes with a GPU an autoscaler sees to be lacking."""
+    told = autoscaler_pb2.GetClusterResourceStateReply()
+    told.ParseFromString(worker.global_worker.gcs_client.get_cluster_resource_state())
+    return sum(one.count for one in told.cluster_resource_state.pending_resource_requests)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("cluster")
+def test_an_autoscaler_sees_fewer_trials_as_fewer_are_left():
+    demand = Demand()
+    for trials in (3, 2, 1, 2, 0):
+        demand.show([Resources(1.0, 1.0)] * trials)
+        assert wait_until(lambda expected=trials: asked() == expected)
+    with_two_processes = Resources(1.0, 1.0, workers=2)
+    demand.show([with_two_processes])
+    assert wait_until(lambda: asked() == 2)
+    demand.show([])
+    assert wait_until(lambda: asked() == 0)
 
 
 @pytest.mark.slow

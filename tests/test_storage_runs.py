@@ -7,6 +7,7 @@ from threading import Timer
 
 import in_process
 import pytest
+import s3fs
 import torch
 from command import called
 from ray_runs import cli, completed, process, wait_until
@@ -70,11 +71,17 @@ def _of_trials(happened):
 
 
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory):
-    """The events of a run in a folder that nobody disturbs."""
+def folder(tmp_path_factory):
+    """The folder of a run that nobody disturbs."""
     with in_process.without_ray():
         folder = tmp_path_factory.mktemp("undisturbed") / "run"
         raynas.search(output=folder, **SETTINGS)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def undisturbed(folder):
+    """The events of that run."""
     return events(folder)
 
 
@@ -95,6 +102,20 @@ def test_a_run_in_an_object_store_is_the_run_in_a_folder(undisturbed):
     assert raynas.resume(str(place)).history == result.history  # nothing is left to do
     status, said, _ = called("show", place)
     assert (status, "winner: trial" in said) == (0, True)
+
+
+@pytest.mark.usefixtures("s3", "here")
+def test_a_run_folder_that_was_copied_by_hand_is_shown_reported_and_continued(folder, tmp_path):
+    place = Address("s3", "bucket/copied")
+    s3fs.S3FileSystem().put(f"{folder}/", f"{place.path}/", recursive=True)
+    status, said, _ = called("show", place)
+    assert (status, "winner: trial" in said) == (0, True)
+    status, _, said = called("report", place, "--output", tmp_path / "report.html")
+    assert (status, (tmp_path / "report.html").exists()) == (0, True), said
+    assert called("list", "s3://bucket")[1].count("copied") == 1
+    result = raynas.resume(str(place), trials=6)
+    assert len(result.history.trials) == 6
+    assert raynas.load_winner(str(place))(torch.zeros(1, 8, 8)).shape[0] == 1
 
 
 @pytest.mark.usefixtures("here")

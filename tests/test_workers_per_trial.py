@@ -8,6 +8,7 @@ from itertools import islice
 import pytest
 import torch
 import worker_cases as cases
+from command import called
 from ray_runs import run_twice
 
 import raynas
@@ -159,6 +160,54 @@ def test_workers_that_cannot_be_are_refused_before_anything_starts(case, tmp_pat
     with pytest.raises((ConfigError, ResourceError)) as refused:
         raynas.search(space="mlp", **settings, output=tmp_path / "run")
     assert message in str(refused.value)
+    assert not (tmp_path / "run").exists()
+
+
+GRAPHS = """
+import torch
+from raynas.data import Data
+from raynas.goals import Classification
+
+
+def graph(nodes):
+    return {"nodes": torch.ones(nodes, 4), "edges": torch.zeros(2 * nodes, dtype=torch.int64)}
+
+
+def joined(examples):
+    graphs, targets = zip(*examples, strict=True)
+    both = {name: torch.cat([one[name] for one in graphs]) for name in graphs[0]}
+    return both, torch.tensor(targets)
+
+
+class Graphs:
+    name = "graphs"
+
+    def load(self, source, seed):
+        part = [(graph(3 + at % 2), at % 2) for at in range(20)]
+        if BATCHED:
+            part = [joined(part[at : at + 10]) for at in (0, 10)]
+        collate = None if BATCHED else joined
+        goal = Classification(classes=2)
+        return Data(part, part, part, goal=goal, collate=collate, batched=BATCHED)
+"""
+
+
+@pytest.mark.parametrize("batched", [False, True])
+@pytest.mark.parametrize("more", [("--workers-per-trial", 2), ("--method", "spos")])
+def test_data_that_several_workers_cannot_divide_are_refused_before_anything_starts(
+    batched, more, tmp_path
+):
+    (tmp_path / "graphs.py").write_text(GRAPHS.replace("BATCHED", str(batched)))
+    if "--method" in more:
+        more = (*more, "--supernet-workers", 2)
+    status, _, said = called(
+        *("search", "--space", "mlp", "--task", f"{tmp_path / 'graphs.py'}:Graphs"),
+        *("--output", tmp_path / "run", *more),
+    )
+    *_, last = said.splitlines()
+    assert (status, "Traceback" in said) == (2, False), said
+    assert "all tensors of a batch must have a row for each example: there are" in last
+    assert "train with one process" in last
     assert not (tmp_path / "run").exists()
 
 

@@ -87,3 +87,31 @@ def test_an_error_in_another_process_is_that_of_the_network(tmp_path):
     assert not trial.retries
     assert trial.outcome.cause == "architecture"
     assert "picky.py" in trial.outcome.detail
+
+
+BUSY = RAISES.replace("self.layer(inputs", "self.busy(inputs").replace(
+    "def build(",
+    """    def busy(self, inputs):
+        if distributed.is_initialized():
+            time.sleep(3600)
+        return self.layer(inputs)
+
+
+def build(""",
+)
+BUSY = BUSY.replace("return Picky", "peer_processes._GRACE = 1.0\n    return Picky").replace(
+    "from torch import", "import time\n\nfrom torch import"
+)
+BUSY = BUSY.replace("SPACE =", "from raynas.execution.ray_tune import peer_processes\n\nSPACE =")
+
+
+@pytest.mark.usefixtures("cluster")
+def test_an_error_in_another_process_is_told_while_process_0_is_busy(tmp_path):
+    (tmp_path / "busy.py").write_text(BUSY)
+    space = str(tmp_path / "busy.py")
+    with pytest.raises(RunError, match="process 1 of its training failed: ValueError: these rows"):
+        raynas.search(space=space, trials=1, workers_per_trial=2, output=tmp_path / "run")
+    (trial,) = read(tmp_path / "run").history.trials.values()
+    assert not trial.retries
+    assert trial.outcome.cause == "architecture"
+    assert "busy.py" in trial.outcome.detail

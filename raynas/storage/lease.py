@@ -3,48 +3,41 @@
 Each holder has a number, one more than the last one's, and an object of that number, which must be
 new when it is written: so only one process gets it. The holder rewrites it every few seconds. A
 process that finds a lease watches it by its own clock: clocks of machines are never compared.
+
+A holder whose signs of life do not reach the store stops writing before others may take the lease.
+It goes on if it gets the next number before them.
 """
 
 from __future__ import annotations
 
 import json
 import logging
+import math
 import os
 import platform
-import re
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 from threading import Event, Thread
-from typing import Any, Final, Protocol
+from typing import Any, Final
 from uuid import uuid4
 
-from filelock import FileLock, Timeout
+from filelock import FileLock
 
-from raynas.errors import JournalError
+from raynas.errors import JournalError, StorageError
 from raynas.json_text import parsed
 from raynas.storage.address import Address
+from raynas.storage.lease_sign import is_locked_here, sign
+from raynas.storage.requests import Objects
 
 BEAT: Final = 5.0  # seconds between two signs of life
 LIFE: Final = 30.0  # seconds without one, after which a holder counts as dead
+# Parts of these seconds: a request may take _ANSWER, and a holder may write for _SURE after a sign
+# of life. What it begins to write then ends before others may take the lease.
+_ANSWER: Final = 1 / 6
+_SURE: Final = 2 / 3
 _LOOK: Final = 0.5
-_GLANCE: Final = 0.2  # seconds for which another process may look at a sign
-_TOKEN: Final = re.compile("[0-9a-f]{32}")  # part of a path: nothing else may be
 _LOG = logging.getLogger("raynas")
-
-
-class Objects(Protocol):
-    """What a lease needs of an object store."""
-
-    location: Address
-
-    def names(self, folder: str = "") -> list[str]: ...  # noqa: D102 - as in Store
-    def read(self, name: str) -> bytes: ...  # noqa: D102 - as in Store
-    def put(self, name: str, content: bytes) -> None: ...  # noqa: D102 - as in ObjectStore
-    def create(self, name: str, content: bytes) -> bool: ...  # noqa: D102 - as in ObjectStore
-    def age(self, name: str) -> float: ...  # noqa: D102 - as in ObjectStore
-    def delete(self, *names: str) -> None: ...  # noqa: D102 - as in Store
 
 
 class Lease:
@@ -67,12 +60,15 @@ class Lease:
             beat: Seconds between two signs of life.
             life: Seconds without one, after which the holder counts as dead.
         """
-        self._objects = objects
+        self._objects = objects.once(life * _ANSWER)
+        self._patience = objects.patience
         self._folder = folder
         self._lost = lost
         self._beat = beat
         self._life = life
         self._number = 0
+        self._sure = math.inf  # when others may begin to take it; never, if it is not held
+        self._taken = False
         self._held: dict[str, Any] = {}
         self._over = Event()
         self._living: Thread | None = None
@@ -84,33 +80,45 @@ class Lease:
         Raises:
             JournalError: Its holder is alive.
         """
-        number, content = self._latest()
+        number, content = self._patience(self._latest)
         if number and not _is_released(content):
             self._outlive(number, content)
-        self._number, token = number + 1, uuid4().hex
-        self._sign = FileLock(_sign(token), timeout=0)
+        token = uuid4().hex
+        self._sign = FileLock(sign(token), timeout=0)
         Path(self._sign.lock_file).parent.mkdir(mode=0o777, exist_ok=True)
         self._sign.acquire()
         self._held = {"owner": _me(), "token": token, "beats": 0, "seconds": self._life}
-        if not self._objects.create(self._called(self._number), _content(self._held)):
+        if not self._patience(lambda: self._create(number + 1)):
             self._drop_sign()
-            raise self._refused(_read(self._latest()[1]))
-        earlier = [one for one in self._numbers() if one < self._number]
-        self._objects.delete(*map(self._called, earlier))
-        self._over = Event()
+            raise self._refused(_read(self._patience(self._latest)[1]))
+        self._patience(self._delete_earlier)
+        self._over, self._taken = Event(), False
         self._living = Thread(
             target=self._live, args=(self._over,), name="raynas-lease", daemon=True
         )
         self._living.start()
 
+    def check(self) -> None:
+        """Check that no other process can have taken it from this one, if this one holds it.
+
+        Raises:
+            StorageError: Another one has.
+            TimeoutError: The last sign of life is too old to know it; the next one will tell.
+        """
+        if self._taken:
+            raise taken_over(self._objects.location)
+        if _now() > self._sure:
+            raise TimeoutError("no sign of life of this process has reached it for too long")
+
     def release(self) -> None:
         """Let others take it; its number stays, because numbers must rise."""
         self._over.set()
         if self._living is not None:
-            self._living.join(self._beat)  # no longer: the store may not answer
+            self._living.join(self._life)  # no longer: the store may not answer
+        self._sure = math.inf
         try:
-            if self._number in self._numbers():  # else another process has taken it
-                self._write({**self._held, "released": True})
+            if not self._taken:
+                self._patience(self._give_back)
         except Exception as error:  # noqa: BLE001 - it runs out by itself
             _LOG.warning(
                 "the lease of %s could not be given back (%s): it runs out in %.0f s",
@@ -124,29 +132,51 @@ class Lease:
 
         This is for people only: it compares the clocks of this machine and of the store.
         """
-        number, content = self._latest()
+        number, content = self._patience(self._latest)
         if not number or _is_released(content):
             return False
-        alive = _is_locked_here(_read(content))
+        alive = is_locked_here(_read(content))
         if alive is not None:
             return alive
         try:
-            return self._objects.age(self._called(number)) < self._life
+            return self._patience(lambda: self._objects.age(self._called(number))) < self._life
         except FileNotFoundError:  # a newer holder has deleted it
             return True
 
     def _live(self, over: Event) -> None:
         """Give signs of life until it is over, or until another process has the lease."""
-        while not over.wait(self._beat):
+        pause = self._beat
+        while not over.wait(pause):
+            pause = self._beat
             try:
-                if self._latest()[0] != self._number:
+                if not self._renew():
+                    self._taken = True
                     self._lost()
                     return
-                if not over.is_set():
-                    self._held["beats"] += 1
-                    self._write(self._held)
-            except Exception as error:  # noqa: BLE001 - a journal that cannot be written says so
+            except Exception as error:  # noqa: BLE001 - what must be written says so, if it lasts
                 _LOG.debug("no sign of life for %s: %s", self._objects.location, error)
+                pause = min(_LOOK, self._beat)
+
+    def _renew(self) -> bool:
+        """Give a sign of life, or take the next number; return whether this process holds it."""
+        begun = _now()
+        if begun <= self._sure:
+            if self._numbers()[-1:] != [self._number]:
+                return False
+            self._held["beats"] += 1
+            self._write(self._held)
+            self._sure = begun + self._life * _SURE
+            return True
+        # Another process may be about to take it: one of both gets the next number.
+        return self._create(self._number + 1)
+
+    def _create(self, number: int) -> bool:
+        """Take a number; return whether this process got it, perhaps by an earlier try."""
+        begun = _now()
+        if not self._objects.create(self._called(number), _content(self._held)):
+            return False
+        self._number, self._sure = number, begun + self._life * _SURE
+        return True
 
     def _outlive(self, number: int, content: bytes) -> None:
         """Return when the holder counts as dead, or has given the lease back.
@@ -155,11 +185,11 @@ class Lease:
             JournalError: It is alive.
         """
         held = _read(content)
-        alive = _is_locked_here(held)
+        alive = is_locked_here(held)
         if alive:
             raise self._refused(held)
         if alive is False:
-            _sign(str(held["token"])).unlink(missing_ok=True)
+            sign(str(held["token"])).unlink(missing_ok=True)
             return
         life = float(held.get("seconds", self._life))
         _LOG.info(
@@ -167,14 +197,18 @@ class Lease:
             "of life",
             *(self._objects.location, held.get("owner"), life),
         )
-        end = time.monotonic() + life
-        while time.monotonic() < end:
+        end, asked = _now() + life, -math.inf
+        while asked < end:  # not when it was answered: an answer may tell of a time long ago
             time.sleep(_LOOK)
-            now = self._latest()
+            asked, now = self._patience(self._look)
             if now != (number, content):
                 if _is_released(now[1]):
                     return
                 raise self._refused(_read(now[1]))
+
+    def _look(self) -> tuple[float, tuple[int, bytes]]:
+        """Return when the newest lease was asked for, and what ``_latest`` returns."""
+        return _now(), self._latest()
 
     def _refused(self, held: dict[str, Any]) -> JournalError:
         return JournalError(
@@ -195,6 +229,14 @@ class Lease:
                 continue
         return 0, b""
 
+    def _delete_earlier(self) -> None:
+        earlier = [one for one in self._numbers() if one < self._number]
+        self._objects.delete(*map(self._called, earlier))
+
+    def _give_back(self) -> None:
+        if self._number in self._numbers():  # else another process has taken it
+            self._write({**self._held, "released": True})
+
     def _write(self, held: dict[str, Any]) -> None:
         self._objects.put(self._called(self._number), _content(held))
 
@@ -208,29 +250,21 @@ class Lease:
             self._sign = None
 
 
+def taken_over(location: Address) -> StorageError:
+    """Return the error of a process that has lost its lease."""
+    return StorageError(
+        f"another process has taken over the run in {location}, because this one gave no sign of "
+        "life: it ends here"
+    )
+
+
+def _now() -> float:
+    """Return a time in seconds that passes also while the machine sleeps."""
+    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
+
+
 def _me() -> str:
     return f"{platform.node()}:{os.getpid()}"
-
-
-def _sign(token: str) -> Path:
-    """Return a file of this machine that is locked as long as the holder lives."""
-    return Path(tempfile.gettempdir()) / f"raynas-leases-{os.getuid()}" / f"{token}.lock"
-
-
-def _is_locked_here(held: dict[str, Any]) -> bool | None:
-    """Return whether a process of this machine holds the lease; none if that cannot be seen."""
-    token = str(held.get("token", ""))
-    if not _TOKEN.fullmatch(token) or not (path := _sign(token)).is_file():
-        return None
-    lock = FileLock(path, timeout=_GLANCE)
-    try:
-        lock.acquire()
-    except Timeout:
-        return True
-    except OSError:
-        return None
-    lock.release()
-    return False
 
 
 def _content(held: dict[str, Any]) -> bytes:

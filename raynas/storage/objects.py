@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
+import math
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -14,12 +15,13 @@ from uuid import uuid4
 from raynas.errors import ConfigError, StorageError
 from raynas.storage.address import Address
 from raynas.storage.outbox import Growing, Outbox
-from raynas.storage.patience import Patience, reason
+from raynas.storage.patience import Once, Patience, reason
 from raynas.storage.segments import SegmentLog
 from raynas.storage.store import Fill
 
 # The extra of raynas that brings what fsspec needs for a protocol.
 _EXTRAS: Final = {"s3": "s3", "s3a": "s3", "gs": "gs", "gcs": "gs"}
+_SMALL: Final = 2**20  # bytes that every connection takes within seconds
 _LOG = logging.getLogger("raynas")
 
 
@@ -31,10 +33,10 @@ class ObjectStore:
         patience: How long a request may fail.
     """
 
-    def __init__(self, location: Address) -> None:
+    def __init__(self, location: Address, patience: Patience | None = None) -> None:
         """Connect to nothing yet."""
         self.location = location
-        self.patience = Patience(str(location))
+        self.patience = patience or Patience(str(location))
         self._outbox = Outbox(self.put)
         self._logs: dict[str, SegmentLog] = {}
 
@@ -62,9 +64,25 @@ class ObjectStore:
     def _name(self, path: str) -> str:
         return path.strip("/").removeprefix(self.location.path).strip("/")
 
-    def _soon(self) -> dict[str, Any]:
-        """Return what limits the time of a small request, where the library can limit it."""
-        return {"timeout": self.patience.answer} if self._files.async_impl else {}
+    def once(self, longest: float) -> ObjectStore:
+        """Return this store for requests that are tried once, for so many seconds."""
+        return ObjectStore(self.location, Once(str(self.location), longest))
+
+    def _limit(self, size: float = 0.0) -> dict[str, Any]:
+        """Return what limits the time of a request of ``size`` bytes, if the library can do it."""
+        patience = self.patience
+        seconds = patience.answer if size < _SMALL else patience.longest
+        return {"timeout": seconds} if self._files.async_impl else {}
+
+    def _check_lease(self) -> None:
+        """Check, before each try to write, that this process may if it has held a log.
+
+        Raises:
+            StorageError: Another process holds the log.
+            TimeoutError: This process cannot know that it still does: it must try again.
+        """
+        for log in [*self._logs.values()]:
+            log.check()
 
     def check(self) -> None:
         """Write a small object twice, and delete it.
@@ -100,7 +118,7 @@ class ObjectStore:
 
         def listed() -> Sequence[Mapping[str, Any]]:
             there: Sequence[Mapping[str, Any]] = self._files.ls(
-                self._path(folder), detail=True, **self._soon()
+                self._path(folder), detail=True, **self._limit()
             )
             return there
 
@@ -131,8 +149,8 @@ class ObjectStore:
 
     def read(self, name: str, start: int = 0) -> bytes:
         """Return the content of an object."""
-        path = self._path(name)
-        content: bytes = self.patience(lambda: self._files.cat_file(path, start=start or None))
+        told = {"start": start or None, **self._limit(math.inf)}
+        content: bytes = self.patience(lambda: self._files.cat_file(self._path(name), **told))
         return content
 
     def open(self, name: str) -> BinaryIO:
@@ -164,8 +182,13 @@ class ObjectStore:
 
     def put(self, name: str, content: bytes) -> None:
         """Write an object."""
+
+        def put() -> None:
+            self._check_lease()
+            self._files.pipe_file(self._path(name), content, **self._limit(len(content)))
+
         try:
-            self.patience(lambda: self._files.pipe_file(self._path(name), content))
+            self.patience(put)
         except FileNotFoundError as error:
             raise self._no_bucket(error) from error
 
@@ -177,7 +200,10 @@ class ObjectStore:
         self._check_exclusive()
 
         def put() -> None:
-            self._files.pipe_file(self._path(name), content, mode="create", **self._soon())
+            self._check_lease()
+            self._files.pipe_file(
+                self._path(name), content, mode="create", **self._limit(len(content))
+            )
 
         try:
             self.patience(put)
@@ -216,18 +242,25 @@ class ObjectStore:
 
     def copy(self, source: str, target: str) -> None:
         """Copy an object within the store."""
-        try:
-            self.patience(lambda: self._files.cp_file(self._path(source), self._path(target)))
-        except FileNotFoundError:
-            return
+
+        def copied() -> None:
+            self._check_lease()
+            self._files.cp_file(self._path(source), self._path(target))
+
+        with suppress(FileNotFoundError):
+            self.patience(copied)
 
     def delete(self, *names: str) -> None:
         """Delete objects, side by side."""
         self._outbox.each(self._delete, names)
 
     def _delete(self, name: str) -> None:
+        def removed() -> None:
+            self._check_lease()
+            self._files.rm_file(self._path(name), **self._limit())
+
         with suppress(FileNotFoundError):
-            self.patience(lambda: self._files.rm_file(self._path(name)))
+            self.patience(removed)
 
     def settle(self) -> None:
         """Wait until everything that was sent is in its place."""

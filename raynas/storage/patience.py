@@ -60,6 +60,14 @@ class Patience:
         """How many seconds the answer to a small request may take."""
         return _ANSWER if self._met else _FIRST_ANSWER
 
+    @property
+    def longest(self) -> float | None:
+        """How many seconds any request may take: it may be of a large file, so there is no limit.
+
+        The library of the store has limits of its own.
+        """
+        return None
+
     def __call__(self, action: Callable[[], T]) -> T:
         """Return the result of an action, which is tried until it succeeds.
 
@@ -113,6 +121,34 @@ class Patience:
             f"{said}. Nothing that was trained is lost: make the storage writable, then continue "
             "with raynas resume"
         )
+
+
+class Once(Patience):
+    """No patience: a request is tried once, and its error is raised as it is."""
+
+    def __init__(self, where: str, longest: float) -> None:
+        """Have tried nothing yet.
+
+        Args:
+            where: The address of the store.
+            longest: How many seconds any request may take.
+        """
+        super().__init__(where)
+        self._longest = longest
+
+    @property
+    def answer(self) -> float:
+        """How many seconds the answer to a small request may take."""
+        return self._longest
+
+    @property
+    def longest(self) -> float:
+        """How many seconds any request may take."""
+        return self._longest
+
+    def __call__(self, action: Callable[[], T]) -> T:
+        """Return the result of an action."""
+        return action()
 
 
 def reason(error: BaseException) -> str:

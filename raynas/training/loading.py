@@ -20,7 +20,8 @@ from raynas.goals import Goal
 from raynas.goals.outputs import described
 from raynas.training.batches import Batches, Norm
 from raynas.training.examples import Examples
-from raynas.training.recipe import Recipe
+from raynas.training.peers import Peers
+from raynas.training.recipe import LEAST_ROWS, Recipe
 from raynas.training.shipping import Shipped
 from raynas.trees import first, leaves, mapped
 
@@ -151,16 +152,31 @@ class Loaded:
             DataError: The data set gives no example, or none that is a pair.
         """
         if self.data.batched:
-            batch = next(iter(self.part), None)
-            if batch is None:
-                raise DataError("a data set must give batches: it gives none")
-            inputs, targets = _pair(batch)
+            inputs, targets = self._first_batch()
             rows = torch.arange(count) % len(first(targets))
             return self._moved(mapped(lambda tensor: tensor[rows], (inputs, targets)))
         found = self._examples(count)
         if not found:
             raise DataError("a data set must give examples: it gives none")
         return self._moved(_pair(self._collate([found[at % len(found)] for at in range(count)])))
+
+    def check_divisible(self, count: int) -> None:
+        """Check that several processes can divide a batch.
+
+        Args:
+            count: How many processes there are.
+
+        Raises:
+            DataError: They cannot, or the data set gives no batch.
+        """
+        batch = self._first_batch() if self.data.batched else self.some(LEAST_ROWS * count)
+        Peers(0, count).part(batch, self.goal)
+
+    def _first_batch(self) -> tuple[Any, Any]:
+        batch = next(iter(self.part), None)
+        if batch is None:
+            raise DataError("a data set must give batches: it gives none")
+        return _pair(batch)
 
     def raw(self, count: int) -> Any:
         """Return the inputs of ``some``, on the CPU."""

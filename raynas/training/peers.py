@@ -211,7 +211,8 @@ def _rows(tree: Any, own: slice, rows: int) -> Any:
     if lengths := {len(one) for one in leaves(tree)} - {rows}:
         raise DataError(
             "to train a network with several processes, all tensors of a batch must have a row "
-            f"for each example: there are {rows} targets and a tensor of length {min(lengths)}"
+            f"for each example: there are {rows} targets and a tensor of length {min(lengths)}; "
+            "train with one process, without workers_per_trial and supernet_workers"
         )
     return mapped(lambda tensor: tensor[own], tree)
 

@@ -14,9 +14,11 @@ from ray.exceptions import ActorUnavailableError
 from raynas.errors import StorageError
 from raynas.execution.conductor import Conductor
 from raynas.execution.packing import FreeResources, Shares
+from raynas.execution.ray_tune import last_words
 from raynas.execution.ray_tune.final_training import FinalTraining
 from raynas.execution.ray_tune.killed_workers import WorkerKilledError
 from raynas.execution.ray_tune.timeouts import Timeouts
+from raynas.execution.retries import remedy_for
 from raynas.execution.trial_spec import TrialSpec
 from raynas.execution.worker import UnexplainedFailureError
 from raynas.trial import Failed, Remedy, Trial
@@ -95,11 +97,16 @@ class Bridge:
         cause = getattr(error, "cause", error)  # Ray wraps what a worker has raised
         if isinstance(cause, StorageError):
             self.error = self.error or cause
-        self._ends[trial.trial_id] = _end(error, cause)
+        left = last_words.taken(trial.trial_id)
+        self._ends[trial.trial_id] = _end(error, cause) if left is None else self._judged(left)
 
     def note_failure(self, trial_id: str, failed: Failed) -> None:
         """Store the failure that ended a trial of Tune without an error."""
         self._ends[trial_id] = failed, None
+
+    def _judged(self, failed: Failed) -> tuple[Failed, Remedy | None]:
+        share = self.room.trials.get(failed.number)
+        return failed, remedy_for(failed, shared=share is not None and share.shared)
 
     def failed(self, trial_id: str) -> bool:
         """Return whether a failure is stored that is not asked for yet."""

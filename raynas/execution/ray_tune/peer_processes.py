@@ -23,6 +23,7 @@ from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 from raynas.errors import PeerError, RaynasError
 from raynas.execution.packing import Resources
 from raynas.execution.peer import accompany, accompany_winner, process_group
+from raynas.execution.ray_tune import last_words
 from raynas.execution.ray_tune.trainable import ChildTrainable, PackedContext
 from raynas.execution.training_context import TrainingContext
 from raynas.execution.trial_spec import TrialSpec
@@ -73,16 +74,18 @@ class PeerProcess:
 class PeerProcesses:
     """The actors of a trial."""
 
-    def __init__(self, shared: Any, spec: TrialSpec, share: Resources) -> None:
+    def __init__(self, shared: Any, spec: TrialSpec, share: Resources, trial_id: str) -> None:
         """Start them, without waiting.
 
         Args:
             shared: Ray's reference to what all trials share.
             spec: The trial.
             share: The resources of each of its processes.
+            trial_id: What Tune calls the trial.
         """
         placement = get_current_placement_group()
         self._share = share
+        self._number, self._trial_id = spec.number, trial_id
         self._closed = threading.Event()
         self._actors = [
             ray.remote(
@@ -159,7 +162,8 @@ class PeerProcesses:
     def _watch(self) -> None:
         """End one that has failed, so that its connections close and this process notices.
 
-        On GPUs, this one may wait for the others without end all the same; then it ends, too.
+        On GPUs, this one may wait for the others without end all the same, or it is busy with
+        something long; then it ends, too, and leaves the reason.
         """
         left, actors = self._runs, dict(zip(self._runs, self._actors, strict=True))
         while left and not self._closed.is_set():
@@ -168,6 +172,8 @@ class PeerProcesses:
             for run in failed:
                 ray.kill(actors[run])
             if failed and not self._closed.wait(_GRACE):
+                gone = Failed(self._number, "another process is gone", cause="circumstances")
+                last_words.leave(self._trial_id, self.explained(gone))
                 _LOG.error("another process of the trial is gone: this one ends")
                 os._exit(1)
 
@@ -206,7 +212,7 @@ class DataParallelTrainable(ChildTrainable):
     def reset_config(self, new_config: Mapping[str, Any]) -> bool:
         """Begin the trial; the other processes start while this one loads torch."""
         begun = super().reset_config(new_config)
-        self._peers = PeerProcesses(self._shared, self._spec, self._share)
+        self._peers = PeerProcesses(self._shared, self._spec, self._share, self.trial_id)
         return begun
 
     def cleanup(self) -> None:

@@ -140,7 +140,7 @@ def resolve(experiment: Experiment) -> ResolvedExperiment:
     repeats, epochs = _lengths(experiment)
     trials = experiment.most_trials
     check_scheduler(scheduler, experiment.scheduler, searcher, epochs, trials)
-    check_workers(experiment.workers_per_trial, recipe, space.space, data, loop_of(task))
+    check_workers(experiment, recipe, space.space, data, loop_of(task))
     check_fidelity(experiment, scheduler, searcher)
     _check_training(space.space, recipe)
     experiment = replace(experiment, objective=objective_of(experiment, task, data))

@@ -13,7 +13,7 @@ from raynas.schedulers import Scheduler, TrialsWanted
 from raynas.schedulers.pbt import PBT
 from raynas.searchers import SEARCHERS, Searcher
 from raynas.space import Space
-from raynas.training.recipe import Recipe
+from raynas.training.recipe import LEAST_ROWS, Recipe
 
 _METHODS: Final = ("check", "decide")
 
@@ -92,23 +92,34 @@ def check_parents(searcher: Any) -> None:
 
 
 def check_workers(
-    workers: int, recipe: Recipe, space: Space, data: Data | LoopData, loop: Loop | None
+    experiment: Experiment, recipe: Recipe, space: Space, data: Data | LoopData, loop: Loop | None
 ) -> None:
-    """See that the batches of a recipe are large enough for the workers of a trial.
+    """See that several workers can divide the batches of a trial, or of a supernet.
 
-    Batches whose size is decided with each architecture, by a data set or by a loop of a user's
-    own, are not known yet.
+    The size of batches that is decided with each architecture or by a data set is not known yet,
+    and a loop of a user's own divides them itself.
 
     Args:
-        workers: How many processes train a trial together.
+        experiment: Says how many workers there are.
         recipe: The recipe.
         space: The space.
         data: The data of the task.
         loop: Its own loop, if it has one.
 
     Raises:
-        ConfigError: They are not.
+        ConfigError: Batches are too small.
+        DataError: The tensors of a batch have no row for each example.
     """
-    decided = f"{TRAINING}.batch_size" in space.decisions
-    if isinstance(data, Data) and not (loop or data.batched or decided):
-        recipe.check_workers(workers)
+    if loop or not isinstance(data, Data):
+        return
+    if not (data.batched or f"{TRAINING}.batch_size" in space.decisions):
+        recipe.check_workers(experiment.workers_per_trial)
+    most = max(experiment.workers_per_trial, experiment.workers_per_supernet)
+    if most == 1 or data.arrays:
+        return
+    import torch  # noqa: PLC0415 - slow to load
+
+    from raynas.training.loading import Loaded  # noqa: PLC0415 - loads torch
+
+    with blamed("the data set of training examples"):
+        Loaded(data.train, data, torch.device("cpu"), LEAST_ROWS, 0).check_divisible(most)
