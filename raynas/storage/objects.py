@@ -14,7 +14,7 @@ from uuid import uuid4
 from raynas.errors import ConfigError, StorageError
 from raynas.storage.address import Address
 from raynas.storage.outbox import Growing, Outbox
-from raynas.storage.patience import Patience, reason
+from raynas.storage.patience import ANSWER, Patience, reason
 from raynas.storage.segments import SegmentLog
 from raynas.storage.store import Fill
 
@@ -64,7 +64,7 @@ class ObjectStore:
 
     def _soon(self) -> dict[str, Any]:
         """Return what limits the time of a small request, where the library can limit it."""
-        return {"timeout": self.patience.answer} if self._files.async_impl else {}
+        return {"timeout": ANSWER} if self._files.async_impl else {}
 
     def check(self) -> None:
         """Write a small object twice, and delete it.

@@ -13,9 +13,10 @@ from raynas.errors import RaynasError, StorageError
 T = TypeVar("T")
 
 SECONDS: Final = 60.0
+ANSWER: Final = 20.0
+"""Seconds for the answer to a small request; loading the library is part of the first one."""
+
 _FIRST_CONTACT: Final = 4.0  # seconds; libraries try several times themselves
-_ANSWER: Final = 8.0  # seconds for the answer to a small request
-_FIRST_ANSWER: Final = 6.0  # seconds; a wrong address is said within ten
 _FIRST, _LONGEST = 0.2, 5.0  # seconds between two tries
 _ANSWERS: Final = (FileExistsError, FileNotFoundError, NotADirectoryError)
 _LOG = logging.getLogger("raynas")
@@ -54,11 +55,6 @@ class Patience:
         if self._over:
             return 0.0
         return self._seconds if self._met else min(self._seconds, _FIRST_CONTACT)
-
-    @property
-    def answer(self) -> float:
-        """How many seconds the answer to a small request may take."""
-        return _ANSWER if self._met else _FIRST_ANSWER
 
     def __call__(self, action: Callable[[], T]) -> T:
         """Return the result of an action, which is tried until it succeeds.
