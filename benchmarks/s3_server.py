@@ -145,7 +145,7 @@ def s3_port(delay: float = 0.0) -> Iterator[int]:
             yield int(line)
         finally:
             server.stdin.close()
-            server.wait(10)
+            server.wait(600)
 
 
 @contextmanager

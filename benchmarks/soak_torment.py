@@ -207,8 +207,9 @@ def torment(soak: Soak, rng: random.Random, drivers: int) -> None:
             deadline = time.monotonic() + rng.uniform(1.5, 5.0)
             while soak.driver.poll() is None and (
                 time.monotonic() < deadline
-                # A driver that is killed before it has done anything would never end.
-                or (kind == "driver" and len(soak.events()) <= before)
+                # A driver that is killed before it has done anything would never end, and a trial
+                # whose worker is lost again and again before it reports has failed.
+                or len(soak.events()) <= before
             ):
                 time.sleep(0.05)
             over = kind == "driver" and soak.faults["driver"] >= drivers

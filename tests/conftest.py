@@ -1,15 +1,17 @@
 """Settings for every test."""
 
+import random  # noqa: TID251 - to begin each test with the same one
 import sys
 import warnings
 from contextlib import ExitStack, contextmanager
 from tempfile import TemporaryDirectory
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
 
-# The same examples every time: a failure belongs to the change that brought it. No deadline: the
-# machine may be busy.
+# The same examples every time: a failure belongs to the change that brought it. No deadline, and
+# no check of how fast examples are drawn: the machine may be busy.
 settings.register_profile(
     "raynas",
     derandomize=True,
@@ -83,6 +85,21 @@ def pytest_collection_modifyitems(items):
     CLUSTERS.files = {item.path for item in items if "cluster" in item.fixturenames}
     slow = {item.path for item in items if item.get_closest_marker("slow")}
     items.sort(key=lambda item: (item.path not in CLUSTERS.files, item.path not in slow))
+
+
+TORCHS_OWN_SEED = 67_280_421_310_721  # with which torch begins
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup():
+    """Let the generators that are nobody's begin anew: tests before this one have drawn from them.
+
+    torch begins as in a process of its own, so that it does not matter who imports it.
+    """
+    random.seed(0)
+    np.random.seed(0)  # noqa: NPY002 - likewise
+    if torch := sys.modules.get("torch"):
+        torch.default_generator.manual_seed(TORCHS_OWN_SEED)
 
 
 @pytest.hookimpl(trylast=True)

@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-PATIENCE = 600.0  # seconds; the machine may be busy
+PATIENCE = 1200.0  # seconds; the machine may be busy
 
 
 @contextmanager

@@ -11,25 +11,28 @@ import struct
 import termios
 import time
 from contextlib import contextmanager
+from threading import RLock
 
 import pyte
 from ray_runs import PATIENCE, process
 
 
 class Terminal(io.TextIOBase):
-    """A file that shows what is written to it as a terminal does."""
+    """A file that shows what is written to it as a terminal does; a thread may write meanwhile."""
 
     def __init__(self, columns, lines=24):
         super().__init__()
         self._screen = pyte.HistoryScreen(columns, lines, history=1000)
         self._screen.set_mode(pyte.modes.LNM)  # what a terminal's driver makes of a line feed
         self._stream = pyte.Stream(self._screen)
+        self._lock = RLock()  # what is seen is never half of what is written at once
 
     def isatty(self):
         return True
 
     def write(self, text):
-        self._stream.feed(text)
+        with self._lock:
+            self._stream.feed(text)
         return len(text)
 
     @property
@@ -39,8 +42,10 @@ class Terminal(io.TextIOBase):
     @property
     def seen(self):
         """The lines from the first one on, those that were scrolled away as well."""
-        gone = ["".join(row[x].data for x in range(len(row))) for row in self._screen.history.top]
-        return [line.rstrip() for line in (*gone, *self._screen.display)]
+        with self._lock:
+            rows = self._screen.history.top
+            gone = ["".join(row[x].data for x in range(len(row))) for row in rows]
+            return [line.rstrip() for line in (*gone, *self._screen.display)]
 
     def resize(self, columns, lines=24):
         self._screen.resize(lines, columns)
@@ -60,8 +65,9 @@ class Program:
         deadline = time.monotonic() + PATIENCE
         while True:
             assert time.monotonic() < deadline, self.terminal.seen
+            ended = self._started.poll() is not None  # then nothing is written after the look
             if not select.select([self._master], [], [], 0.1)[0]:
-                if self._started.poll() is not None:
+                if ended:
                     return
                 continue
             try:

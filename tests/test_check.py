@@ -58,6 +58,9 @@ def build(architecture, input_shape, classes):
 """
 
 
+PATIENT = ("--time-limit", 600)  # so that a busy machine builds the whole sample
+
+
 def checked(*arguments, cwd=None):
     status, output, errors = completed(*cli("check", *arguments), cwd=cwd)
     return status, output, errors
@@ -67,7 +70,7 @@ def checked(*arguments, cwd=None):
 def found():
     """One look at the perceptrons, for programs."""
     status, output, errors = checked(
-        *("mlp", "--sample", 6, "--trials", 7, "--epochs", 5, "--workers", 3, "--json")
+        *("mlp", "--sample", 6, "--trials", 7, "--epochs", 5, "--workers", 3, "--json", *PATIENT)
     )
     assert (status, errors) == (0, "")
     return json.loads(output)
@@ -104,7 +107,7 @@ def test_the_forecast_is_of_the_search_described(found):
 
 
 def test_people_are_told_the_same():
-    status, said, errors = checked("mlp", "--sample", 3, "--scheduler", "none")
+    status, said, errors = checked("mlp", "--sample", 3, "--scheduler", "none", *PATIENT)
     assert (status, errors) == (0, "")
     assert "space mlp: 18,720 architectures\n" in said
     assert "3 architectures sampled at random; all of them can be built\n" in said
@@ -124,7 +127,7 @@ def test_what_the_time_was_not_enough_for_is_said():
 
 def test_failures_are_counted_with_their_reasons(tmp_path):
     (tmp_path / "moody.py").write_text(MOODY.replace("{good}", "2"))
-    status, output, _ = checked("moody.py", "--sample", 30, "--json", cwd=tmp_path)
+    status, output, _ = checked("moody.py", "--sample", 30, "--json", *PATIENT, cwd=tmp_path)
     assert status == 0
     found = json.loads(output)
     reasons = {item["reason"]: item["number"] for item in found["reasons"]}
@@ -151,7 +154,7 @@ def test_a_network_that_leaves_the_program_is_counted_too(tmp_path, good, leaves
         'raise ValueError("too wide for its height")', leaves
     )
     (tmp_path / "moody.py").write_text(leaving)
-    status, output, _ = checked("moody.py", "--sample", 30, "--json", cwd=tmp_path)
+    status, output, _ = checked("moody.py", "--sample", 30, "--json", *PATIENT, cwd=tmp_path)
     assert status == 0
     assert reason in {item["reason"] for item in json.loads(output)["reasons"]}
 
@@ -159,7 +162,7 @@ def test_a_network_that_leaves_the_program_is_counted_too(tmp_path, good, leaves
 def test_failures_are_told_to_people(tmp_path, capsys):
     (tmp_path / "moody.py").write_text(MOODY.replace("{good}", "2"))
     looked = preflight(
-        Experiment(space=str(tmp_path / "moody.py"), searcher="random"), PreflightBudget(sample=30)
+        Experiment(space=str(tmp_path / "moody.py"), searcher="random"), PreflightBudget(30, 600.0)
     )
     print_preflight(Console(width=100), looked)
     said = capsys.readouterr().out
@@ -170,7 +173,7 @@ def test_failures_are_told_to_people(tmp_path, capsys):
 
 def test_a_space_of_which_nothing_can_be_built_is_status_2(tmp_path):
     (tmp_path / "moody.py").write_text(MOODY.replace("{good}", "0.000001"))
-    status, output, errors = checked("moody.py", "--sample", 5, cwd=tmp_path)
+    status, output, errors = checked("moody.py", "--sample", 5, *PATIENT, cwd=tmp_path)
     assert (status, output) == (2, "")
     assert re.fullmatch(r"raynas: none of 5 sampled architectures can be built: .*\n", errors)
 
@@ -215,7 +218,7 @@ def test_gpus_where_there_are_none_are_status_2(monkeypatch, capsys, arguments):
 
 def test_a_budget_in_time_is_told_as_trials(capsys):
     described = {"space": "mlp", "searcher": "random", "tune": ["lr"]}
-    looked = preflight(Experiment(**described, time="10m"), PreflightBudget(sample=3), workers=2)
+    looked = preflight(Experiment(**described, time="10m"), PreflightBudget(3, 600.0), workers=2)
     assert looked.size == math.inf  # a learning rate is any number
     cast = looked.forecast
     mean = 600 * 2 / cast.full_epochs

@@ -7,14 +7,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from http.server import SimpleHTTPRequestHandler
 from tempfile import TemporaryDirectory
-from threading import Thread
+from threading import Event, Thread
 
 import grpc
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from ray._private.node import Node
-from ray_runs import PATIENCE, cli, completed, members, process
+from ray_runs import PATIENCE, cli, completed, members, process, wait_until
 
 from raynas.errors import ResourceError
 from raynas.execution.packing import Resources
@@ -271,12 +271,14 @@ def test_only_a_lean_ray_does_without_its_helpers():
 
 
 def test_an_import_that_fails_beside_ray_says_its_reason(tmp_path, monkeypatch):
+    looked_for = Event()
+    monkeypatch.setattr(sys, "looked_for", looked_for, raising=False)
     (tmp_path / "unfit.py").write_text(
-        "import time; time.sleep(0.2); raise ImportError('the reason')", encoding="utf-8"
+        "import sys; sys.looked_for.wait(); raise ImportError('the reason')", encoding="utf-8"
     )
     monkeypatch.syspath_prepend(tmp_path)
     with loading("unfit"):
-        while "unfit" not in sys.modules:
-            time.sleep(0.01)
+        wait_until(lambda: "unfit" in sys.modules)
+        looked_for.set()
     with pytest.raises(ImportError, match="the reason"):
         from unfit import something  # noqa: F401, PLC0415

@@ -67,7 +67,10 @@ def _meant(experiment):
     return {**experiment.described(), **times}
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    max_examples=60,
+)
 @given(given=st.fixed_dictionaries({"trials": st.integers(1, 99)}, optional=SETTINGS))
 def test_the_command_is_read_back_as_the_same_settings(given, tmp_path, monkeypatch):
     experiment = experiment_from(given)

@@ -1,5 +1,6 @@
 """The memory of a training step against sums by hand and against torch's own profiler."""
 
+import gc
 import subprocess
 import sys
 
@@ -30,6 +31,7 @@ def needed(child, shape, batch_size):
 
 def profiled(child, shape, batch_size):
     """The peak by what the allocator tells the profiler, with what was there before."""
+    gc.collect()  # or tensors of other tests may be given back meanwhile
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as seen:
         inputs = torch.zeros(batch_size, *shape)
         labels = torch.zeros(batch_size, dtype=torch.int64)

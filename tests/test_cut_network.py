@@ -11,15 +11,19 @@ from types import ModuleType
 import pytest
 from ray._raylet import GcsClient
 from ray.exceptions import RayError
+from ray_nodes import free_port
 from ray_runs import PATIENCE, cli, process, wait_until
 from soak_judgement import judge
 from soak_torment import EPOCHS, FILE, Soak
 
 TRIALS, CUT = 8, 20.0
-HOST, NODE, PORT = "10.213.0.1", "10.213.0.2", 26379
 SPACE = f"raynas{os.getpid()}"
+# A network of four addresses, which is not that of another process that runs this test.
+THIRD, FOURTH = divmod(os.getpid() % 2**14 * 4, 256)
+HOST, NODE = (f"10.213.{THIRD}.{FOURTH + at}" for at in (1, 2))
 OPEN = {"RAY_AUTH_MODE": "disabled"}  # without a token
 RAY = ("-m", "ray.scripts.scripts", "start", "--block", "--num-cpus", "1")
+RAY += ("--min-worker-port=0", "--max-worker-port=0")  # not those of another Ray here
 
 
 def ip(*words):
@@ -68,8 +72,10 @@ def test_a_node_that_is_cut_off_for_a_while_costs_no_trial(tmp_path):
     exec(text, module.__dict__)
     with ExitStack() as stack:
         link = stack.enter_context(namespace())
-        head = ("--head", "--port", str(PORT), "--node-ip-address", HOST)
-        address = f"{HOST}:{PORT}"
+        port, agent, client = (str(free_port()) for _ in range(3))
+        head = ("--head", "--port", port, "--node-ip-address", HOST)
+        head += ("--dashboard-agent-listen-port", agent, "--ray-client-server-port", client)
+        address = f"{HOST}:{port}"
         node = ("--address", address, "--node-ip-address", NODE)
         first = stack.enter_context(process(*RAY, *head, **OPEN))
         assert wait_until(lambda: nodes(address) == 1, first)

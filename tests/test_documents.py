@@ -19,6 +19,7 @@ import torch
 from documents import BLOCKS, PAGES, ROOT, MadeUp, anchors, done, links, openings
 from local_run import play
 from PIL import Image
+from ray import tune
 from rich.console import Console
 from s3_server import environment, s3_port
 
@@ -154,6 +155,9 @@ def test_programs_run(site, block, monkeypatch):  # noqa: ARG001 - where they ru
 @pytest.mark.slow
 def test_the_plain_tuner_finds_the_best_there_is(site, monkeypatch):
     monkeypatch.setenv("HOME", str(site.folder))  # where Tune writes
+    # One after the other, or what is proposed would depend on which trial reports first.
+    alone = partial(tune.TuneConfig, max_concurrent_trials=1)
+    monkeypatch.setattr(tune, "TuneConfig", alone)
     said = io.StringIO()
     with redirect_stdout(said), redirect_stderr(said):
         runpy.run_path("my_tuner.py", run_name="__main__")
@@ -263,7 +267,7 @@ def _raynas(site, words, monkeypatch):
             site.several()
             site.said += done(*words)
         case ["check", *_]:
-            site.said += done(*words, "--sample", "2", "--time-limit", "1")
+            site.said += done(*words, "--sample", "2", "--time-limit", "600")
         case ["bench", *_]:
             _bench(words, monkeypatch)
         case _:

@@ -193,6 +193,7 @@ def test_a_search_saves_folds(tmp_path):
         searcher="random",
         scheduler="asha",
         scheduler_options={"eta": 2},
+        max_concurrent=1,  # or what is stopped would depend on who is faster
         output=tmp_path / "run",
     )
     trained = [len(trial.reports) for trial in result.history.trials.values()]

@@ -28,6 +28,12 @@ RNG = np.random.default_rng(0)
 COUNT = 501  # examples, which are scored in three batches of 167
 
 
+@pytest.fixture(autouse=True)
+def drawn_anew():
+    """Let each test draw the same, whatever tests ran before."""
+    RNG.bit_generator.state = np.random.default_rng(0).bit_generator.state
+
+
 def data_of(outputs, targets, goal=None):
     """Return data whose inputs are what the network ``nn.Identity()`` returns."""
     part = Split(np.asarray(outputs, np.float32), targets)

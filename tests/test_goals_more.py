@@ -21,6 +21,17 @@ GENERATOR = np.random.default_rng(0)
 IDS = GENERATOR.integers(0, 5, (30, 7))
 
 
+@pytest.fixture(autouse=True)
+def drawn_anew():
+    """Let each test draw the same, whatever tests ran before."""
+    GENERATOR.bit_generator.state = np.random.default_rng(1).bit_generator.state
+
+
+def near(number):
+    """Return what a sum in float32 comes to, in any order."""
+    return pytest.approx(number, rel=1e-5)
+
+
 def data(inputs, targets, goal):
     part = Split(inputs, targets)
     return Data(part, part, part, goal=goal)
@@ -41,11 +52,11 @@ def test_the_next_token_is_scored_over_all_tokens_whatever_the_batches_are(at_on
     nats = functional.cross_entropy(logits, wanted, ignore_index=PADDING).item()
     measured = scores(child, found)
     assert found.told == {"input_shape": (7,), "vocabulary": 5, "outputs": 5}
-    assert measured["bits_per_token"] == pytest.approx(nats / np.log(2))
-    assert measured["loss"] == pytest.approx(nats)
-    assert measured["perplexity"] == pytest.approx(np.exp(nats))
+    assert measured["bits_per_token"] == near(nats / np.log(2))
+    assert measured["loss"] == near(nats)
+    assert measured["perplexity"] == near(np.exp(nats))
     right = (logits.argmax(1) == wanted)[wanted != PADDING]
-    assert measured["accuracy"] == pytest.approx(right.float().mean().item())
+    assert measured["accuracy"] == near(right.float().mean().item())
 
 
 def test_tags_are_counted_and_padding_is_not_scored():
@@ -71,7 +82,7 @@ def test_the_loss_of_pixels_is_over_all_scored_ones_whatever_the_batches_are(mon
         losses.append(scores(nn.Identity(), found)["loss"])
     normal = Examples.of(found.valid, found, torch.device("cpu")).some(6)[0]
     expected = functional.cross_entropy(normal, torch.from_numpy(targets), ignore_index=IGNORED)
-    assert losses == pytest.approx([expected.item()] * 3)
+    assert losses == near([expected.item()] * 3)
 
 
 def test_segmentation_agrees_with_scikit_learn():

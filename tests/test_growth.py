@@ -68,6 +68,7 @@ def test_a_node_without_raynas_is_named(address, tmp_path):
         Run(tmp_path).on(address) as run,
     ):
         _, errors = run.started.communicate(timeout=PATIENCE)
-    assert (run.started.returncode, errors.count("\n")) == (2, 1), errors
+    *_, last = errors.splitlines()  # on a busy machine trials begin before the node has answered
+    assert (run.started.returncode, "Traceback" in errors) == (2, False), errors
     name = platform.node()
-    assert f"every node of the cluster must have this raynas, and {name} has not: run" in errors
+    assert f"every node of the cluster must have this raynas, and {name} has not: run" in last

@@ -234,7 +234,7 @@ def is_loopback(address):
 @pytest.mark.slow
 def test_a_local_search_listens_on_loopback_only_and_writes_no_secrets(tmp_path):
     secret = "s3cr3t-t0k3n"
-    small = ("--space", "mlp", "--trials", 1, "--epochs", 20, "--output", tmp_path / "run")
+    small = ("--space", "mlp", "--trials", 1, "--epochs", 100, "--output", tmp_path / "run")
     with process(*cli("search", *small), MY_TOKEN=secret, cwd=tmp_path) as started:
         journal = tmp_path / "run" / "journal.jsonl"
         assert wait_until(lambda: journal.exists() and b"report" in journal.read_bytes(), started)

@@ -1,5 +1,4 @@
 import json
-import socket
 import subprocess
 import sys
 import time
@@ -10,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from insight_history import SPACE, events, play, report, started, winner
+from ray_nodes import free_port
 from ray_runs import PATIENCE
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.hparams import metadata
@@ -125,9 +125,7 @@ def server():
     running = []
 
     def start(folder):
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
+        port = free_port()
         command = ["--logdir", str(folder), "--port", str(port), "--host", "127.0.0.1"]
         program = Path(sys.executable).parent / "tensorboard"
         running.append(

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 from ray.autoscaler._private.util import prepare_config, validate_config
-from ray_nodes import free_port
+from ray_nodes import PORTS, free_port
 from ray_runs import PATIENCE, process
 from waiting_run import Run
 
@@ -117,7 +117,7 @@ def test_slurm_gets_one_ray_of_all_nodes_and_a_search_that_can_continue(tmp_path
         (tmp_path / "bin" / name).chmod(0o755)
     run = Run(tmp_path)
     path = f"{tmp_path / 'bin'}:{Path(sys.executable).parent}:{os.environ['PATH']}"  # noqa: TID251
-    job = {"SLURM_JOB_NODELIST": "n[1-2]", "SLURM_JOB_ID": str(free_port() % 10_000)}
+    job = {"SLURM_JOB_NODELIST": "n[1-2]", "SLURM_JOB_ID": str(free_port() - PORTS.start)}
     amounts = {"SLURM_CPUS_ON_NODE": "1", "ASKED": str(tmp_path / "asked")}
     options = ("--space", "space.py", "--output", "run", "--trials", "9", "--epochs", "9")
     options += ("--max-failures", "9")  # no network is tried before the first trial

@@ -143,7 +143,7 @@ def build(architecture, input_shape, classes, *, features=64):
 def meet(me, other):
     "Wait for the worker that builds the twin."
     (HERE / f"met {{me}}").touch()
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 1200
     while not (HERE / f"met {{other}}").exists():
         if time.monotonic() > deadline:
             raise ValueError("the other never came")

@@ -66,6 +66,7 @@ class Flusher:
         self._path = path
         self._lock = Lock()
         self._timer: Timer | None = None
+        self._last: Timer | None = None  # which may be flushing
         self._error: StorageError | None = None
 
     def written(self) -> None:
@@ -78,16 +79,18 @@ class Flusher:
             if self._error is not None:
                 raise self._error
             if self._timer is None:
-                self._timer = Timer(_SECONDS, self._flush)
+                self._timer = self._last = Timer(_SECONDS, self._flush)
                 self._timer.daemon = True
                 self._timer.start()
 
     def close(self) -> None:
-        """Flush what was not flushed yet."""
+        """Flush what was not flushed yet; a flush that has begun is waited for."""
         with self._lock:
             timer, self._timer = self._timer, None
+        if self._last is not None:
+            self._last.cancel()
+            self._last.join()
         if timer is not None:
-            timer.cancel()
             self._flush_file()
 
     def _flush(self) -> None:

@@ -13,9 +13,9 @@ from raynas.errors import RaynasError, StorageError
 T = TypeVar("T")
 
 SECONDS: Final = 60.0
-_FIRST_CONTACT: Final = 4.0  # seconds; libraries try several times themselves
 _ANSWER: Final = 8.0  # seconds for the answer to a small request
-_FIRST_ANSWER: Final = 6.0  # seconds; a wrong address is said within ten
+_FIRST_ANSWER: Final = 20.0  # seconds; loading the library is part of the first request
+_FIRST_CONTACT: Final = 4.0  # seconds; libraries try several times themselves
 _FIRST, _LONGEST = 0.2, 5.0  # seconds between two tries
 _ANSWERS: Final = (FileExistsError, FileNotFoundError, NotADirectoryError)
 _LOG = logging.getLogger("raynas")

@@ -18,7 +18,7 @@ from raynas.execution.ray_jobs.jobs import Jobs
 from raynas.execution.ray_tune.token import token
 from raynas.json_text import parsed
 
-_PATIENCE: Final = 120.0  # seconds for the cluster to pack
+_PATIENCE: Final = 600.0  # seconds for the cluster to start a job, and for that to pack
 _CHUNK: Final = 2**20  # bytes
 
 

@@ -16,7 +16,7 @@ from raynas.execution.ray_tune.token import refused, token, token_enabled
 if TYPE_CHECKING:
     from ray.job_submission import JobSubmissionClient
 
-_PATIENCE: Final = (2.0, 5.0)  # seconds to connect, and to answer
+_PATIENCE: Final = (2.0, 60.0)  # seconds to connect, and to answer on a busy machine
 _USUAL: Final = "http://127.0.0.1:8265"
 _VARIABLE: Final = "RAY_API_SERVER_ADDRESS"
 _TALKATIVE: Final = (

@@ -15,6 +15,7 @@ _ENVIRONMENT: Final = {
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # silences a warning on machines with a GPU
     "RAY_prestart_worker_first_driver": "0",  # Tune cannot use such workers; starting them is slow
     "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_worker_register_timeout_seconds": "600",  # on a busy machine Python starts slowly
     "TUNE_WARN_THRESHOLD_S": "10",
 }
 _TUNE: Final = {

@@ -1,4 +1,4 @@
-"""Check in a few seconds whether raynas can join the cluster at an address.
+"""Check whether raynas can join the cluster at an address; a refusal is said within seconds.
 
 ``ray.init`` would try for twenty seconds or more and print many lines. It sends the token of this
 machine only with the address ``auto``, and not with ``HOST:PORT``. raynas sends the token to every
@@ -18,7 +18,8 @@ from ray._private.services import canonicalize_bootstrap_address
 from raynas.errors import ResourceError
 from raynas.execution.ray_tune.token import refused, token, token_enabled
 
-_PATIENCE: Final = 2.0  # seconds that a cluster has to answer; it is asked up to three times
+_CONNECTION: Final = 2.0  # seconds in which the address must accept a connection
+_ANSWER: Final = 30.0  # seconds that a cluster on a busy machine has to answer
 _MODE: Final = "RAY_AUTH_MODE"
 _QUESTION: Final = "/ray.rpc.NodeInfoGcsService/GetClusterId"  # Ray's own first request
 
@@ -48,7 +49,7 @@ def check_joinable(address: str) -> None:
     host, _, port = found.rpartition(":")
     if not (host and port.isdigit()):
         raise ValueError("an address must be HOST:PORT or auto")
-    socket.create_connection((host.strip("[]"), int(port)), timeout=_PATIENCE).close()
+    socket.create_connection((host.strip("[]"), int(port)), timeout=_CONNECTION).close()
     if _environment("RAY_USE_TLS") not in ("", "0"):
         return  # the request below does not support TLS
     answer = _ask(found, token())
@@ -68,7 +69,7 @@ def _ask(address: str, headers: Mapping[str, str]) -> grpc.StatusCode:
     with grpc.insecure_channel(address, options=[("grpc.enable_http_proxy", 0)]) as channel:
         question = channel.unary_unary(_QUESTION)
         try:
-            question(b"", timeout=_PATIENCE, metadata=tuple(headers.items()))
+            question(b"", timeout=_ANSWER, metadata=tuple(headers.items()))
         except grpc.RpcError as error:
             code: grpc.StatusCode = error.code()
             return code
