@@ -3,7 +3,7 @@
 import random  # noqa: TID251 - to begin each test with the same one
 import sys
 import warnings
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from tempfile import TemporaryDirectory
 
 import numpy as np
@@ -21,6 +21,13 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("raynas")
+# Hypothesis also tries constants of the modules that are loaded: what is tried would depend on the
+# tests that ran before, and on every number in the code. Old versions do not, nor have they this
+# module.
+with suppress(ImportError):
+    from hypothesis.internal.conjecture import providers
+
+    providers._get_local_constants = lambda: providers._local_constants
 
 
 @contextmanager

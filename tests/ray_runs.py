@@ -57,14 +57,34 @@ def end(started):
 
 def members(session):
     """Return the names, by process number, of what is alive of a session."""
-    alive = {}
+    return {pid: name for pid, (name, _, sid) in alive().items() if sid == session}
+
+
+def descendants(process):
+    """Return the names, by process number, of what a process has started, and what that has.
+
+    The session of a test holds the other processes of the test run, too, and their Rays.
+    """
+    known = alive()
+    found, left = {}, [process]
+    while left:
+        parent = left.pop()
+        own = {pid: name for pid, (name, ppid, _) in known.items() if ppid == parent}
+        found |= own
+        left += own
+    return found
+
+
+def alive():
+    """Return name, parent and session of all processes, by their numbers."""
+    found = {}
     for folder in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
             name, _, rest = (folder / "stat").read_text().partition("(")[2].rpartition(")")
-            state, _, _, sid = rest.split()[:4]
-            if int(sid) == session and state not in "ZX":
-                alive[int(folder.name)] = name
-    return alive
+            state, parent, _, session = rest.split()[:4]
+            if state not in "ZX":
+                found[int(folder.name)] = name, int(parent), int(session)
+    return found
 
 
 def cli(*arguments):

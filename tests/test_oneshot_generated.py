@@ -56,7 +56,7 @@ def alone(build, supernet, architecture):
     return copy.deepcopy(network)
 
 
-def close(one, other, tolerance=1e-6):
+def close(one, other, tolerance=1e-5):
     torch.testing.assert_close(one, other, rtol=tolerance, atol=tolerance)
 
 
@@ -108,7 +108,7 @@ def test_a_step_trains_what_the_network_alone_would_train(kind, data):
             rule.zero_grad()
             one.train()(IMAGES).square().mean().backward()
             rule.step()
-    close(supernet.eval()(IMAGES), network.eval()(IMAGES), 1e-5)
+    close(supernet.eval()(IMAGES), network.eval()(IMAGES), 1e-4)
     if kind == "single":
         _check_sizes(supernet, network, before)
         return
@@ -129,7 +129,7 @@ def _check_sizes(supernet, network, before):
             assert torch.equal(one, before[name])
             continue
         part = common(one.shape, child.shape)[0]
-        close(one.detach()[part], child.detach(), 1e-5)
+        close(one.detach()[part], child.detach(), 1e-4)
         rest = torch.ones_like(one, dtype=torch.bool)
         rest[part] = False
         assert torch.equal(one.detach()[rest], before[name][rest])
@@ -154,7 +154,7 @@ def test_recalibrated_statistics_are_those_of_the_network_alone(kind, data):
     with torch.no_grad():
         for images, _ in batches:
             network.train()(images)
-        close(supernet(IMAGES), network.eval()(IMAGES), 1e-5)
+        close(supernet(IMAGES), network.eval()(IMAGES), 1e-4)
     found = alone(build, supernet, architecture).state_dict()
     for name, expected in network.state_dict().items():
         close(found[name], expected)

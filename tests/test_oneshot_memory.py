@@ -6,11 +6,13 @@ import pytest
 import ray
 import test_oneshot_spaces as spaces
 from briefs import BRIEFS
+from ray_runs import PATIENCE
 
 import raynas
 from raynas.errors import ResourceError, SpaceError
 from raynas.execution.machine_memory import machine_memory
 from raynas.execution.memory_limit import MemoryLimit
+from raynas.execution.ray_tune import devices
 from raynas.execution.step_memory import step_bytes
 from raynas.experiment.resolve.supernet_memory import SupernetMemory
 from raynas.journal import exists
@@ -96,10 +98,11 @@ def test_a_supernet_that_is_too_large_is_refused_before_it_is_built(
 
 
 @pytest.mark.slow
-def test_on_a_cluster_the_memory_of_its_machines_counts(tmp_path):
+def test_on_a_cluster_the_memory_of_its_machines_counts(tmp_path, monkeypatch):
+    monkeypatch.setattr(devices, "_PATIENCE", PATIENCE)
     run, has = tmp_path / "run", machine_memory() / 1e9
     large = {"batch_size": 3_000_000}
-    ray.init(num_cpus=1, include_dashboard=False, logging_level="ERROR")
+    ray.init("local", num_cpus=1, include_dashboard=False, logging_level="ERROR")
     try:
         says = rf"darts needs about \d+\.\d GB .* machine of the cluster has {has:.1f} GB. Take"
         with pytest.raises(ResourceError, match=says):

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import time
 
 import in_process
 import oneshot_cases
@@ -12,7 +11,7 @@ from oneshot_cases import CPUS, spec, together
 from ray.tune.utils.util import flatten_dict
 from ray.util import placement_group, remove_placement_group
 from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
-from ray_runs import PATIENCE, cli, events, members, process, wait_until
+from ray_runs import PATIENCE, cli, descendants, events, members, process, wait_until
 
 from raynas.execution.ray_tune.peer_processes import DataParallelTrainable
 from raynas.execution.ray_tune.trainable import PackedContext, as_config, as_event
@@ -57,17 +56,17 @@ def kinds(told):
     return [(one["event"], one.get("epoch"), sorted(one.get("metrics", ()))) for one in told]
 
 
-def numbers(session, name):
-    """Return the numbers of processes of a session, by the beginning of their name."""
-    return [pid for pid, known in members(session).items() if known.startswith(name)]
+def numbers(parent, name):
+    """Return the numbers of processes below a process, by the beginning of their name."""
+    return [pid for pid, known in descendants(parent).items() if known.startswith(name)]
 
 
-def the_one(started, name):
+def the_one(parent, name, started=None):
     """Return the number of the only process of this name; wait while a lost one is replaced."""
     found = []
 
     def is_alone():
-        found[:] = numbers(started.pid, name)
+        found[:] = numbers(parent, name)
         return len(found) == 1
 
     assert wait_until(is_alone, started), f"no {name} before the end"
@@ -81,14 +80,15 @@ def test_two_workers_write_the_journal_of_one_and_survive_the_loss_of_either(tmp
     lost = tmp_path / "lost"
     with process(*cli(*search(lost, 2))) as started:
         assert wait_until(lambda: len(events(lost / "supernets")) > 3, started)
-        other = the_one(started, "ray::PeerProces")
+        other = the_one(started.pid, "ray::PeerProces", started)
         os.kill(other, signal.SIGKILL)
         assert wait_until(lambda: len(events(lost / "supernets")) > 8, started)
-        other = the_one(started, "ray::PeerProces")
-        own = the_one(started, "ray::_Inner")  # what it calls follows only during a call
+        other = the_one(started.pid, "ray::PeerProces", started)
+        # The name of what an actor calls follows this one only during a call.
+        own = the_one(started.pid, "ray::_Inner", started)
         os.kill(own, signal.SIGKILL)
         assert wait_until(lambda: other not in members(started.pid), started)
-        output, errors = started.communicate(timeout=240)
+        output, errors = started.communicate(timeout=PATIENCE)
         assert started.returncode == 0, errors
     assert "runs again in a new worker: process 1 of its training failed" in output + errors
     told = events(lost / "supernets")
@@ -122,10 +122,7 @@ def test_a_trial_that_is_stopped_takes_the_other_processes_along(cluster, tmp_pa
     )
     first, second = (as_event(flatten_dict(cluster.get(own.step.remote()))) for _ in range(2))
     assert (first.epoch, second.epoch) == (1, 2)
-    assert len(numbers(os.getsid(0), "ray::PeerProces")) == 1
+    assert the_one(os.getpid(), "ray::PeerProces")
     cluster.get(own.stop.remote())
-    deadline = time.monotonic() + PATIENCE
-    while numbers(os.getsid(0), "ray::PeerProces"):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    assert wait_until(lambda: not numbers(os.getpid(), "ray::PeerProces"))
     remove_placement_group(place)

@@ -1,8 +1,5 @@
 """One-shot searches on Ray: one command, killed and resumed, and what is refused before it."""
 
-import os
-import signal
-
 import in_process
 import pytest
 from command import called
@@ -37,11 +34,11 @@ def test_a_killed_search_ends_as_if_left_in_peace(tmp_path):
     assert status == 0, errors
     assert "supernet 0 of enas: epoch 6 of 6" in errors + output
     with process(*cli(*search(run))) as started:
-        assert wait_until(lambda: len(events(run / "supernets")) == 4, started)
-        os.kill(started.pid, signal.SIGKILL)
+        assert wait_until(lambda: len(events(run / "supernets")) >= 4, started)
+        started.kill()
     with process(*cli("resume", run)) as started:
         assert wait_until(lambda: len(events(run)) > 3, started)
-        os.kill(started.pid, signal.SIGKILL)
+        started.kill()
     status, _, errors = completed(*cli("resume", run))
     assert status == 0, errors
     assert events(run / "supernets") == events(whole / "supernets")

@@ -298,7 +298,7 @@ def test_a_process_with_a_loop_that_does_not_end_trains_nothing_else(spec, monke
 
     def hanging(child, context):  # noqa: ARG001 - the interface
         context.report({"val_loss": 1.0})
-        free.wait(30.0)
+        free.wait(600.0)
 
     list(islice(train(context(hanging), spec), 1))
     try:

@@ -30,7 +30,7 @@ SPACE = Space({{"size": Choice(["small", "large", "vast", "greedy", "insatiable"
     "n": Int(0, 99)}})
 SHARES = {{"small": 0.25, "large": 1, "vast": 7, "greedy": 0.5, "insatiable": 0.5, "cpu": 0,
     "meets": 0.25}}
-PATIENCE = 240  # seconds; the machine may be busy
+PATIENCE = 600  # seconds; the machine may be busy
 
 
 def resources(architecture):

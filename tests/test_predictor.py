@@ -64,7 +64,7 @@ def test_ids_stay_whole_numbers_from_the_task_to_the_export(tmp_path):
     child = Tokens()
     winner = in_process.kept(tmp_path, child, data)
     given = torch.from_numpy(data.test.inputs)
-    assert torch.allclose(winner(data.test.inputs), child(given))
+    torch.testing.assert_close(winner(data.test.inputs), child(given))
     with pytest.raises(DataError, match=r"must be ids .whole numbers.: got float64"):
         winner(data.test.inputs / 1.0)
 

@@ -1,10 +1,12 @@
 """What would make every trial fail is found before the first one, without Ray."""
 
 import pytest
+from ray_runs import PATIENCE
 
 from raynas.errors import SpaceError
 from raynas.experiment.experiment import Experiment
 from raynas.experiment.resolve.resolved import resolve
+from raynas.experiment.run import quick_check as module
 from raynas.experiment.run.quick_check import quick_check
 from raynas.trial import History
 
@@ -18,6 +20,12 @@ SPACE = Space({{"width": Choice([1, 2, 3])}})
 def build(architecture, input_shape, classes):
     return nn.Sequential(nn.Flatten(), nn.Linear({inputs}, {outputs}))
 """
+
+
+@pytest.fixture(autouse=True)
+def _patient(monkeypatch):
+    """A search does not wait long for the check; a test waits for what it finds."""
+    monkeypatch.setattr(module, "_PATIENCE", PATIENCE)
 
 
 def looked(**settings):

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import cloudpickle
 import pytest
+from ray_runs import PATIENCE
 from user_files import INNER_SPACE, NETS, PLAIN_SPACE, WINE_AND_MORE
 
 from raynas.errors import ConfigError, DataError, SpaceError
@@ -250,7 +251,7 @@ def test_a_worker_that_cannot_import_the_users_module_can_build(folder, tmp_path
         input="\n".join(packed),
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=PATIENCE,
         cwd=elsewhere,
     )
     file_space = "['b', 16, 7, 1, True]\n"
@@ -312,7 +313,7 @@ def test_a_file_imports_what_lies_beside_it_here_and_where_nobody_sees_it(tmp_pa
         input=packed,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=PATIENCE,
         cwd=elsewhere,
     )
     assert worker.stdout == "['right', 'mine', 7, 8, 9, True]\n", worker.stderr

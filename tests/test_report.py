@@ -7,6 +7,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from ray_runs import PATIENCE
 from report_runs import made_up, winner, write
 
 from raynas.cli.main import main
@@ -46,7 +47,9 @@ def browser():
         pytest.skip("the report is looked at with Chromium, and there is no chromium on the path")
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright drives Chromium")
     with playwright.sync_playwright() as driver:
-        started = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        started = driver.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox"], timeout=1000 * PATIENCE
+        )
         yield started
         started.close()
 
@@ -60,6 +63,7 @@ def opened(browser):
         shown = browser.new_page(
             viewport={"width": width, "height": 800}, color_scheme=scheme, reduced_motion="reduce"
         )
+        shown.set_default_timeout(1000 * PATIENCE)
         shown.on("request", lambda one: seen.append(one.url))
         shown.on("console", lambda one: seen.append(one.text))
         shown.on("pageerror", lambda one: seen.append(str(one)))
@@ -204,6 +208,7 @@ def test_the_page_forbids_scripts_that_are_not_its_own(browser, example, tmp_pat
     )
     copy.write_text(text.replace("<main", f"{added}<main"), encoding="utf-8")
     shown, asked = browser.new_page(), []
+    shown.set_default_timeout(1000 * PATIENCE)
     shown.on("requestfinished", lambda one: asked.append(one.url))
     shown.goto(copy.as_uri())
     assert shown.evaluate("window.hacked") is None

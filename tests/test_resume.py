@@ -17,8 +17,10 @@ SETTINGS = (
     *("--scheduler", "asha", "--set", f"scheduler.grace_epochs={GRACE}"),
 )
 
-# Writes down every epoch that is trained, by whomever.
+# Writes down every epoch that is trained, by whomever. Runs that are disturbed are slow: on a busy
+# machine, too, they are seen before they end.
 SPACE_FILE = """
+import time
 from pathlib import Path
 
 from torch import nn
@@ -37,6 +39,7 @@ class Noted(nn.Module):
         if mode:
             with Path({log!r}).open("a") as file:
                 file.write("x")
+            time.sleep({pause})
         return super().train(mode)
 
     def forward(self, inputs):
@@ -48,9 +51,10 @@ def build(architecture, input_shape, classes):
 """
 
 
-def search(folder):
+def search(folder, pause=0.0):
     folder.mkdir(exist_ok=True)
-    (folder / "space.py").write_text(SPACE_FILE.format(log=str(folder / "epochs")))
+    text = SPACE_FILE.format(log=str(folder / "epochs"), pause=pause)
+    (folder / "space.py").write_text(text)
     space = ("--space", folder / "space.py", "--max-failures", TRIALS)  # no network is tried first
     return ("search", *space, *SETTINGS, "--output", folder / "run")
 
@@ -99,7 +103,7 @@ def at_once(run):
 def test_killed_at_random_moments_it_ends_as_if_left_in_peace(whole, tmp_path):
     run, expected = tmp_path / "run", events(whole / "run")
     moments = np.sort(np.random.default_rng(7).integers(2, len(expected) - 2 * EPOCHS, size=3))
-    command, before = cli(*search(tmp_path)), []
+    command, before = cli(*search(tmp_path, pause=0.3)), []
     with ExitStack() as stack:
         for moment in moments[:2]:
             started = stack.enter_context(process(*command))

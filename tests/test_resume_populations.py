@@ -1,8 +1,5 @@
 """Populations and brackets on two workers: killed or not, they become the same as on one."""
 
-import os
-import signal
-
 import in_process
 import pytest
 from command import called
@@ -47,7 +44,7 @@ def test_killed_in_the_middle_it_becomes_the_same(scheduler, tmp_path):
     with process(*cli(*search(scheduler, run))) as started:
         moment = int(SHARE[scheduler] * length)
         assert wait_until(lambda: len(events(run)) >= moment, started), started.stderr.read()
-        os.kill(started.pid, signal.SIGKILL)
+        started.kill()
     status, _, errors = completed(*cli("resume", run))
     assert status == 0, errors
     assert settled(run) == expected

@@ -4,6 +4,7 @@ import threading
 
 import pytest
 from local_runs import Run, learn, stumble
+from ray_runs import PATIENCE
 
 from raynas.errors import ConfigError
 from raynas.execution.plan import Plan
@@ -11,6 +12,7 @@ from raynas.experiment.experiment import Experiment
 from raynas.experiment.run.search import prepared
 from raynas.experiment.run.watchers import Watchers
 from raynas.insight import services
+from raynas.insight.services import service_log
 from raynas.insight.services.service_log import ServiceLog
 from raynas.schedulers import make
 from raynas.searchers.random import RandomSearch
@@ -18,6 +20,12 @@ from raynas.space import Choice, Float, Space
 from raynas.trial import Winner
 
 SPACE = Space({"op": Choice(("conv 3x3", "skip")), "training": {"lr": Float(0.01, 1.0)}})
+
+
+@pytest.fixture(autouse=True)
+def _patient(monkeypatch):
+    """A service may take its time: what a test looks at is what it has got in the end."""
+    monkeypatch.setattr(service_log, "_PATIENCE", PATIENCE)
 
 
 def events(scheduler="none", child=learn, trials=4):
@@ -82,8 +90,8 @@ def test_a_service_that_fails_gets_no_more_and_the_run_continues(tmp_path, caplo
         run.history.apply(event)
         watchers.write(event, run.history)
         if run.history.finished:
-            assert failed.wait(10)
-            log._thread.join(10)
+            assert failed.wait(PATIENCE)
+            log._thread.join(PATIENCE)
     log.close()
     said = "broken did not take a trial (OSError: no such server): it gets no more"
     assert caplog.text.count(said) == 1

@@ -34,7 +34,7 @@ def build(architecture, input_shape, classes):
 def search(tmp_path):
     (tmp_path / "slow.py").write_text(SLOW)
     options = {"space": tmp_path / "slow.py", "output": tmp_path / "run", "searcher": "random"}
-    options |= {"scheduler": "none", "trials": 20, "epochs": 50, "max-concurrent": 1}
+    options |= {"scheduler": "none", "trials": 20, "epochs": 1000, "max-concurrent": 1}
     options |= {"max-failures": 20}  # no network is tried before the first trial
     return cli(
         "search", *(text for name, value in options.items() for text in (f"--{name}", value))

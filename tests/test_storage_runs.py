@@ -161,6 +161,7 @@ def test_a_driver_on_ray_that_is_killed_loses_nothing(undisturbed, tmp_path):
     signs = {"TMPDIR": str(tmp_path), **s3_environment()}
     with process(*search, **signs) as driver:
         assert wait_until(lambda: len(events(place)) >= 9, driver)
+        driver.send_signal(signal.SIGSTOP)  # it must not end before it is looked at
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("tempfile.tempdir", str(tmp_path))  # the driver's: it is seen to live
             status, _, said = called("resume", place)

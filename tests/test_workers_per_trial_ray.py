@@ -4,7 +4,7 @@ import os
 import signal
 
 import pytest
-from ray_runs import members
+from ray_runs import descendants, wait_until
 
 import raynas
 from raynas.errors import RunError
@@ -24,9 +24,14 @@ class Killer:
         del history
         if self.left and isinstance(event, self.left[0][0]) and event.epoch == self.left[0][1]:
             self.left.pop(0)
-            known = members(os.getsid(0)).items()
-            (other,) = [pid for pid, name in known if name.startswith("ray::PeerProces")]
-            os.kill(other, signal.SIGKILL)
+            assert wait_until(lambda: len(companions()) == 1)  # that of the last trial ends
+            os.kill(*companions(), signal.SIGKILL)
+
+
+def companions():
+    """Return the numbers of the processes that accompany a trial of this process."""
+    known = descendants(os.getpid()).items()
+    return [pid for pid, name in known if name.startswith("ray::PeerProces")]
 
 
 @pytest.mark.usefixtures("cluster")

@@ -15,7 +15,7 @@ from raynas.errors import JournalError
 from raynas.storage.disk import Flusher, flush, writing
 
 PARTIAL: Final = ".partial"
-_ASKED: Final = 0.2  # seconds, in which somebody may ask whether the lock is held
+_ASKED: Final = 1.0  # seconds, in which somebody may ask whether the lock is held
 
 
 class FolderLog:

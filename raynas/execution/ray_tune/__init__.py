@@ -13,9 +13,11 @@ from typing import Final
 
 _ENVIRONMENT: Final = {
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # silences a warning on machines with a GPU
+    # On a busy machine the server of a new Ray, and a worker, take longer than Ray waits for them.
+    "RAY_gcs_server_port_wait_time_s": "600",
     "RAY_prestart_worker_first_driver": "0",  # Tune cannot use such workers; starting them is slow
     "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_worker_register_timeout_seconds": "600",  # on a busy machine Python starts slowly
+    "RAY_worker_register_timeout_seconds": "600",
     "TUNE_WARN_THRESHOLD_S": "10",
 }
 _TUNE: Final = {

@@ -123,7 +123,8 @@ class PeerProcesses:
         They are if one of them is gone, whatever process 0 says of that: a loop of a user's own
         may have talked to it. They are, too, if process 0 lost one that had failed itself.
         """
-        found = self._failure() if failed.detail or failed.cause == "circumstances" else None
+        lost = failed.cause == "circumstances"  # one is gone, but a busy Ray knows it later
+        found = self._failure(_GRACE if lost else _SOON) if lost or failed.detail else None
         self.close()
         if found is None:
             return failed
@@ -136,14 +137,18 @@ class PeerProcesses:
 
     def why(self) -> str:
         """Return why one has ended with an error; empty if none has."""
-        found = self._failure()
+        found = self._failure(_SOON)
         return f"process {found[0]} of its training failed: {_said(found[1])}" if found else ""
 
-    def _failure(self) -> tuple[int, RayError] | None:
-        """Return the number of one that has ended with an error, and the error; none if none."""
+    def _failure(self, seconds: float) -> tuple[int, RayError] | None:
+        """Return the number of one that has ended with an error, and the error; none if none.
+
+        Args:
+            seconds: How long to wait until all have ended.
+        """
         if not self._runs:
             return None
-        ended, _ = ray.wait(self._runs, num_returns=len(self._runs), timeout=_SOON)
+        ended, _ = ray.wait(self._runs, num_returns=len(self._runs), timeout=seconds)
         found = [(rank, _error_of(run)) for rank, run in enumerate(self._runs, 1) if run in ended]
         errors = [(rank, error) for rank, error in found if error is not None]
         # One that is gone is the reason of all that the others say. Of these, some may have failed
