@@ -65,6 +65,10 @@ class Method(ABC):
             SpaceError: It cannot.
         """
 
+    def learns(self, relaxation: Relaxation) -> Iterable[str]:  # noqa: ARG002 - many have nothing
+        """Return the names of the strengths that ``state_dict`` holds as ``"strengths"``."""
+        return ()
+
     def check_devices(self, among: Sequence[Device]) -> None:  # noqa: B027 - most can use any
         """Check that the method can be trained on the devices that trials may get.
 
