@@ -58,8 +58,12 @@ class Method(ABC):
                 proposes nevertheless are refused before their training.
         """
 
-    def check(self, supernet: Supernet) -> None:  # noqa: B027 - most can
+    def check(self, supernet: Supernet, inputs: Any) -> None:  # noqa: B027 - most can
         """Check that the method can serve a supernet.
+
+        Args:
+            supernet: The supernet.
+            inputs: An example for it.
 
         Raises:
             SpaceError: It cannot.
