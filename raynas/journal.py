@@ -78,12 +78,12 @@ def read(folder: Location) -> Replay:
         history = History(
             tuple(Objective(**objective) for objective in run["objectives"]),
             constraints=tuple(Constraint(**one) for one in run.get("constraints", ())),
-            best_known=run.get("best_known"),
         )
     except TypeError as error:
         raise JournalError(f"{path} describes no objectives: {error}") from error
     with no_garbage():
         run = _replay(path, lines, history) or run
+    history.best_known = run.get("best_known")
     return Replay(run, history, reading.intact, reading.torn)
 
 

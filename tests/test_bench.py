@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from command import called
 from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.image import imread
@@ -134,7 +135,10 @@ def test_curves_are_what_each_run_would_have_handed_over(line):
 def test_random_search_is_always_there_to_compare_with(line):
     comparison = bench(small(line), "line")
     assert list(comparison.reached) == ["evolution", "random"]
-    data = comparison.as_data()
+    whole = json.loads(json.dumps(comparison.as_data()))
+    assert whole["objective"] == {"metric": "val_accuracy", "direction": "max"}
+    assert whole["best"] == 0.9
+    data = whole["searchers"]
     assert data["random"]["at"]["12"]["test_above_yardstick"] == {"mean": 0, "low": 0, "high": 0}
     mine, other = (
         np.array(data[name]["curves"]["evaluations"]["test"])[:, -1]
@@ -270,7 +274,7 @@ def test_processes_change_nothing_but_the_time(line):
     settings = small(line, seeds=2)
     alone, shared = (bench(settings, "line", jobs).as_data() for jobs in (1, 2))
     for data in (alone, shared):
-        for one in data.values():
+        for one in data["searchers"].values():
             del one["ms_per_trial"]
     assert alone == shared
 
@@ -317,7 +321,8 @@ def test_the_command_prints_writes_and_draws(line, tmp_path):
         "mine": {"tournament_size": 2, "population_size": 4},
     }
     assert list(document["results"]) == ["long", "short"]
-    for name, results in document["results"].items():
+    for name, compared in document["results"].items():
+        results = compared["searchers"]
         assert list(results) == ["evolution", "mine", "random"]
         for one in results.values():
             assert list(one["at"]) == ["25", "30"]
@@ -330,6 +335,18 @@ def test_the_command_prints_writes_and_draws(line, tmp_path):
             assert f"{100 * mean:.2f} ± {100 * deviation:.2f}" in output
     height, width, _ = imread(tmp_path / "out.png").shape
     assert (height, width) == (1320, 2160)
+
+
+def test_a_bench_without_any_score_is_a_failure_and_says_what_failed(line, tmp_path):
+    none = TABLE.replace('"val_accuracy": ', '"val_accuracy": float("nan") * ')
+    (tmp_path / "line.py").write_text(none)
+    asked = ("--table", line, "--seeds", 1, "--evaluations", 3, "--json", tmp_path / "out.json")
+    status, _, said = called("bench", *asked)
+    said = " ".join(said.split())
+    assert status == 1
+    assert "3; the first: the recorded val_accuracy is nan" in said
+    assert f"raynas: no run on {line} has a score: what failed is said above" in said
+    assert json.loads((tmp_path / "out.json").read_text())["results"][line]["searchers"]
 
 
 def test_a_run_of_one_seed_can_be_drawn_too(line, tmp_path):

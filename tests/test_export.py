@@ -212,6 +212,20 @@ def small(tmp_path, task, **settings):
         return raynas.export(output).folder
 
 
+def apart_on(folder, raw, tmp_path):
+    """Return what model.py of an export predicts for raw inputs, without raynas and pandas."""
+    home = tmp_path / "packages"
+    home.mkdir()
+    apart(home, [name for name in TORCH if "numpy" not in name])
+    code = (
+        "from inputs import encode\nfrom model import load\n"
+        f"print(load()(encode({raw!r})).flatten().tolist())"
+    )
+    ran = run_apart(home, NO_RAYNAS + code, folder)
+    assert ran.returncode == 0, ran.stderr
+    return json.loads(ran.stdout)
+
+
 def test_rows_of_a_table_are_predicted(tmp_path):
     rng = np.random.default_rng(0)
     lines = ["a,colour,price"]
@@ -225,6 +239,8 @@ def test_rows_of_a_table_are_predicted(tmp_path):
     found = predict(folder, [tmp_path / "new.csv"])
     assert [one.row for one in found] == [0, 1]
     assert all(abs(float(one.value) - 5) < 5 for one in found)
+    rows = [{"a": 0.5, "colour": "red"}, {"a": "", "colour": "green"}]
+    assert apart_on(folder, rows, tmp_path) == pytest.approx([float(one.value) for one in found])
     assert as_csv(found).splitlines()[0] == "file,row,prediction"
     (tmp_path / "wrong.csv").write_text("b\n1\n")
     with pytest.raises(DataError, match="no column 'a'"):
@@ -245,6 +261,8 @@ def test_texts_are_predicted(tmp_path):
     same, _ = predict(folder, [tmp_path / "new.csv"])
     assert one.value in {"0", "1"}
     assert one.numbers == pytest.approx(same.numbers)
+    logits = torch.tensor(apart_on(folder, ["A good, nice one"], tmp_path))
+    assert logits.softmax(0).tolist() == pytest.approx([*same.numbers.values()], abs=1e-5)
 
 
 @pytest.fixture

@@ -233,6 +233,15 @@ def test_how_much_and_where_may_change_and_is_kept(experiment):
     assert journal.read(experiment.output).history.trials
 
 
+def test_the_best_known_score_may_change_and_the_regret_is_by_the_last_one(experiment):
+    opened(replace(experiment, best_known=0.9))
+    wrote(experiment, start(0), Report(0, 1, {"val_accuracy": 0.5}, 1.0))
+    assert opened(replace(experiment, best_known=0.75)).regret(0.5) == 0.25
+    assert journal.read(experiment.output).history.regret(0.5) == 0.25
+    assert recorded(experiment.output, {}).best_known == 0.75
+    assert opened(recorded(experiment.output, {"best_known": 1.0})).regret(0.5) == 0.5
+
+
 def test_a_run_may_be_moved(experiment, tmp_path):
     opened(experiment)
     moved = tmp_path / "elsewhere"

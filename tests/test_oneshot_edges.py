@@ -37,7 +37,7 @@ def told(supernet):
 def ready(supernet, seed=0):
     """Return the method with random strengths, and its strengths."""
     method, draw = method_of("pc-darts", {}), torch.Generator().manual_seed(seed)
-    for name, count in method.counts(told(supernet)).items():
+    for name, count in method.counts(supernet.relaxation).items():
         method.strengths[name] = nn.Parameter(torch.randn(count, generator=draw))
     return method, method.strengths
 

@@ -20,6 +20,7 @@ from raynas.errors import ConfigError, SpaceError
 from raynas.execution.training_context import TrainingContext
 from raynas.execution.trial_spec import TrialSpec
 from raynas.execution.worker import load, train
+from raynas.experiment.resolve.supernet_serving import serving
 from raynas.oneshot import choose
 from raynas.oneshot.latency import LatencyTable
 from raynas.oneshot.loop import SupernetLoop, method_of
@@ -33,6 +34,7 @@ from raynas.tasks import Source
 from raynas.tasks.digits import Digits
 from raynas.training.recipe import Recipe
 from raynas.trial import Failed, Objective, Report
+from search_spaces import recurrent_cells
 from search_spaces.nasbench201 import small
 
 DIGITS = Digits().load(Source(), seed=0)
@@ -136,10 +138,10 @@ def test_a_table_that_lacks_something_is_refused_with_its_name():
     del options["edge_0_2"]["avg_pool_3x3"]
     method = asked("proxyless", latency_table=replace(whole, options_ms=options))
     with pytest.raises(ConfigError, match="for 'edge_0_2' it lacks 'avg_pool_3x3'"):
-        method.check(supernet())
+        method.check(supernet(), IMAGES)
     del options["edge_0_2"]
     with pytest.raises(ConfigError, match="it lacks 'edge_0_2'"):
-        method.check(supernet())
+        method.check(supernet(), IMAGES)
 
 
 def test_decisions_within_others_are_refused_by_their_names():
@@ -156,7 +158,22 @@ def test_decisions_within_others_are_refused_by_their_names():
     with pytest.raises(SpaceError, match=r"'kind\.deep\.size' is below an option of 'kind'"):
         measured(net, IMAGES)
     with pytest.raises(SpaceError, match=r"'kind\.deep\.size' is below"):
-        asked("darts").check(net)
+        asked("darts").check(net, IMAGES)
+
+
+@pytest.mark.parametrize("method", ["darts", "proxyless"])
+def test_a_space_whose_networks_do_not_use_all_decisions_is_refused_by_its_name(method):
+    """A recurrent cell computes what its states read, and no other node."""
+    build = partial(recurrent_cells.build, vocabulary=20, length=6, width=4)
+    texts = torch.ones(1, 6, dtype=torch.int64)
+    shares = SupernetBuild(build, recurrent_cells.SPACE, recurrent_cells.RELAXATION, {method: 1})
+    with pytest.raises(
+        SpaceError, match=r"the space cells: .* decision 'node_\d+\.operation'.*--pr"
+    ):
+        serving("cells", shares, asked(method), texts, lambda _: None)
+    made = MixedSupernet(build, recurrent_cells.SPACE, recurrent_cells.RELAXATION)
+    with pytest.raises(SpaceError, match="do not use the decision"):
+        measured(made, texts)
 
 
 # The expected latency.

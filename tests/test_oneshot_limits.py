@@ -80,7 +80,7 @@ def test_nothing_above_a_limit_is_scored_or_proposed(name, limits, best):
 @given(st.integers(0, 2**32))
 def test_without_a_limit_nothing_is_counted(seed):
     method = told("spos", costs=lambda _: pytest.fail("it is counted"))
-    method.check(None)
+    method.check(None, None)
     rng, same = np.random.default_rng(seed), np.random.default_rng(seed)
     assert method.within(lambda: BITS.sample(rng)) == BITS.sample(same)
 
@@ -98,7 +98,7 @@ def test_constraints_that_no_network_keeps_are_refused_with_the_nearest(name):
         r"the nearest one has params 1\d and flops 5"
     )
     with pytest.raises(ConfigError, match=message):
-        method.check(None)
+        method.check(None, None)
 
 
 def test_networks_that_cannot_be_built_are_outside():

@@ -389,7 +389,7 @@ def test_fairnas_refuses_decisions_with_different_numbers_of_options():
 
     supernet = MixedSupernet(build, space, plain(space))
     with pytest.raises(SpaceError, match="a has 2, b has 3; spos has no such limit"):
-        method_of("fairnas", {}).check(supernet)
+        method_of("fairnas", {}).check(supernet, None)
 
 
 def test_the_evolution_finds_the_best_of_a_space():

@@ -1,13 +1,16 @@
 """One-shot searches from the settings to the winner, trained in this process."""
 
+import shutil
+
 import in_process
 import numpy as np
 import pytest
+import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 import raynas
 from raynas.costs.device import Device
-from raynas.errors import ConfigError
+from raynas.errors import ConfigError, JournalError
 from raynas.experiment.run import search as module
 from raynas.experiment.run.supernets import trained_in
 from raynas.journal import read
@@ -126,6 +129,34 @@ def test_the_supernets_of_a_run_are_resumed_by_the_run(tmp_path):
     assert len(read(run / "supernets").history.trials) == 1  # it is its own control
     with pytest.raises(ConfigError, match=f"resume {run}"):
         raynas.resume(run / "supernets", task=in_process.Few())
+
+
+@pytest.mark.parametrize(
+    ("kind", "old", "said"),
+    [
+        ("strengths", "edges into", "lacks the strengths 'edges into "),
+        ("weights", "network.head", "lacks the weights 'network.head.0.weight', "),
+    ],
+)
+def test_a_supernet_that_another_version_has_saved_is_refused_by_its_names(
+    kind, old, said, tmp_path
+):
+    run = tmp_path / "run"
+    of = {"space": "search_spaces.nasbench201", "space_options": {"cells": 1, "channels": 4}}
+    search(run, method="pc-darts", trials=1, **of)
+    saved = torch.load(run / "supernets" / "checkpoints" / "trial-0000.pt", weights_only=True)
+    state = saved["training"]
+    held = state["child"] if kind == "weights" else state["loop"]["tracked"]["method"]["strengths"]
+    for name in [name for name in held if name.startswith(old)]:
+        held["of old" + name] = held.pop(name)
+    torch.save(saved, run / "supernets" / "checkpoints" / "trial-0000.pt")
+    (run / "supernets" / "candidates.json").unlink()
+    with pytest.raises(JournalError, match=said) as error:
+        raynas.resume(run, task=in_process.Few(), trials=2)
+    assert "the unknown " + kind + " 'of old" in str(error.value)
+    assert f"Delete {run / 'supernets'} to train" in str(error.value)
+    shutil.rmtree(run / "supernets")
+    assert raynas.resume(run, task=in_process.Few(), trials=2).history.trained == 2
 
 
 def test_each_method_has_one_supernet_whose_weights_are_kept():

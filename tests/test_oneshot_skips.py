@@ -80,6 +80,6 @@ def test_without_other_rewards_skips_are_as_frequent_as_the_target(target):
 def test_a_space_without_skips_is_refused_if_they_have_a_penalty():
     build = partial(nasbench201.build, input_shape=(1, 8, 8), outputs=5, channels=4, cells=1)
     supernet = MixedSupernet(build, nasbench201.SPACE, plain(nasbench201.SPACE))
-    ENAS().check(supernet)
+    ENAS().check(supernet, None)
     with pytest.raises(SpaceError, match=r"skip_weight needs decisions .* the space has none"):
-        ENAS(skip_weight=0.8).check(supernet)
+        ENAS(skip_weight=0.8).check(supernet, None)

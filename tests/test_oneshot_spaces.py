@@ -115,9 +115,9 @@ def test_each_space_is_trained_or_refused_by_a_reason(name, method, tmp_path):
     made = SupernetBuild(build, module.SPACE, relaxation_of(module), {method: 1})
     if reason := REFUSED.get((name, method)):
         with pytest.raises(SpaceError, match=reason):
-            serving(made, method, LOOP.method(method), inputs(name, 2), lambda _: None)
+            serving(name, made, LOOP.method(method), inputs(name, 2), lambda _: None)
         return
-    made = serving(made, method, LOOP.method(method), inputs(name, 2), lambda _: None)
+    made = serving(name, made, LOOP.method(method), inputs(name, 2), lambda _: None)
     context = TrainingContext(made, Recipe(), data_of(name), "cpu", loop=Loop(LOOP.fit))
     told = TrialSpec(0, {"method": method}, 1, seed=0, checkpoint=str(tmp_path / "a.pt"))
     (report,) = train(context, told)

@@ -9,9 +9,13 @@ import pytest
 import raynas
 from raynas import journal
 from raynas.errors import ConfigError, JournalError
+from raynas.experiment.amounts import constraint
 from raynas.experiment.run.retraining import load_retrained
+from raynas.experiment.run.scored_trials import ranked_networks
+from raynas.insight.comparison import steps
 from raynas.insight.retraining import retrained
 from raynas.space import Architecture
+from raynas.storage import location
 from raynas.trial import Failed, Finished, History, Objective, Report, Started, Winner
 
 SEARCH = {
@@ -180,6 +184,30 @@ def test_orders_are_compared():
     turned = retrained(*history([0.3, 0.2, 0.1], same))
     assert turned.correlation == pytest.approx(-1.0)
     assert "disagree on the order" in turned.verdict
+
+
+def test_what_keeps_the_constraints_is_trained_before_what_breaks_them():
+    """The best score is that of a trial that breaks a constraint."""
+    search = History((Objective("val_accuracy", "max"),), constraints=(constraint("params<=10"),))
+    for number, (score, params) in enumerate([(0.7, 10), (0.9, 12), (0.8, 10), (0.95, 11)]):
+        search.apply(Started(number, Architecture({"a": number}), str(number), 1, seed=0))
+        search.apply(Report(number, 1, {"val_accuracy": score, "params": params}, 1.0))
+        search.apply(Finished(number))
+    best = ranked_networks(location("the run", "run"), search)
+    assert [one.number for one in best] == [2, 0, 3, 1]
+    assert [step.best.number for step in steps(search)] == [0, 0, 2, 2]
+
+
+def test_the_training_that_keeps_the_constraints_stands_for_its_network():
+    """Two trainings of one network differ in a validation metric."""
+    limit = (constraint("val_loss<=1"),)
+    search = History((Objective("val_accuracy", "max"),), constraints=limit)
+    _, final = history([], [(0, 0.5)])
+    for number, (score, loss) in enumerate([(0.9, 2.0), (0.8, 0.5)]):
+        search.apply(Started(number, Architecture({"a": 0}), "0", 1, seed=number))
+        search.apply(Report(number, 1, {"val_accuracy": score, "val_loss": loss}, 1.0))
+        search.apply(Finished(number))
+    assert [row.trial for row in retrained(search, final).rows] == [1]
 
 
 def test_a_lead_within_the_spread_is_called_so():

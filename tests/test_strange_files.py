@@ -18,9 +18,9 @@ from raynas.tasks.language_model import LanguageModel
 from raynas.tasks.ordering import in_order
 from raynas.tasks.reading import numbers, read_table
 from raynas.tasks.series import Series
+from raynas.tasks.standalone.texts import words_of
 from raynas.tasks.tabular import Tabular
 from raynas.tasks.text import Text
-from raynas.tasks.tokens import words_of
 
 
 def written(folder, text, name="a.csv"):

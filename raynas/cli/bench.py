@@ -14,7 +14,7 @@ import typer
 from raynas.cli.consoles import NOTICES, RESULTS, repaints
 from raynas.cli.paths import path_of
 from raynas.cli.settings import by_part
-from raynas.errors import ConfigError, unknown
+from raynas.errors import ConfigError, RunError, unknown
 
 if TYPE_CHECKING:
     from raynas.experiment.bench import Bench
@@ -131,6 +131,11 @@ def bench(  # noqa: PLR0913 - a command's arguments are its options
         from raynas.insight.plots import regret  # noqa: PLC0415
 
         regret.plot(comparisons, plot)
+    if empty := [one.name for one in comparisons if one.empty]:
+        raise RunError(
+            f"no run on {', '.join(empty)} has a score: what failed is said above; if nothing is, "
+            "no training ended within --evaluations and --seconds, so give more"
+        )
 
 
 def _check_outputs(jobs: int, as_json: Path | None, plot: Path | None) -> None:

@@ -110,14 +110,7 @@ def search(  # noqa: PLR0913 - a command's arguments are its options
             show_default="that of the task",
         ),
     ] = None,
-    best_known: Annotated[
-        float | None,
-        typer.Option(
-            help="Best value of the first objective that there can be; then the regret is shown, "
-            "too.",
-            show_default="unknown",
-        ),
-    ] = None,
+    best_known: s.BestKnown = None,
     constraint: Annotated[
         list[str] | None,
         typer.Option(

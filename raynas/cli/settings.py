@@ -154,6 +154,13 @@ DataDir = Annotated[
     typer.Option(**path_of("--data-dir", help="Folder of the data sets.", show_default="data")),
 ]
 Download = Annotated[bool | None, typer.Option("--download", help="Download missing data sets.")]
+BestKnown = Annotated[
+    float | None,
+    typer.Option(
+        help="Best value of the first objective that there can be; then the regret is shown, too.",
+        show_default="unknown",
+    ),
+]
 Log = Annotated[
     str | None,
     typer.Option(

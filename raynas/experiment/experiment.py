@@ -13,17 +13,18 @@ from typing import Any, get_type_hints
 from raynas.errors import ConfigError, unknown
 from raynas.execution.limits import Limits
 from raynas.experiment import amounts
-from raynas.experiment.settings import Budget, Compute, Parts, Storage
+from raynas.experiment.settings import Budget, Compute, Parts, Shown, Storage
 from raynas.options import local_path, plain, read_value
 from raynas.storage import Address
 from raynas.yaml12 import parse_file
 
 
 @dataclass(frozen=True, kw_only=True)
-class Experiment(Storage, Compute, Budget, Parts):
+class Experiment(Shown, Storage, Compute, Budget, Parts):
     """A search and all it needs; what is left out has a default.
 
-    The settings are those of ``Parts``, ``Budget``, ``Compute`` and ``Storage``, all on one level.
+    The settings are those of ``Parts``, ``Budget``, ``Compute``, ``Storage`` and ``Shown``, all on
+    one level.
     """
 
     def __post_init__(self) -> None:
@@ -34,13 +35,12 @@ class Experiment(Storage, Compute, Budget, Parts):
         self.check_budget()
         self.check_compute()
         self.check_storage()
+        self.check_shown()
         if self.gpu_hours is not None and self.gpus_per_trial == 0:
             raise ConfigError(
                 "trials without a GPU never use up gpu_hours, given as "
                 f"{self.gpu_hours}: leave it out, or gpus_per_trial=0"
             )
-        if self.best_known is not None and not math.isfinite(self.best_known):
-            raise ConfigError(f"best_known must be a finite number, got {self.best_known}")
         if not self.methods:
             self._check_no_supernets()
         self.limits  # noqa: B018 - raises on what is malformed

@@ -35,7 +35,6 @@ class Changes(TypedDict, total=False):
     scheduler: Any
     scheduler_options: Mapping[str, Any]
     objective: str | Sequence[str] | None
-    best_known: float | None
     constraint: str | Sequence[str] | None
     probe: str | None
     epochs: int | None
@@ -61,6 +60,7 @@ class Changes(TypedDict, total=False):
     trial_timeout: float | str | None
     data_dir: Path | str
     download: bool
+    best_known: float | None
     log: Sequence[str]
 
 

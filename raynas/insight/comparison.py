@@ -128,7 +128,7 @@ def steps(history: History) -> Iterator[Step]:
     for place, trial in enumerate(sorted(trials, key=_end), start=1):
         while epochs < len(times) and times[epochs] <= _end(trial):
             epochs += 1
-        if best is None or (-trial.epoch, trial.losses) < (-best.epoch, best.losses):
+        if best is None or trial.rank < best.rank:
             best = trial
         yield Step(place, epochs, elapsed(history, _end(trial)), best)
 

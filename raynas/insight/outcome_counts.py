@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Self
 
-from raynas.trial import Failed, Finished, History, Losses, Trial
+from raynas.trial import Failed, Finished, History, Rank, Trial
 
 
-def ranking_key(trial: Trial) -> tuple[int, int, float, Losses, int]:
+def ranking_key(trial: Trial) -> tuple[int, Rank]:
     """Return the key by which trials are sorted, the best first.
 
     The groups are, in this order: trained trials with a score, running or ended; trials answered
-    by another trial; running trials without a score; failed trials. Within a group, trials are
-    sorted by epochs (the most first), then by how much they break the constraints, then by loss
-    (the lowest first), then by number. If no trial is running, the first is ``History.best``.
+    another trial; running trials without a score; failed trials. Within a group, they are sorted
+    by ``Trial.rank``. If no trial is running, the first is ``History.best``.
     """
     match trial.outcome:
         case Failed():
@@ -25,8 +23,7 @@ def ranking_key(trial: Trial) -> tuple[int, int, float, Losses, int]:
             group = 1
         case _:
             group = 0 if trial.reports else 2
-    losses = trial.losses or (math.inf,)
-    return group, -trial.epoch, trial.violation, losses, trial.number
+    return group, trial.rank
 
 
 def ranked(trial: Trial) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -133,13 +133,23 @@ class Comparison:
     @property
     def beyond(self) -> float | None:
         """The best test score that was reached, if it is better than that of the table."""
+        top = self.sign * float(max(self.sign * self._tested, default=-np.inf))
+        near = np.isclose(top, self.best, rtol=1e-6, atol=0.0)
+        return top if self.sign * (top - self.best) > 0 and not near else None
+
+    @property
+    def empty(self) -> bool:
+        """Whether no run has a score."""
+        return not self._tested.size
+
+    @property
+    def _tested(self) -> Floats:
+        """All test scores that were reached, in no order."""
         reached = [one.by_trainings.test.ravel() for one in self.reached.values()]
         reached += [one.by_seconds.test.ravel() for one in self.reached.values()]
         scores = np.concatenate(reached)
-        scores = scores[~np.isnan(scores)]
-        top = self.sign * float(max(self.sign * scores, default=-np.inf))
-        near = np.isclose(top, self.best, rtol=1e-6, atol=0.0)
-        return top if self.sign * (top - self.best) > 0 and not near else None
+        known: Floats = scores[~np.isnan(scores)]
+        return known
 
     @property
     def fractions(self) -> bool:
@@ -155,9 +165,9 @@ class Comparison:
         return bool(((known >= 0) & (known <= 1)).all())
 
     def as_data(self) -> dict[str, Any]:
-        """Return the results of each searcher as data for JSON."""
+        """Return what is compared, and the results of each searcher, as data for JSON."""
         base = self.reached[self.yardstick]
-        return {
+        searchers = {
             name: {
                 "at": _summed(one.by_trainings, base.by_trainings, self.trainings),
                 "at_seconds": _summed(one.by_seconds, base.by_seconds, self.seconds),
@@ -170,6 +180,7 @@ class Comparison:
             }
             for name, one in self.reached.items()
         }
+        return {"objective": asdict(self.objective), "best": self.best, "searchers": searchers}
 
 
 def _summed(curves: Curves, base: Curves, points: tuple[float, ...]) -> dict[str, Any]:

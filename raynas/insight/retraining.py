@@ -211,7 +211,7 @@ def _original(search: History, identity: str) -> Trial | None:
     """Return the best finished trial of a network; of the winner's, the winner."""
     same = [one for one in search.same(identity) if isinstance(one.outcome, Finished)]
     chosen = search.winner.number if search.winner else None
-    return min(same, key=lambda one: (one.number != chosen, -one.epoch, one.losses), default=None)
+    return min(same, key=lambda one: (one.number != chosen, one.rank), default=None)
 
 
 def _row(ranked: tuple[Trial, int], trials: Sequence[Trial], objective: str, name: str) -> Row:

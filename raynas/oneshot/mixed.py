@@ -59,8 +59,7 @@ class MixedSupernet(Supernet):
     @property
     def options(self) -> dict[str, int]:
         """The number of options of each open decision, by path."""
-        counts = {path: one.domain.count for path, one in self.relaxation.space.decisions.items()}
-        return {path: int(count) for path, count in counts.items() if count > 1}
+        return self.relaxation.options
 
     @property
     def mixtures(self) -> Mapping[str, Mixture]:

@@ -38,6 +38,12 @@ class Relaxation:
     derive: Callable[[Strengths], Architecture]
     nodes: Nodes = field(default_factory=dict)
 
+    @property
+    def options(self) -> dict[str, int]:
+        """The number of options of each open decision, by path."""
+        counts = {path: one.domain.count for path, one in self.space.decisions.items()}
+        return {path: int(count) for path, count in counts.items() if count > 1}
+
     def __post_init__(self) -> None:
         """Check the nodes."""
         seen: dict[str, str] = {}

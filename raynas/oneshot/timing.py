@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
@@ -46,16 +46,17 @@ def measured(supernet: MixedSupernet, inputs: Any, rounds: int = 20) -> LatencyT
         rounds: How often everything is measured.
 
     Raises:
-        SpaceError: A mixture is inside another one, or networks do not use it.
+        SpaceError: A mixture is inside another one, or a network does not use it.
     """
     check_flat(supernet)
+    check_used(supernet, inputs)
     rng = path_rng(0, 0)
     architectures = [supernet.space.sample(rng) for _ in range(_NETWORKS)]
     device = first(inputs).device
     with evaluating(supernet), ExitStack() as stack:
         options = [
             (one.path, at, partial(option, *args))
-            for one, args in _uses(supernet, inputs)
+            for one, args in _uses(supernet, inputs, _first(supernet))
             for at, option in enumerate(one.options)
         ]
         children = _children(supernet, architectures)
@@ -89,6 +90,30 @@ def check_flat(supernet: MixedSupernet) -> None:
                 )
 
 
+@torch.no_grad()
+def check_used(supernet: MixedSupernet, inputs: Any) -> None:
+    """Check that some networks, among them that of the first options, use each decision.
+
+    Args:
+        supernet: The supernet; its routes change.
+        inputs: A batch of inputs on its device.
+
+    Raises:
+        SpaceError: One does not: what an option takes then depends on other decisions.
+    """
+    rng = path_rng(0, 0)
+    sampled = [supernet.places(supernet.space.sample(rng)) for _ in range(_NETWORKS)]
+    with evaluating(supernet):
+        for places in (_first(supernet), *sampled):
+            used = {one.path for one, _ in _uses(supernet, inputs, places)}
+            if idle := [path for path in supernet.options if path not in used]:
+                raise SpaceError(
+                    "a latency table needs decisions that every network uses, and some networks "
+                    f"do not use the decision {idle[0]!r}. Limit the latency of whole networks, "
+                    "which --probe measures, by --constraint 'latency_ms<=5' instead"
+                )
+
+
 def latencies_ms(networks: Sequence[nn.Module], inputs: Any, rounds: int = 20) -> list[float]:
     """Return the median latency of each network in evaluation mode, in milliseconds.
 
@@ -105,26 +130,21 @@ def latencies_ms(networks: Sequence[nn.Module], inputs: Any, rounds: int = 20) -
         return _medians([partial(one, inputs) for one in networks], rounds, first(inputs).device)
 
 
-def _uses(supernet: MixedSupernet, inputs: Any) -> Uses:
-    """Return the calls of the mixtures in a network.
+def _first(supernet: MixedSupernet) -> dict[str, int]:
+    """Return the places of the first options, by the paths of their decisions."""
+    return dict.fromkeys(supernet.options, 0)
 
-    Raises:
-        SpaceError: A mixture is not called.
-    """
+
+def _uses(supernet: MixedSupernet, inputs: Any, places: Mapping[str, int]) -> Uses:
+    """Return the calls of the mixtures in the network of these options."""
     uses: Uses = []
     mixtures = supernet.mixtures.values()
     with ExitStack() as undo:
         for one in mixtures:
             hook = one.register_forward_pre_hook(lambda own, args: uses.append((own, args)))
             undo.callback(hook.remove)
-        supernet.mix({path: Only(0) for path in supernet.options})
+        supernet.mix({path: Only(at) for path, at in places.items()})
         supernet(inputs)
-    used = {one.path for one, _ in uses}
-    if idle := [path for path in supernet.options if path not in used]:
-        raise SpaceError(
-            f"a latency table needs decisions that all networks use: {idle[0]!r} is not used by "
-            "the network of the first options"
-        )
     return uses
 
 

@@ -84,7 +84,7 @@ class Finalists(SearcherWrapper):
         """
         ranked: dict[str, Trial] = {}
         found = [one for one in history.finished if _counts(one, history)]
-        for trial in sorted(found, key=lambda one: one.losses[0]):
+        for trial in sorted(found, key=lambda one: one.rank):
             if not trial.started.division:
                 ranked.setdefault(trial.identity, trial)
         count = math.ceil(math.sqrt(reserved))
@@ -105,4 +105,4 @@ def _best_training(history: History, identity: str) -> Trial:
     """Return the training of a network with the best score on the task's own division."""
     same = [one for one in history.same(identity) if _counts(one, history)]
     own = [one for one in same if not one.started.division] or same
-    return min(own, key=lambda one: one.losses[0])
+    return min(own, key=lambda one: one.rank)

@@ -2,38 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 from typing import Any, Final, Protocol
-from unicodedata import category, normalize
 
 from raynas.errors import ConfigError, DataError
+from raynas.tasks.standalone.texts import words_of
 
-# These scripts put no space between words: each of their characters is a word.
-_UNSPACED: Final = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff"
 # What training holds less often is unknown, so that networks learn what an unknown token means.
 _LEAST_WORDS: Final = 2
 _LEAST_CHARACTERS: Final = 3
 _UNKNOWN: Final = 0.5  # the largest share of the tokens that a tokenizer may not know
-
-
-@cache
-def _word() -> re.Pattern[str]:
-    """Return the pattern of a word, or of a punctuation mark.
-
-    Vowel signs and accents belong to their word, though Python's ``re`` leaves them out.
-    """
-    marks = "".join(c for c in map(chr, range(0x300, 0x10000)) if category(c).startswith("M"))
-    return re.compile(rf"[{_UNSPACED}][{marks}]*|(?:[^\W{_UNSPACED}][{marks}]*)+|[^\w\s]")
-
-
-def words_of(text: str) -> list[str]:
-    """Return the words and punctuation marks of a text, in lower case."""
-    return _word().findall(normalize("NFC", text).lower())
 
 
 class Tokens(Protocol):

@@ -23,7 +23,7 @@ from raynas.trial.events import (
 from raynas.trial.history import History
 from raynas.trial.reports import Reports
 from raynas.trial.score import Score
-from raynas.trial.trial import Losses, Session, Trial
+from raynas.trial.trial import Losses, Rank, Session, Trial
 from raynas.trial.winner import Winner, WinnerEpoch
 
 __all__ = [
@@ -39,6 +39,7 @@ __all__ = [
     "Opened",
     "Outcome",
     "Proposal",
+    "Rank",
     "Remedy",
     "Report",
     "Reports",

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from copy import copy
 from dataclasses import dataclass, field, fields, replace
+from operator import attrgetter
 from typing import Final
 
 from raynas.errors import JournalError
@@ -24,10 +25,9 @@ from raynas.trial.events import (
 )
 from raynas.trial.reached import Reached, Reporters
 from raynas.trial.score import Score
-from raynas.trial.trial import Losses, Session, Trial
+from raynas.trial.trial import Session, Trial
 from raynas.trial.winner import Winner, WinnerEpoch
 
-_Rank = tuple[int, float, Losses, int]
 _OF_WINNER: Final = (WinnerEpoch, Winner)
 
 
@@ -209,7 +209,7 @@ class History:
             self.completed.append(trial)
         elif trial.cut:
             self._cut[event.number] = None
-        self._best = min((trial, self._best) if self._best else (trial,), key=_rank)
+        self._best = min((trial, self._best) if self._best else (trial,), key=attrgetter("rank"))
 
     def _fail(self, event: Failed) -> None:
         trial = self._live(event.number)
@@ -247,8 +247,4 @@ class History:
         """Return the best trial, of all that have not failed since they finished."""
         trials, finished = self.trials, self.finished
         scored = (one for one in finished if not isinstance(trials[one.number].outcome, Failed))
-        return min(scored, key=_rank, default=None)
-
-
-def _rank(trial: Trial) -> _Rank:
-    return -trial.epoch, trial.violation, trial.losses, trial.number
+        return min(scored, key=attrgetter("rank"), default=None)

@@ -25,6 +25,9 @@ from raynas.trial.reports import Reports
 Losses = tuple[float, ...]
 """The objectives in their order, each to be minimised."""
 
+Rank = tuple[int, float, Losses, int]
+"""What trials are ordered by, as ``Trial.rank`` says."""
+
 _NONE: Final = Reports()
 
 
@@ -110,6 +113,15 @@ class Trial:
         if not self.losses:
             raise ValueError(f"trial {self.number} has not reported yet and has no loss")
         return self.losses[0]
+
+    @property
+    def rank(self) -> Rank:
+        """What trials with a score are ordered by, the best first.
+
+        The longest training is first, then what breaks the constraints of the run least, then the
+        lowest losses, as for ``Score``. Of equal trials, the one that started first is first.
+        """
+        return -self.epoch, self.violation, self.losses, self.number
 
     @property
     def stopped(self) -> bool:

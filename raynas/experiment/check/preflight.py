@@ -18,7 +18,7 @@ from raynas.experiment.check.network_probe import Built, NetworkProbe, Trained
 from raynas.experiment.experiment import Experiment
 from raynas.experiment.resolve.machine import check_machine
 from raynas.experiment.resolve.resolved import ResolvedExperiment, resolve
-from raynas.insight.text.preflight import Preflight, Spread
+from raynas.insight.text.preflight import Forecast, Preflight, Spread
 from raynas.rng import proposal_rng
 from raynas.space import Architecture
 
@@ -57,8 +57,10 @@ class PreflightBudget:
 
 @dataclass(slots=True)
 class _Seen:
-    """The results of the check so far."""
+    """The results of the check so far, which began when the process was ready."""
 
+    gpus: int  # of this machine
+    begun: float = field(default_factory=time.monotonic)
     built: list[tuple[Architecture, Built]] = field(default_factory=list)
     trained: list[Trained] = field(default_factory=list)
     reasons: Counter[str] = field(default_factory=Counter)
@@ -91,39 +93,51 @@ def preflight(
         ResourceError: This machine does not have enough for a trial.
         SpaceError: No architecture could be built, or none could be trained.
     """
-    from raynas.execution.ray_tune.isolated_process import IsolatedProcess  # noqa: PLC0415 - Ray
-
     limits = limits or PreflightBudget()
     if workers is not None and workers < 1:
         raise ConfigError(f"workers must be at least 1, got {workers}")
     resolved = resolve(experiment)
     experiment = resolved.experiment
     check_machine(experiment, resolved.space, resolved.workers)
-    seen = _Seen()
-    with IsolatedProcess(NetworkProbe.of(resolved)) as looking:
-        here: int = looking.ask(("gpus", ()))
-        started = time.monotonic()
-        _build_sample(seen, looking, resolved, limits, started)
-        _train_some(seen, looking, started + limits.seconds)
-    name = _called(experiment.scheduler)
-    device = smallest_device() if here else None
-    fitting = at_once(resolved, [one for one, _ in seen.built], here, device)
-    workers, gpus = workers or fitting.trials, fitting.gpus or float(resolved.workers)
-    trained = resolved.repeats.epochs or resolved.repeats.count  # epochs in what counts as one
-    pace = [trained * seconds for seconds in seen.pace]
-    cast = forecast(resolved.plan, name, workers, pace, gpus) if pace else None
+    seen = _seen(resolved, limits)
     return Preflight(
         space=_called(experiment.space),
         size=resolved.space.space.size,
         task=_called(experiment.task),
         examples=_examples(resolved.data),
         brief={name: _shown(value) for name, value in resolved.data.told.items()},
-        device="cuda" if here else "cpu",
+        device="cuda" if seen.gpus else "cpu",
         asked=limits.sample,
-        forecast=cast,
-        seconds=time.monotonic() - started,
+        forecast=_forecast(resolved, seen, workers),
+        seconds=time.monotonic() - seen.begun,
         **_spreads(seen),
     )
+
+
+def _seen(resolved: ResolvedExperiment, limits: PreflightBudget) -> _Seen:
+    """Build and train a sample in a process of its own.
+
+    Raises:
+        SpaceError: As for ``preflight``.
+    """
+    from raynas.execution.ray_tune.isolated_process import IsolatedProcess  # noqa: PLC0415 - Ray
+
+    with IsolatedProcess(NetworkProbe.of(resolved)) as looking:
+        seen = _Seen(looking.ask(("gpus", ())))
+        _build_sample(seen, looking, resolved, limits)
+        _train_some(seen, looking, seen.begun + limits.seconds)
+    return seen
+
+
+def _forecast(resolved: ResolvedExperiment, seen: _Seen, workers: int | None) -> Forecast | None:
+    """Return how long the search would take; none if it is not known how long an epoch takes."""
+    device = smallest_device() if seen.gpus else None
+    fitting = at_once(resolved, [one for one, _ in seen.built], seen.gpus, device)
+    workers, gpus = workers or fitting.trials, fitting.gpus or float(resolved.workers)
+    trained = resolved.repeats.epochs or resolved.repeats.count  # epochs in what counts as one
+    pace = [trained * seconds for seconds in seen.pace]
+    name = _called(resolved.experiment.scheduler)
+    return forecast(resolved.plan, name, workers, pace, gpus) if pace else None
 
 
 def _examples(data: Data | LoopData) -> int | None:
@@ -153,7 +167,6 @@ def _build_sample(
     looking: IsolatedProcess,
     resolved: ResolvedExperiment,
     limits: PreflightBudget,
-    started: float,
 ) -> None:
     """Build architectures and measure their costs.
 
@@ -161,7 +174,7 @@ def _build_sample(
         SpaceError: No architecture could be built.
     """
     for number in range(limits.sample):
-        if seen.tried and time.monotonic() - started > _LOOKING * limits.seconds:
+        if seen.tried and time.monotonic() - seen.begun > _LOOKING * limits.seconds:
             break
         seen.tried += 1
         architecture = resolved.space.space.sample(proposal_rng(resolved.plan.seed, number))

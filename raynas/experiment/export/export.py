@@ -22,6 +22,7 @@ from raynas.insight.graphs import graphs_of
 from raynas.insight.pictures.architecture import picture
 from raynas.journal import read
 from raynas.storage import Location, location, store_of
+from raynas.tasks.standalone import inputs_file
 from raynas.training.exported import PROGRAM
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 EXPORT: Final = "export"
 CARD: Final = "architecture.json"
 MODEL: Final = "model.py"
+INPUTS: Final = "inputs.py"
 SAFETENSORS: Final = "model.safetensors"
 PICTURE: Final = "architecture.png"
 _OURS: Final = (CARD, "README.md")  # files of an earlier export
@@ -63,7 +65,8 @@ def export(
 
     The folder holds ``model.py`` (the network in plain PyTorch), ``model.safetensors`` (its
     weights), ``model.onnx``, ``network.pt2``, ``architecture.json``, ``config.json``, a drawing, a
-    model card ``README.md`` and ``requirements.txt``. It has the layout of the Hugging Face hub.
+    model card ``README.md`` and ``requirements.txt``; of the tasks of texts, rows and series also
+    ``inputs.py``, which makes inputs of them. It has the layout of the Hugging Face hub.
 
     The space's ``build`` makes the network once more, so the space and the data must be there.
 
@@ -144,6 +147,8 @@ def _contents(
 
     card = card_of(resolved, found)
     contents = {CARD: _json(card), "config.json": _json(model_card.config(card))}
+    if inputs := inputs_file(card):
+        contents[INPUTS] = inputs
     missing: dict[str, str] = {}
     contents |= _network_files(child, interface(resolved.data), found, missing)
     space = resolved.space.space

@@ -21,6 +21,7 @@ from raynas.trial import History
 
 _FILES: Final = {
     "model.py": "the network in plain PyTorch, to read, edit and train",
+    "inputs.py": "`encode` makes inputs of raw texts or rows",
     "model.safetensors": "its weights",
     "model.onnx": "the network for ONNX Runtime",
     "network.pt2": "the network for `torch.export.load`",
@@ -170,6 +171,12 @@ def _use(facts: Facts, files: Sequence[str]) -> str:
         blocks.append(
             '```python\nimport torch\n\nnetwork = torch.export.load("network.pt2").module()\n'
             f"predictions = network({zeros})  # inputs in the units of the data\n```"
+        )
+    if "inputs.py" in files:
+        blocks.append(
+            "Inputs of raw texts or rows: `from inputs import encode`, then "
+            "`network(encode(...))`. The first lines of `inputs.py` have an example; it needs "
+            "torch, and neither raynas nor pandas."
         )
     blocks.append("With raynas, from files: `raynas predict FOLDER FILES...`")
     return "\n\n".join(blocks)

@@ -91,7 +91,7 @@ def find_space(reference: Any, options: Mapping[str, Any]) -> SpaceModule:
             lacking = "no build"
         raise ConfigError(
             f"a space needs SPACE (a raynas.Space) and build(architecture, input_shape, classes), "
-            f"and {_name(reference)} has {lacking}"
+            f"and {name_of(reference)} has {lacking}"
         )
     _check_build(make, options)
     resources = getattr(found, "resources", None)
@@ -112,7 +112,7 @@ def find_task(reference: Any, options: Mapping[str, Any]) -> Task:
         if _is_name(reference) and reference not in TASKS:
             raise ConfigError(unknown("task", reference, TASKS))
         found = TASKS[reference] if reference in TASKS else _load(reference, "TASK")
-    task: Task = _made(f"task {_name(reference)}", found, "load", options)
+    task: Task = _made(f"task {name_of(reference)}", found, "load", options)
     if not callable(getattr(task, "load", None)):
         raise ConfigError(f"a task needs load(source, seed); {shown(task)} lacks it")
     return task
@@ -136,7 +136,7 @@ def find_searcher(
     """
     if isinstance(reference, str) and _is_name(reference):
         return searchers.make(reference, space, options)
-    what, found = f"searcher {_name(reference)}", _loaded(reference, "SEARCHER")
+    what, found = f"searcher {name_of(reference)}", _loaded(reference, "SEARCHER")
     if is_function(found) or makes(SEARCHER, found):
         found, options = called(what, found, options, space=space, seed=seed), {}
     if is_one(SEARCHER, found):
@@ -188,7 +188,7 @@ def find_scheduler(reference: Any, options: Mapping[str, Any]) -> Scheduler:
         )
 
         found = TuneSchedulerAdapter(found)
-    scheduler: Scheduler = _made(f"scheduler {_name(reference)}", found, "decide", options)
+    scheduler: Scheduler = _made(f"scheduler {name_of(reference)}", found, "decide", options)
     return scheduler
 
 
@@ -206,7 +206,7 @@ def find_table(reference: Any, options: Mapping[str, Any]) -> Table:
         raise ConfigError(
             f"a table needs space, lengths, answer, scores and best, and {shown(found)} lacks some"
         )
-    with blamed(f"table {_name(reference)}"):
+    with blamed(f"table {name_of(reference)}"):
         check_table(found)
     return found
 
@@ -232,7 +232,8 @@ def _is_name(reference: str) -> bool:
     return not any(sign in reference for sign in ".:/\\")
 
 
-def _name(reference: Any) -> str:
+def name_of(reference: Any) -> str:
+    """Return what the user calls a part, for messages."""
     return shown(getattr(reference, "__name__", reference))
 
 

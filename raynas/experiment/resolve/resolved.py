@@ -124,12 +124,8 @@ def resolve(experiment: Experiment) -> ResolvedExperiment:
     """
     task = find_task(experiment.task, experiment.task_options)
     experiment = with_space(experiment, task)
-    space = find_space(experiment.space, experiment.space_options)
     recipe = Recipe().with_overrides(recipe_of(task)).with_overrides(experiment.training)
-    if experiment.tune and not experiment.tunes_supernets:
-        space = replace(space, space=joined(space.space, TRAINING, tuned(recipe, experiment.tune)))
-    if experiment.priors:
-        space = replace(space, space=with_priors(space.space, experiment.priors))
+    space = _searched(experiment, recipe)
     searcher = find_searcher(
         experiment.searcher, space.space, experiment.searcher_options, experiment.seed
     )
@@ -179,6 +175,17 @@ def resolve(experiment: Experiment) -> ResolvedExperiment:
         constraints=before_training(experiment, task),
         probe=probe_of(experiment, task),
     )
+
+
+def _searched(experiment: Experiment, recipe: Recipe) -> SpaceModule:
+    """Return the space, with the settings of the training that are searched, and with priors."""
+    module = find_space(experiment.space, experiment.space_options)
+    space = module.space
+    if experiment.tune and not experiment.tunes_supernets:
+        space = joined(space, TRAINING, tuned(recipe, experiment.tune))
+    if experiment.priors:
+        space = with_priors(space, experiment.priors)
+    return replace(module, space=space)
 
 
 def _elsewhere(experiment: Experiment, session: RaySession) -> Assess:

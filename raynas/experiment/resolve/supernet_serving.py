@@ -12,6 +12,7 @@ import torch
 from raynas.costs.device import devices_here
 from raynas.errors import RaynasError, SpaceError
 from raynas.experiment.resolve.machine import may_use_gpus, trains_elsewhere
+from raynas.experiment.resolve.references import name_of
 from raynas.experiment.resolve.resolved import ResolvedExperiment
 from raynas.experiment.resolve.supernet_memory import SupernetMemory, limit_of
 from raynas.oneshot.feasibility import Feasibility
@@ -48,20 +49,21 @@ def checked_build(
     inputs, experiment = example(resolved.data, 2), resolved.experiment
     here = devices_here(max(1, int(experiment.cpus_per_trial)), gpus=may_use_gpus(experiment))
     memory = SupernetMemory(resolved.data, limit_of(resolved))
-    for name, method in made.items():
+    for method in made.values():
         if experiment.workers_per_supernet > 1:
             check_parallel(method)
         if not trains_elsewhere(experiment):
             method.check_devices(here)
         method.told(build.relaxation, feasibility)
         recipe = loop.recipe_of(method, resolved.recipe)
-        build = serving(build, name, method, inputs, partial(memory.check, method, recipe))
+        fits = partial(memory.check, method, recipe)
+        build = serving(name_of(experiment.space), build, method, inputs, fits)
     return build
 
 
 def serving(
+    space: str,
     build: SupernetBuild,
-    name: str,
     method: Method,
     inputs: Any,
     check: Callable[[SupernetBuild], None],
@@ -69,8 +71,8 @@ def serving(
     """Return a build that serves a method: by mixed paths, or else by single ones.
 
     Args:
+        space: What the user calls the space.
         build: Makes a supernet of mixed paths.
-        name: The name of the method.
         method: The method.
         inputs: An example, on the CPU.
         check: Refuses what must not be built, by an error.
@@ -78,13 +80,13 @@ def serving(
     Raises:
         SpaceError: The space serves neither.
     """
-    single = replace(build, shares={**build.shares, name: 0})
+    single = replace(build, shares={**build.shares, method.name: 0})
     refused: Exception
     for tried in (build,) if method.mixes else (build, single):
         try:
             check(tried)
-            supernet = tried(Architecture({METHOD: name}))
-            method.check(supernet)
+            supernet = tried(Architecture({METHOD: method.name}))
+            method.check(supernet, inputs)
             with torch.no_grad():
                 supernet.eval()(inputs)
         except RaynasError as error:
@@ -93,4 +95,6 @@ def serving(
             refused, why = error, f"{type(error).__name__}: {error}"
         else:
             return tried
-    raise SpaceError(f"the method {name!r} cannot serve this space: {why}") from refused
+    raise SpaceError(
+        f"the method {method.name!r} cannot serve the space {space}: {why}"
+    ) from refused

@@ -60,6 +60,7 @@ def open_run(experiment: Experiment, resolved: ResolvedExperiment, journal: Jour
     _say_changes(described["code"], replay.run.get("code"))
     if described != {name: replay.run.get(name) for name in described}:
         journal.change(described)  # only settings that may change, such as the number of trials
+    replay.history.best_known = experiment.best_known
     return replay.history
 
 

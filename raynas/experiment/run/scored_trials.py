@@ -19,7 +19,7 @@ def ranked_networks(folder: Location, history: History) -> list[Trial]:
     ended = [one for one in history.trials.values() if isinstance(one.outcome, Finished)]
     known = [one for one in ended if one.trained and math.isfinite(one.losses[0])]
     found: dict[str, Trial] = {}
-    for trial in sorted(known, key=lambda one: (-one.epoch, one.losses, one.number)):
+    for trial in sorted(known, key=lambda one: one.rank):
         found.setdefault(trial.identity, trial)
     if not found:
         raise JournalError(_why_none(folder, history))

@@ -10,7 +10,10 @@ from contextlib import closing
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
-from raynas.errors import RunError
+import torch
+
+from raynas.errors import JournalError, RunError
+from raynas.execution.checkpoint_file import CheckpointFile
 from raynas.execution.conductor import Conductor
 from raynas.execution.ray_tune.final_training import NOTHING_FINAL
 from raynas.execution.ray_tune.trainable import PackedContext
@@ -25,6 +28,7 @@ from raynas.experiment.settings import SHARED_PROXY
 from raynas.insight.wording import metric
 from raynas.json_text import parsed
 from raynas.oneshot.candidate import Candidate
+from raynas.oneshot.saved import misfit
 from raynas.oneshot.search import METHOD, SHARED, Candidates
 from raynas.rng import path_rng
 from raynas.searchers.screened import Assess, Assessment
@@ -68,7 +72,9 @@ class CandidatesEnding:
         Raises:
             RunError: No supernet was trained.
             ResourceError: The machines of the cluster have too little memory for one.
+            JournalError: Another version has saved one, with other names.
         """
+        check_saved(self.supernets, conductor.history)
         if not conductor.finished:
             if limit := session.memory_limit():
                 self.supernets.check_memory(limit)
@@ -130,6 +136,28 @@ def trained_in(history: History) -> list[Trial]:
     raise RunError(f"no supernet was trained: {why}")
 
 
+def check_saved(supernets: Supernets, history: History) -> None:
+    """Check that the supernets that an earlier process has saved fit those of this one.
+
+    Raises:
+        JournalError: One has other names; they are in the message.
+    """
+    output, build = supernets.training.experiment.output, supernets.build
+    for trial in (*history.running, *history.finished):
+        file = CheckpointFile.at(str(checkpoints(output).of(trial.number)))
+        saved, _ = file.read(torch.device("cpu"))
+        if not saved:
+            continue
+        method = supernets.loop.method(str(trial.architecture[METHOD]))
+        supernet = build(trial.architecture)
+        if wrong := misfit(saved["training"], supernet, method, build.relaxation):
+            raise JournalError(
+                f"a saved supernet must have the names that it has in this version, and "
+                f"{_called(trial)} in {output} was saved by another one: {wrong}. Delete "
+                f"{output} to train the supernets again, or use the version that saved them"
+            )
+
+
 def candidates_of(experiment: Experiment, *, limited: bool) -> int:
     """Return how many trials train the candidates of supernets; the finalists come after them.
 
@@ -155,8 +183,10 @@ def with_shared_proxy(
 
     Raises:
         RunError: It was not trained.
+        JournalError: Another version has saved it, with other names.
     """
     (trial,) = trained_in(trained)
+    check_saved(supernets, trained)
     training = supernets.training
     spec = TrialSpec(
         trial.number,

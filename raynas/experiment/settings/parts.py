@@ -53,8 +53,6 @@ class Parts:
         objective: The metric to optimise, with ``:min`` or ``:max`` where it is not plain; none
             for that of the task. With several, the leaderboard is ranked by the first, and so is
             the winner chosen, unless the searcher recommends another trial.
-        best_known: The best value of the first objective that there can be, for the regret; none
-            for that of the task, if it knows one.
         constraint: A limit on a metric, or several, such as ``params<=1M``. Networks whose costs
             or latency break it are not trained; the winner keeps all of them.
         probe: What measures ``latency_ms`` and ``energy_mj``: ``torch``, ``torch:cuda``, ``onnx``
@@ -92,7 +90,6 @@ class Parts:
     scheduler: Any = None
     scheduler_options: Mapping[str, Any] = field(default_factory=dict)
     objective: str | tuple[str, ...] | None = None
-    best_known: float | None = None
     constraint: str | tuple[str, ...] | None = None
     probe: str | None = None
     epochs: int | None = None

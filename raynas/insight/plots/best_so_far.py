@@ -103,11 +103,10 @@ def _steps(
 ) -> tuple[list[float], list[float]]:
     """Return the corners of the line of the best score so far."""
     x, y = [], []
-    best = (0, trials[0].losses)
+    best: Trial | None = None
     for trial, place, score in zip(trials, places, scores, strict=True):
-        rank = (-trial.epoch, trial.losses)
-        if rank < best:
-            best = rank
+        if best is None or trial.rank < best.rank:
+            best = trial
             x.append(place)
             y.append(score)
     return [*x, places[-1]], [*y, y[-1]]

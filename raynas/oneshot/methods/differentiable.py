@@ -8,7 +8,7 @@ of CIFAR-10; on small data, weights trained by them are far from converged.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final
 
@@ -84,7 +84,7 @@ class Differentiable(Method):
             name: nn.Parameter(
                 torch.tensor(1e-3 * rng.standard_normal(count), dtype=torch.float32, device=device)
             )
-            for name, count in self.counts(training).items()
+            for name, count in self.counts(training.mixed.relaxation).items()
         }
         self._adam = torch.optim.Adam(
             self.strengths.values(),
@@ -93,9 +93,13 @@ class Differentiable(Method):
             weight_decay=self.strength_decay,
         )
 
-    def counts(self, training: SupernetTraining) -> dict[str, int]:
+    def counts(self, relaxation: Relaxation) -> dict[str, int]:
         """Return how many strengths are learnt: the options of each open decision, by path."""
-        return training.mixed.options
+        return relaxation.options
+
+    def learns(self, relaxation: Relaxation) -> Iterable[str]:
+        """Return the names of the strengths."""
+        return self.counts(relaxation)
 
     @abstractmethod
     def routes(self, strengths: Strengths, training: SupernetTraining, epoch: int) -> Routes:

@@ -98,7 +98,7 @@ class ENAS(Method):
                 f"got {self.skip_weight} and {self.skip_target}"
             )
 
-    def check(self, supernet: Supernet) -> None:
+    def check(self, supernet: Supernet, inputs: Any) -> None:  # noqa: ARG002 - the space is told
         """Check that there are skips, if they have a penalty.
 
         Raises:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from raynas.errors import SpaceError
 from raynas.oneshot.methods.spos import SPOS
@@ -31,14 +31,14 @@ class FairNAS(SPOS):
     name: ClassVar[str] = "fairnas"
     mixes: ClassVar[bool] = True
 
-    def check(self, supernet: Supernet) -> None:
+    def check(self, supernet: Supernet, inputs: Any) -> None:
         """Check that all decisions have equally many options.
 
         Raises:
             SpaceError: Some have more than others, or the supernet has no mixtures.
             ConfigError: No network keeps the constraints.
         """
-        SPOS.check(self, supernet)
+        SPOS.check(self, supernet, inputs)
         counts = as_mixed(supernet).options
         some, *_ = counts
         for path, count in counts.items():

@@ -16,7 +16,7 @@ from raynas.oneshot.latency import LatencyTable
 from raynas.oneshot.methods.differentiable import Differentiable
 from raynas.oneshot.mixed import as_mixed
 from raynas.oneshot.supernet import Supernet
-from raynas.oneshot.timing import check_flat, measured
+from raynas.oneshot.timing import check_flat, check_used, measured
 from raynas.oneshot.training import SupernetTraining
 
 
@@ -70,15 +70,16 @@ class LatencyAware(Differentiable):
         if isinstance(self.latency_table, Path):
             self.latency_table = LatencyTable.load(self.latency_table)
 
-    def check(self, supernet: Supernet) -> None:
+    def check(self, supernet: Supernet, inputs: Any) -> None:
         """Check that the supernet has a latency for each option.
 
         Raises:
-            SpaceError: Its decisions contain each other.
+            SpaceError: Its decisions contain each other, or a network does not use one.
             ConfigError: The given table lacks an option.
         """
         if self.latency_weight:
             check_flat(as_mixed(supernet))
+            check_used(as_mixed(supernet), inputs)
         if isinstance(self.latency_table, LatencyTable):
             self.latency_table.latencies(as_mixed(supernet).relaxation.space)
 

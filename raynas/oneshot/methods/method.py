@@ -58,12 +58,20 @@ class Method(ABC):
                 proposes nevertheless are refused before their training.
         """
 
-    def check(self, supernet: Supernet) -> None:  # noqa: B027 - most can
+    def check(self, supernet: Supernet, inputs: Any) -> None:  # noqa: B027 - most can
         """Check that the method can serve a supernet.
+
+        Args:
+            supernet: The supernet.
+            inputs: An example for it.
 
         Raises:
             SpaceError: It cannot.
         """
+
+    def learns(self, relaxation: Relaxation) -> Iterable[str]:  # noqa: ARG002 - many have nothing
+        """Return the names of the strengths that ``state_dict`` holds as ``"strengths"``."""
+        return ()
 
     def check_devices(self, among: Sequence[Device]) -> None:  # noqa: B027 - most can use any
         """Check that the method can be trained on the devices that trials may get.

@@ -47,11 +47,10 @@ class PCDARTS(DARTS):
         if self.share < 1:
             raise ConfigError(f"pc-darts needs share >= 1, got {self.share}")
 
-    def counts(self, training: SupernetTraining) -> dict[str, int]:
+    def counts(self, relaxation: Relaxation) -> dict[str, int]:
         """Return also the number of edges that enter each node."""
-        own = Differentiable.counts(self, training)
-        nodes = _nodes(training.mixed.relaxation)
-        return own | {_INTO + name: len(edges) for name, edges in nodes}
+        own = Differentiable.counts(self, relaxation)
+        return own | {_INTO + name: len(edges) for name, edges in _nodes(relaxation)}
 
     def routes(self, strengths: Strengths, training: SupernetTraining, epoch: int) -> Routes:
         """Return the weighted sums, each with the weight of its edge."""

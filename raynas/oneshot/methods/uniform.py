@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import ClassVar, Final
+from typing import Any, ClassVar, Final
 
 import numpy as np
 
@@ -80,7 +80,7 @@ class UniformPaths(Method):
         constraints = (*feasibility.constraints, Constraint(_LATENCY, most))
         self._feasibility = replace(feasibility, constraints=constraints, costs=costs)
 
-    def check(self, supernet: Supernet) -> None:  # noqa: ARG002 - the space is told
+    def check(self, supernet: Supernet, inputs: Any) -> None:  # noqa: ARG002 - the space is told
         """Check that some architectures keep the constraints.
 
         Raises:
