@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 import warnings
 import zlib
 from collections.abc import Iterable
@@ -17,6 +16,7 @@ from raynas.errors import DataError, unknown
 from raynas.json_text import parsed
 from raynas.tasks.class_folders import files_below
 from raynas.tasks.csv_format import CsvFormat, opened
+from raynas.tasks.standalone.rows import is_written_number, without_signs
 from raynas.tasks.task import Source
 
 if TYPE_CHECKING:
@@ -26,11 +26,6 @@ _LOG = logging.getLogger("raynas")
 _CSV: Final = (".csv", ".tsv", ".txt", ".data")
 _PARQUET: Final = (".parquet", ".pq")
 _JSON: Final = (".jsonl", ".ndjson")
-# Numbers as people write them: an amount of money, commas between thousands, percents.
-_WRITTEN: Final = re.compile(
-    r"\s*[-+]?\s*[$€£¥]?\s*[-+]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?\s*%?\s*"
-)
-_SIGNS: Final = re.compile(r"[$€£¥,%\s]")
 
 
 def located(file: Path, source: Source) -> Path:
@@ -187,10 +182,9 @@ def plain(cells: pd.Series) -> pd.Series:
     If a cell is anything else, all stay as they are.
     """
     known = cells.dropna()
-    is_text = cells.dtype.kind not in "biufcMm" and len(known)
-    if not is_text or not all(_WRITTEN.fullmatch(str(cell)) for cell in known):
+    if cells.dtype.kind in "biufcMm" or not all(map(is_written_number, known)):
         return cells
-    return cells.map(lambda cell: _SIGNS.sub("", str(cell)), na_action="ignore")
+    return cells.map(without_signs, na_action="ignore")
 
 
 def first(cells: pd.Series, wrong: NDArray[np.bool_]) -> str:

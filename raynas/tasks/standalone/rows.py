@@ -15,9 +15,14 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
+
+# Numbers as people write them: an amount of money, commas between thousands, percents.
+_WRITTEN = re.compile(r"\s*[-+]?\s*[$€£¥]?\s*[-+]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?\s*%?\s*")
+_SIGNS = re.compile(r"[$€£¥,%\s]")
 
 
 def encode(rows: Iterable[Mapping[str, Any]], folder: Path | str = Path(__file__).parent) -> Any:
@@ -49,6 +54,16 @@ def _row(row: Mapping[str, Any], encoding: Mapping[str, Any]) -> list[float]:
     return [*numbers, *marks, *blocks]
 
 
+def is_written_number(cell: Any) -> bool:
+    """Return whether a cell is a text such as ``$1,250.50``, ``12 %`` or ``3.5``."""
+    return isinstance(cell, str) and _WRITTEN.fullmatch(cell) is not None
+
+
+def without_signs(cell: str) -> str:
+    """Return such a text without what ``float`` does not read: ``1250.50``."""
+    return _SIGNS.sub("", cell)
+
+
 def _empty(cell: Any) -> bool:
     return cell is None or cell == "" or (isinstance(cell, float) and math.isnan(cell))
 
@@ -57,7 +72,7 @@ def _number(cell: Any, column: str) -> float:
     if _empty(cell):
         return math.nan
     try:
-        value = float(cell)
+        value = float(without_signs(cell) if is_written_number(cell) else cell)
     except (TypeError, ValueError):
         value = math.inf
     if not math.isfinite(value):
