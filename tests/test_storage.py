@@ -259,7 +259,7 @@ class Lives:
         self.store, self.patch, self.folder = store_of(place), monkeypatch, folder
         self.made = []
 
-    def at(self, machine, beat=0.1, life=3.0):
+    def at(self, machine, beat=0.1, life=60.0):
         self.lost = []
         self.patch.setattr("tempfile.tempdir", str(self.folder / machine))
         (self.folder / machine).mkdir(exist_ok=True)
@@ -286,6 +286,7 @@ def test_a_living_holder_elsewhere_is_seen_by_its_signs_and_a_dead_ones_lease_ru
         other.take()
     holder._over.set()  # it dies
     holder._living.join()
+    holder._write(holder._held | {"seconds": 2.0})
     begun = time.monotonic()
     other.take()
     assert time.monotonic() - begun >= 2.0
@@ -334,11 +335,11 @@ def test_a_holder_that_lost_its_lease_learns_it(lives):
 
 def test_a_holder_whose_connections_hang_is_not_taken_for_dead(s3, tmp_path, monkeypatch):
     lives = Lives(Address("s3", f"bucket/{tmp_path.name}"), monkeypatch, tmp_path)
-    holder = lives.at("here", life=6.0)
+    holder = lives.at("here", life=18.0)
     holder.take()
     s3.hang()
     with pytest.raises(JournalError, match="another process is writing"):
-        lives.at("there", life=6.0).take()
+        lives.at("there", life=18.0).take()
     holder.check()
     holder.release()
 
@@ -348,7 +349,7 @@ def cut_off(s3, tmp_path):
     """A writer that does not reach the store any more, and knows it; it has an event to write."""
     place = Address("s3", f"bucket/{tmp_path.name}/run")
     log = store_of(place).log("journal")
-    log._lease = Lease(store_of(place), "journal.lease", log._fenced, beat=0.1, life=3.0)
+    log._lease = Lease(store_of(place), "journal.lease", log._fenced, beat=0.1, life=6.0)
     writer = Journal(place)
     writer.begin(RUN)
     started, report, _ = happenings(1)
