@@ -13,13 +13,14 @@ import grpc
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from ray._private import utils
 from ray._private.node import Node
 from ray_runs import PATIENCE, cli, completed, members, process, wait_until
 
 from raynas.errors import ResourceError
 from raynas.execution.packing import Resources
 from raynas.execution.ray_tune.cluster import Share, connected, settle
-from raynas.execution.ray_tune.lean_start import HELPERS, lean, loading
+from raynas.execution.ray_tune.lean_start import DASHBOARD, HELPERS, lean, loading
 from raynas.execution.ray_tune.named_cluster import check_joinable
 
 TENTHS = st.integers(0, 40).map(lambda tenths: tenths / 10)
@@ -264,10 +265,11 @@ def test_another_server_of_the_same_protocol_is_no_cluster():
 
 
 def test_only_a_lean_ray_does_without_its_helpers():
-    own = [getattr(Node, name) for name in HELPERS]  # which this Ray still starts by these names
+    known = [*((Node, name) for name in HELPERS), (utils, DASHBOARD)]
+    own = [getattr(*one) for one in known]  # which this Ray still calls by these names
     with lean():
-        assert not any(getattr(Node, name) in own for name in HELPERS)
-    assert [getattr(Node, name) for name in HELPERS] == own
+        assert not any(getattr(*one) in own for one in known)
+    assert [getattr(*one) for one in known] == own
 
 
 def test_an_import_that_fails_beside_ray_says_its_reason(tmp_path, monkeypatch):

@@ -19,6 +19,7 @@ SETTINGS = (
 
 def search(folder):
     options = ("--set", "method.steps=3", "--set", "method.samples=20")
+    options += ("--set", "method.random-ws.samples=20")
     return ("search", "--method", "enas", *options, *SETTINGS, "--output", folder)
 
 

@@ -32,6 +32,13 @@ SMALL = {
     "trials": 4,
     "scheduler": "none",
 }
+# Of each candidate the scores are computed: some are as good here as the hundreds of a real search.
+FEW = {
+    "random-ws.samples": 12,
+    "enas.samples": 12,
+    "spos.generations": 2,
+    "spos.population": 6,
+}
 
 
 @pytest.fixture(autouse=True)
@@ -40,7 +47,12 @@ def _here(monkeypatch):
 
 
 def search(output, **settings):
-    return raynas.search(task=in_process.Few(), output=output, **{**SMALL, **settings})
+    """Search; method options are those given, and few samples of each method."""
+    given = settings.get("method", ())
+    methods = {given} if isinstance(given, str) else {*given}
+    few = {name: few for name, few in FEW.items() if name.split(".")[0] in {*methods, "random-ws"}}
+    options = {"method_options": {**few, **settings.pop("method_options", {})}}
+    return raynas.search(task=in_process.Few(), output=output, **{**SMALL, **options, **settings})
 
 
 def test_candidates_of_two_methods_and_the_control_are_trained_in_turn(tmp_path):
@@ -65,7 +77,6 @@ def test_all_that_is_trained_keeps_the_constraints(tmp_path, finalists):
         tmp_path / "run",
         method="spos",
         trials=6,
-        method_options={"generations": 2, "population": 6},
         constraint=("flops<=110k", "params<=15k"),
         finalists=finalists,
     )
@@ -104,8 +115,7 @@ def test_the_weights_of_options_are_a_picture(tmp_path):
 
 
 def test_the_last_trials_train_the_best_candidates_again(tmp_path):
-    options = {"samples": 8}
-    result = search(tmp_path, method="random-ws", trials=6, method_options=options, finalists=0.5)
+    result = search(tmp_path, method="random-ws", trials=6, finalists=0.5)
     trials = [*result.history.trials.values()]
     divisions = [one.started.division for one in trials]
     assert divisions[:3] == [0, 0, 0]
@@ -116,7 +126,7 @@ def test_the_last_trials_train_the_best_candidates_again(tmp_path):
 
 def test_a_run_with_more_trials_goes_on_with_its_candidates(tmp_path):
     run = tmp_path / "run"
-    search(run, method="spos", trials=2, method_options={"generations": 1, "population": 6})
+    search(run, method="spos", trials=2)
     trained = (run / "supernets" / "journal.jsonl").read_bytes()
     result = raynas.resume(run, task=in_process.Few(), trials=5)
     assert (run / "supernets" / "journal.jsonl").read_bytes() == trained
@@ -125,7 +135,7 @@ def test_a_run_with_more_trials_goes_on_with_its_candidates(tmp_path):
 
 def test_the_supernets_of_a_run_are_resumed_by_the_run(tmp_path):
     run = tmp_path / "run"
-    search(run, method="random-ws", trials=1, method_options={"samples": 3})
+    search(run, method="random-ws", trials=1)
     assert len(read(run / "supernets").history.trials) == 1  # it is its own control
     with pytest.raises(ConfigError, match=f"resume {run}"):
         raynas.resume(run / "supernets", task=in_process.Few())
@@ -220,7 +230,6 @@ def test_a_searcher_goes_on_after_the_candidates_and_hands_over(tmp_path):
     result = search(
         tmp_path,
         method="random-ws",
-        method_options={"samples": 12},
         candidates=3,
         trials=6,
         searcher="evolution",

@@ -8,32 +8,49 @@ no option that turns them off.
 
 ``ray.init`` starts each helper with a method of ``Node``. While a local Ray starts, these methods
 are replaced by one that does nothing. A version of Ray without these methods starts as usual.
+
+Ray also starts an agent of the dashboard. The agent is necessary, but not the server in it. Where
+the libraries of the dashboard are missing, Ray starts the agent without that server. So a local
+Ray is told that they are missing. Otherwise Ray would import them, in this process and in the
+agent.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from importlib import import_module
 from threading import Thread
 from typing import Any, Final
 
+from ray._private import utils
 from ray._private.node import Node
 
 HELPERS: Final = ("start_monitor", "start_log_monitor", "start_api_server")
+DASHBOARD: Final = "get_dashboard_dependency_error"
 
 
 @contextmanager
 def lean() -> Iterator[None]:
     """While the context is open, make ``ray.init`` start no helper processes."""
-    own = {name: getattr(Node, name) for name in HELPERS if hasattr(Node, name)}
-    for name in own:
-        setattr(Node, name, _nothing)
+    with ExitStack() as replaced:
+        for name in HELPERS:
+            replaced.enter_context(_replaced(Node, name, _nothing))
+        replaced.enter_context(_replaced(utils, DASHBOARD, _no_dashboard))
+        yield
+
+
+@contextmanager
+def _replaced(owner: Any, name: str, function: Callable[..., Any]) -> Iterator[None]:
+    """While the context is open, replace a function, if there is one of this name."""
+    if (own := getattr(owner, name, None)) is None:
+        yield
+        return
+    setattr(owner, name, function)
     try:
         yield
     finally:
-        for name, method in own.items():
-            setattr(Node, name, method)
+        setattr(owner, name, own)
 
 
 @contextmanager
@@ -62,3 +79,8 @@ def _load(module: str) -> None:
 
 def _nothing(_node: Node, **_options: Any) -> None:
     """Start nothing."""
+
+
+def _no_dashboard() -> ImportError:
+    """Return why there is no dashboard."""
+    return ImportError("raynas needs no dashboard")
