@@ -104,6 +104,7 @@ def test_a_trial_that_is_stopped_takes_the_other_processes_along(cluster, tmp_pa
 
         def __init__(self, packed, spec):
             self.trainable = DataParallelTrainable.__new__(DataParallelTrainable)
+            self.trainable._trial_info = None  # Tune names it
             self.trainable.setup(as_config(spec, CPUS), packed)
 
         def step(self):

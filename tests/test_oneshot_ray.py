@@ -72,7 +72,7 @@ class OfItsOwnLoop:
 REFUSED = {
     "darts cannot mix what build reads": (
         {"space": "mlp", "method": "darts"},
-        "method 'darts' cannot serve the space .*: build reads the decision 'layers' itself",
+        "method 'darts' cannot serve the space 'mlp': build reads the decision 'layers' itself",
     ),
     "an unknown method": ({"method": "drats"}, "no method 'drats': did you mean"),
     "an unknown option": (
