@@ -169,7 +169,12 @@ def refusal(command, **environment):
 def test_a_cluster_is_joined_where_it_is_named_and_only_there(tmp_path):
     (tmp_path / "space.py").write_text(SPACE_FILE.format(log=str(tmp_path / "addresses")))
     search = ["search", "--space", tmp_path / "space.py", "--searcher", "random", "--trials", 2]
-    search += ["--max-failures", 9]  # or a network is looked at before there is a cluster
+    search += [
+        "--max-concurrent",
+        1,
+        "--max-failures",
+        9,
+    ]  # or a network is looked at before there is a cluster
 
     def joined(name, *arguments, **environment):
         """Search until it fails; return the addresses of the clusters its trials ran on."""

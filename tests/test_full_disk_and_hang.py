@@ -58,7 +58,7 @@ def disk(folder, size):
 def test_a_full_disk_is_no_trials_fault_and_resume_trains_what_was_cut(tmp_path, size):
     with disk(tmp_path / "full", size) as resized:
         output = tmp_path / "full" / "run"
-        search = ("search", "--space", "mlp", "--trials", 4, "--epochs", 3)
+        search = ("search", "--space", "mlp", "--trials", 4, "--epochs", 3, "--max-concurrent", 1)
         status, _, errors = completed(*cli(*search, "--output", output))
         assert (status, errors.count("Traceback")) == (2, 0)
         last = errors.splitlines()[-1]

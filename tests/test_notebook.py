@@ -24,7 +24,7 @@ TESTS = Path(__file__).resolve().parent
 TUTORIAL = TESTS.parent / "docs" / "tutorial.ipynb"
 SMALLER = {
     '{"cells": 1}': '{"cells": 1, "channels": 4}',
-    "trials=20": "trials=2",
+    "trials=20": "trials=2, max_concurrent=1",  # another worker would take seconds to start
     "trials=25": "trials=3",
     "epochs=9": "epochs=2",
 }

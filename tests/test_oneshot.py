@@ -51,10 +51,22 @@ SINGLE = {
 }
 
 
-@pytest.mark.parametrize("name", SINGLE)
-def test_a_single_path_is_the_lent_child(name):
-    build, space, inputs = SINGLE[name]
-    supernet, rng = stored(build, space), np.random.default_rng(1)
+@pytest.fixture(scope="module", params=SINGLE)
+def untouched(request):
+    """A supernet of single paths, for copies: to make one, a hundred children are built."""
+    build, space, inputs = SINGLE[request.param]
+    return build, space, inputs, stored(build, space)
+
+
+@pytest.fixture
+def single(untouched):
+    *given, supernet = untouched
+    return *given, copy.deepcopy(supernet)
+
+
+def test_a_single_path_is_the_lent_child(single):
+    build, space, inputs, supernet = single
+    rng = np.random.default_rng(1)
     memory = {one.untyped_storage().data_ptr() for one in supernet.parameters()}
     for architecture in (space.sample(rng) for _ in range(8)):
         assert supernet.serves(architecture)
@@ -65,11 +77,9 @@ def test_a_single_path_is_the_lent_child(name):
         torch.testing.assert_close(supernet.eval()(inputs), child.eval()(inputs))
 
 
-@pytest.mark.parametrize("name", SINGLE)
-def test_what_a_single_path_does_not_use_gets_no_gradient(name):
-    build, space, inputs = SINGLE[name]
-    supernet, rng = stored(build, space), np.random.default_rng(2)
-    architecture = space.sample(rng)
+def test_what_a_single_path_does_not_use_gets_no_gradient(single):
+    build, space, inputs, supernet = single
+    architecture = space.sample(np.random.default_rng(2))
     supernet.train().take(architecture)
     supernet(inputs).square().sum().backward()
     child = build(architecture)

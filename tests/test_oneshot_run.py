@@ -32,7 +32,7 @@ SMALL = {
     "trials": 4,
     "scheduler": "none",
 }
-# Of each candidate the scores are computed: some are as good here as the hundreds of a real search.
+# Candidates that are scored, instead of hundreds.
 FEW = {
     "random-ws.samples": 12,
     "enas.samples": 12,
