@@ -107,7 +107,9 @@ def real(trials: int, nodes: int) -> dict[str, float]:
     from raynas import Float, Space
 
     scales = Scales()
-    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 2})
+    cluster = Cluster(
+        initialize_head=True, head_node_args={"num_cpus": 2, "include_dashboard": False}
+    )
     for _ in range(nodes - 1):
         cluster.add_node(num_cpus=2)
     ray.init(address=cluster.address, log_to_driver=False)

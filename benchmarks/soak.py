@@ -41,7 +41,9 @@ def soaked(folder: Path, trials: int, seconds: float, drivers: int, seed: int) -
     (folder / "mine.py").write_text(text)
     mine = ModuleType("mine")
     exec(text, mine.__dict__)
-    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
+    cluster = Cluster(
+        initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False}
+    )
     soak = Soak(folder, trials, cluster)
     try:
         for _ in range(NODES - 1):
