@@ -91,7 +91,7 @@ def test_only_blocks_that_keep_the_shape_can_be_left_out():
 def test_fairnas_refuses_the_space_and_names_two_decisions():
     supernet = MixedSupernet(lambda one: build(one, **IMAGE), SPACE, plain(SPACE))
     with pytest.raises(SpaceError, match=r"stage1\.block1 has 6, stage1\.block2 has 7"):
-        FairNAS().check(supernet)
+        FairNAS().check(supernet, None)
 
 
 def test_wrong_widths_are_refused():
