@@ -1,7 +1,6 @@
 """What is done with runs in an S3 server after the search: by the command, and in Python."""
 
 import json
-import sys
 
 import in_process
 import numpy as np
@@ -13,7 +12,6 @@ from s3_server import environment, s3_server
 
 import raynas
 from raynas import journal
-from raynas.cli.main import main
 from raynas.errors import ConfigError
 from raynas.experiment.run import search as module
 from raynas.experiment.run.compare import compared
@@ -44,18 +42,9 @@ def run(s3):  # noqa: ARG001 - where it lies
 
 
 @pytest.fixture
-def call(monkeypatch, capsys, tmp_path):
-    """Call the command in this process and in an empty folder; return status, output, errors."""
-    monkeypatch.chdir(tmp_path)
-
-    def called(*arguments):
-        monkeypatch.setattr(sys, "argv", ["raynas", *map(str, arguments)])
-        with pytest.raises(SystemExit) as left:
-            main()
-        said = capsys.readouterr()
-        return left.value.code, said.out, said.err
-
-    return called
+def call(request):
+    """Call the command: the fixture whose name is that of the package."""
+    return request.getfixturevalue("raynas")
 
 
 def test_a_report_is_written_here_or_to_an_address(run, call, tmp_path):

@@ -82,18 +82,6 @@ def build(architecture, input_shape, outputs):
 """
 
 
-@pytest.mark.usefixtures("cluster")
-def test_an_error_in_another_process_is_that_of_the_network(tmp_path):
-    (tmp_path / "picky.py").write_text(RAISES)
-    space = str(tmp_path / "picky.py")
-    with pytest.raises(RunError, match="process 1 of its training failed: ValueError: these rows"):
-        raynas.search(space=space, trials=1, workers_per_trial=2, output=tmp_path / "run")
-    (trial,) = read(tmp_path / "run").history.trials.values()
-    assert not trial.retries
-    assert trial.outcome.cause == "architecture"
-    assert "picky.py" in trial.outcome.detail
-
-
 BUSY = RAISES.replace("self.layer(inputs", "self.busy(inputs").replace(
     "def build(",
     """    def busy(self, inputs):
@@ -111,12 +99,13 @@ BUSY = BUSY.replace("SPACE =", "from raynas.execution.ray_tune import peer_proce
 
 
 @pytest.mark.usefixtures("cluster")
-def test_an_error_in_another_process_is_told_while_process_0_is_busy(tmp_path):
-    (tmp_path / "busy.py").write_text(BUSY)
-    space = str(tmp_path / "busy.py")
+@pytest.mark.parametrize("text", [RAISES, BUSY], ids=["at once", "while process 0 is busy"])
+def test_an_error_in_another_process_is_that_of_the_network(text, tmp_path):
+    (tmp_path / "picky.py").write_text(text)
+    space = str(tmp_path / "picky.py")
     with pytest.raises(RunError, match="process 1 of its training failed: ValueError: these rows"):
         raynas.search(space=space, trials=1, workers_per_trial=2, output=tmp_path / "run")
     (trial,) = read(tmp_path / "run").history.trials.values()
     assert not trial.retries
     assert trial.outcome.cause == "architecture"
-    assert "busy.py" in trial.outcome.detail
+    assert "picky.py" in trial.outcome.detail
